@@ -148,8 +148,8 @@ def decisions(
     if by == "confidence":
         group = group[questions["kind"].ne("decision")]
     questions = _with_businesses(facts.frames, questions)
-    counts = _counts(numbers, group, facts).join(_waits(questions, group))
-    counts = counts.join(_shares(numbers, group, questions["business"]))
+    shares = _shares(numbers, group, questions["business"])
+    counts = _counts(numbers, group, facts).join([_waits(questions, group), shares])
     counts["n_businesses"] = counts["n_businesses"].fillna(0).astype("Int32")
     table = _ordered(counts[COLUMNS].rename_axis(by).reset_index(), by)
     ways = ["answers=runkit.answer_log()"] * (answers is None)
@@ -210,10 +210,9 @@ def _against(
     n_known = against.of - against.unknown
     if n_known:
         one_group = pd.Series("", chosen.index)
-        [row] = _shares(chosen, one_group, questions["business"]).to_dict("records")
-        n = row.pop("n_businesses")
-        mean = "" if n == n_known else f"mean of {plural(n, 'business', 'businesses')} "
-        number = f"{against.n:,} of {plural(n_known, noun)} ({mean}{Estimate(*row.values())})"
+        [(*estimate, n)] = _shares(chosen, one_group, questions["business"]).to_numpy()
+        mean = "" if n == n_known else f"mean of {plural(int(n), 'business', 'businesses')} "
+        number = f"{against.n:,} of {plural(n_known, noun)} ({mean}{Estimate(*estimate)})"
         yield f"Reviewers decided against the agent in {number}{gap(against)}."
     else:
         yield sentence(phrase(against, "decided against the agent", f"answered {noun}"))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pandas as pd
 import pyarrow as pa
 
-from runkit.archive.table import Table, table_of
+from runkit.archive.table import SMALL_FILE, Table, files_of, table_of
+from runkit.errors import ArchiveError
 from runkit.tables.problems import Problems
 from runkit.tables.read_frames import problems_frame
 from runkit.tables.sources import Record
@@ -16,6 +18,7 @@ from runkit.tables.sources import Record
 # bytes of JSON that are written as one version: about 30,000 steps; writing takes a few times as
 # much memory
 BATCH_BYTES = 16_000_000
+MAX_SMALL_FILES = 24  # they are joined if there are more: many are slow to open
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,8 +67,8 @@ def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
 def write_runs(table: Table, record_batches: Iterable[Sequence[Record]]) -> Added:
     """Write runs that are new or changed, each batch as one atomic version, and count them.
 
-    Runs that others add at the same time are not seen here; reading resolves them. Raises
-    `ArchiveError`.
+    Runs that others add at the same time are not seen here; reading resolves them. Many small files
+    are joined. Raises `ArchiveError`.
     """
     problems = Problems()
     n_records = n_read = n_written = n_new = 0
@@ -83,11 +86,15 @@ def write_runs(table: Table, record_batches: Iterable[Sequence[Record]]) -> Adde
         n_read += len(rows)
         n_written += len(due)
         n_new += due[~due.isin(stored["run_id"])].nunique()
+    snapshot = table.make()
+    if (files_of(snapshot)["size_bytes"] < SMALL_FILE).sum() > MAX_SMALL_FILES:
+        with suppress(ArchiveError):  # everything is written; the next call tries again
+            table.join_files(snapshot)
     return Added(
         n_new=n_new,
         n_changed=n_written - n_new,
         n_unchanged=n_read - n_written,
         n_refused=n_records - n_read,
-        version=table.make().version(),
+        version=snapshot.version(),
         problems=problems_frame(problems),
     )

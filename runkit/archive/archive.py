@@ -94,6 +94,7 @@ class Archive:
         takes over that of the newest copy with one.
 
         Runs are written about 16 MB of JSON at a time, so memory does not grow with their number.
+        Small files are joined when there are many; what is read stays the same.
         If it is stopped, also by Ctrl-C, what has come is kept, and adding the same runs again
         continues.
 
@@ -123,25 +124,6 @@ class Archive:
             gc_paused(),
         ):
             return write_runs(self._table, batches(bar))
-
-    def compact(self) -> int:
-        """Join small files, so that reading is faster; what is read stays the same.
-
-        `sync` does it when there are many small files; after many calls of `add`, call it yourself.
-        Others may read and write in the meantime. Earlier versions stay readable, so that their
-        files stay on the disk.
-
-        Returns
-        -------
-        int
-            The new version.
-
-        Raises
-        ------
-        ArchiveError
-            If there is no archive, or it cannot be written.
-        """
-        return self._table.join_files()
 
     @checked
     def sync(

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from runkit.api import contract
 from runkit.archive._writing import Added, write_runs
-from runkit.archive.table import SMALL_FILE, Table, files_of, resolve
+from runkit.archive.table import Table, resolve
 from runkit.client.fetch import INTERRUPTED, error_reasons
 from runkit.display.log import log
 from runkit.display.progress import Bar
 from runkit.display.text import plural, visible
-from runkit.errors import ApiError, ArchiveError, AuthError
+from runkit.errors import ApiError, AuthError
 from runkit.tables.sources import Record, records_of
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from runkit.client import Client, RunList
 
 BATCH = 100  # runs that are read and then written: at 20 a second 5 s of work are lost by a kill
-MAX_SMALL_FILES = 24  # a sync joins them if there are more: many are slow to open
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,10 +88,6 @@ def sync(
         added = write_runs(table, _fetch(client, due, workers, bar, fetched))
     errors = {run_id: error for runs in fetched for run_id, error in runs.errors.items()}
     stopped = fetched[-1].stopped if fetched else None
-
-    if (files_of(table.open())["size_bytes"] < SMALL_FILE).sum() > MAX_SMALL_FILES:
-        with suppress(ArchiveError):  # everything is written; the next sync tries again
-            added = replace(added, version=table.join_files())
 
     # The limit is the caller's wish, so that a list cut at it misses nothing.
     reasons = [listed.why] if listed.why and not listed.is_cut_only else []

@@ -168,14 +168,12 @@ class Table:
                 snapshot, rows, mode="append", writer_properties=_WRITER, commit_properties=_COMMIT
             )
 
-    def join_files(self) -> int:
-        """Join small files in one new version, if there are several, and return the version."""
-        snapshot = self.open()
+    def join_files(self, snapshot: DeltaTable) -> None:
+        """Join small files in one new version, to which others may come before it."""
         with self.translated_errors():
             snapshot.optimize.compact(
                 target_size=FILE_BYTES, writer_properties=_WRITER, commit_properties=_COMMIT
             )
-        return snapshot.version()
 
     @contextmanager
     def translated_errors(self) -> Iterator[None]:
@@ -184,11 +182,6 @@ class Table:
             yield
         except RunkitError:
             raise
-        except CommitFailedError as error:
-            raise ArchiveError(
-                f"{self}: other writers came first each time ({_message(error)}). Nothing is "
-                "lost; try again when they are done."
-            ) from None
         except TableNotFoundError:
             raise ArchiveError(
                 f"there is no archive at {self}; create one with `add` or `sync`, or use "
@@ -196,9 +189,9 @@ class Table:
             ) from None
         except (DeltaError, OSError, ValueError, RecursionError, pa.ArrowException) as error:
             raise ArchiveError(
-                f"the archive at {self} cannot be used: {_message(error)}. Restore it from a "
-                "backup, or add or sync the runs into a folder of its own; `version=` may read an "
-                "earlier version."
+                f"the archive at {self} cannot be used: {_message(error)}. Try again if others "
+                "write to it; else restore it from a backup, or add or sync the runs into a folder "
+                "of its own. `version=` may read an earlier version."
             ) from None
 
 

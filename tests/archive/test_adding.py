@@ -44,17 +44,11 @@ BUSINESS = {
 }
 
 
-@pytest.mark.parametrize("is_compacted", [False, True])
-def test_a_newer_copy_takes_over_the_whole_business(archive, is_compacted):
-    """Name, status and its time go with the id, from the newest copy that has one.
-
-    Compaction keeps them.
-    """
+def test_a_newer_copy_takes_over_the_whole_business(archive):
+    """Name, status and its time go with the id, from the newest copy that has one."""
     archive.add([read(item("a", 50), 50, business_id="b-0", business_name="Old Name Inc")])
     archive.add([read(item("a", 100), 100, **BUSINESS)])
     archive.add([item("a", 200), item("b")])
-    if is_compacted:
-        archive.compact()
     run = next(archive.runs(business_id="b-1"))
     assert run.label.startswith("Namesake Imports LLC")
     assert BUSINESS.items() <= run.to_dict()["_runkit"].items()

@@ -1,4 +1,4 @@
-"""Compaction makes the table smaller, and changes nothing that is read."""
+"""Whatever files the table has, each run is read once."""
 
 import deltalake
 import pandas as pd
@@ -24,37 +24,25 @@ def test_doubled_rows_are_read_as_one_run(archive, tmp_path):
     deltalake.write_deltalake(table, rows, mode="append")
     wanted = dict.fromkeys("abc", "completed")
     check_holds(archive, wanted)
-    archive.compact()
-    check_holds(archive, wanted)
 
 
-def test_compaction_joins_files_and_changes_nothing_that_is_read(archive, tmp_path, monkeypatch):
+def test_many_small_files_are_joined_and_all_reads_as_before(archive, tmp_path, monkeypatch):
     """Another writer comes first; every version still reads as it did, and no value is in the log."""
     for number in range(12):
         archive.add([item(f"r{number % 4}", 100 + number)])
     before, old, folder = held(archive), held(archive, version=3), tmp_path / "runs"
-    opened = Table.open
+    join = Table.join_files
 
-    def open_first(table, *version):
+    def join_second(table, snapshot):
         monkeypatch.undo()
-        snapshot = opened(table, *version)
         runkit.Archive(folder).add([item("late")])
-        return snapshot
+        join(table, snapshot)
 
-    monkeypatch.setattr(Table, "open", open_first)
-    version = archive.compact()
+    monkeypatch.setattr(Table, "join_files", join_second)
+    monkeypatch.setattr("runkit.archive._writing.MAX_SMALL_FILES", 12)
+    assert archive.add([item("last")]).version == archive.version == 15
     assert n_files(folder) == 2
-    assert held(archive) == before | {"late": item("late")}
+    assert held(archive) == before | {"late": item("late"), "last": item("last")}
     assert held(archive, version=3) == old
-    assert archive.compact() == version + 1 == archive.compact() == archive.version
     for entry in folder.glob("_delta_log/*.json"):
         assert "completed" not in entry.read_text()
-
-
-def test_a_sync_joins_small_files(archive, tmp_path, monkeypatch):
-    monkeypatch.setattr("runkit.archive.sync.MAX_SMALL_FILES", 3)
-    with runkit.sandbox(speed=600, history=5, seed=3) as box, box.client(rate=None) as client:
-        for stored in client.runs.list():
-            archive.add([stored])
-        assert archive.sync(client).version == archive.version
-    assert n_files(tmp_path / "runs") == 1
