@@ -45,7 +45,6 @@ class Answer:
 
 
 DROP = Answer(status=0)  # close the connection without an answer
-HANG = Answer(status=-1)  # say nothing until the test is over
 Script = Callable[[Received], Answer]
 
 
@@ -59,10 +58,6 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.requests: list[Received] = []
         self.script: Script = lambda call: Answer(status=404)
-        self.is_over = threading.Event()
-
-    drop, hang = DROP, HANG
-    reply = Answer
 
     @property
     def url(self) -> str:
@@ -108,8 +103,6 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_CONNECT = handle_any  # noqa: N815
 
     def _send(self, answer: Answer) -> None:
-        if answer is HANG:
-            self.server.is_over.wait(30)
         if answer.parts is not None:
             self.wfile.writelines(answer.parts)
         if answer.status <= 0 or answer.parts is not None:
@@ -146,7 +139,6 @@ def server():
     thread = threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield running
-    running.is_over.set()
     running.shutdown()
     running.server_close()
     thread.join()
@@ -203,12 +195,6 @@ def make_client(server, fake_time):
 def client(make_client):
     """Return a client of the server."""
     return make_client()
-
-
-@pytest.fixture
-def key():
-    """Return the key that must show up nowhere."""
-    return KEY
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import os
 import stat
 from contextlib import suppress
-from datetime import timedelta
 
 import pytest
 
@@ -11,7 +10,7 @@ import runkit
 import support
 from runkit.errors import RunkitError
 from runkit.local import answer_log
-from tests.client.conftest import DROP, Answer
+from tests.client.conftest import Answer
 
 YES = {"decision": "approve", "note": "tax number 12-3456789"}
 
@@ -20,45 +19,6 @@ def resume(client):
     """Answer, whatever comes of it."""
     with suppress(RunkitError):
         client.runs.resume("run-1", "int-1", YES)
-
-
-@pytest.mark.parametrize(
-    ("verdict", "is_open_after", "delivery"),
-    [
-        (Answer(), False, "confirmed"),
-        (Answer(), True, "unknown"),
-        (DROP, False, "unconfirmed"),
-        (DROP, True, "unknown"),
-        (Answer(status=500), True, "unknown"),
-        (Answer(status=422), True, "refused"),
-        (Answer(status=422), False, "unconfirmed"),
-        (Answer(status=401), True, "failed"),
-        (Answer(status=401), False, "unconfirmed"),
-        (Answer(status=307), True, "unknown"),
-    ],
-)
-def test_the_answer_log_has_each_outcome_of_a_delivery(
-    server,
-    client,
-    run_json,
-    pending,
-    verdict,
-    is_open_after,
-    delivery,
-):
-    """One entry for each answer, with what was sent, by whom, to what, and what became of it."""
-    after = pending if is_open_after else Answer(run_json())
-    done = after if verdict.status == 200 else verdict
-    server.script = lambda request: done if request.method == "POST" else after
-    resume(client)
-    [entry] = answer_log.entries()
-    assert entry.delivery == delivery
-    assert entry.message
-    assert (entry.host, entry.mode) == (client.host, client.mode)
-    assert (entry.run_id, entry.interrupt_id) == ("run-1", "int-1")
-    assert entry.answer == '{"decision":"approve","note":"tax number 12-3456789"}'
-    assert entry.answered_by == answer_log.declared_name()
-    assert timedelta(0) <= entry.settled_at - entry.sent_at < timedelta(seconds=10)
 
 
 def test_the_answer_log_is_a_typed_frame(server, client, run_json, pending):

@@ -35,30 +35,6 @@ def test_runs_are_listed_by_several_businesses(client):
     assert sorted(everything.ids) == sorted(client.runs.list().ids)
 
 
-def test_a_created_run_knows_its_business(box, client):
-    """Name, status and when that was read; also in the frame, which other runs leave empty."""
-    business = client.businesses.get(box.business("clean_pass"))
-    run = client.runs.create("cip_orchestrator", business_id=business)
-    assert (run.business_id, run.business_name, run.business_status) == (
-        business.id,
-        business.name,
-        "in_review",
-    )
-    row = runkit.frames(client.runs.wait(run)).runs.iloc[0]
-    assert (row["business_name"], row["agent_name"]) == (business.name, "CIP Orchestrator")
-    assert row["business_status_at"] <= row["as_of"]
-
-
-def test_a_run_from_json_keeps_its_business(box, client):
-    """What a run knows of its business goes with its JSON."""
-    [run, *_] = client.runs.list(business_id=client.businesses.list())
-    again = runkit.Run.from_json(run.to_dict())
-    assert again.business_name == run.business_name is not None
-    with box.client() as other:
-        assert other.runs.get(run.id).business_name is None
-        assert other.runs.get(again).business_name == run.business_name
-
-
 STAMPED = {"created_at": "2026-02-03T10:00:00Z", "updated_at": "2026-02-03T10:00:00Z"}
 
 

@@ -15,11 +15,26 @@ from tests.client.conftest import DROP, Answer
 IDS = [f"run-{number}" for number in range(20)]
 
 
-@pytest.fixture
-def serve_runs(server, run_json):
-    """Serve every run, with steps."""
-    server.script = lambda request: Answer(run_json(request.path.removeprefix("/runs/"), steps=[]))
-    return server
+def test_a_fetch_has_each_run_once_or_names_it(server, client, run_json):
+    """They are in the order asked, with steps; a lost reply costs no run, a refusal only its own."""
+    refusals, dropped = {"run-0": 403, "run-3": 404}, {"run-2", "run-5"}
+
+    def script(request):
+        run_id = request.path.removeprefix("/runs/")
+        if run_id in dropped:
+            dropped.remove(run_id)
+            return DROP
+        return Answer(run_json(run_id, steps=[]), status=refusals.get(run_id, 200))
+
+    server.script = script
+    runs = client.runs.fetch([*reversed(IDS[:8]), "run-7"], progress=False)
+    assert runs.requested == tuple(reversed(IDS[:8]))
+    assert runs.ids == ("run-7", "run-6", "run-5", "run-4", "run-2", "run-1")
+    assert {run_id: error.status for run_id, error in runs.errors.items()} == refusals
+    assert not runs.is_complete
+    assert all(run.steps == () and run.read_at for run in runs)
+    assert len(server.requests) == 8 + 2
+    assert {request.query.get("include") for request in server.requests} == {"steps"}
 
 
 def test_runs_of_other_accounts_come_as_they_were_sent(server, client):
@@ -33,17 +48,6 @@ def test_runs_of_other_accounts_come_as_they_were_sent(server, client):
     assert {run.id: run.to_dict() | {"_runkit": None} for run in runs} == {
         run_id: raw | {"_runkit": None} for run_id, raw in sent.items()
     }
-
-
-def test_fetch_keeps_the_order_of_the_ids(serve_runs, client):
-    """Runs come with steps in the order asked, an id that comes twice once."""
-    runs = client.runs.fetch([*reversed(IDS), "run-3"])
-    assert runs.ids == tuple(reversed(IDS))
-    assert runs.requested == runs.ids
-    assert runs.is_complete
-    assert all(run.steps == () and run.read_at for run in runs)
-    assert len(serve_runs.requests) == 20
-    assert {request.query.get("include") for request in serve_runs.requests} == {"steps"}
 
 
 @pytest.mark.parametrize(
@@ -142,38 +146,3 @@ def test_fetch_returns_what_arrived_when_interrupted(server, client, run_json):
     more = client.runs.fetch({*IDS} - {*runs.ids})
     assert {*more.ids} == {*IDS[n_arrived:]}
     assert more.is_complete
-
-
-def test_a_run_that_cannot_be_read_is_missing_by_name(server, client, run_json):
-    """The others arrive, also after one that this key may not read.
-
-    The list does not claim to be whole.
-    """
-    refusals = {"run-0": 403, "run-3": 404}
-
-    def script(request):
-        run_id = request.path.removeprefix("/runs/")
-        return Answer(run_json(run_id, steps=[]), status=refusals.get(run_id, 200))
-
-    server.script = script
-    runs = client.runs.fetch([f"run-{number}" for number in range(6)], progress=False)
-    assert runs.ids == ("run-1", "run-2", "run-4", "run-5")
-    assert not runs.is_complete
-    assert {run_id: error.status for run_id, error in runs.errors.items()} == refusals
-
-
-def test_a_run_whose_answer_is_lost_is_read_again(server, client, run_json):
-    """A dropped connection in the middle of a fetch costs no run."""
-    dropped = {"run-2", "run-5"}
-
-    def script(request):
-        run_id = request.path.removeprefix("/runs/")
-        if run_id in dropped:
-            dropped.remove(run_id)
-            return DROP
-        return Answer(run_json(run_id, steps=[]))
-
-    server.script = script
-    ids = [f"run-{number}" for number in range(8)]
-    runs = client.runs.fetch(ids, progress=False)
-    assert (list(runs.ids), runs.is_complete, dropped) == (ids, True, set())

@@ -1,7 +1,6 @@
 """Answers that never end, drip, or swell are given up."""
 
 import gzip
-import threading
 import time
 
 import pytest
@@ -58,13 +57,6 @@ def test_a_request_ends_although_its_response_does_not(server, slow_client, erro
     assert sum(request.method == "POST" for request in server.requests) == (error is MaybeSent)
 
 
-def test_an_answer_without_a_complete_response_is_looked_up(server, slow_client, run_json):
-    server.say(drip(), Answer(run_json()))
-    run_afterwards = slow_client.runs.resume("run-1", "int-1", {"decision": "approve"})
-    assert run_afterwards.status == "completed"
-    assert [request.method for request in server.requests] == ["POST", "GET"]
-
-
 # ----------------------------------------------------------------------------------------- streams
 
 
@@ -102,26 +94,6 @@ def test_a_stream_with_keepalives_goes_on_while_the_run_is_running(
     )
     kinds = [event.type for event in slow_client.runs.stream("run-1")]
     assert kinds == ["RUN_FINISHED", "RUN_READ"]
-
-
-def test_a_stream_is_read_to_its_end_by_a_slow_reader(server, client, run_json, fake_time):
-    """Time that the reader takes is not time without an event."""
-    taken = threading.Semaphore()
-
-    def events():
-        for _ in range(3):
-            taken.acquire(timeout=LESS_THAN_A_DRIP)
-            yield b'event: RUN_STARTED\ndata: {"run_id": "run-1"}\n\n'
-
-    server.script = lambda request: (
-        Answer(chunks=events()) if request.path.endswith("/stream") else Answer(run_json())
-    )
-    kinds = []
-    for event in client.runs.stream("run-1"):
-        kinds.append(event.type)
-        fake_time.sleep(10 * _reader.QUIET_TIME)
-        taken.release()
-    assert kinds == ["RUN_STARTED"] * 3 + ["RUN_READ"]
 
 
 # -------------------------------------------------------------------------------------------- size

@@ -41,26 +41,19 @@ class Book:
         return Answer(self.page(int(received.query["page"])))
 
 
-def test_server_that_repeats_a_page_ends(server, client, run_json):
-    """A server that ignores `page` and always has more is not read for ever."""
-    server.script = lambda received: Answer({"data": [run_json()], "has_more": True})
-    runs = client.runs.list()
-    assert (len(runs), runs.is_complete) == (1, False)
-    assert len(server.requests) <= 3
-
-
-def test_a_list_that_never_ends_is_cut_at_its_count(server, client, run_json):
-    """Each page has a new run, and the API counts three."""
+@pytest.mark.parametrize(("run_id", "total", "n"), [("run-1", None, 1), ("run-{}", 3, 3)])
+def test_a_list_that_never_ends_is_cut(server, client, run_json, run_id, total, n):
+    """A server repeats its page, or has a new run on each page and counts three."""
     server.script = lambda received: Answer(
         {
-            "data": [run_json(f"run-{received.query['page']}")],
+            "data": [run_json(run_id.format(received.query["page"]))],
             "has_more": True,
-            "total_count": 3,
+            "total_count": total,
         }
     )
     runs = client.runs.list()
-    assert (len(runs), len(server.requests), runs.is_complete) == (3, 3, False)
-    assert "the API counts 3" in str(runs.why)
+    assert (len(runs), runs.is_complete) == (n, False)
+    assert len(server.requests) <= 3
 
 
 def test_a_record_that_is_no_run_is_left_out_of_the_list(server, client, run_json, page):
@@ -71,17 +64,14 @@ def test_a_record_that_is_no_run_is_left_out_of_the_list(server, client, run_jso
 
 
 def test_limit_counts_runs_after_filtering(server, client, run_json):
-    """`limit` is what the caller gets, not what the server is asked for; and cutting is said."""
     book = Book(run_json, 50)
     for run in book.runs[::3]:
         run["status"] = "interrupted"
     server.script = book.answer
     runs = client.runs.list(limit=5, status="interrupted")
-    assert len(runs) == 5
-    assert {run.status for run in runs} == {"interrupted"}
-    assert (runs.is_complete, runs.why, book.reads) == (False, "cut at limit=5", [1, 2])
-    assert runs.is_cut_only
-    assert [request.query["per_page"] for request in server.requests] == ["100"] * 2
+    assert [run.status for run in runs] == ["interrupted"] * 5
+    assert (runs.why, runs.is_cut_only, book.reads) == ("cut at limit=5", True, [1, 2])
+    assert server.requests[0].query["per_page"] == "100"
 
 
 def test_since_and_until_bound_created_at(server, client, run_json):
@@ -150,14 +140,13 @@ def test_a_moving_list_never_claims_to_be_whole_when_it_is_not(moved, total_coun
     assert runs.why is not None or always <= set(runs.ids)
 
 
-def test_runlist_is_a_sequence(run_json):
-    """A list of runs behaves as a sequence; a part of it is one, and says that it is a part."""
+def test_a_slice_of_a_list_says_that_it_is_one(run_json):
     runs = RunList(tuple(Run.from_json(run_json(f"run-{number}")) for number in range(8)))
-    assert (len(runs), runs[-1].id, runs[3] in runs) == (8, "run-7", True)
-    assert (runs[:2].ids, runs[::-1].ids) == (("run-0", "run-1"), runs.ids[::-1])
-    assert (runs[:].is_complete, runs[:2].why) == (True, "a slice: 2 of 8")
-    with pytest.raises(AttributeError):
-        runs.why = None
+    assert (runs[:].is_complete, runs[:2].ids, runs[:2].why) == (
+        True,
+        runs.ids[:2],
+        "a slice: 2 of 8",
+    )
     assert pickle.loads(pickle.dumps(runs)).ids == runs.ids
 
 

@@ -1,6 +1,6 @@
 """An answer is sent once, and what became of it is found out."""
 
-import logging
+from contextlib import nullcontext
 
 import pytest
 
@@ -18,61 +18,78 @@ from runkit.errors import (
 from runkit.local import answer_log
 from tests.client.conftest import DROP, Answer
 
-YES = {"decision": "approve"}
+YES = {"decision": "approve", "note": "tax number 12-3456789"}
+ERRORS = {"errors": [{"message": "note is missing", "parameter": "note"}]}
 DOUBTFUL = [
     DROP,
     Answer({}, cut=1),
     Answer(status=500),
-    Answer(b"<html>", status=200),
+    Answer(status=307),
+    Answer(b"<html>"),
     Answer({"id": 1}),
 ]
+REFUSALS = {
+    **dict.fromkeys((400, 404, 409, 422), (Invalid, "refused")),
+    **dict.fromkeys((401, 403), (AuthError, "failed")),
+    429: (RateLimited, "failed"),
+}
 
 
 def posts(server):
     return sum(request.method == "POST" for request in server.requests)
 
 
-def test_an_answer_that_arrives_returns_the_run(server, client, run_json):
-    """The answer goes out whole under the interrupt's id, and the run comes back with steps."""
-    server.say(Answer(run_json(status="running", steps=[])))
-    run = client.runs.resume("run-1", "int-1", YES)
-    assert (run.status, run.steps, run.read_at is not None) == ("running", (), True)
-    assert server.lines == ["POST /runs/run-1/resume"]
+@pytest.mark.parametrize(("is_open", "delivery"), [(False, "confirmed"), (True, "unknown")])
+def test_an_accepted_answer_is_confirmed_once_the_question_is_closed(
+    server, client, run_json, pending, is_open, delivery
+):
+    """The answer goes out whole under the interrupt's id; the log has it, and what became of it."""
+    after = pending if is_open else Answer(run_json(status="running", steps=[]))
+    server.script = lambda request: after
+    with pytest.raises(MaybeSent) if is_open else nullcontext():
+        run = client.runs.resume("run-1", "int-1", YES)
+        assert (run.status, run.steps, run.read_at is not None) == ("running", (), True)
+    assert server.lines == ["POST /runs/run-1/resume"] + ["GET /runs/run-1"] * 3 * is_open
     assert server.requests[0].body == {"interrupt_id": "int-1", "input": YES}
     assert server.requests[0].query == {"include": "steps"}
+    [entry] = answer_log.entries()
+    assert (entry.delivery, entry.run_id, entry.interrupt_id) == (delivery, "run-1", "int-1")
+    assert (entry.host, entry.mode) == (client.host, client.mode)
+    assert entry.answer == '{"decision":"approve","note":"tax number 12-3456789"}'
+    assert entry.answered_by == answer_log.declared_name()
 
 
-@pytest.mark.parametrize("trouble", DOUBTFUL, ids=["drop", "cut", "500", "no json", "no run"])
-def test_a_lost_reply_to_a_closed_question_is_unconfirmed(
-    server,
-    client,
-    run_json,
-    fake_time,
-    caplog,
-    trouble,
+@pytest.mark.parametrize("is_open", [False, True])
+@pytest.mark.parametrize("trouble", DOUBTFUL, ids=["drop", "cut", "500", "307", "html", "no run"])
+def test_after_a_doubtful_reply_the_run_is_read(
+    server, client, run_json, pending, fake_time, caplog, trouble, is_open
 ):
-    """Gone means closed; the run is returned, and that delivery is unconfirmed is in the log."""
-    server.say(trouble, Answer(run_json(status="running")))
-    with caplog.at_level(logging.WARNING, "runkit"):
-        run = client.runs.resume("run-1", "int-1", YES)
-    assert run.status == "running"
-    assert server.lines == ["POST /runs/run-1/resume", "GET /runs/run-1"]
-    assert fake_time.slept == [1]
-    assert "could not be confirmed" in caplog.text
+    """A closed question is unconfirmed; one that is open at 1, 3 and 10 seconds may be sent."""
+    after = pending if is_open else Answer(run_json(status="running"))
+    server.script = lambda request: trouble if request.method == "POST" else after
+    still_open = r"10 s later, the question 'int-1' is still open.*may still arrive"
+    with pytest.raises(MaybeSent, match=still_open) if is_open else nullcontext():
+        assert client.runs.resume("run-1", "int-1", YES).status == "running"
+        assert "could not be confirmed" in caplog.text
+    assert posts(server) == 1
+    assert fake_time.slept == ([1, 2, 7] if is_open else [1])
+    [entry] = answer_log.entries()
+    assert entry.delivery == ("unknown" if is_open else "unconfirmed")
 
 
-@pytest.mark.parametrize("trouble", DOUBTFUL, ids=["drop", "cut", "500", "no json", "no run"])
-def test_a_lost_reply_to_an_open_question_is_maybe_sent(
-    server, client, pending, fake_time, trouble
-):
-    """After looks at 1, 3 and 10 seconds the doubt is handed on; nothing was sent again."""
-    server.script = lambda request: trouble if request.method == "POST" else pending
-    with pytest.raises(
-        MaybeSent, match=r"10 s later, the question 'int-1' is still open.*may still arrive"
-    ):
-        client.runs.resume("run-1", "int-1", YES)
-    assert server.lines == ["POST /runs/run-1/resume"] + ["GET /runs/run-1"] * 3
-    assert fake_time.slept == [1, 2, 7]
+@pytest.mark.parametrize("status", REFUSALS)
+def test_after_a_refusal_the_run_is_read(server, client, run_json, pending, status):
+    """The refusal is raised as it is, unless the question is closed: somebody was first."""
+    refusal = Answer(ERRORS, status=status)
+    outcomes = [(pending, *REFUSALS[status]), (Answer(run_json()), Conflict, "unconfirmed")]
+    for after, error, delivery in outcomes:
+        server.script = lambda request, after=after: refusal if request.method == "POST" else after
+        server.requests.clear()
+        with pytest.raises(error, match="note is missing") as caught:
+            client.runs.resume("run-1", "int-1", YES)
+        assert (caught.value.status, caught.value.parameter) == (status, "note")
+        assert server.lines == ["POST /runs/run-1/resume", "GET /runs/run-1"]
+        assert answer_log.entries()[-1].delivery == delivery
 
 
 def test_an_older_state_of_the_run_confirms_no_answer(server, client, run_json, question):
@@ -82,52 +99,8 @@ def test_an_older_state_of_the_run_confirms_no_answer(server, client, run_json, 
     server.script = lambda request: Answer(
         run_json(status="running", interrupts=[], updated_at=before)
     )
-    delivery = client.runs.deliver(Run.from_json(known), "int-1", YES | {"note": "another person"})
+    delivery = client.runs.deliver(Run.from_json(known), "int-1", YES)
     assert (delivery.outcome, delivery.run) == ("unknown", None)
-
-
-@pytest.mark.parametrize("status", [400, 404, 409, 422])
-def test_refusal_of_a_closed_question_is_a_conflict(server, client, run_json, status):
-    """Refused and no longer open: somebody was first."""
-    logged = Answer({"errors": [{"message": "not interrupted"}]}, status=status)
-    server.script = lambda request: logged if request.method == "POST" else Answer(run_json())
-    with pytest.raises(Conflict, match=r"not open.*not interrupted") as caught:
-        client.runs.resume("run-1", "int-1", YES)
-    assert (caught.value.status, caught.value.messages) == (status, ("not interrupted",))
-    assert posts(server) == 1
-
-
-@pytest.mark.parametrize("status", [400, 404, 409, 422])
-def test_refusal_of_an_open_question_is_invalid(server, client, pending, status):
-    """Refused and still open: the answer is wrong."""
-    logged = Answer(
-        {"errors": [{"message": "note is missing", "parameter": "note"}]}, status=status
-    )
-    server.script = lambda request: logged if request.method == "POST" else pending
-    with pytest.raises(Invalid, match=r"note is missing.*still open") as caught:
-        client.runs.resume("run-1", "int-1", YES)
-    assert (caught.value.status, caught.value.parameter) == (status, "note")
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"), [(401, AuthError), (403, AuthError), (429, RateLimited)]
-)
-def test_after_a_refused_key_or_a_rate_limit_the_run_is_read(
-    server,
-    client,
-    run_json,
-    pending,
-    status,
-    kind,
-):
-    """The refusal is raised as it is, unless the question is closed by then."""
-    refusal = Answer(status=status, headers={"Retry-After": "1"})
-    for after, error in ((pending, kind), (Answer(run_json()), Conflict)):
-        server.script = lambda request, after=after: refusal if request.method == "POST" else after
-        server.requests.clear()
-        with pytest.raises(error):
-            client.runs.resume("run-1", "int-1", YES)
-        assert server.lines == ["POST /runs/run-1/resume", "GET /runs/run-1"]
 
 
 def test_an_answer_is_confirmed_though_the_same_id_is_asked_again(
@@ -138,7 +111,7 @@ def test_an_answer_is_confirmed_though_the_same_id_is_asked_again(
     waiting = run_json(status="interrupted", interrupts=[question], steps=[work, first])
     again = [work, support.question("s1", 1, 2), support.question("s2", 3, None)]
     server.script = lambda request: Answer(waiting | {"steps": again})
-    delivery = client.runs.deliver(Run.from_json(waiting), "int-1", YES | {"note": "not him"})
+    delivery = client.runs.deliver(Run.from_json(waiting), "int-1", YES)
     assert delivery.outcome == "confirmed"
     assert [entry.step_id for entry in answer_log.entries()] == ["s1"]
 

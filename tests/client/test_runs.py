@@ -5,25 +5,31 @@ from datetime import UTC, datetime
 
 import pytest
 
+from runkit.api.models import Run
 from runkit.errors import WaitTimeout
 from tests.client.conftest import Answer
 
 NOW = "2026-02-03T10:00:00Z"
 
 
-def test_create_sends_and_keeps_the_business(server, client, run_json):
-    """The API never returns the business, so the client keeps it, by object and by id."""
+def test_create_sends_and_keeps_the_business(server, client, make_client, run_json):
+    """The API never returns it, so the client keeps it, and so does the run's JSON."""
+    stamps = dict.fromkeys(["created_at", "updated_at"], NOW)
+    business = {"object": "business", "id": "b-1", "name": "Acme", "status": "in_review"} | stamps
     made = Answer(run_json(status="running"), status=201)
-    server.say(made, Answer(status=404), Answer(run_json()), Answer(run_json()))
+    server.say(made, Answer(business), Answer(run_json()), Answer(run_json()))
     run = client.runs.create("cip_orchestrator", business_id="b-1", prompt="Look at the TIN")
     assert server.requests[0].body == {
         "type": "cip_orchestrator",
         "business_id": "b-1",
         "prompt": "Look at the TIN",
     }
-    assert run.business_id == "b-1"
-    assert client.runs.get(run).business_id == "b-1"
-    assert client.runs.get("run-1").business_id == "b-1"
+    assert (run.business_id, run.business_name, run.business_status) == ("b-1", "Acme", "in_review")
+    assert client.runs.get(run).business_id == client.runs.get("run-1").business_id == "b-1"
+    server.say(Answer(run_json()), Answer(run_json()))
+    other = make_client()
+    assert other.runs.get("run-1").business_name is None
+    assert other.runs.get(Run.from_json(run.to_dict())).business_name == "Acme"
 
 
 def test_a_created_run_does_not_wait_for_a_name(server, client, run_json, fake_time):
@@ -37,23 +43,15 @@ def test_a_created_run_does_not_wait_for_a_name(server, client, run_json, fake_t
 
 
 def test_get_stamps_the_servers_time(server, client, run_json):
-    """`read_at` is the Date of the answer, `read_from` its host.
-
-    A stamp that the server sent is dropped.
-    """
-    server.say(
-        Answer(run_json(_runkit={"business_id": "forged", "read_at": NOW}, steps=[])),
-        Answer(run_json(), headers={"Date": "no date"}),
-    )
+    """`read_at` is the Date of the answer; a stamp that the server sent is dropped."""
+    forged = Answer(run_json(_runkit={"business_id": "forged", "read_at": NOW}, steps=[]))
+    server.say(forged, Answer(run_json(), headers={"Date": "no date"}))
     run = client.runs.get("run-1")
     assert run.read_at == datetime(2026, 2, 3, 10, 40, 12, tzinfo=UTC)
     assert run.to_dict()["_runkit"] == {"read_at": "2026-02-03T10:40:12Z", "read_from": client.host}
-    assert run.read_from == client.host
-    assert run.business_id is None
-    assert server.requests[0].query == {"include": "steps"}
     without = client.runs.get("run-1", steps=False)
     assert (without.read_at, without.steps) == (None, None)
-    assert server.requests[1].query == {}
+    assert [request.query for request in server.requests] == [{"include": "steps"}, {}]
 
 
 def test_wait_polls_until_the_run_stops(server, client, run_json, fake_time):

@@ -6,17 +6,6 @@ import runkit
 from runkit.errors import NotFound, UsageError
 from tests.client.conftest import Answer
 
-
-def test_the_client_finds_a_run_by_the_start_of_its_id():
-    """Also one that this client has not seen before; an unknown start is not found."""
-    with runkit.sandbox(history=12) as box, box.client() as client, box.client() as other:
-        run_id = client.runs.list()[5].id
-        assert client.runs.get(run_id[:8]).id == other.runs.get(run_id[:8]).id == run_id
-        assert runkit.frames(client.runs.fetch([run_id[:9]])).runs["run_id"].tolist() == [run_id]
-        with pytest.raises(NotFound):
-            client.runs.get("ffffffff")
-
-
 IDS = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(1, 31)]
 POST = {"decision": "approve"}
 
@@ -44,6 +33,15 @@ WRITES = {
     "feedback form": runkit.FeedbackForm,
     "monitor": runkit.RunMonitor,
 }
+
+
+@pytest.mark.usefixtures("account")
+def test_the_client_finds_a_run_by_the_start_of_its_id(client):
+    """Also one that it has not seen before; an unknown start is not found."""
+    assert client.runs.get(IDS[25][:8]).id == IDS[25]
+    assert client.runs.fetch([IDS[3][:9]], progress=False).ids == (IDS[3],)
+    with pytest.raises(NotFound):
+        client.runs.get("ffffffff")
 
 
 @pytest.mark.usefixtures("account")

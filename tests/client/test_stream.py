@@ -94,20 +94,20 @@ def test_stream_ends_with_the_run(server, client, run_json):
     assert server.requests[0].headers["accept"] == "text/event-stream"
 
 
-@pytest.mark.parametrize("status", [404, 410])
-def test_a_run_whose_stream_is_gone_is_read(server, client, run_json, status):
-    """A run whose stream is gone is read instead."""
-    serve(server, Answer(status=status), runs=[run_json()])
-    assert kinds(client) == ["RUN_READ"]
-
-
-def test_a_lost_stream_ends_with_the_run(server, client, run_json):
+@pytest.mark.parametrize(
+    ("stream", "events"),
+    [
+        (Answer(status=404), []),
+        (Answer(status=410), []),
+        (Answer(chunks=[middesk("RUN_STARTED", STARTED), b"event: STATE_SN"]), ["RUN_STARTED"]),
+    ],
+)
+def test_a_stream_that_is_gone_or_lost_ends_with_the_run(server, client, run_json, stream, events):
     """What came until then is passed on; the last event shows that the run still runs."""
-    cut = [middesk("RUN_STARTED", STARTED), b"event: STATE_SN"]
-    serve(server, Answer(chunks=cut), runs=[run_json(status="running")])
-    events = list(client.runs.stream("run-1"))
-    assert [event.type for event in events] == ["RUN_STARTED", "RUN_READ"]
-    assert events[-1].run.status == "running"
+    serve(server, stream, runs=[run_json(status="running")])
+    *received, last = client.runs.stream("run-1")
+    assert [event.type for event in received] == events
+    assert (last.type, last.run.status) == ("RUN_READ", "running")
 
 
 def test_a_stream_of_another_run_is_an_error(server, client, run_json):
