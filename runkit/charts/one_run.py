@@ -38,6 +38,7 @@ FINDING = [
     *("title", "summary", "confidence", "confidence_text", "n_sources", "best_tier_text"),
     *("agent", "origin", "is_unfinished", "artifact_no", "type", "step_id"),
 ]
+NO_ANSWERS = pd.DataFrame(columns=["run_id", "step_id", "decision"], dtype="str")
 MAX_STEPS = 3  # a card names so many of the steps that followed an answer
 UNKNOWN = "The API keeps neither the answer nor who gave it."
 
@@ -152,11 +153,9 @@ def questions_with_answers(
     Each has its proposals, its wait, how it ended (`ending`), who answered (`signer`) and what the
     log has of the answer.
     """
-    table, log, signers = f.interrupts, None, set()
-    if answers is not None:
-        log = match(f, table, answers)
-        table = with_answers(table, log)
-        signers = {*log.loc[log["answered_by_source"].eq(SELF_DECLARED), "answered_by"]}
+    log = match(f, f.interrupts, NO_ANSWERS if answers is None else answers)
+    table = with_answers(f.interrupts, log)
+    signers = log.loc[log["answered_by_source"].eq(SELF_DECLARED), "answered_by"]
     answered = _logged(table, log)
     proposals = proposed_artifacts(f.interrupts, f.artifacts).dropna(subset="title")
     titles = proposals.groupby("question")["title"].agg(" · ".join).rename("proposals")
@@ -187,14 +186,11 @@ def questions_sentence(f: Frames, table: pd.DataFrame) -> str:
     return paragraph(sentence(f"{number}: {words}"), wait, unread(asked, "Other questions"))
 
 
-def _logged(table: pd.DataFrame, log: pd.DataFrame | None) -> pd.DataFrame:
+def _logged(table: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
     """Return what is known of the answer to each question: `answer`, `delivery`, and what is later.
 
     An answer that the data does not have yet is no part of it: the question stays open.
     """
-    columns = ["answer", "delivery", "later"]
-    if log is None:
-        return pd.DataFrame(index=table.index, columns=columns, dtype="str")
     is_sent = log["delivery"].fillna(CONFIRMED).isin((CONFIRMED, *IN_DOUBT))
     last = log[is_sent].dropna(subset="question").drop_duplicates("question", keep="last")
     last = last.set_index("question").reindex(table.index)
@@ -239,7 +235,4 @@ def _card(f: Frames, row: Row) -> dict[str, Any]:
         "Answered by": row["signer"],
         "Delivery": row["delivery"],
     }
-    return {
-        "after": after,
-        "lines": [(name, text) for name, text in lines.items() if text],
-    }
+    return {"after": after, "lines": [line for line in lines.items() if line[1]]}

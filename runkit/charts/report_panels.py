@@ -31,7 +31,7 @@ from runkit.display.counts import (
     unread,
     waiting_words,
 )
-from runkit.display.html_tables import with_labels
+from runkit.display.html_tables import heading, readable, with_labels
 from runkit.display.status_words import ENDING, outcome_words, status
 from runkit.display.text import brief, day, in_words, plural
 from runkit.errors import UsageError
@@ -63,6 +63,10 @@ MAX_LINES, MAX_STEPS, MAX_DIFFERENCES = 8, 5, 12
 MAX_INDENT = 12  # levels of the table of steps
 MATCHES = {"left_only": "only in A", "right_only": "only in B", "both": "other confidence"}
 NAMES = ["run_id", "business_name", "agent_name"]
+FACTS = [  # columns of runs in which two may differ
+    *("business_name", "agent_name", "status", "outcome", "confidence", "n_steps", "n_findings"),
+    *("n_interrupts", "duration_s", "working_s", "waiting_s", "idle_s", "requester"),
+]
 EVENT = ["at", "label", "note", "kind", "rank", "seconds"]
 Event = tuple[Any, str, str | None, str, int, float]  # a row of these columns
 
@@ -353,12 +357,10 @@ def _checked_frame(table: pd.DataFrame | None, columns: list[str], function: str
     return table
 
 
-def _sides(f: Frames) -> tuple[Frames, Frames]:
-    """Return A and B. Raises `UsageError` for another number of runs."""
+def _check_pair(f: Frames) -> None:
+    """Raise `UsageError` for another number of runs than two."""
     if len(f.runs) != 2:
         raise UsageError(f"f holds {plural(len(f.runs), 'run')}; expected two, A and B.")
-    a, b = (f.select(run_id) for run_id in f.runs["run_id"])
-    return a, b
 
 
 @checked
@@ -380,32 +382,14 @@ def different_facts(f: Frames) -> Panel:
     UsageError
         For another number of runs.
     """
-    a, b = map(_facts, _sides(f))
-    rows = [(name, a[name], b[name]) for name in a if a[name] != b[name]]
-    return Panel("What differs", "", pd.DataFrame(rows, columns=["fact", "a", "b"], dtype="str"))
-
-
-def _facts(f: Frames) -> dict[str, str]:
-    """Return what names and measures one run, as texts."""
-    [run] = records(f.runs.assign(waiting_s=measured_waits(f)))
-    counts = {
-        "Steps": run["n_steps"],
-        "Findings": run["n_findings"],
-        "Sources": Facts(f).sources.of,
-        "Questions": run["n_interrupts"],
-    }
-    times = {name: run[f"{name.lower()}_s"] for name in ("Duration", "Working", "Waiting", "Idle")}
-    texts = {
-        "Business": run["business_name"] or run["business_id"],
-        "Agent": run["agent_name"],
-        "Status": str(status(run["status"])),
-        "Outcome": run["outcome"],
-        "Confidence": run["confidence"],
-        **{name: f"{n:,}" if run["has_steps"] else None for name, n in counts.items()},
-        **{name: lasting(seconds) for name, seconds in times.items()},
-        "Requester": run["requester"],
-    }
-    return {name: words_of(text, 400) for name, text in texts.items()}
+    _check_pair(f)
+    runs = f.runs.assign(waiting_s=measured_waits(f))
+    counts = [name for name in FACTS if name.startswith("n_")]
+    runs[counts] = runs[counts].where(runs["has_steps"])
+    rows = [(heading(name), *readable(runs[name], name)) for name in FACTS]
+    table = pd.DataFrame(rows, columns=["fact", "a", "b"], dtype="str")
+    table = table[table["a"].ne(table["b"])].reset_index(drop=True)
+    return Panel("What differs", "", table)
 
 
 @checked
@@ -427,7 +411,7 @@ def different_findings(f: Frames) -> Panel:
     UsageError
         For another number of runs.
     """
-    _sides(f)
+    _check_pair(f)
     known = Facts(f).findings
     rows = finding_differences(f, f.runs[::-1])
     rows = rows[~rows["is_output"]]

@@ -139,9 +139,8 @@ def df_to_html(
     for number, column in enumerate(df):
         name = "question" if column == "label" and "asked_at" in df else str(column)
         values = df.iloc[:max_rows, number]
-        write = _writer(name, values.dtype.kind)
-        cells = [_cell(value, write) for value in values]
-        heads.append(_head(name))
+        cells = [_cell(text) for text in readable(values, name)]
+        heads.append(heading(name))
         styles.append(_cell_style(name, values.dtype.kind, cells))
         columns.append(cells)
 
@@ -151,10 +150,16 @@ def df_to_html(
     return table + _NOTE.format(n_shown, plural(n_rows, "row")) if n_rows > n_shown else table
 
 
-def _cell(value: Any, write: Callable[[Any], str]) -> Markup:
-    if isinstance(value, Markup):
-        return value
-    text = MISSING if pd.isna(value) else write(value)
+def readable(values: pd.Series[Any], name: str) -> list[str]:
+    """Write the values of a column for people, by its name and dtype; HTML stays as it is."""
+    write = _writer(name, values.dtype.kind)
+    return [
+        value if isinstance(value, Markup) else MISSING if pd.isna(value) else write(value)
+        for value in values
+    ]
+
+
+def _cell(text: str) -> Markup:
     return text if isinstance(text, Markup) else isolate(shorten(text, MAX_TEXT))
 
 
@@ -192,11 +197,11 @@ def format_percent(percent: float) -> str:
     return "over 99%" if 99 < percent < 100 else f"{percent:.0f}%"
 
 
-def _head(name: str) -> str:
+def heading(name: str) -> str:
     """Write a column's name as a head in sentence case: `n_steps` is Steps, `wait_s` is Wait."""
     if name in HEADS:
         return HEADS[name]
     start, _, side = name.rpartition("_")
     if side in SIDES:
-        return _head(start) + SIDES[side]
+        return heading(start) + SIDES[side]
     return re.sub("^(n|is|has)_|_(s|at)$", "", name).replace("_", " ").strip().capitalize()
