@@ -16,7 +16,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -184,13 +184,8 @@ def entries_about(asking: Mapping[str, str | None]) -> list[Entry]:
     `asking` may have the columns that tell two askings apart; what it lacks tells nothing. If the
     file cannot be read, there are none, and a warning in the log of Python.
     """
-    return _or_warn(lambda: _entries(_SENT, {**dict.fromkeys(ASKING), **asking}))
-
-
-def _or_warn(read: Callable[[], list[Entry]]) -> list[Entry]:
-    """Read entries; a file that cannot be read causes a warning and has none."""
     try:
-        return read()
+        return _entries(_SENT, {**dict.fromkeys(ASKING), **asking})
     except UsageError as error:
         log.warning("the answer log could not be read: %s", error)
         return []
@@ -238,11 +233,8 @@ def answer_log() -> pd.DataFrame:
 
 
 def answers_about(run_ids: Iterable[str]) -> pd.DataFrame:
-    """Return the rows of `answer_log()` about some runs.
-
-    If the file cannot be read, there are none, and a warning in the log of Python.
-    """
-    return _frame(_or_warn(lambda: entries(run_ids)))
+    """Return the rows of `answer_log()` about some runs. Raises `UsageError` as it does."""
+    return _frame(entries(run_ids))
 
 
 def _frame(rows: list[Entry]) -> pd.DataFrame:
