@@ -166,7 +166,7 @@ class AnswerController:
         self.case_lines = [*self._findings, *lines]
 
     def _case_failed(self, error: Exception) -> None:
-        self._show_case(_case.failure(error_message(error)))
+        self._show_case([_case.failed_line(error_message(error))])
 
     def receive(self, message: FromPage) -> None:
         """Take a message of the page: a name, entries, or an answer (a verb, pressed twice)."""

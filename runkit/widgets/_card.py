@@ -163,9 +163,13 @@ class CellOutput:
     def _ipython_display_(self) -> None:
         self.close()  # the card of an earlier cell
         replace_card(self._key(), self)
+        bundle = self._bundle()
         self._shown = self._static()
-        self._head = output(self._shown)
-        self._handle = output(widget_view(self.widget) | NO_KERNEL)
+        self._head, self._handle = output(self._shown), output(bundle)
+
+    def _bundle(self) -> dict[str, Any]:
+        """Build the second output."""
+        return widget_view(self.widget) | NO_KERNEL
 
     def _static(self) -> _static_form.Bundle:
         is_open = self._card is None or not self._card.n_views

@@ -140,9 +140,9 @@ def _read_others(client: Client, run: Run, list_runs: Callable[[], Iterable[Run]
     return [with_steps.get(other.id, other) for other in others]
 
 
-def failure(message: str) -> list[Json]:
+def failed_line(message: str) -> Json:
     """Build the line of a case that could not read the other runs of the business."""
-    return [_row(shorten(f"The other runs of this business couldn't be read. {message}", MAX_NAME))]
+    return _row(f"The other runs of this business couldn't be read. {message}")
 
 
 def _row(text: str, *pills: tuple[str, str], run: str = "", end: str = "", key: str = "") -> Json:

@@ -23,7 +23,6 @@ from typing import Any
 from runkit.api.models import Run
 from runkit.client import Client, RunList
 from runkit.client.resume import is_stale
-from runkit.display.log import log
 from runkit.display.status_words import MAY_BE_MISSING
 from runkit.display.text import live_moment, plural, short_id, shorten
 from runkit.errors import NotFound
@@ -35,6 +34,7 @@ from runkit.widgets._question import Question, in_order, questions_of
 FIRST_PAGE = 100  # runs: the documented maximum of one page
 INTERVAL = 15.0
 REQUESTS_A_SECOND = 5.0  # on average at most: a quarter of the API's rate limit
+MAX_SEARCHED = 50  # businesses after a check: those of an account are searched bit by bit
 MAX_LABEL = 80  # characters of a question in a line
 MAX_ROWS = 200  # lines of the list
 
@@ -61,7 +61,8 @@ class InboxController(Forms):
         self._order: list[str] = []  # keys of the waiting questions as they were listed last
         self._following: str | None = None  # the key after the one that was closed
         self._later: list[str] = []  # put to the end of the list, for this session
-        self._is_reading = self._is_searching = self._is_searched = False
+        self._is_reading = False
+        self._searched_s = 0.0  # the check after which businesses were searched last
         self._runs: dict[str, Run] = {}  # the runs that have not ended
         self._recent: dict[str, Run] = {}  # the runs of the last 30 days
         # Questions are kept by run, as building 5,000 anew for each check would take 10 s.
@@ -116,7 +117,7 @@ class InboxController(Forms):
             if isinstance(error, NotFound):
                 self._drop(run_id)
         self.read_at, self.read_s = listed.read_at or datetime.now(UTC), time.monotonic()
-        self.error, self._is_searched = "", False
+        self.error = ""
         if full:
             self._full_check_at = self.read_at
         checked_at = live_moment(self._full_check_at)
@@ -155,32 +156,23 @@ class InboxController(Forms):
                 self.form.read_case()
 
     def tick(self) -> float:
-        """Refresh if it is time, and search one more business for the runs without one.
+        """Refresh if it is time, and after each check search more businesses of runs without one.
 
-        Returns the seconds until the next time. One request at a time, so that the reviewer's
-        requests need not wait.
+        Returns the seconds until the next time.
         """
         if time.monotonic() >= self._due:
             self.check()
         unnamed = [run for run in self._runs.values() if run.interrupts and not run.business_id]
-        if not unnamed or self._is_searched:
-            return max(1.0, self._due - time.monotonic())
-        if not self._is_searching:
-            search = partial(self.client.businesses.identify, unnamed, at_most=1, progress=False)
-            self.queue.start("identify", search, self._identified, self._not_identified)
-            self._is_searching = True
-        return 1 / REQUESTS_A_SECOND
+        if unnamed and self._searched_s != self.read_s:
+            identify, self._searched_s = self.client.businesses.identify, self.read_s
+            search = partial(identify, unnamed, at_most=MAX_SEARCHED, progress=False)
+            self.queue.start("identify", search, self._identified, error_message)
+        return max(1.0, self._due - time.monotonic())
 
     def _identified(self, searched: RunList) -> None:
-        self._is_searching, self._is_searched = False, searched.is_complete
         named = [run for run in searched if run.business_id is not None]
         self._update(named)
         self.update_forms(named)
-
-    def _not_identified(self, error: Exception) -> None:
-        """Wait for the next check."""
-        self._is_searching, self._is_searched = False, True
-        log.warning("the businesses of runs could not be read: %s", error_message(error))
 
     def _update(self, runs: Iterable[Run]) -> None:
         """Take the newer ones of these runs, and the questions of those that have changed."""
@@ -224,10 +216,9 @@ class InboxController(Forms):
         if "who" in message:
             self._sign(message["who"])
         # a message about a question goes to its form, whichever is open by now
-        forms = [form for form in (*self.forms.values(), self.form) if form]
-        shown = (form for form in forms if form.question.shown_digest == message.get("digest"))
-        if form := next(shown, None):
-            form.receive(message)
+        for form in [*self.forms.values()]:
+            if form.question.shown_digest == message.get("digest"):
+                form.receive(message)
 
     def open(self, key: str | None) -> None:
         """Open the form of a question, or a receipt; the form that was open keeps its entries."""

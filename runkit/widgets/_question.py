@@ -22,7 +22,7 @@ from runkit.client import Client
 from runkit.client.resume import is_pending
 from runkit.display import status_words
 from runkit.display.counts import Count, Span, waiting_words
-from runkit.display.text import moment, short_id, shorten, timestamp
+from runkit.display.text import moment, short_id, shorten
 from runkit.errors import UsageError
 from runkit.local import answer_log
 from runkit.local.answer_log import CONFIRMED, SELF_DECLARED, Entry
@@ -256,6 +256,7 @@ VERDICTS: dict[tuple[str, str], tuple[State, str, str]] = {
     ("expired", NONE): (State.EXPIRED, "neutral", f"{_EXPIRED} This doesn't count as a rejection."),
 }
 LOGGED = "in runkit.answer_log() on the machine that sent it"
+UNLOGGED = "NOT saved: runkit.answer_log() could not be written"
 UNCONFIRMED = "unconfirmed: the API doesn't tell whose answer it took"
 
 
@@ -320,9 +321,6 @@ def verdict(
     state, tone, title = VERDICTS[outcome.word, certainty]
     by = shorten(outcome.by or "", 80)
     facts = receipt_facts(question.run, client) | {"question": shorten(question.label, 300)}
-    if outcome.word in ("closed", ACCEPTED):
-        api = f" by {by} (according to the API)" if by else ""
-        facts["closed"] = f"{timestamp(outcome.at) if outcome.at else 'time unknown'}{api}"
     values = {
         "by": f" by {by}" if by else "",
         "when": f", {moment(outcome.at)}" if outcome.at else "",
@@ -332,7 +330,13 @@ def verdict(
         return state, Receipt(title.format(**values).strip(), facts, tone=tone)
 
     answer = Questionnaire(question.value).receipt(sent.answer)
-    facts |= _answer_facts(answer, sent, certainty, is_logged=is_logged)
+    digest = answer_log.digest(sent.answer)[:SHORT_DIGEST]
+    facts |= {
+        "answer": f"{answer} (SHA-256 {digest}…)",
+        "signed": f"{sent.by} ({SELF_DECLARED}: the API records only the account)",
+        "delivery": "confirmed" if certainty == CLEAR else UNCONFIRMED,
+        "full answer": LOGGED if is_logged else UNLOGGED,
+    }
     whose = "your answer" if sent.is_mine else f"the answer signed {sent.by}"
     values |= {
         "answer": answer,
@@ -344,18 +348,6 @@ def verdict(
     is_shown = has_reason and outcome.word == ACCEPTED
     reason = _reason(sent.answer) if is_shown else ""
     return state, Receipt(title, facts, answer if certainty == CLEAR else "", tone, reason)
-
-
-def _answer_facts(answer: str, sent: Sent, certainty: str, *, is_logged: bool) -> dict[str, str]:
-    """Return the details of an answer from this machine."""
-    digest = answer_log.digest(sent.answer)[:SHORT_DIGEST]
-    unlogged = "NOT saved: runkit.answer_log() could not be written"
-    return {
-        "answer": f"{answer} (SHA-256 {digest}…)",
-        "signed": f"{sent.by} ({SELF_DECLARED}: the API records only the account)",
-        "delivery": "confirmed" if certainty == CLEAR else UNCONFIRMED,
-        "full answer": LOGGED if is_logged else unlogged,
-    }
 
 
 def _reason(answer: Json) -> str:

@@ -8,7 +8,7 @@ be answered as JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,15 +33,17 @@ class Section:
     start: Texts
     proposal: Json
 
-    def received(self, entries: object) -> Texts:
+    def received(self, entries: Texts) -> Texts:
         """Read the entries of a page or a draft; what is no input of this form is ignored."""
-        typed = entries if isinstance(entries, dict) else {}
-        texts = {name: text for name, text in typed.items() if isinstance(text, str)}
-        return {name: texts.get(name, start) for name, start in self.start.items()}
+        return {name: entries.get(name, start) for name, start in self.start.items()}
+
+    def verb(self, decision: object) -> Verb | None:
+        """Return the verb of a decision."""
+        return next((verb for verb in self.verbs if verb.value == decision), None)
 
     def answer(self, entries: Texts) -> tuple[Json, Texts]:
         """Return the input to send, or errors."""
-        verb = next((verb for verb in self.verbs if verb.value == entries["decision"]), None)
+        verb = self.verb(entries["decision"])
         if verb is None:
             return {}, {"decision": "Choose an answer."}
         values: Json = {}
@@ -93,9 +95,11 @@ class Questionnaire:
         }
         self.is_combined = len(self.sections) > 1
 
-    def received(self, entries: Mapping[str, object]) -> Entries:
+    def received(self, entries: Entries) -> Entries:
         """Read the entries of a page or a draft; without any, return the initial ones."""
-        return {key: section.received(entries.get(key)) for key, section in self.sections.items()}
+        return {
+            key: section.received(entries.get(key, {})) for key, section in self.sections.items()
+        }
 
     def answer(self, entries: Entries) -> tuple[Json, Entries]:
         """Return the input to send, or errors by section and field."""
@@ -112,8 +116,8 @@ class Questionnaire:
         by_agent = {part.get("agent"): part for part in objects(answer.get("proposals"))}
         receipts = []
         for section in self.sections.values():
-            decision = by_agent.get(section.proposal.get("agent"), answer).get("decision")
-            verb = next((verb for verb in section.verbs if verb.value == decision), None)
+            part = by_agent.get(section.proposal.get("agent"), answer)
+            verb = section.verb(part.get("decision"))
             receipts.append(verb.receipt if verb else "Answered")
         first, *others = receipts
         # An acronym such as TIN keeps its capitals.

@@ -117,17 +117,14 @@ class RunMonitor(CellOutput):
     def _key(self) -> object:
         return self._client.host, self.run.id
 
-    def _ipython_display_(self) -> None:
-        self.close()
-        _card.replace_card(self._key(), self)
+    def _bundle(self) -> dict[str, Any]:
         self._is_over = self.run.is_finished
-        self._message = "Live updates off."
-        bundle = self._chart()
-        if not self.run.is_finished:
-            picture = str(svg(bundle[PLOTLY]))  # for pages that cannot show a widget
-            static = {"image/svg+xml": picture, "text/plain": bundle["text/plain"]}
-            bundle = _card.widget_view(self.widget) | static
-        self._head, self._handle = _card.output(self._static()), _card.output(bundle)
+        self._message, chart = "Live updates off.", self._chart()
+        if self._is_over:
+            return chart
+        picture = str(svg(chart[PLOTLY]))  # for pages that cannot show a widget
+        static = {"image/svg+xml": picture, "text/plain": chart["text/plain"]}
+        return _card.widget_view(self.widget) | static
 
     def _on_views(self, n_views: int) -> None:
         """Watch the run only while a page displays the card."""
@@ -191,7 +188,7 @@ class RunMonitor(CellOutput):
         wait = f", {duration(self._wait_s)} so far" if self._wait_s >= 0 else ""
         self._message = f"{state}{wait}, {EVERY}."
         if run.is_finished:
-            self._message = f"{status_words.status(run.status)}. Live updates off."
+            self._message = "Run finished. Live updates off."
             self._is_over = True
             self._queue.stop()
         self._forms.update_forms([run])  # first, because it may give a receipt
@@ -206,11 +203,8 @@ class RunMonitor(CellOutput):
             self._message = f"Live updates stopped: {message}"
             self._queue.stop()
             return
-        pause = max(self._pause, getattr(error, "retry_after", None) or 0)
-        self._message = f"{message} Trying again in {duration(pause)}."
-        self._pause = min(RETRY_MAXIMUM, pause * GROWTH)
-        if self._queue.stop():
-            self._queue.watch(pause)
+        self._message = f"{message} Trying again."
+        self._pause = min(RETRY_MAXIMUM, self._pause * GROWTH)
 
     def _ask(self) -> None:
         """Build a form for each new question."""
@@ -229,8 +223,6 @@ class RunMonitor(CellOutput):
             if self._queue.stop():
                 self._queue.watch(FIRST)
         is_done = self._is_over and not self._forms.forms  # none is answered or holds entries
-        if is_done and self._run.is_finished:
-            self._message = "Run finished. Live updates off."
         # while a question waits, seldom enough that a reader is not disturbed
         if self._run != self._drawn or self._wait_s > GROWTH * self._drawn_wait_s:
             self._draw_chart()
