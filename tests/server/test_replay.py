@@ -15,7 +15,7 @@ from runkit.errors import NotFound, UsageError
 from runkit.server._recorded_files import read_recordings
 from runkit.server._recordings import business_of
 from strangers import fleet, raws, strangers_of
-from support import artifact, question, run, step
+from support import question, run, step
 from tests.record import recording
 
 STRANGERS = raws([*strangers_of(7), *fleet(random.Random(5), 4).strangers])
@@ -137,19 +137,3 @@ def test_a_run_is_written_as_a_recording(tmp_path):
     [given], [read] = business.recordings, again.recordings
     assert (read.run, again.body) == (given.run, business.body)
     assert [*read.answers.values()] == [{"a": "approve"}]
-
-
-def test_equal_proposals_of_one_agent_are_one_question(tmp_path):
-    """And an id that was asked twice is asked twice."""
-    proposals = [artifact("Add it", type="add_sources")]
-    twice = [
-        question(
-            name, start, start + 10, label=name, artifacts=proposals, result={"interrupt_id": "x"}
-        )
-        for name, start in (("first", 10), ("second", 30))
-    ]
-    path = write(tmp_path / "runs.ndjson", run(*twice, end=60))
-    with runkit.sandbox(replay=path, speed=1e6) as box, box.client(rate=None) as client:
-        done = runkit.frames(finish(client, box.businesses[0].id))
-    assert done.interrupts["label"].tolist() == ["first", "second"]
-    assert done.interrupts["outcome"].tolist() == ["answered", "answered"]

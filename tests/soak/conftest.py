@@ -7,29 +7,22 @@ from __future__ import annotations
 
 import gc
 import os
-import re
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import psutil
-import pytest
 
-from runkit.client import Client
 from support import until
 
 ROOT = Path(__file__).parent.parent.parent
 MB = 2**20
-TIMEOUT = 120  # seconds; on a busy machine processes start slowly
 
 
-def rss(pid: int | None = None) -> int:
-    """Return the memory of a process in bytes; of this one if no other is named."""
-    return int(psutil.Process(pid).memory_info().rss)
+def rss() -> int:
+    """Return the memory of this process in bytes."""
+    return int(psutil.Process().memory_info().rss)
 
 
 def grown(sizes: Sequence[float]) -> float:
@@ -52,45 +45,6 @@ def nothing_left() -> Iterator[None]:
     yield
     # a socket may time out
     until(lambda: all(now <= then for now, then in zip(here(), before, strict=True)))
-
-
-class Served(NamedTuple):
-    """A sandbox in a process of its own, as `runkit sandbox` serves it."""
-
-    process: subprocess.Popen[str]
-    url: str
-    key: str
-
-    def client(self, **options: Any) -> Client:
-        """Return a client that does not pace itself: the load is what is tested."""
-        return Client(self.key, self.url, **{"rate": None, **options})
-
-    def stop(self) -> None:
-        """Stop it as a service manager does; it must end by itself, and well."""
-        self.process.terminate()
-        assert self.process.wait(TIMEOUT) == 0
-
-
-@pytest.fixture
-def serve():
-    """Start `runkit sandbox` with some options; what still runs ends with the test."""
-    started = []
-
-    def start(*options):
-        command = [sys.executable, "-m", "runkit", "sandbox", *options]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
-        started.append(process)
-        assert process.stdout is not None
-        output = "".join(process.stdout.readline() for _ in range(2))
-        at = dict(re.findall(r"export MIDDESK_(\w+)=(\S+)", output))
-        return Served(process, at["BASE_URL"], at["API_KEY"])
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -60,17 +60,6 @@ def test_the_page_on_pypi_has_no_links_into_the_repository(wheel):
     assert not re.search(r"\]\((?!https:)", page)
 
 
-def test_the_license_is_carried(wheel, built):
-    """Its text is in the package, in the wheel's metadata and in the source distribution."""
-    text = (ROOT / "runkit" / "LICENSE").read_bytes()
-    assert text.startswith(b"MIT License\n\nCopyright (c) 2026 ")
-    assert wheel.read("runkit/LICENSE") == wheel.read(f"{INFO}/licenses/runkit/LICENSE") == text
-    with tarfile.open(built.sdist) as archive:
-        member = archive.extractfile(f"runkit_jupyter-{runkit.__version__}/runkit/LICENSE")
-        assert member is not None
-        assert member.read() == text
-
-
 def test_the_command_is_installed(wheel):
     """`runkit` is the one command."""
     assert (
