@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import runkit
-from support import artifact, at, numbered, run, step
+from support import artifact, at, column, numbered, run, step
 
 RUN_FIELDS = ["object", "id", "created_at", "updated_at", "status"]
 STEP_FIELDS = ["id", "type", "status", "started_at"]
@@ -131,12 +131,6 @@ def test_a_duplicated_step_is_kept_once():
     assert words(frames) == ["duplicate_step"]
 
 
-def test_an_orphan_stands_at_the_top():
-    frames = runkit.frames(run(step("a", parent_step_id="gone")))
-    assert frames.steps[["step_id", "depth"]].values.tolist() == [["a", 0]]
-    assert words(frames) == ["orphan_step"]
-
-
 @pytest.mark.parametrize("is_nested", [True, False])
 def test_children_of_a_lost_step_move_up_to_its_place(is_nested):
     """Nested or linked, in a step or at the top: one problem, and the tree stays whole."""
@@ -161,18 +155,33 @@ def test_one_step_of_a_cycle_stands_at_the_top():
     assert words(f) == ["cycle"] * 2
 
 
-def test_nesting_wins_over_parent_step_id():
-    """A nested step that names another parent stays where it is nested."""
-    frames = runkit.frames(run(step("a", steps=[step("b", parent_step_id="c")]), step("c")))
-    assert frames.steps["parent_step_id"].tolist()[1] == "a"
-    assert frames.problems[["problem", "step_id"]].values.tolist() == [["parent_disagrees", "b"]]
+STEP_NOTES = {
+    "orphan_step": [step("a", parent_step_id="gone")],
+    "parent_disagrees": [step("a", steps=[step("b", parent_step_id="c")]), step("c")],
+    "outside_parent": [step("a", 10, 20, steps=[step("b", 5, 15)])],
+    "outside_run": [step("a", -5, 50)],
+    "ends_before_start": [step("a", 25, 22)],
+    "naive_time": [step("a", started_at="2026-02-03T10:00:05")],
+}
 
 
-def test_a_child_outside_its_parent_is_noted():
-    """It keeps its own times and is clipped for the parent's self time."""
-    frames = runkit.frames(run(step("a", 10, 20, steps=[step("b", 5, 15)])))
-    assert frames.steps[["duration_s", "self_s"]].values.tolist() == [[10, 5], [10, 10]]
-    assert words(frames) == ["outside_parent"]
+def test_a_step_that_does_not_fit_is_kept_and_noted():
+    """Nesting wins, an orphan is at the top, times are clipped; a time without offset is UTC."""
+    f = runkit.frames(numbered(run(*steps) for steps in STEP_NOTES.values()))
+    assert words(f) == [*STEP_NOTES]
+    assert column(f.steps, "parent_step_id") == [None, None, "a", None, None, "a", *[None] * 3]
+    assert f.steps["duration_s"].tolist() == [10, 10, 10, 10, 10, 10, 55, 0, 5]
+    assert f.steps["self_s"].tolist()[4:6] == [5, 10]
+    assert f.runs["working_s"].tolist()[3:] == [50, 0, 5]
+
+
+def test_a_run_whose_times_disagree_is_kept_and_noted():
+    """A start before the creation has no queue time, and an end before the start is the start."""
+    times = [{"created_at": at(5)}, {"ended_at": at(-10)}]
+    f = runkit.frames(numbered(run(step("a", 0, 0), **more) for more in times))
+    assert words(f) == ["starts_before_created", "ends_before_start"]
+    assert column(f.runs, "queued_s")[0] is None
+    assert f.runs["ended_at"][1] == f.runs["started_at"][1]
 
 
 def nested(depth: int) -> dict[str, Any]:
