@@ -7,34 +7,6 @@ import runkit
 from runkit.errors import NotFound, UsageError
 from tests.client.conftest import Answer
 
-
-@pytest.fixture(scope="module")
-def box():
-    with runkit.sandbox(history=12, speed=3000) as box:
-        yield box
-
-
-@pytest.fixture
-def client(box):
-    with box.client() as client:
-        yield client
-
-
-def test_runs_are_listed_by_several_businesses(client):
-    """Ids and objects may be mixed.
-
-    Each run knows its business, and those of others are left out.
-    """
-    businesses = client.businesses.list()
-    runs = client.runs.list(business_id=[businesses[0], businesses[1].id])
-    names = {(item.id, item.name) for item in businesses[:2]}
-    assert {(run.business_id, run.business_name) for run in runs} == names
-    thread = client.threads.list(business_id=businesses[0].id)[0]
-    assert thread.business_id == businesses[0].id
-    everything = client.runs.list(business_id=businesses)
-    assert sorted(everything.ids) == sorted(client.runs.list().ids)
-
-
 STAMPED = {"created_at": "2026-02-03T10:00:00Z", "updated_at": "2026-02-03T10:00:00Z"}
 
 
@@ -54,6 +26,8 @@ class Account:
                 {"object": "business", "id": name, "name": name, "status": status, **STAMPED}
                 for name, status in self.businesses
             ]
+        elif request.path == "/runs":
+            items = [run.to_dict() for run in self.runs("b-0", "b-1", "b-2")]
         elif request.path.startswith("/businesses/"):
             return Answer({"errors": [{"message": "no such business"}]}, status=404)
         else:
@@ -77,9 +51,18 @@ def account(server, run_json):
     return Account(server, run_json)
 
 
-def test_businesses_in_review_are_searched_first(account, make_client):
+def test_runs_are_listed_by_several_businesses(account, client):
+    """Ids and objects may be mixed; the runs of others are left out, or all are named."""
+    first, *_ = client.businesses.list()
+    runs = client.runs.list(business_id=[first, "b-2"])
+    assert [(run.business_id, run.business_name) for run in runs] == [("b-0",) * 2, ("b-2",) * 2]
+    named = client.runs.list(with_businesses=True)
+    assert [run.business_name for run in named] == ["b-0", "b-1", "b-2"]
+
+
+def test_businesses_in_review_are_searched_first(account, client):
     """One business a call, until all runs have theirs."""
-    client, runs = make_client(), account.runs("b-1", "b-0")
+    runs = account.runs("b-1", "b-0")
     first = client.businesses.identify(runs, at_most=1)
     assert ([run.business_id for run in first], first.is_complete) == (["b-1", None], False)
     second = client.businesses.identify(first, at_most=2)
@@ -95,23 +78,22 @@ def test_businesses_in_review_are_searched_first(account, make_client):
         (["b-1", "nope"], "/businesses/nope:"),
     ],
 )
-def test_an_unknown_business_is_not_found(account, make_client, business_id, path):
+def test_an_unknown_business_is_not_found(account, client, business_id, path):
     """The API lists no threads of it, as of a business without runs."""
-    client = make_client()
     client.businesses.list()
     with pytest.raises(NotFound, match=path):
         client.runs.list(business_id=business_id)
 
 
-def test_a_table_of_businesses_is_refused(make_client, server):
+def test_a_table_of_businesses_is_refused(client, server):
     table = pd.DataFrame({"business_id": ["b-0", "b-1"]})
     with pytest.raises(UsageError, match="business_id"):
-        make_client().runs.list(business_id=table)
+        client.runs.list(business_id=table)
     assert server.requests == []
 
 
-def test_a_run_in_no_business_is_not_searched_for_again(account, make_client, server):
-    client, runs = make_client(), account.runs("elsewhere")
+def test_a_run_in_no_business_is_not_searched_for_again(account, client, server):
+    runs = account.runs("elsewhere")
     assert client.businesses.identify(runs).is_complete
     n_requests = len(server.requests)
     assert client.businesses.identify(runs)[0].business_id is None
@@ -121,9 +103,9 @@ def test_a_run_in_no_business_is_not_searched_for_again(account, make_client, se
     assert client.businesses.identify(account.runs("b-3", "elsewhere"))[0].business_id == "b-3"
 
 
-def test_the_threads_of_a_business_are_read_again_for_a_newer_run(account, make_client):
+def test_the_threads_of_a_business_are_read_again_for_a_newer_run(account, client):
     """A run in an unknown thread may be about it, unless the threads were read after its start."""
-    client, runs = make_client(), account.runs("b-1", "b-0")
+    runs = account.runs("b-1", "b-0")
     for n_read in (1, 1):
         assert [run.id for run in client.businesses.runs_of("b-1", runs)] == ["run-b-1"]
         assert len(account.threads_read) == n_read

@@ -132,28 +132,22 @@ def _client():
 @cache
 def _valid():
     """A value for each parameter that has no default, by its name."""
-    names = ["artifact_id", "object_id", "business_id", "thread_id", "agent_id", "action_id"]
+    names = ["artifact_id", "object_id", "business_id", "business", "businesses", "text", "threads"]
     return {
         "labels": "qa.csv",
         **dict.fromkeys(["source", "f", "a", "b", "before", "after"], runkit.frames(RUN)),
         **dict.fromkeys(["run", "ids_or_runs"], runkit.Run.from_json(RUN)),
-        **dict.fromkeys(
-            [*names, "document_id", "business", "businesses", "text", "threads", "directory"],
-            "x",
-        ),
+        **dict.fromkeys([*names, "directory"], "x"),
         **dict.fromkeys(["run_ids", "runs", "run_id"], RUN["id"]),
         "client": _client(),
         "name": RUN["steps"][0]["id"],
-        "kind": "limit",
         "listed": [],
         "path": "out.html",
         "interrupt_id": "int-7",
         "rating": "positive",
         "answer": {"decision": "approve"},
-        "payload": {},
         "agent": "cip_orchestrator",
         "object_type": "businesses",
-        "action_type": "add_sources",
     }
 
 
