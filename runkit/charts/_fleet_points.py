@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -28,7 +26,6 @@ from runkit.charts.theme import (
     line_trace,
     plain,
     row_axis,
-    width_px,
 )
 from runkit.display.colors import FAILED_COLOR, OTHER_COLOR, Theme
 from runkit.display.counts import DAY, HOUR, Span, lasted
@@ -65,9 +62,7 @@ MAX_TICKS, TICKS_BESIDE_LIST = (7, 7), (6, 4)  # with a date; with a date and a 
 DATES_EDGE = 0.03  # the share of the time that is free before the first and after the last point
 
 MAX_NAMES = 8  # waiting runs that are named beside their points
-NAMES_PX = 790  # about the width of the points
 LINE_PX, MARK_PX = 12, 8  # the height of a name, and its distance from the point
-SIGNS = {"left": 1, "right": -1}  # a name begins right of its point, or ends left of it
 SHADE = {"type": "rect", "line": {"width": 0}, "layer": "below"}
 
 
@@ -168,41 +163,25 @@ def _dates(runs: pd.DataFrame, *, is_small: bool) -> Json:
 
 
 def _names(runs: pd.DataFrame, days: list[float], waits: list[float], theme: Theme) -> list[Json]:
-    """Name the runs that wait, if they are few, beside their points where nothing else is."""
-    known = runs.dropna(subset=["wait_s", "day"])
-    log_wait = np.log10(known["wait_s"].clip(lower=MIN_WAIT))
-    known = known.assign(
-        log_wait=log_wait,
-        x_px=(known["day"] - days[0]) / (days[1] - days[0]) * NAMES_PX,
-        y_px=(waits[1] - log_wait) / (waits[1] - waits[0]) * HEIGHT_PX,
-    )
-    waiting = known[known["status"].eq("interrupted")]
+    """Name the runs that wait, if they are few, beside their points, each in a line of its own."""
+    is_known = runs["status"].eq("interrupted") & runs["wait_s"].notna() & runs["day"].notna()
+    waiting = runs[is_known].sort_values("wait_s", ascending=False)
     if len(waiting) > MAX_NAMES:
         return []
-    x, y = known["x_px"], known["y_px"]
-    taken = np.stack([x - MARK_PX, y, x + MARK_PX], 1).tolist()  # first by the points
+    log_wait = np.log10(waiting["wait_s"].clip(lower=MIN_WAIT))
+    y_px = ((waits[1] - log_wait) / (waits[1] - waits[0]) * HEIGHT_PX).to_numpy()
+    lines_px = LINE_PX * np.arange(len(waiting))
+    down_px = np.maximum.accumulate(y_px - lines_px) + lines_px - y_px
+    is_left = waiting["day"] < np.mean(days)
     notes = []
-    for run in waiting.to_dict("records"):
+    columns = waiting.assign(log_wait=log_wait, is_left=is_left, down_px=down_px)
+    for run in columns.to_dict("records"):
+        sign, anchor = (1, "left") if run["is_left"] else (-1, "right")
+        position: Json = {"x": run["day"], "y": run["log_wait"], "xanchor": anchor}
+        position |= {"xshift": sign * MARK_PX, "yshift": -run["down_px"]}
         text = f"{run['name']}, {lasted(Span(run['wait_s']))}"
-        for line, (anchor, sign) in product((0, -1, 1), SIGNS.items()):
-            near, far = (run["x_px"] + sign * px for px in (MARK_PX, MARK_PX + width_px(text)))
-            box = min(near, far), run["y_px"] + line * LINE_PX, max(near, far)
-            if box[0] >= 0 and box[2] <= NAMES_PX and _is_free(box, taken):
-                taken.append([*box])
-                position: Json = {"x": run["day"], "y": run["log_wait"], "xanchor": anchor}
-                position |= {"xshift": sign * MARK_PX, "yshift": -line * LINE_PX}
-                notes.append(annotation(text, theme.attention, **position))
-                break
+        notes.append(annotation(text, theme.attention, **position))
     return notes
-
-
-def _is_free(box: Sequence[float], taken: list[list[float]]) -> bool:
-    """Return whether a text touches nothing; of each the left end, the middle and the right end."""
-    left, y, right = box
-    return not any(
-        start < right and left < end and abs(middle - y) < LINE_PX - 1
-        for start, middle, end in taken
-    )
 
 
 def _list(runs: pd.DataFrame, theme: Theme) -> list[Json]:

@@ -94,11 +94,10 @@ def _boxes(
     return bar_trace(steps["x0"], length, steps["row"], width, mark, **options)
 
 
-def _segments(x: list[Any], y: list[Any], line: Json, **options: Any) -> Trace:
-    """Draw several lines in one trace; `x` and `y` have a column for each corner."""
-    gap = np.full(len(x[0]), None)
-    points = (np.column_stack([*corners, gap]).ravel() for corners in (x, y))
-    return line_trace(*points, line=line, **options)
+def _segments(x0: Any, x1: Any, row: Any, line: Json, **options: Any) -> Trace:
+    """Draw several lines in one trace, each in one row."""
+    x = np.column_stack([x0, x1, np.full(len(row), None)]).ravel()
+    return line_trace(x, np.repeat(row, 3), line=line, **options)
 
 
 def _instants(picture: Picture) -> list[Trace]:
@@ -120,11 +119,11 @@ def _waits(picture: Picture) -> list[Trace]:
     if waits.empty:
         return []
     ends = np.where(waits["is_open"], picture.scene.theme.ground, color)
-    fills = [fill for end in ends.tolist() for fill in (color, end, TRANSPARENT)]
+    fills = [fill for end in ends.tolist() for fill in (color, end, end)]
     mark = {"size": MARK_PX, "color": fills, "line": {"width": 2, "color": color}}
     dotted = {"color": color, "width": 3, "dash": "dot"}
-    x, y = [waits["x0"], waits["x1"]], [waits["row"]] * 2
-    return [_segments(x, y, dotted, mode="lines+markers", marker=mark, cliponaxis=False)]
+    options = {"mode": "lines+markers", "marker": mark, "cliponaxis": False}
+    return [_segments(waits["x0"], waits["x1"], waits["row"], dotted, **options)]
 
 
 def _stubs(picture: Picture) -> list[Trace]:
@@ -133,8 +132,8 @@ def _stubs(picture: Picture) -> list[Trace]:
     if steps.empty:
         return []
     line = {"color": picture.scene.theme.muted, "width": 2, "dash": "dot"}
-    x = [steps["x1"], steps["x1"] + STUB * picture.axis.length]
-    return [_segments(x, [steps["row"]] * 2, line, name="open step")]
+    ends = steps["x1"] + STUB * picture.axis.length
+    return [_segments(steps["x1"], ends, steps["row"], line, name="open step")]
 
 
 def is_stub(bars: pd.DataFrame) -> pd.Series[bool]:
@@ -270,15 +269,7 @@ def fold_labels(picture: Picture) -> list[Json]:
 
 def empty_labels(picture: Picture) -> list[Json]:
     """Write why there is nothing to see."""
-    if len(picture.bars):
-        return []
-    text = "There are no steps."
-    if not picture.scene.runs["has_steps"].any():
-        text = "The steps were not delivered: fetch the run with its steps to see them."
-    if picture.scene.runs["started_at"].isna().all():
-        text = "Not started yet."
-    return [
-        annotation(
-            text, picture.scene.theme.muted, xref="paper", x=0, xanchor="left", y=picture.rows.n
-        )
-    ]
+    text = "The steps were not delivered: fetch the run with its steps to see them."
+    place: Json = {"xref": "paper", "x": 0, "xanchor": "left", "y": picture.rows.n}
+    is_empty = picture.bars.empty
+    return [annotation(text, picture.scene.theme.muted, **place)] if is_empty else []

@@ -139,12 +139,10 @@ def gantt(
             "What was refused is in frames().problems."
         )
     if n_runs > len(LETTERS):
-        few = f"1 to {len(LETTERS)} runs"
-        _refuse("auto", n_runs, few, depth=depth, compress_waits=compress_waits)
+        _refuse("auto", n_runs, depth=depth, compress_waits=compress_waits)
         facts, group = Facts(f, sla_h or LIMIT_H), group or "status"
         return fleet_chart(facts, sort=sort or "attention", group=group, title=title)
-    many = f"more than {len(LETTERS)} runs"
-    _refuse(None, n_runs, many, sort=sort, group=group, sla_h=sla_h)
+    _refuse(None, n_runs, sort=sort, group=group, sla_h=sla_h)
 
     scene = scene_of(f)
     reach, more = 0.0, Json()
@@ -158,13 +156,13 @@ def gantt(
     return RunFigure([*traces(picture), *texts], _layout(picture, heading, reach, more))
 
 
-def _refuse(default: object, n_runs: int, applies_to: str, **options: object) -> None:
+def _refuse(default: object, n_runs: int, **options: object) -> None:
     """Refuse options that do not apply to a chart of so many runs."""
     for name, value in options.items():
         if value != default:
             raise UsageError(
-                f"{name}={value!r} does not apply to a chart of {plural(n_runs, 'run')}; "
-                f"it is for {applies_to}. Leave it out."
+                f"{name}={value!r} does not apply to a chart of {plural(n_runs, 'run')}: "
+                "leave it out."
             )
 
 
@@ -198,17 +196,15 @@ def _notes(picture: Picture, depth: int | str | None, *, has_lanes: bool) -> lis
         return []
 
     n_steps, n_failed = len(picture.scene.frames.steps), int(steps["is_failing"].sum())
-    have, last = "a row: failed steps, waits, the longest, and groups", "row of their group"
+    have, group = "a row: failed steps, waits, the longest, and groups", "group"
     if depth != "auto":
         have = f"a row, down to level {depth}"
     if has_lanes:
-        have, last = "a lane", "last lane of their agent"
-    longest = (hidden["end"] - hidden["start"]).max()
-    rest = f"The others are slivers in the {last}; they took {duration(longest)} or less."
-    return [
-        f"{n_steps - len(hidden):,} of {n_steps:,} steps have {have}.",
-        rest + f" {n_failed:,} failed." * (n_failed > 0),
-    ]
+        have, group = "a lane", "agent"
+    longest = duration((hidden["end"] - hidden["start"]).max())
+    rest = f"The others are slivers in the row of their {group}; they took {longest} or less."
+    have = f"{n_steps - len(hidden):,} of {n_steps:,} steps have {have}."
+    return [have, rest + f" {n_failed:,} failed." * (n_failed > 0)]
 
 
 def run_heading(
@@ -269,7 +265,7 @@ def _layout(picture: Picture, heading: Heading, reach: float, more: Json) -> Jso
     bottom = rows.n - 0.5 + len(empty)
     height = round((bottom - top) * rows.px)
     labels_px = max(map(width_px, rows.texts), default=0) + EDGE_PX
-    left, right = labels_px + EDGE_PX, EDGE_PX + round(max(reach, 0))
+    left, right = labels_px + EDGE_PX, EDGE_PX + round(reach)
     notes, below = legend_below(legend(picture), theme, left)
 
     plot_px = min(WIDTH - left - right, PLOT_PX)
@@ -295,7 +291,6 @@ def _layout(picture: Picture, heading: Heading, reach: float, more: Json) -> Jso
 
 def _bands(picture: Picture) -> pd.DataFrame:
     """Return the waits of a chart of one run that are wide enough for a band, the widest first."""
-    waits = picture.bars[picture.bars["kind"] == WAIT]
+    waits = picture.bars[picture.bars["kind"].eq(WAIT) & (len(picture.scene.runs) == 1)]
     waits = waits.assign(px=(waits["x1"] - waits["x0"]) * picture.axis.scale)
-    least = MIN_BAND_PX if len(picture.scene.runs) == 1 else np.inf
-    return waits[waits["px"] >= least].sort_values("px", ascending=False, kind="stable")
+    return waits[waits["px"] >= MIN_BAND_PX].sort_values("px", ascending=False, kind="stable")

@@ -115,12 +115,11 @@ def test_more_runs_than_rows_are_points():
     assert len(figure.layout.xaxis.tickvals) > 1
 
 
-def test_waiting_runs_are_named_beside_their_points_or_not_at_all():
-    """Of six at nearly one place five have room: in the line of the point, above it and below it."""
+def test_waiting_runs_are_named_beside_their_points_in_lines_of_their_own():
     others = [made(n, "completed", HOUR * n) for n in (1, 100)]
     crowd = [made(20 + n, "interrupted", HOUR + n) for n in range(6)]
     notes = chart(*others, *crowd, is_small=True).layout.annotations[2:]
-    assert sorted(note.yshift for note in notes) == [-12, -12, 0, 12, 12]
+    assert [round(note.yshift) for note in notes] == [0, -12, -24, -36, -48, -60]
 
 
 def test_the_first_date_of_each_year_has_the_year():
