@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from contextlib import suppress
 from typing import Annotated, Any
 
 import uvicorn
@@ -56,7 +57,7 @@ class SandboxServer:
             timeout_graceful_shutdown=2,
         )
         self.server = uvicorn.Server(self.config)
-        self.thread = threading.Thread(target=self.server.run, name="runkit-sandbox", daemon=True)
+        self.thread = threading.Thread(target=self._serve, name="runkit-sandbox", daemon=True)
         self.thread.start()
         while not self.server.started:
             if not self.thread.is_alive():
@@ -70,6 +71,10 @@ class SandboxServer:
     def make_app(self, **options: Any) -> ASGIApp:
         """Build the app that is served."""
         return create_app(self.store, self.key, **options)
+
+    def _serve(self) -> None:
+        with suppress(SystemExit):  # of a port in use
+            self.server.run()
 
     def close(self) -> None:
         """Stop the server and wait for open requests."""
