@@ -47,7 +47,6 @@ _LOCAL_COLUMNS = {  # where and when the same data was read
     "runs": ["business_status_at"],
     "problems": ["location"],
 }
-NO_TEMPLATE = "a notebook"  # stands for the template's name outside of report()
 OTHER_FRAMES = ("answers", "actions", "changes")  # frames beside those of the runs
 NO_LABELS = Labels()
 NOT_MASKED = "names of people and companies, and postal addresses, are not masked"
@@ -164,7 +163,7 @@ def redact_source(
     labels: Labels = NO_LABELS,
 ) -> ReportData:
     """Mask the data and the labels, and describe the provenance."""
-    name, digest = (template.path.name, template.digest) if template else (NO_TEMPLATE, "unknown")
+    name, digest = (template.path.name, template.digest) if template else ("", "")
     why = source.frames.coverage.why or ""
     changed_words = "" if source.changes is None else source.changes.attrs["sentence"]
     tables = masker.tables(source.tables(), [*labels, name, why, changed_words, *source.texts])
@@ -203,7 +202,7 @@ def _provenance(
         "data": masker.text(f.summary()[-1]),
         "redaction": _redaction(masker),
         "data digest": f"SHA-256 {digest} of the redacted data",
-        "template": f"{template}, SHA-256 {template_digest}",
+        "template": template and f"{template}, SHA-256 {template_digest}",
         "created": f"{timestamp(datetime.now(UTC))} with {DISTRIBUTION} {runkit.__version__}",
         "to reproduce": "Fetch these runs and report on them with the same template and redaction. "
         "If all runs have ended, the data digest is the same.",

@@ -9,11 +9,10 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import runkit
 from runkit.api import contract
 from runkit.display.counts import unread
-from runkit.display.text import static_file, timestamp
-from runkit.errors import DISTRIBUTION, UsageError
+from runkit.display.text import static_file
+from runkit.errors import UsageError
 from runkit.facts import Facts
 from runkit.local import files
 from runkit.reports._bundle import OTHER_FRAMES, ReportData
@@ -68,13 +67,10 @@ def _about(data: ReportData, source: str) -> str:
     text = {
         "proves": PROVES,
         "does_not_prove": PROVES_NOT,
-        "made_with": f"{DISTRIBUTION} {runkit.__version__}",
         "data": source,
         "run_ids": about.run_ids,
         "is_complete": not why,
         "why_not": why or None,
-        "read_at": [*map(timestamp, f.read_at or ())],
-        "read_from": f.read_from,
         "masked": about.masked,
         "provenance": about.facts,
         "assumptions": {no: f"{what}: {how}" for no, what, how in _ASSUMPTION.findall(assumed)},

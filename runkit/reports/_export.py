@@ -94,12 +94,10 @@ def page_text() -> str:
 
 
 def _cell(cell: Any) -> Markup:
-    """Convert a cell."""
-    if cell.cell_type == "code":
-        return Markup(_TEMPLATE.code(cell))  # noqa: S704 - Jinja escapes each value
+    """Convert a cell; a raw one shows nothing."""
     if cell.cell_type == "markdown":
         return wide(_markdown(cell.source))
-    return wide(clean(cell.source))
+    return Markup(_TEMPLATE.code(cell))  # noqa: S704 - Jinja escapes each value
 
 
 def _markdown(source: str) -> Markup:

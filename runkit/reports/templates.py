@@ -24,6 +24,7 @@ from runkit.errors import MissingExtra, ReportError, UsageError
 from runkit.local.files import usable
 
 PARAMETERS = "parameters"  # the tag of the cell with `run_ids`
+PROVENANCE = "data.provenance"  # the cell that shows where the data comes from
 # Notebooks made by a report have this in their metadata; another report may replace them.
 REPORT_FLAG = "runkit_report"
 # These are raised for invalid files.
@@ -130,12 +131,11 @@ def is_report(path: Path) -> bool:
 
 def with_provenance(nb: Any, html: str, text: str) -> str:
     """Return an executed notebook as JSON, with its provenance added if no cell shows it."""
-    outputs = [output for cell in nb.cells for output in cell.get("outputs", ())]
-    if not any(html in output.get("data", {}).get("text/html", "") for output in outputs):
+    if not any(cell.source.strip().endswith(PROVENANCE) for cell in nb.cells):
         output = new_output("display_data", {"text/html": html, "text/plain": text})
         nb.cells += [
             new_markdown_cell("## About this report"),
-            new_code_cell("data.provenance", outputs=[output]),
+            new_code_cell(PROVENANCE, outputs=[output]),
         ]
     return str(nbformat.writes(nb))
 

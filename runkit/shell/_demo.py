@@ -14,8 +14,7 @@ from runkit.api.models import Run
 from runkit.charts.gantt import gantt
 from runkit.charts.page import figure_div, offline_page
 from runkit.client import Client
-from runkit.display.status_words import DECISIONS, OUTCOMES
-from runkit.display.text import Markup, one_line
+from runkit.display.text import Markup
 from runkit.local import files
 from runkit.local.answer_log import DIR_NAME
 from runkit.shell._terminal import run_table, styled, write
@@ -84,11 +83,9 @@ def _watch(client: Client, runs: Mapping[str, Run], *, timeout: float) -> None:
     for scenario, run in runs.items():
         stopped = client.runs.wait(run, timeout=timeout)
         if scenario == QUESTION_SCENARIO:
-            [question] = stopped.interrupts
-            write([f'{stopped.label} asks: "{one_line(question.label or "")}"'])
             time.sleep(ANSWER_DELAY_S)
-            client.runs.resume(stopped, question.id, {"decision": "approve", "note": "Demo"})
-            write([f"{OUTCOMES['answered']}: {DECISIONS['approved'].lower()}"])
+            answer = {"decision": "approve", "note": "Demo"}
+            client.runs.resume(stopped, stopped.interrupts[0].id, answer)
             client.runs.wait(run, timeout=timeout)
 
 

@@ -240,7 +240,7 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
         is_unmeasured = question is not None and pd.isna(question["wait_s"])
         time = MISSING if is_unmeasured else lasting(step["duration_s"])
         mark = "◆" if has_path and step["is_critical"] else ""
-        table.add_row(styled(stem, "muted") + _step_label(step, question), time, mark)
+        table.add_row(styled(stem, "muted") + _step_label(step), time, mark)
 
         detail = _ending(question) if question else step["error"]
         if pd.notna(detail):
@@ -252,12 +252,9 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
     yield from _findings(f)
 
 
-def _step_label(step: dict[Any, Any], question: dict[Any, Any] | None) -> Text:
+def _step_label(step: dict[Any, Any]) -> Text:
     label = words_of(step["label"])
-    if step["is_failed"]:
-        return styled(f"✕ {label}", "fail")
-    color = "attention" if question else "bold" if step["n_children"] else ""
-    return styled(label, color)
+    return styled(f"✕ {label}", "fail") if step["is_failed"] else styled(label)
 
 
 def _findings(f: Frames) -> Iterator[Text]:

@@ -48,15 +48,6 @@ def page_of(*cells):
     return html[html.index("<main>") : html.index("</main>")]
 
 
-ACTS = '<meta http-equiv="refresh" content="0;url=https://evil.example/"><script>1</script><form></form>'
-
-
-def test_a_raw_cell_is_cleaned():
-    page = page_of(nbformat.v4.new_raw_cell(f"{ACTS}<b>words</b>"))
-    assert "<b>words</b>" in page
-    assert not [word for word in ("<meta", "<script", "<form") if word in page]
-
-
 @pytest.mark.parametrize(
     ("address", "is_kept"),
     [
