@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,98 +14,14 @@ import pytest
 
 import runkit
 from analysis.api import action, client_of
-from support import START, artifact, question, run
+from analysis.questions import ANSWERS, Case, actions_of, frames_of, log_of
+from support import artifact, question, run
 
 DAY = 86_400
-ANSWERS: dict[str, dict[str, Any]] = {
-    "approved": {"decision": "approve"},
-    "rejected": {"decision": "reject"},
-    "edited": {"decision": "approve", "actions": []},
-    "unknown": {"decision": "maybe"},
-}
 REVIEWERS = ("Ana Ortiz", "Bo Lindqvist", "Chi Okafor", "Dee Ruiz", "Eve Marsh")
 CHANGES = ("add_sources", "add_attributes", "verify_tin", "dismissal")
 LEVELS = ("high", "medium", "low")
 RESULTS = ["n_approved", "n_rejected", "n_not_done", "n_unknown"]
-
-
-class Case(NamedTuple):
-    """A run with one question, the answer to it in the log, and the action that it led to."""
-
-    outcome: str
-    asked_s: float = 0
-    wait_s: float = 9
-    kind: str = "dismissal"
-    agent: str | None = "agent_a"
-    answer: str | None = None
-    reviewer: str = "Ana Ortiz"
-    shown_s: float | None = None
-    n_opened: int = 0
-    status_after: str | None = None
-    is_listed: bool = True
-    is_running: bool = False
-    has_wait: bool = True
-    confidence: str | None = "high"
-    business: str | None = None
-
-
-def run_of(number: int, case: Case) -> dict[str, Any]:
-    ended_s = case.asked_s + case.wait_s
-    is_open = case.outcome == "pending" or (case.outcome == "answered" and case.is_running)
-    pause = question(
-        f"s{number}",
-        case.asked_s,
-        None if case.outcome in ("pending", "lapsed") else ended_s,
-        agent=case.agent,
-        artifacts=[artifact(type=case.kind, confidence=case.confidence)],
-        result={"resolution": case.outcome} if case.outcome in ("auto_approve", "skip") else {},
-    )
-    statuses = {"pending": "interrupted", "lapsed": "error"}
-    status = statuses.get(case.outcome, "running" if is_open else "completed")
-    local = {"business_id": case.business or "b"} if case.is_listed or case.business else {}
-    if case.has_wait:
-        local["read_at"] = (START + timedelta(seconds=ended_s)).isoformat()
-    return run(
-        pause,
-        run_id=f"run-{number}",
-        end=None if is_open else ended_s,
-        status=status,
-        _runkit=local,
-    )
-
-
-def frames_of(cases: list[Case]) -> runkit.Frames:
-    return runkit.frames([run_of(number, case) for number, case in enumerate(cases)])
-
-
-def log_of(cases: list[Case]) -> pd.DataFrame:
-    """The answer log: each sent so many seconds after the form was shown, or without a form."""
-    rows = [(n, case) for n, case in enumerate(cases) if case.answer]
-    sent_at = pd.Timestamp(START) + pd.Timedelta(days=1)
-    shown = [case.shown_s and sent_at - pd.Timedelta(case.shown_s, "s") for _, case in rows]
-    log = {
-        "run_id": [f"run-{n}" for n, _ in rows],
-        "step_id": [f"s{n}" for n, _ in rows],
-        "answer": [json.dumps(ANSWERS[case.answer]) for _, case in rows],
-        "answered_by": [case.reviewer for _, case in rows],
-        "shown_at": pd.to_datetime(shown, utc=True),
-        "n_sources_opened": pd.Series([case.n_opened for _, case in rows], dtype="Int32"),
-    }
-    made = pd.DataFrame(log).assign(interrupt_id="i", delivery="confirmed", sent_at=sent_at)
-    return made.assign(run_created_at=pd.Series(pd.NaT, made.index, "datetime64[us, UTC]"))
-
-
-def actions_of(cases: list[Case], f: runkit.Frames, has_hit: bool = True) -> pd.DataFrame:
-    """Read the actions of these runs."""
-    done = [
-        action(
-            n, case.asked_s + case.wait_s + 60, case.kind, case.status_after, run={"id": f"run-{n}"}
-        )
-        for n, case in enumerate(cases)
-        if case.status_after
-    ]
-    with client_of(*done, has_hit=has_hit) as client:
-        return runkit.actions(f, client)
 
 
 # ------------------------------------------------------------------------------------- a plain loop

@@ -12,7 +12,7 @@ import pytest
 
 import runkit
 import strangers
-from analysis.questions import Asked, frames_of
+from analysis.questions import Case, frames_of
 from runkit.errors import UsageError
 from support import run
 
@@ -25,11 +25,11 @@ COLUMNS = (
 HOSTILE = ["=1+1", "@SUM(A1)", "-2+3", "+4"]
 
 
-def fleet_of(seed: int, n: int) -> list[Asked]:
+def fleet_of(seed: int, n: int) -> list[Case]:
     """Random questions; what was decided is in the data."""
     rng = random.Random(seed)
     return [
-        Asked(
+        Case(
             kind=rng.choice(KINDS[: rng.choice([1, 2, 4])]),
             confidence=rng.choice(["high", "high", "medium", "low", None]),
             outcome=rng.choice(OUTCOMES[: rng.choice([2, 4])]),
@@ -49,7 +49,7 @@ def f(fleet):
     return frames_of(fleet)
 
 
-def strata_of(fleet: list[Asked]) -> dict[int, tuple[str, str]]:
+def strata_of(fleet: list[Case]) -> dict[int, tuple[str, str]]:
     """The kind and the confidence of each settled question, by its number."""
     return {
         number: (asked.kind, asked.confidence or "unknown")
@@ -102,7 +102,7 @@ def test_a_sample_is_blind(f):
 
 
 def test_a_mixed_question_has_a_row_for_each_proposal():
-    f = frames_of([Asked(parts=("dismissal", "tin_verification", "note")), Asked("decision")])
+    f = frames_of([Case(parts=("dismissal", "tin_verification", "note")), Case(kind="decision")])
     sheet = runkit.sample(f)
     mixed = sheet[sheet["run_id"].str.startswith("00000000")]
     assert mixed["proposal"].tolist() == ["dismissal: Same name", "verify tin: Same name"]
@@ -113,7 +113,7 @@ def test_a_mixed_question_has_a_row_for_each_proposal():
 
 @pytest.mark.parametrize("name", ["qa.xlsx", "qa.csv"])
 def test_text_of_a_written_sheet_stays_text(tmp_path, name):
-    f = frames_of([Asked(kind, title=title) for title in HOSTILE for kind in KINDS[:2]])
+    f = frames_of([Case(kind=kind, title=title) for title in HOSTILE for kind in KINDS[:2]])
     sheet = runkit.sample(f, path=tmp_path / name)
     key = pd.read_csv(tmp_path / "qa.key.csv")
     assert key.to_dict("records") == sheet.attrs["key"]

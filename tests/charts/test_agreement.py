@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 import runkit
-from analysis.api import action, client_of
-from analysis.questions import Asked, frames_of
+from analysis.questions import Case, actions_of, frames_of, log_of
 from analysis.test_decisions import wilson
 from analysis.test_sample import fleet_of, strata_of
 from runkit.errors import UsageError
@@ -56,7 +55,7 @@ def test_agreement_equals_a_plain_loop(seed):
     assert panel.sentence.startswith(f"{results['agrees']} of {n} labels agree: ")
 
 
-def result_of(asked: Asked | None, label: str | None) -> str:
+def result_of(asked: Case | None, label: str | None) -> str:
     """What comparing a label with what was decided should give."""
     if asked is None:
         return "not settled in these runs"
@@ -78,8 +77,8 @@ def result_of(asked: Asked | None, label: str | None) -> str:
 
 def test_an_error_of_the_policy_is_found_in_its_stratum():
     """Auto-approved dismissals that should not be: half of the sample of their stratum says so."""
-    fleet = [Asked("dismissal", "high", "auto_approve")] * 30
-    fleet += [Asked("verify_tin", "high", decision="approve")] * 60
+    fleet = [Case("auto_approve")] * 30
+    fleet += [Case(kind="verify_tin", decision="approve")] * 60
     f = frames_of(fleet)
     sheet = runkit.sample(f, 30)
     is_policy = sheet["proposal"].str.startswith("dismissal")
@@ -101,7 +100,7 @@ def two_people(table: list[list[int]]) -> runkit.charts.Panel:
         for column, n in enumerate(counts)
         for _ in range(n)
     ]
-    f = frames_of([Asked("add_sources")] * len(pairs))
+    f = frames_of([Case(kind="add_sources")] * len(pairs))
     first = runkit.sample(f, len(pairs))
     second = first.copy()
     first["label"], second["label"] = zip(*pairs, strict=True)
@@ -125,18 +124,11 @@ def test_ac1_has_no_interval_where_nothing_disagrees():
 
 
 def test_what_was_decided_is_read_from_data_then_log_then_actions_then_policy():
-    fleet = [Asked(decision="reject"), *[Asked()] * 4, Asked(outcome="auto_approve")]
-    fleet.append(Asked(parts=("dismissal", "tin_verification")))
+    fleet = [Case(decision="reject", answer="approved"), Case(answer="approved")]
+    fleet += [Case(status_after="dismissed"), Case(is_running=True)]
+    fleet.append(Case("auto_approve", is_listed=False))
+    fleet.append(Case(parts=("dismissal", "tin_verification"), status_after="dismissed"))
     f = frames_of(fleet)
-    log = pd.DataFrame({"run_id": f.runs["run_id"], "step_id": f.interrupts["step_id"]})
-    log = log.assign(interrupt_id=None, answer='{"decision": "approve"}', answered_at="2026-03-01")
-    done = [
-        action(n, 60, "dismissal", "dismissed", run={"id": f"{n:08}-run"})
-        | {"object_id": f"b{n}", "object_type": "Business"}
-        for n in (2, 6)
-    ]
-    # what the actions show of each run is read from the effect on its business
-    actions = actions_of(f, done)
     sheet = runkit.sample(f, 7, by="kind")
     sheet["label"] = "approved"
 
@@ -144,29 +136,15 @@ def test_what_was_decided_is_read_from_data_then_log_then_actions_then_policy():
         table = runkit.agreement(sheet, f, **options).table.sort_values(["run_id", "proposal"])
         return table["decided"].fillna("?").tolist()
 
-    assert " ".join(decided()) == "rejected ? ? ? ? approved ? ?"
-    assert decided(answers=log.iloc[:2])[:3] == ["rejected", "approved", "?"]
-    assert " ".join(decided(actions=actions)) == "rejected ? approved ? ? approved approved ?"
-
-
-def actions_of(f: runkit.Frames, done: list[dict[str, object]]) -> pd.DataFrame:
-    """The frame of some actions, of which each belongs to the only question of its run."""
-    with client_of() as client:
-        empty = runkit.actions([], client)
-    rows = pd.DataFrame(
-        {
-            "action_id": [item["id"] for item in done],
-            "type": "dismissal",
-            "run_id": [item["actors"][0]["data"]["id"] for item in done],
-        }
-    )
-    rows = rows.merge(f.interrupts[["run_id", "step_id"]], on="run_id")
-    return rows.reindex(columns=empty.columns).fillna({"n_effects": 0}).astype(empty.dtypes)
+    assert " ".join(decided()) == "rejected ? ? ? approved ? ?"
+    assert " ".join(decided(answers=log_of(fleet))) == "rejected approved ? ? approved ? ?"
+    known = decided(actions=actions_of(fleet, f))
+    assert " ".join(known) == "rejected not_done approved ? approved approved not_done"
 
 
 @pytest.mark.parametrize("name", ["qa.xlsx", "qa.csv"])
 def test_a_filled_sheet_is_read_with_the_key_beside_it(tmp_path, name):
-    f = frames_of([Asked(title="=1+1", parts=("dismissal", "tin_verification"))] * 9)
+    f = frames_of([Case(title="=1+1", parts=("dismissal", "tin_verification"))] * 9)
     path = tmp_path / name
     sheet = runkit.sample(f, path=path)
     assert len(sheet) == 18
@@ -190,7 +168,7 @@ def test_a_filled_sheet_is_read_with_the_key_beside_it(tmp_path, name):
 
 
 def test_lines_without_a_second_label_are_counted():
-    f = frames_of([Asked()] * 4)
+    f = frames_of([Case()] * 4)
     first = runkit.sample(f).assign(label="approved")
     second = first.assign(label=["approved", "rejected", None, "maybe"])
     panel = runkit.agreement(first, f, second=second)
@@ -200,7 +178,7 @@ def test_lines_without_a_second_label_are_counted():
 
 
 def test_nothing_is_said_of_agreement_where_no_decision_is_known():
-    f = frames_of([Asked()] * 3)
+    f = frames_of([Case()] * 3)
     panel = runkit.agreement(runkit.sample(f).assign(label="approved"), f)
     assert panel.sentence.startswith("3 labels, not known whether agreeing")
     assert [row["n_compared"] for row in panel.table.attrs["strata"]] == [0]
@@ -208,7 +186,7 @@ def test_nothing_is_said_of_agreement_where_no_decision_is_known():
 
 
 def test_refused_sheets(tmp_path):
-    f = frames_of([Asked(decision="approve")] * 4)
+    f = frames_of([Case(decision="approve")] * 4)
     sheet = runkit.sample(f).assign(label="approved")
     (tmp_path / "bad.xlsx").write_bytes(b"not a book")
     key = pd.DataFrame({"stratum": ["S9"], "n_settled": [4]})
