@@ -3,8 +3,8 @@
 The API has no filter for waiting questions. So a full check reads all runs of the last 30 days:
 once at the start, and when a person asks for it. A quick check reads the first page of the list,
 where new runs appear as far as known, and the known runs that have not ended, unless they are
-listed there as they were read. Runs that have ended are dropped, and their expired questions stay,
-so that the cost of a check depends on what is waiting now.
+listed there as they were read. Runs that have ended are read no more, so that the cost of a check
+depends on what is waiting now; their expired questions stay.
 
 An older state of a run never replaces a newer one. Times are in seconds, and those that are shown
 are of the server's clock.
@@ -56,18 +56,19 @@ class InboxController(Forms):
         self.expired: list[Question] = []
         self.coverage = self.missing = self.error = self.message = self.filter = ""
         self.is_refreshing = self.is_shown = False
-        self.read_at = self._full_check_at = datetime.now(UTC)  # of the server's clock
-        self.read_s = time.monotonic()
+        self._full_check_at = datetime.now(UTC)  # of the server's clock
+        self.read_s = time.monotonic()  # when the list was read last
         self._order: list[str] = []  # keys of the waiting questions as they were listed last
         self._following: str | None = None  # the key after the one that was closed
         self._later: list[str] = []  # put to the end of the list, for this session
         self._is_reading = False
         self._searched_s = 0.0  # the check after which businesses were searched last
-        self._runs: dict[str, Run] = {}  # the runs that have not ended
+        # by id; also those that have ended, as a slow check must not bring them back
+        self._runs: dict[str, Run] = {}
         self._recent: dict[str, Run] = {}  # the runs of the last 30 days
         # Questions are kept by run, as building 5,000 anew for each check would take 10 s.
         self._questions: dict[str, list[Question]] = {}
-        self._ended: set[str] = set()  # ids of runs that a slow check must not bring back
+        self._pause = INTERVAL
         self._due = time.monotonic() + INTERVAL
 
     @property
@@ -92,11 +93,14 @@ class InboxController(Forms):
         """Read what is waiting, unless that is under way; a failure becomes a message."""
         if not self._is_reading:
             full = self.is_refreshing
-            work = partial(self.read, full, dict(self._runs))
+            known = [run for run in self._runs.values() if not run.is_finished]
+            # the more runs a check reads, the later is the next one
+            self._pause = max(INTERVAL, (1 + len(known)) / REQUESTS_A_SECOND)
+            work = partial(self.read, full, known)
             self.queue.start("refresh", work, self.take, partial(self._failed, full))
             self._is_reading = True
 
-    def read(self, full: bool, known: dict[str, Run]) -> tuple[bool, RunList, RunList]:
+    def read(self, full: bool, known: Iterable[Run]) -> tuple[bool, RunList, RunList]:
         """Read all runs of the last 30 days, or those of the first page, and the known ones.
 
         Raises what `client.runs.list` and `fetch` raise.
@@ -104,8 +108,8 @@ class InboxController(Forms):
         runs = self.client.runs
         listed = runs.list(since=f"{DAYS}d") if full else runs.list(limit=FIRST_PAGE)
         waiting = [run for run in listed if run.status == "interrupted"]
-        due = [*known.values(), *waiting]
-        return full, listed, runs.fetch(due, progress=False, listed=listed)
+        fetched = runs.fetch([*known, *waiting], progress=False, listed=listed)
+        return full, listed, fetched
 
     def take(self, result: tuple[bool, RunList, RunList]) -> None:
         """Take what a check has read."""
@@ -115,11 +119,11 @@ class InboxController(Forms):
         self._update(fetched)
         for run_id, error in fetched.errors.items():
             if isinstance(error, NotFound):
-                self._drop(run_id)
-        self.read_at, self.read_s = listed.read_at or datetime.now(UTC), time.monotonic()
-        self.error = ""
+                self._runs.pop(run_id, None)
+                self._questions.pop(run_id, None)
+        self.read_s, self.error = time.monotonic(), ""
         if full:
-            self._full_check_at = self.read_at
+            self._full_check_at = listed.read_at or datetime.now(UTC)
         checked_at = live_moment(self._full_check_at)
         self.coverage = f"Last full check {checked_at}, runs of the last {DAYS} days."
         n_unread = sum(
@@ -134,13 +138,11 @@ class InboxController(Forms):
         self._checked(full)
 
     def _failed(self, full: bool, error: Exception) -> None:
-        shown = f"Showing questions as of {live_moment(self.read_at)}."
-        self.error = f"Update failed. {error_message(error)} {shown}"
+        self.error = f"Update failed. {error_message(error)}"
         self._checked(full)
 
     def _checked(self, full: bool) -> None:
-        # the more runs a check reads, the later is the next one
-        self._due = time.monotonic() + max(INTERVAL, (1 + len(self._runs)) / REQUESTS_A_SECOND)
+        self._due = time.monotonic() + self._pause
         self._is_reading = False
         if full:
             self.is_refreshing, self.message = False, ""
@@ -176,11 +178,7 @@ class InboxController(Forms):
 
     def _update(self, runs: Iterable[Run]) -> None:
         """Take the newer ones of these runs, and the questions of those that have changed."""
-        newer = [
-            run
-            for run in runs
-            if run.id not in self._ended and not is_stale(run, self._runs.get(run.id))
-        ]
+        newer = [run for run in runs if not is_stale(run, self._runs.get(run.id))]
         changed = [run for run in newer if run != self._runs.get(run.id)]
         questions: dict[str, list[Question]] = {run.id: [] for run in changed}
         for question in questions_of(changed) if changed else ():
@@ -191,14 +189,6 @@ class InboxController(Forms):
             self._runs[run.id] = run
             if run.id in questions:
                 self.expired += [item for item in before if item.outcome(run).word == "expired"]
-        for run in changed:
-            if run.is_finished:
-                self._ended.add(run.id)
-                self._drop(run.id)
-
-    def _drop(self, run_id: str) -> None:
-        self._runs.pop(run_id, None)
-        self._questions.pop(run_id, None)
 
     # -- what is open
 
