@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -557,12 +557,20 @@ def _closed_question(rng: random.Random, number: int, clock: float) -> tuple[flo
 # ----------------------------------------------------------------------------------------- removals
 
 
-def _parts(raw: Json, name: str) -> Iterator[Json]:
-    """The artifacts or the sources of a run."""
-    artifacts = [item for part in flat(raw.get("steps") or []) for item in part["artifacts"]]
-    yield from artifacts
-    if name == "sources":
-        yield from (source for item in artifacts for source in item["sources"])
+def _without(part: str, field: str) -> Callable[[Json], None]:
+    """Leave a field out of the steps but questions, in which it is how they ended, or of a part."""
+
+    def remove(raw: Json) -> None:
+        steps = flat(raw["steps"])
+        parts = [item for item in steps if item["type"] != "interrupt"]
+        if part != "steps":
+            parts = [item for step in steps for item in step["artifacts"]]
+        if part == "sources":
+            parts = [source for item in parts for source in item["sources"]]
+        for item in parts:
+            item.pop(field, None)
+
+    return remove
 
 
 def without_steps(raw: Json) -> None:
@@ -580,25 +588,6 @@ def without_read_time(raw: Json) -> None:
     raw.pop("_runkit", None)
 
 
-def without_results(raw: Json) -> None:
-    """Leave out the payloads of all steps but questions, in which it is how they ended."""
-    for item in flat(raw["steps"]):
-        if item["type"] != "interrupt":
-            item.pop("result", None)
-
-
-def without_confidence(raw: Json) -> None:
-    """Leave out how sure the agent was."""
-    for item in _parts(raw, "artifacts"):
-        item.pop("confidence", None)
-
-
-def without_tiers(raw: Json) -> None:
-    """Leave out how official the sources are."""
-    for item in _parts(raw, "sources"):
-        item.pop("source_tier", None)
-
-
 def without_labels(raw: Json) -> None:
     """Leave out the labels of steps."""
     for item in flat(raw["steps"]):
@@ -613,11 +602,14 @@ def without_pairing(raw: Json) -> None:
 
 
 REMOVALS: dict[str, Callable[[Json], None]] = {
-    remove.__name__: remove
-    for remove in (
-        *(without_steps, without_steps_and_questions, without_read_time, without_results),
-        *(without_confidence, without_tiers, without_labels, without_pairing),
-    )
+    "without_steps": without_steps,
+    "without_steps_and_questions": without_steps_and_questions,
+    "without_read_time": without_read_time,
+    "without_results": _without("steps", "result"),
+    "without_confidence": _without("artifacts", "confidence"),
+    "without_tiers": _without("sources", "source_tier"),
+    "without_labels": without_labels,
+    "without_pairing": without_pairing,
 }
 
 

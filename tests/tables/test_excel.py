@@ -24,9 +24,7 @@ def test_text_stays_text_and_times_are_utc(tmp_path):
         sheets = [book.read(name).decode() for name in names if "worksheets/sheet" in name]
         texts = book.read("xl/sharedStrings.xml").decode()
     assert len(sheets) == 7
-    assert all("<autoFilter" in sheet and 'bestFit="1"' in sheet for sheet in sheets)
     assert not [sheet for sheet in sheets if "<f>" in sheet or "hyperlink" in sheet]
-    assert not [name for name in names if "rels" in name and "sheet" in name]
     assert all(f"<t>{text}</t>" in texts for text in HOSTILE)
     days = (f.steps["started_at"] - pd.Timestamp("1899-12-30", tz="UTC")) / pd.Timedelta(days=1)
     numbers = {float(number) for number in re.findall(r"<v>(\d+\.\d+)</v>", sheets[1])}

@@ -109,13 +109,10 @@ def test_the_weakest_finding_and_the_confidence_of_a_run():
     The confidence is the lowest rating of the output.
     """
     rated = [
-        (["high", "low", "medium"], ["low"], "low", "low"),
         (["high", "guess", "low"], ["high"], "low", "high"),
         (["medium", None], ["high", None], "medium", "high"),
-        ([None, "0.87"], ["guess"], None, None),
         (["medium"], ["high", "low", "medium"], "output", "low"),
         (["high"], ["0.87", None], None, None),
-        ([], ["medium"], "output", "medium"),
     ]
     runs = []
     for findings, output, *_ in rated:
@@ -130,20 +127,14 @@ def test_the_weakest_finding_and_the_confidence_of_a_run():
 
 def test_an_unknown_confidence_or_tier_is_other_and_kept_as_text():
     """Confidence and tier are ordered categories with the same words in all frames; no problem."""
-    sources = [{"url": f"https://{word}.example", "source_tier": word} for word in ("web", "paid")]
-    rated = artifact(confidence="0.87", sources=sources)
-    known = artifact(confidence="high", sources=[*sources, sources[0] | {"source_tier": "primary"}])
-    bare = artifact(confidence=None, sources=[{"url": "https://a.example"}])
-    f = runkit.frames(run(step("a", artifacts=[rated, known, bare])))
-    columns = ["confidence", "confidence_text", "best_tier", "best_tier_text"]
-    assert f.artifacts[columns].astype("str").fillna("").values.tolist() == [
-        ["other", "0.87", "other", "web"],
-        ["high", "high", "primary", "primary"],
-        ["", "", "", ""],
-    ]
-    tiers = f.sources[["source_tier", "source_tier_text"]].astype("str").fillna("")
-    assert tiers["source_tier"].tolist() == ["other"] * 4 + ["primary", ""]
-    assert tiers["source_tier_text"].tolist() == ["web", "paid", "web", "paid", "primary", ""]
+    odd, known = found(("x", "web"), ("x", "paid")), found(("x", "web"), ("x", "primary"))
+    artifacts = [odd | {"confidence": "0.87"}, known, found(("x", None)) | {"confidence": None}]
+    f = runkit.frames(run(step("a", artifacts=artifacts)))
+    assert column(f.artifacts, "confidence") == ["other", "high", None]
+    assert column(f.artifacts, "confidence_text") == ["0.87", "high", None]
+    assert column(f.artifacts, "best_tier_text") == ["web", "primary", None]
+    assert column(f.sources, "source_tier") == ["other", "other", "other", "primary", None]
+    assert column(f.sources, "source_tier_text") == ["web", "paid", "web", "primary", None]
     assert f.artifacts["confidence"].max() == "high"
     assert f.problems.empty
 

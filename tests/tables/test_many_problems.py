@@ -30,13 +30,11 @@ def test_the_same_damage_in_two_runs_is_a_row_of_each():
 
 
 def test_a_word_of_many_runs_is_a_row_of_each_and_one_kind_in_print():
-    """2,500 runs with one new word."""
-    f = runkit.frames([odd(f"r{n}", 2) for n in range(2500)] + [odd("z", 1, "thought")])
-    assert f.problems["n"].value_counts().to_dict() == {2: 2500, 1: 1}
+    f = runkit.frames([odd(f"r{n}", 2) for n in range(25)] + [odd("z", 1, "thought")])
+    assert f.problems["n"].tolist() == [2] * 25 + [1]
     for printed in (repr(f), f._repr_html_()):
-        assert "5,001 problems" in printed
-        assert "5,000 in 2,500 runs" in printed
-        assert "1 in 1 run" in printed
+        for words in ("51 problems", "50 in 25 runs", "1 in 1 run"):
+            assert words in printed
 
 
 def test_problems_of_an_older_copy_are_no_problems_of_the_run():
@@ -47,7 +45,7 @@ def test_problems_of_an_older_copy_are_no_problems_of_the_run():
     for f in (together, combined):
         noted = f.problems[["run_id", "problem"]].values.tolist()
         assert sorted(noted) == [["a", "duplicate_run"], ["b", "unknown_value"]]
-        assert f.select("a").coverage == (2, 1, 1, None)
+        assert (f.coverage, f.select("a").coverage) == ((3, 2, 1, None), (2, 1, 1, None))
         assert f.select("a").is_complete
         assert f.select("b").coverage == (1, 1, 0, None)
 

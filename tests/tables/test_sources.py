@@ -15,7 +15,7 @@ import pytest
 
 import runkit
 from runkit.errors import DataError, UsageError
-from support import at, example, question, run, step
+from support import example, question, run, step
 
 RUNS = [
     run(step("a", 0, 10, steps=[step("b", 1, 5, parent_step_id="a")]), run_id="one"),
@@ -98,12 +98,6 @@ def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path, expecte
         same(runkit.frames(source), expected)
 
 
-def test_a_folder_of_saved_frames_is_read(tmp_path, expected):
-    folders = [runkit.frames(item).save(tmp_path / item["id"]) for item in RUNS]
-    same(runkit.frames(expected.save(tmp_path / "all")), expected)
-    same(runkit.frames([runkit.frames(RUNS[0]), *folders[1:]]), expected)
-
-
 def test_a_folder_of_an_archive_is_read(tmp_path):
     archive = runkit.Archive(tmp_path / "runs")
     archive.add(RUNS, progress=False)
@@ -113,16 +107,6 @@ def test_a_folder_of_an_archive_is_read(tmp_path):
     files = [tmp_path / "new.json", tmp_path / "runs"]
     files[0].write_text(json.dumps(run(run_id="new")))
     assert set(runkit.frames(files).runs["run_id"]) == {"new", *f.runs["run_id"]}
-
-
-def test_combined_frames_keep_the_newest_copy_of_a_run():
-    older, newer = run(run_id="b"), run(step("s"), run_id="b", updated_at=at(900))
-    parts = [runkit.frames([newer, 5]), runkit.frames([older, run(run_id="c", status="paused")])]
-    for order in (parts, tuple(reversed(parts))):
-        f = runkit.frames(order)
-        assert f.runs.set_index("run_id")["n_steps"].to_dict() == {"b": 1, "c": 0}
-        assert f.coverage == (4, 2, 2, None)
-        assert set(f.problems["problem"]) == {"duplicate_run", "not_a_run", "unknown_value"}
 
 
 @pytest.mark.parametrize("source", [[], {"data": []}, b"\n\n"])
