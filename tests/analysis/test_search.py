@@ -56,10 +56,8 @@ def test_search_finds_what_a_loop_finds(f, text, regex):
 
 
 @case(["ı"], "i", False)
-@case(["\u0130"], "i", False)
 @case(["\u212a"], "k", False)
 @case(["ß"], "ẞ", False)
-@case(["٣"], r"\d", True)
 @case(["aaa"], "a++a", True)
 @given(
     st.lists(st.text(LETTERS, max_size=6), min_size=1, max_size=4),

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import runkit
-from runkit.errors import ArchiveError, AuthError, UsageError
+from runkit.errors import UsageError
 from tests.faults import sandbox
 
 N_RUNS = 30
@@ -131,11 +131,3 @@ def test_ctrl_c_writes_what_arrived_and_the_next_sync_goes_on(archive, box, clie
     second = archive.sync(client)
     assert second.is_complete
     assert len(wire.read) <= second.added.n_new == N_RUNS - first.added.n_new
-
-
-def test_a_list_that_cannot_be_read_makes_no_archive(archive, box):
-    """The error is that of the list, and no empty folder is left."""
-    with runkit.Client("mk_test_wrong", box.url) as client, pytest.raises(AuthError):
-        archive.sync(client)
-    with pytest.raises(ArchiveError, match="no archive"):
-        len(archive)

@@ -14,14 +14,6 @@ from runkit.widgets._drafts import DraftKey
 
 A, B = (DraftKey("run", word, "digest") for word in "ab")
 TYPED = {"0": {"note": "tax number 12-3456789"}}
-WRITER = """
-import sys
-from runkit.local import answer_log
-from runkit.widgets import _drafts
-for n in range(15):
-    _drafts.save(_drafts.DraftKey(sys.argv[1], str(n), ""), {"0": {"n": n}})
-    answer_log.settle(answer_log.claim({"n": n}, sys.argv[1], {"run_id": "run-1"}), "confirmed", None, None)
-"""
 CLAIMER = """
 from concurrent.futures import ThreadPoolExecutor
 from runkit.local import answer_log
@@ -57,21 +49,6 @@ def test_a_draft_is_dropped_after_seven_days():
     with answer_log.open_database() as db:
         assert [row["question"] for row in db.execute("SELECT question FROM drafts")] == ["b"]
     assert (_drafts.load(A), _drafts.load(B)) == (None, TYPED)
-
-
-def test_processes_that_write_at_once_lose_no_draft_and_no_answer():
-    """Of the drafts and answers that they write, from the first moment on."""
-    names = [f"process{n}" for n in range(3)]
-    with ExitStack() as stack:
-        writers = [subprocess.Popen([sys.executable, "-c", WRITER, name]) for name in names]
-        processes = [stack.enter_context(writer) for writer in writers]
-    assert [process.returncode for process in processes] == [0] * 3
-    for name in names:
-        found = [_drafts.load(DraftKey(name, str(n), "")) for n in range(15)]
-        assert found == [{"0": {"n": n}} for n in range(15)]
-    entries = answer_log.entries(["run-1"])
-    assert len({entry.answer_id for entry in entries}) == 45
-    assert {entry.delivery for entry in entries} == {"confirmed"}
 
 
 def test_of_many_processes_and_threads_one_claims_a_question():

@@ -10,23 +10,17 @@ from runkit.display import text
     [
         (0, "0 s"),
         (0.25, "0.25 s"),
-        (0.001, "0.001 s"),
         (6e-60, "under 0.001 s"),
         (3.04, "3 s"),
-        (9.94, "9.9 s"),
         (9.96, "10 s"),
-        (59.4, "59 s"),
         (59.7, "1 min"),
-        (300, "5 min"),
         (3576, "59 min 36 s"),
         (3599.6, "1 h"),
-        (86_364, "23 h 59 min"),
         (86_399, "1 d"),
         (50_520, "14 h 2 min"),
         (273_600, "3 d 4 h"),
         (-90, "-1 min 30 s"),
         (float("nan"), "unknown"),
-        (None, "unknown"),
     ],
 )
 def test_durations_are_written_in_two_units(seconds, words):

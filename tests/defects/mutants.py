@@ -2,7 +2,6 @@
 
     python -m tests.defects.mutants                          some changes of each module of `TESTS`
     python -m tests.defects.mutants client/resume            some of one module
-    python -m tests.defects.mutants client/resume --all      all of one module
 
 It works on copies of the tree. What survives is in `mutants.txt`, with file, line and diff. A change
 that a user would feel gets a test, or a planted defect; others mean the same, or are not promised.
@@ -62,7 +61,7 @@ SAMPLE = """DELETE FROM work_items WHERE job_id NOT IN (
     ORDER BY random() LIMIT ?)"""
 
 
-def survivors(module: str, tool: Environment, folder: Path, n_changes: int) -> str:
+def survivors(module: str, tool: Environment, folder: Path) -> str:
     """Return the report on a module: the changes that no test noticed, then the counts."""
     copy = Copy(folder)
     tests = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
@@ -88,7 +87,7 @@ def survivors(module: str, tool: Environment, folder: Path, n_changes: int) -> s
     run("cosmic-ray", "init", config, session)
     run("cr-filter-operators", session, config)
     with sqlite3.connect(session) as database:
-        database.execute(SAMPLE, [n_changes])
+        database.execute(SAMPLE, [CHANGES])
         database.execute("DELETE FROM work_results")
     run("cosmic-ray", "exec", config, session)
     return run("cr-report", session, "--surviving-only", "--show-diff")
@@ -98,14 +97,12 @@ def main() -> None:
     """Try the modules that are named, two side by side, and write what survived as it comes in."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("modules", nargs="*", default=list(TESTS), metavar="MODULE")
-    parser.add_argument("--all", action="store_true", help=f"all changes, not {CHANGES}")
     chosen = parser.parse_args()
-    n_changes = -1 if chosen.all else CHANGES
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(N_COPIES) as pool:
         tool = Environment.new(Path(name, "tool"))
         tool.install(TOOL)
         reports = [
-            pool.submit(survivors, module, tool, Path(name, module.replace("/", ".")), n_changes)
+            pool.submit(survivors, module, tool, Path(name, module.replace("/", ".")))
             for module in chosen.modules
         ]
         REPORT.write_text("")
