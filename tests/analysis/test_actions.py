@@ -67,12 +67,6 @@ def test_actions_of_other_runs_are_rows_without_a_question():
     assert found["settled_by"].tolist() == ["unknown", "reviewer", "policy"]
 
 
-def test_actions_of_no_runs_are_an_empty_typed_frame():
-    """No rows, no request, the same columns and dtypes."""
-    with client_of(action(0, 7)) as client:
-        assert runkit.actions([], client).dtypes.equals(runkit.actions(run_of(), client).dtypes)
-
-
 def test_wrong_arguments_of_actions_are_refused():
     """Runs whose business nobody knows, what is no client, and a business that is gone."""
     with client_of() as client:
