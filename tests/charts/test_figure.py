@@ -106,14 +106,11 @@ def test_color_follows_the_agent():
 
 def test_two_runs_are_compared_step_under_step():
     """A step's name once, A above B, both durations and the difference."""
-    first = run(step("a", 0, 10, label="Plan"), step("b", 10, 50, name="do", label="Work"), end=50)
-    second = run(
-        step("c", 0, 14, label="Plan"),
-        step("d", 14, 80, name="do", label="Work"),
-        run_id="s",
-        end=80,
+    first, second = (
+        [step("a", 0, begin, label="Plan"), step("b", begin, end, name="do", label="Work")]
+        for begin, end in ((10, 50), (14, 80))
     )
-    chart = draw([first, second])
+    chart = draw([run(*first, end=50), run(*second, run_id="s", end=80)])
     assert list(chart.rows) == ["Plan", "Work"]
     assert sorted(chart.numbers("y").tolist()) == pytest.approx([-0.205, 0.205, 0.795, 1.205])
     assert chart.trace("B − A")["text"][1:] == ["+4 s", "<b>+26 s</b>"]

@@ -70,9 +70,12 @@ def test_an_output_has_json_picture_and_sentence(change):
     assert ElementTree.fromstring(unquote(address)).attrib["width"] == "900"  # noqa: S314 - our own
 
 
-def test_a_figure_with_axes_of_another_kind_has_no_picture():
+@pytest.mark.parametrize(
+    "change", [{"xaxis": {"type": "category"}}, {"xaxis": {"range": None}}, {"meta": None}]
+)
+def test_a_figure_with_axes_of_another_kind_has_no_picture(change):
     """It would be wrong; plotly's JSON and the sentence stay."""
-    figure = runkit.gantt(example("completed")).update_xaxes(type="category")
+    figure = runkit.gantt(example("completed")).update_layout(change)
     assert bundle(figure).keys() == {PLOTLY, "text/plain"}
 
 

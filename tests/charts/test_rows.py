@@ -107,8 +107,8 @@ def test_a_chart_of_several_runs_has_at_most_2000_bars():
 
 def test_no_chart_is_taller_than_2400_px():
     """Of a large tree, of two runs that have little in common, of many runs in as many groups."""
-    sides = [[step(f"{side}{n}", n, n + 1, name=f"{side}{n}") for n in range(200)] for side in "ab"]
-    pair = [run(*steps, run_id=f"{n}") for n, steps in enumerate(sides)]
+    steps = [[step(f"{n}{k}", k, name=f"{n}{k}") for k in range(200)] for n in range(2)]
+    pair = [run(*steps[n], run_id=f"{n}") for n in range(2)]
     fleet = [run(step("a"), run_id=f"{n:08d}") for n in range(150)]
     charts = draw(large(30), depth=2), draw(pair, depth=2), draw(fleet, group="business")
     assert max(chart.layout["height"] for chart in charts) <= 2_400
