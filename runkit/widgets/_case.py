@@ -194,10 +194,9 @@ def _runs_line(question: Question, runs: Sequence[Any]) -> list[Json]:
     rows, endings = [], []
     for run in runs:
         status = status_words.status(shorten(run.status, 40))
-        color = colors.CONFIDENCE_COLORS.get(run.confidence, "")
-        pills = [(str(status), status.color), ((run.confidence or "").capitalize(), color)]
+        pill = str(status), status.color
         end = "newer" if run.created_at > asked_at else "older"
-        rows.append(_row(f"created {live_moment(run.created_at)}", *pills, run=run.run_id, end=end))
+        rows.append(_row(f"created {live_moment(run.created_at)}", pill, run=run.run_id, end=end))
         endings.append(status.word.lower())
     n_newer = sum(row["end"] == "newer" for row in rows)
     newer = f"; {plural(n_newer, 'is', 'are')} newer than this question" if n_newer else ""

@@ -146,10 +146,9 @@ class InterruptInbox(CellOutput):
 
 def summary(controller: InboxController) -> str:
     """Return the number of questions; none is said only where all runs could be read."""
-    n, n_expired = len(controller.waiting), len(controller.expired)
-    nothing = MAY_BE_MISSING if controller.missing else CAUGHT_UP
-    waiting = waiting_words(Count(n, n)) if n else nothing
-    return f"{waiting}, {n_expired:,} expired" if n_expired else waiting
+    if n := len(controller.waiting):
+        return waiting_words(Count(n, n))
+    return MAY_BE_MISSING if controller.missing else CAUGHT_UP
 
 
 def oldest(questions: Sequence[Question]) -> str:
@@ -174,19 +173,19 @@ def inbox_lines(controller: InboxController, questions: Sequence[Question]) -> l
     expired = [_line(question, is_fixed=True) for question in controller.expired]
     head: list[Line] = [{"head": EXPIRED}] if expired else []
     lines = [
-        *_first(waiting, "inbox.rows has all"),
-        *_first(closed, "runkit.answer_log() has your answers"),
+        *_first(waiting),
+        *_first(closed),
         *head,
-        *_first(expired, "inbox.expired has all"),
+        *_first(expired),
     ]
     return [*lines, {"head": controller.coverage}] if lines else []
 
 
-def _first(rows: list[Line], where: str) -> list[Line]:
+def _first(rows: list[Line]) -> list[Line]:
     """Return at most `MAX_ROWS` lines of the list, and a line about the number left out."""
     if len(rows) <= MAX_ROWS:
         return rows
-    return [*rows[:MAX_ROWS], {"head": f"{MAX_ROWS:,} of {len(rows):,} listed; {where}"}]
+    return [*rows[:MAX_ROWS], {"head": f"{MAX_ROWS:,} of {len(rows):,} listed"}]
 
 
 def _line(question: Question, /, **more: Any) -> Line:

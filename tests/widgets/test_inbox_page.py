@@ -11,10 +11,14 @@ import runkit
 from runkit.api.models import Run
 from runkit.client import Client
 from tests.widgets.live import LivePage
-from tests.widgets.test_answering import WIDER
 from tests.widgets.test_inbox import refresh
 
 HIT, ADDRESS, DECISION = "Tacoma Harbor", "Lakeline", "Table Rock"  # businesses of three scenarios
+
+WIDER = """() => [...document.querySelectorAll(".runkit-card *")]
+    .filter((node) => node.clientWidth && node.scrollWidth > node.clientWidth + 1)
+    .filter((node) => getComputedStyle(node).overflowX === "visible" && !node.matches(".rk-main"))
+    .map((node) => node.outerHTML.slice(0, 100))"""  # what is wider than its place
 
 
 class Inbox:
@@ -150,3 +154,15 @@ def test_an_empty_inbox_is_small(show):
     place = inbox.card.bounding_box()
     assert place is not None
     assert place["height"] < 160
+
+
+def test_the_list_is_above_the_card_on_a_phone(ask, show):
+    """At 360 px the list is above the card, and nothing is wider than the page."""
+    ask(decision=1)
+    inbox = show()
+    inbox.page.set_viewport_size({"width": 360, "height": 1200})
+    lists, pane = (inbox.card.locator(name).bounding_box() for name in (".rk-list", ".rk-pane"))
+    assert lists is not None
+    assert pane is not None
+    assert lists["y"] + lists["height"] <= pane["y"] + 1
+    assert inbox.page.evaluate(WIDER) == []
