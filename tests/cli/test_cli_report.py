@@ -9,9 +9,6 @@ import runkit
 from runkit.reports.report import Report
 from support import run as raw
 from tests.cli.conftest import run
-from tests.reports.conftest import without_kernel
-
-__all__ = ["without_kernel"]
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def output_of(capfd, code, *arguments):
     return out + err
 
 
-@pytest.mark.parametrize("to", ["runs.ndjson", "-", "runs/", f"{NAME}.ndjson"])
+@pytest.mark.parametrize("to", ["-", "runs/", f"{NAME}.ndjson"])
 def test_hostile_runs_are_fetched_without_acting_on_the_terminal(server, to, capfd):
     """Also on stdout, where the data are the same, written as escapes."""
     runs = {run.id: run.to_dict() for run in hostile_runs(CHARACTERS)[::2]}

@@ -71,9 +71,6 @@ def test_spans_add_up_to_the_steps(f, tmp_path):
     assert nanoseconds / 1e9 == pytest.approx(f.steps["duration_s"].sum())
     types = Counter(attributes(span)["middesk.step.type"] for span in of_steps)
     assert types == f.steps["type"].value_counts().to_dict()
-    for span in of_steps:
-        is_agent = attributes(span)["openinference.span.kind"] == "AGENT"
-        assert is_agent == span.name.startswith("invoke_agent")
 
 
 def test_the_root_span_has_the_outcome_and_absolute_times(tmp_path):
