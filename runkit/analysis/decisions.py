@@ -286,7 +286,7 @@ def groups_of(questions: pd.DataFrame, by: str) -> pd.Series[str]:
     """Return the group of each question; a week is named by its Monday."""
     if by == "week":
         weeks = questions["asked_at"].dt.tz_localize(None).dt.to_period("W-SUN")
-        group = weeks.dt.start_time.dt.strftime("%Y-%m-%d")
+        group = weeks.dt.start_time.dt.date
     else:
         group = questions[by]
     names: pd.Series[str] = group.astype("str").fillna(UNKNOWN)

@@ -30,7 +30,7 @@ def made(cls, value):
 
 
 @pytest.mark.parametrize("cls", [*models()], ids=lambda cls: cls.__name__)
-@fuzz(20)
+@fuzz(10)
 @given(data=st.data())
 def test_any_value_is_an_object_or_an_error(cls, data):
     """Whatever stands in whatever field, or in place of the object."""

@@ -27,8 +27,6 @@ def proposal(*types, **fields):
             },
             "mixed",
         ),
-        ({"proposals": [{"type": "verify_tin"}, {"type": "verify_tin"}]}, "verify_tin"),
-        ({"type": "combined_proposal", "proposals": []}, "other"),
         ({"type": 7, "artifacts": "none", "proposals": {"a": 1}}, "other"),
         ({"artifacts": [None, 1, {"type": ["dismissal"]}], "proposals": [None]}, "other"),
         ({}, "other"),
