@@ -71,7 +71,7 @@ def measured(
     """
     moments = _as_of(runs, steps, as_of, notes)
     started, ended = runs["started_at"], runs["ended_at"]
-    is_started, has_ended = started != NEVER, ended != NEVER
+    is_started, has_ended = runs["is_started"], runs["has_ended"]
     last = np.where(has_ended, ended, moments["as_of"])
     run_start = np.where(is_started, started, 0)
     run_end = np.where(is_started, np.maximum(started, last), 0)
@@ -87,7 +87,7 @@ def measured(
     start, completed = steps["started_at"], steps["completed_at"]
     end = np.where(steps["is_open"], last[steps["run"]], completed)
     end = np.maximum(start, end)
-    is_over = is_word(runs["status"], *contract.FINAL_STATUSES)[steps["run"]]
+    is_over = runs["is_over"][steps["run"]]
     is_unclosed = steps["is_open"] & is_over & (bincount(steps["parent"], len(end)) > 0)
     if is_unclosed.any():
         end = _close_groups(start, end, steps["parent"], steps["depth"], is_unclosed)
@@ -118,11 +118,11 @@ def _note_outside(runs: Columns, steps: Columns, notes: Notes) -> None:
     is_inner = parent >= 0  # the parent of a top step is -1, which is no position
     first = np.where(is_inner, start[parent], runs["start"][run])
     last = np.where(is_inner, end[parent], runs["end"][run])
-    has_ended = is_inner | (runs["ended_at"] != NEVER)[run]  # an open run has no end yet
+    has_ended = is_inner | runs["has_ended"][run]  # an open run has no end yet
     is_outside = (start < first) | (has_ended & (end > last))
     detail = "runs outside its parent step; clipped for self time and critical path"
     note_rows(notes, steps, is_outside & is_inner, "outside_parent", detail)
-    is_outside &= ~is_inner & (runs["started_at"] != NEVER)[run]
+    is_outside &= ~is_inner & runs["is_started"][run]
     detail = "runs outside its run; clipped for the time budget and the critical path"
     note_rows(notes, steps, is_outside, "outside_run", detail)
 
@@ -146,8 +146,8 @@ def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: Notes) -> C
         note_rows(notes, runs, is_early, "contradiction", detail)
         known = np.where(is_early, known, moment)
     is_unknown = known == NEVER
-    is_over = is_word(runs["status"], *contract.FINAL_STATUSES)
-    return {"as_of": np.where(is_unknown, newest, known), "is_undated": is_unknown & ~is_over}
+    is_undated = is_unknown & ~runs["is_over"]
+    return {"as_of": np.where(is_unknown, newest, known), "is_undated": is_undated}
 
 
 def step_times(runs: Columns, steps: Columns) -> Columns:
@@ -172,9 +172,9 @@ def budget_columns(runs: Columns, steps: Columns) -> Columns:
     spans = steps["run"], steps["start"], steps["end"], runs["start"], runs["end"]
     budget = time_budget.budget(*spans, is_waiting=steps["is_wait"], is_leaf=is_leaf)
     duration, is_long = runs["end"] - runs["start"], steps["end"] > steps["start"]
-    started, ended = runs["started_at"], runs["ended_at"]
+    has_ended, is_possible = runs["has_ended"], runs["ended_at"] >= runs["started_at"]
     has_time = (duration > 0) | (bincount(steps["run"][is_long], len(duration)) == 0)
-    is_known = has_time & (started != NEVER) & ((ended == NEVER) | (ended >= started))
+    is_known = has_time & runs["is_started"] & (is_possible | ~has_ended)
     parts = budget._asdict().items()
     return {"duration_s": np.where(is_known, duration, NEVER)} | {
         f"{name}_s": np.where(is_known & runs["has_steps"], values, NEVER) for name, values in parts
@@ -190,7 +190,7 @@ def _note_contradictions(runs: Columns, steps: Columns, notes: Notes) -> None:
     is_question = is_word(steps["type"], "interrupt")
     is_running, is_completed = is_word(status, "running"), is_word(status, "completed")
     is_failed = is_word(status, "error")
-    is_over = is_word(runs["status"], *contract.FINAL_STATUSES)[steps["run"]]
+    is_over = runs["is_over"][steps["run"]]
     is_of_other = pc.not_equal(steps["run_id"], take(runs["run_id"], steps["run"]))
     contradictions = {
         "run_id is not that of the run that holds the step": flags(is_of_other.fill_null(False)),
@@ -329,8 +329,10 @@ def evidence_columns(sources: Columns, n: int) -> Columns:
     highest_first = np.argsort(-ranks(tiers, contract.TIERS), kind="stable")
     highest_first = highest_first[flags(tiers.is_valid())[highest_first]]
     best_tier = first_in_group(owner, highest_first, tiers, n)
-    n_hosts = _count_hosts(owner, host, n)
-    return {"n_hosts": n_hosts, "best_tier": best_tier, "best_tier_text": best_tier}
+    hosts = pa.table({"owner": owner, "host": host}).group_by("owner")
+    owners, counts = hosts.aggregate([("host", "count_distinct")]).columns
+    n_hosts = scatter(owners.to_numpy(), counts, n)
+    return {"n_hosts": n_hosts.fill_null(0), "best_tier": best_tier, "best_tier_text": best_tier}
 
 
 def interrupt_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
@@ -364,13 +366,6 @@ def _by_field(rows: Sequence[tuple[Any, ...]], cls: Any) -> Columns:
     return columns
 
 
-def _count_hosts(owner: Ints, host: pa.Array, n: int) -> Ints:
-    """Return how many different hosts each artifact's sources have."""
-    codes = host.dictionary_encode().indices.fill_null(-1).to_numpy().astype(np.int64)
-    pairs = np.unique(np.stack([owner, codes])[:, codes >= 0], axis=1)
-    return bincount(pairs[0], n)
-
-
 def _hosts(urls: pa.Array) -> pa.Array:
     """Return the host of each URL in lower case; null where there is none."""
     encoded = urls.dictionary_encode()  # each URL once, as many findings share sources
@@ -382,7 +377,7 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
     n = len(rows.runs)
     steps, artifacts, interrupts = parts["steps"], parts["artifacts"], parts["interrupts"]
     started, ended = runs["started_at"], runs["ended_at"]
-    is_started = started != NEVER
+    is_started = runs["is_started"]
     queued = started - runs["created_at"]
     requesters = [raw.get("requester") or {} for raw in rows.runs]
 
@@ -404,7 +399,7 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
     return {
         "agent_name": pc.coalesce(runs["agent_name"], map_words(runs["agent"], agent_title)),
         "requester": text(requester.get("name") for requester in requesters),
-        "ended_at": np.where(ended == NEVER, NEVER, np.maximum(ended, started)),
+        "ended_at": np.where(runs["has_ended"], np.maximum(ended, started), NEVER),
         "queued_s": np.where(is_started & (queued >= 0), queued, NEVER),
         **budget_columns(runs, steps),
         **{name: bincount(run, n) for name, run in counted.items()},
@@ -559,6 +554,9 @@ def run_fields(rows: Rows) -> Columns:
         "run": np.arange(len(raws)),
         "run_id": columns["id"],
         "agent": text(rows.agents),
+        "is_started": columns["started_at"] != NEVER,
+        "has_ended": columns["ended_at"] != NEVER,
+        "is_over": is_word(columns["status"], *contract.FINAL_STATUSES),
         # A list of runs shows an empty list of steps.
         "has_steps": np.array([bool(raw.get("steps")) for raw in raws], np.bool_),
     }

@@ -287,21 +287,21 @@ def _assemble(
 
 
 def _with_newest_times(
-    reads: pd.DataFrame, updated_at: pd.Series[Any], documents: Sequence[JsonDocument | None]
+    reads: pd.DataFrame, updated_at: pd.Series[Any], documents: Sequence[Any]
 ) -> pd.DataFrame:
     """Return `reads` with the newest `updated_at` in the document of each run.
 
     One run proves nothing of another time. A document with two states of a run was not written at
     once. Times later than this machine's clock are wrong.
     """
-    document = np.array([id(found) if found else 0 for found in documents], np.int64)
     known = updated_at.where(updated_at <= datetime.now(UTC))
-    by = reads.assign(newest_at=known).groupby(document)
+    document = pd.Series(documents, reads.index, dtype=object)
+    by = reads.assign(newest_at=known).groupby(document, sort=False)
     n_rows = by["run_id"].transform("size")
-    is_whole = (n_rows > 1) & by["run_id"].transform("nunique").eq(n_rows) & (document != 0)
+    is_whole = (n_rows > 1) & by["run_id"].transform("nunique").eq(n_rows)
     has_lines = np.array([bool(found and found.has_lines) for found in documents], np.bool_)
     return reads.assign(
-        newest_at=by["newest_at"].transform("max").where(is_whole), has_lines=has_lines & is_whole
+        newest_at=by["newest_at"].transform("max").where(is_whole), has_lines=is_whole & has_lines
     )
 
 
