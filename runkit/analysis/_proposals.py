@@ -14,7 +14,7 @@ NOT_DONE = "not_done"
 DECIDED = {"approved", "rejected"}
 
 
-def questions_of(
+def questions_with_answers(
     facts: Facts, answers: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Return the questions of some runs with what `answers` tell, and the answers as matched.

@@ -13,7 +13,7 @@ from runkit.analysis._proposals import (
     effects,
     effects_by_question,
     proposals,
-    questions_of,
+    questions_with_answers,
 )
 from runkit.analysis.intervals import Estimate, wilson
 from runkit.api.contract import CONFIDENCES, RESOLUTIONS
@@ -141,7 +141,7 @@ def decisions(
     True
     """
     facts = Facts(frames(f))
-    questions, log = questions_of(facts, answers)
+    questions, log = questions_with_answers(facts, answers)
     group = groups_of(questions, by)
     flags = _flags(facts.frames, questions, actions) | _attention(questions, log, quick_s)
     numbers = pd.DataFrame(flags, questions.index).astype("boolean")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.analysis._proposals import effects, proposals, questions_of
+from runkit.analysis._proposals import effects, proposals, questions_with_answers
 from runkit.analysis.intervals import Estimate, ac1, share_of, weighted_share
 from runkit.analysis.sample import EDITABLE, LABELS, key_path, proposal_texts, settled_of
 from runkit.api.validation import DECIDED
@@ -37,7 +37,7 @@ def proposals_with_results(
 
     In this order: the data, the answer log, actions, the policy.
     """
-    rows = proposals(facts.frames, settled_of(questions_of(facts, answers)[0]))
+    rows = proposals(facts.frames, settled_of(questions_with_answers(facts, answers)[0]))
     decided = rows["decision"].astype("str")
     # of a mixed question, nobody knows which proposal was edited
     decided = decided.mask(rows["is_part"] & decided.eq("edited"))

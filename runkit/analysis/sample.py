@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from runkit.analysis._proposals import proposals, questions_of
+from runkit.analysis._proposals import proposals, questions_with_answers
 from runkit.analysis.actions import SETTLED_BY
 from runkit.analysis.decisions import Group, groups_of
 from runkit.arguments import checked
@@ -105,7 +105,7 @@ def sample(
     facts = Facts(frames(f))
     names: list[str] = [by] if isinstance(by, str) else [*by]
     target = None if path is None else sheet_path(path)
-    settled = settled_of(questions_of(facts)[0])
+    settled = settled_of(questions_with_answers(facts)[0])
     questions, key = _draw(settled, n, names, seed)
     rows = proposals(facts.frames, questions)
     sheet = _sheet(facts.frames, questions, rows)
