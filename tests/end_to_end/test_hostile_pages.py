@@ -74,7 +74,7 @@ def figures(texts, path):
 def report(name, path):
     """A report of ours, or of a template that shows text as HTML."""
     runs = hostile_runs(SAMPLE)
-    runs = {"run": runs[1], "compare": runs[1:3]}.get(name, runs)
+    runs = runs[1] if name == "run" else runs
     template = (
         write_template(path.parent / "own.ipynb", "# Own", SHOW_ALL) if name == "own" else name
     )
@@ -85,7 +85,7 @@ def report(name, path):
 PAGES = {
     "html forms": html_forms,
     "figures": partial(figures, SCRIPTS | SAMPLE),
-    **{f"report, {name}": partial(report, name) for name in ("run", "compare", "fleet", "own")},
+    **{f"report, {name}": partial(report, name) for name in ("run", "fleet", "own")},
 }
 
 

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import pytest
-from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import KernelManager
+from jupyter_client.manager import start_new_kernel
 
 VERSIONS = ("6.31.0", "7.4.0")
 WAYS = [
@@ -45,18 +46,9 @@ class Kernel:
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self.subshell: str | None = None
         self._idle: set[str] = set()
-        self._manager = KernelManager()
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        self._manager._kernel_spec = KernelSpec(argv=argv, display_name=version, language="python")
         path = os.pathsep.join(filter(None, [str(overlay), os.environ.get("PYTHONPATH")]))
-        self._manager.start_kernel(env={**os.environ, **environment, "PYTHONPATH": path})
-        self._client = self._manager.client()
-        self._client.start_channels()
-        try:
-            self._client.wait_for_ready(timeout=TIMEOUT)
-        except RuntimeError:
-            self.close()
-            raise
+        variables = {**os.environ, **environment, "PYTHONPATH": path}
+        self._manager, self._client = start_new_kernel(TIMEOUT, env=variables)
 
     def close(self) -> None:
         """End the kernel."""
@@ -98,36 +90,33 @@ class Kernel:
         """Listen to what the kernel tells its front ends until something is so."""
         deadline = time.monotonic() + TIMEOUT
         while not is_true():
-            assert time.monotonic() < deadline, (
-                f"not so after {TIMEOUT} s: {self.shown} {self.widgets}"
-            )
-            if self._client.iopub_channel.msg_ready():
-                self._hear(self._client.get_iopub_msg(timeout=1))
-            else:
-                time.sleep(0.005)
+            assert time.monotonic() < deadline, f"not so: {self.shown} {self.widgets}"
+            with suppress(Empty):
+                self._hear(self._client.get_iopub_msg(timeout=0.1))
 
     def _hear(self, message: dict[str, Any]) -> None:
-        content = message["content"]
-        if message["msg_type"] in ("stream", "display_data", "update_display_data"):
-            self.heard.append((message["msg_type"], content))
-        match message["msg_type"]:
-            case "comm_open":
-                self.widgets[content["comm_id"]] = dict(content["data"]["state"])
-            case "comm_msg" if content["data"].get("method") == "update":
-                self.widgets[content["comm_id"]] |= content["data"]["state"]
-            case "comm_msg" if content["data"].get("method") == "custom":
+        kind, content = message["msg_type"], message["content"]
+        if kind in ("stream", "display_data", "update_display_data"):
+            self.heard.append((kind, content))
+        data = content.get("data", {})
+        match kind, data.get("method") if isinstance(data, dict) else None:
+            case "comm_open", _:
+                self.widgets[content["comm_id"]] = dict(data["state"])
+            case "comm_msg", "update":
+                self.widgets[content["comm_id"]] |= data["state"]
+            case "comm_msg", "custom":
                 # a card is told what to draw by its layout
                 layout = f"IPY_MODEL_{content['comm_id']}"
-                for card in [
-                    item for item, state in self.widgets.items() if state.get("layout") == layout
-                ]:
-                    self.view[card] = content["data"]["content"]
-            case "comm_close":
+                cards = [
+                    key for key, state in self.widgets.items() if state.get("layout") == layout
+                ]
+                self.view |= dict.fromkeys(cards, data["content"])
+            case "comm_close", _:
                 self.widgets.pop(content["comm_id"])
-            case "display_data" | "update_display_data":
-                self.shown[content["transient"].get("display_id")] = content["data"]
-            case "status" if content["execution_state"] == "idle":
-                self._idle.add(message["parent_header"]["msg_id"])
+            case "display_data" | "update_display_data", _:
+                self.shown[content["transient"].get("display_id")] = data
+        if content.get("execution_state") == "idle":
+            self._idle.add(message["parent_header"]["msg_id"])
 
     @property
     def card(self) -> str:
@@ -179,17 +168,8 @@ def kernels(box, tmp_path_factory, request):
         folder = request.config.cache.mkdir(f"ipykernel-{version}")  # type: ignore[union-attr]
         if not (folder / "done").exists():
             wanted = [f"ipykernel=={version}", "nest-asyncio==1.6.0"]
-            command = [
-                sys.executable,
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-            ]
-            subprocess.run(
-                [*command, "--no-deps", "--upgrade", "--target", str(folder), *wanted], check=True
-            )
+            options = ["--quiet", "--no-deps", "--upgrade", "--target", str(folder)]
+            subprocess.run([sys.executable, "-m", "pip", "install", *options, *wanted], check=True)
             (folder / "done").touch()
         return Path(folder)
 
