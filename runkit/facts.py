@@ -19,7 +19,6 @@ from runkit.tables import run_rules
 from runkit.tables.run_rules import STRONG_TIERS, LinkedFrames, flag
 
 LIMIT_H = 4  # hours within which a reviewer should answer, unless the analyst says otherwise
-SOON_S = HOUR / 2  # an answer within this time came soon
 TO_A_PERSON = ("pending", "answered", "lapsed")  # other questions were decided by policy
 
 
@@ -71,15 +70,14 @@ class Facts:
 
     @cached_property
     def questions(self) -> pd.DataFrame:
-        """Every question, as far as its wait is proved, with `is_late` and `is_soon`."""
+        """Every question, as far as its wait is proved, with `is_late`."""
         f = self.frames
         settled = f.interrupts[~f.interrupts["outcome"].eq("pending")]
         listed = pd.concat([run_rules.open_questions(f), settled], ignore_index=True)
         listed = run_rules.with_waits(f, listed)
         is_separate = run_rules.is_separate(listed)
         is_late = run_rules.is_late(listed, self.limit_h * HOUR) & is_separate
-        is_soon = flag(listed["wait_s"].le(SOON_S), listed["wait_s"].notna())
-        return listed.assign(is_separate=is_separate, is_late=is_late, is_soon=is_soon)
+        return listed.assign(is_separate=is_separate, is_late=is_late)
 
     @cached_property
     def waiting(self) -> pd.DataFrame:
@@ -179,11 +177,6 @@ class Facts:
     def answers(self) -> Count:
         """The questions that a person answered."""
         return self._all(self._ended("answered"))
-
-    @cached_property
-    def answers_soon(self) -> Count:
-        """Of the answers those that came soon."""
-        return self._flagged(self._ended("answered")["is_soon"])
 
     @cached_property
     def wait_note(self) -> str:

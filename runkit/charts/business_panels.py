@@ -7,8 +7,8 @@ import pandas as pd
 from runkit.arguments import checked
 from runkit.charts._fleet_chart import fleet_chart
 from runkit.charts.one_run import UNKNOWN, questions_sentence, questions_with_answers
-from runkit.charts.panel import Panel, Row, count_words, records, render, table_html, words_of
-from runkit.display.counts import lasted, paragraph, sentence, short, things, unread
+from runkit.charts.panel import Panel, Row, records, render, table_html, words_of
+from runkit.display.counts import lasted, paragraph, sentence, things, unread
 from runkit.display.html_tables import without_blanks
 from runkit.display.text import Markup, brief, day, plural, short_id
 from runkit.errors import UsageError
@@ -117,11 +117,9 @@ def _known(f: Frames) -> Panel:
     latest = latest.assign(before=before, confidence=latest["confidence_text"])
 
     words = sentence(f"newest run: {things(newest.findings, 'finding')}")
-    if n_older := int(latest["no"].gt(0).sum()):
-        words += f" Earlier runs: {plural(n_older, 'other finding')}."
     table, is_now = latest[KNOWN], latest["no"].eq(0)
     body = render("known", rows=records(table[is_now]))
-    if n_older:
+    if not is_now.all():
         title = "In earlier runs" + " only" * newest.findings.is_whole
         earlier = render("known", rows=records(table[~is_now]))
         body += render("section", title=title, body=earlier)
@@ -156,9 +154,8 @@ def _changed(f: Frames, facts: Facts) -> Panel:
         after=pairs["ratings_newer"],
     )[CHANGED].reset_index(drop=True)
 
-    words = count_words(table["change"]) if len(table) else ""
-    if table.empty and len(runs) > 1:
-        words = f"no finding differs in {plural(len(runs), 'run')}"
+    is_same = table.empty and len(runs) > 1
+    words = f"no finding differs in {plural(len(runs), 'run')}" * is_same
     left_out = f"{plural(len(read) - len(runs), 'run')} not completed left out"
     left_out *= len(read) > len(runs)
     words = paragraph(sentence(words), sentence(left_out), unread(facts.unread, "Findings"))
@@ -207,9 +204,7 @@ def _sources(f: Frames, facts: Facts) -> Panel:
         last_at=("created_at", "max"),
     )
     table, count = table.reset_index(), facts.sources
-    words = sentence(things(count, "source"))
-    if count.of:
-        words = sentence(plural(count.of, "source"), short(count, "government or primary"))
+    words = sentence(things(count._replace(n=count.of, unknown=0), "source"))
     cells = [render("cited", item=item) for item in records(table)]
     shown = table.drop(columns=["url", "source_name"])
     shown.insert(0, "source", pd.Series(cells, table.index, object))

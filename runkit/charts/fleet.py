@@ -196,9 +196,8 @@ def waits(f: Frames, *, sla_h: Hours = LIMIT_H) -> Panel:
 
 
 def _waits_sentence(facts: Facts) -> str:
-    """Write how many answers came soon, how many questions wait, and what is left out."""
-    soon = phrase(facts.answers_soon, "within 30 min", "answer")
-    words = sentence(soon, things(facts.open_questions, "open question"))
+    """Write how many questions wait, what is left out, and up to when waits are counted."""
+    words = sentence(things(facts.open_questions, "open question"))
     policy = facts.questions_by_policy
     left_out = f"{plural(policy.n, 'question')} decided by policy left out." * bool(policy.n)
     return paragraph(words, left_out, facts.wait_note)

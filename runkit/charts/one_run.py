@@ -16,7 +16,7 @@ from runkit.charts.panel import Panel, Row, count_words, lasting, records, rende
 from runkit.charts.step_panel import rows_with_sources, step
 from runkit.display.counts import Span, lasted, paragraph, sentence, short, things, unread
 from runkit.display.status_words import ENDING, outcome_words
-from runkit.display.text import agent_title, moment, plural
+from runkit.display.text import agent_title, moment
 from runkit.facts import Facts, count
 from runkit.local.answer_log import CONFIRMED, IN_DOUBT, SELF_DECLARED
 from runkit.tables.audit_trail import LATER, audit_trail, match, proposed_artifacts, with_answers
@@ -75,18 +75,14 @@ def findings(f: Frames) -> Panel:
         strong = short(facts.strong_findings, "on government or primary sources")
         bare = short(facts.bare_findings, "without a source")
         words += f", weakest first: {strong}, {bare}"
-    words = sentence(words)
     outputs = _outputs_with_new_sources(f, findings)
-    if len(outputs):
-        words += f" {plural(len(outputs), 'output')} with other sources."
-
     rows = pd.concat([findings.sort_values("confidence", kind="stable"), outputs])
     rows = rows.assign(is_unfinished=False).astype({"artifact_no": "Int64"})
     stopped = unfinished(f)
     parts = [stopped, rows] if len(stopped) else [rows]
     table = pd.concat(parts, ignore_index=True)[FINDING]
     body = render("findings", rows=rows_with_sources(table, sources))
-    return Panel("Findings", words, table, body=body)
+    return Panel("Findings", sentence(words), table, body=body)
 
 
 def _outputs_with_new_sources(f: Frames, findings: pd.DataFrame) -> pd.DataFrame:

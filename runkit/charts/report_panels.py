@@ -59,7 +59,7 @@ __all__ = [
     "what_happened",
 ]
 
-MAX_LINES, MAX_STEPS, MAX_DIFFERENCES = 8, 5, 12
+MAX_LINES, MAX_STEPS = 8, 5
 MAX_INDENT = 12  # levels of the table of steps
 MATCHES = {"left_only": "only in A", "right_only": "only in B", "both": "other confidence"}
 NAMES = ["run_id", "business_name", "agent_name"]
@@ -404,7 +404,7 @@ def different_findings(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        A row for each finding, up to 12, with its confidence in both runs.
+        A row for each finding, with its confidence in both runs.
 
     Raises
     ------
@@ -421,7 +421,4 @@ def different_findings(f: Frames) -> Panel:
     if known.unread:  # what they hold may be equal
         table = table[:0]
     words = unread(known, "Findings") or "No finding differs." * table.empty
-    if len(table) > MAX_DIFFERENCES:
-        words = f"{MAX_DIFFERENCES} of {len(table):,} shown."
-    table = table.head(MAX_DIFFERENCES).reset_index(drop=True)
-    return Panel("Findings that differ", words, table)
+    return Panel("Findings that differ", words, table.reset_index(drop=True))

@@ -14,10 +14,10 @@ from runkit.charts.panel import (
     records,
     render,
     table_html,
-    when,
     words_of,
 )
 from runkit.display.counts import paragraph
+from runkit.display.html_tables import heading, readable
 from runkit.display.status_words import MISSING, TIERS, UNKNOWN_TIER
 from runkit.display.text import agent_title, brief, plural, short_id
 from runkit.errors import UsageError
@@ -25,6 +25,10 @@ from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import short_ids
 
+TIMES = [
+    *("started_at", "after_start_s", "completed_at", "duration_s", "self_s"),
+    *("type", "name", "step_id"),
+]
 SHORTEST_ID = 8  # characters of an id that are enough
 
 
@@ -60,13 +64,15 @@ def step(f: Frames, name: NonBlank) -> Panel:
     steps = _find_steps(f.steps, name)
     if len(steps) > 1:
         return _list_of(f, steps, name)
-    [row] = records(steps)
+    [row], [run], run_started = records(steps), records(f.runs), f.runs["started_at"].iloc[0]
     artifacts, sources = (df[df["step_id"] == row["step_id"]] for df in (f.artifacts, f.sources))
     findings = rows_with_sources(artifacts.drop(columns="step_id"), sources)
     values = jsontext.leaves(row["result"])
+    timed = steps.assign(after_start_s=(steps["started_at"] - run_started).dt.total_seconds())
+    times = [(heading(name), readable(timed[name], name)[0]) for name in TIMES]
     parts = {
         "result": values,
-        "time": _times(f, row),
+        "time": times,
         "finding": [(item["title"], _finding_text(item)) for item in findings],
         "source": [(item["source_name"], _source_text(item)) for item in records(sources)],
     }
@@ -77,10 +83,9 @@ def step(f: Frames, name: NonBlank) -> Panel:
     sections = {
         "Result": table_html(pd.DataFrame(values, columns=["path", "value"])),
         "Findings of this step": render("findings", rows=findings),
-        "Times": table_html(pd.DataFrame(parts["time"], columns=["time", "value"])),
+        "Times": table_html(pd.DataFrame(times, columns=["time", "value"])),
     }
 
-    [run] = records(f.runs)
     ids = f"run {short_id(run['run_id'])}", f"step {short_id(row['step_id'])}"
     names = filter(None, [run["business_name"], agent_title(row["agent"]), *ids])
     body = render(
@@ -135,19 +140,6 @@ def _sentence(f: Frames, row: Row, n_values: int, n_findings: int) -> str:
     returned = " and ".join(plural(n, word) for word, n in counts.items() if n)
     returned = f"It returned {returned}." * bool(returned)
     return paragraph(f"{length}{path}.", returned, row["error"])
-
-
-def _times(f: Frames, row: Row) -> list[jsontext.Leaf]:
-    after = pd.Timestamp(row["started_at"]) - f.runs["started_at"].iloc[0]
-    return [
-        ("Started", when(row["started_at"])),
-        ("After the run started", lasting(after.total_seconds())),
-        ("Completed", when(row["completed_at"])),
-        ("Duration", lasting(row["duration_s"])),
-        ("Own time", lasting(row["self_s"])),
-        ("Type, name", f"{row['type']} · {words_of(row['name'])}"),
-        ("Id", row["step_id"]),
-    ]
 
 
 def _finding_text(finding: Row) -> str:

@@ -144,7 +144,7 @@ def slowness(source, *others):
         ),
         (
             timed("slow", 400) | {"ended_at": at(-60)},  # nothing took 0 s
-            "Duration not known, its steps took 6 min 45 s.",
+            "Duration not known.",
         ),
         (
             timed("slow", 95, status="error"),

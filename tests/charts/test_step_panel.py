@@ -41,7 +41,7 @@ def test_a_step_has_its_times_findings_and_sources():
     assert panel.sentence == (
         "1 min 30 s of the run's 4 min 59 s, on the critical path. It returned 2 values and 1 finding."
     )
-    assert values(panel, "time")["After the run started"] == "59 s"
+    assert values(panel, "time")["After start"] == "59 s"
     assert [*values(panel, "finding")] == ["TIN Verification Result"]
     assert values(panel, "source") == {
         "IRS TIN Matching": "▮▮▮ government · tin_match · https://irs.gov/tin-matching"

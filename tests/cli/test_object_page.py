@@ -88,7 +88,7 @@ TEXTS = {
         *(
             "15 s",
             "1 min 30 s",
-            "activity",
+            "Activity",
             "query_register",
             "Querying the register",
         ),

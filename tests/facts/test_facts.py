@@ -17,7 +17,6 @@ from strangers import HOUR, REMOVALS, STRONG, Fleet, Truth
 from support import at
 
 LIMIT_H = 4
-SOON_S = HOUR / 2
 
 
 def counts_of(f: runkit.Frames) -> dict[str, Count]:
@@ -48,7 +47,6 @@ def true_counts(fleet: Fleet) -> dict[str, tuple[int, int]]:
         "questions_by_policy": among(settled),
         "questions_over": among(waiting + answered, is_late),
         "answers": among(answered),
-        "answers_soon": among(answered, lambda seconds: seconds <= SOON_S),
         "unread": (0, 0),
         "causes": among(ended("error"), lambda truth: truth.cause),
         "low_runs": among(

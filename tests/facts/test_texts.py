@@ -81,11 +81,10 @@ RULES: dict[str, Rule] = {  # what a text says, and whether it is so
     r"Questions over 4 h: 0%": lambda full, _: not full.over,
     r"^No questions waiting|all caught up|[( ]0 waiting": lambda full, _: not full.pending,
     r"no questions asked|no questions answered or waiting": lambda full, _: not full.to_people,
-    r"[Nn]o answers": lambda full, _: not full.answers,
     r"^No questions$|\b0 questions": lambda full, _: not full.questions,
     r"no open questions?": lambda full, _: not full.pending,
     r"^Answered by reviewers: 0 of \d+": lambda full, _: not full.answers,
-    r"[Nn]one of \d+ answers within 30 min|, no reviewer asked": lambda full, _: True,
+    r", no reviewer asked": lambda full, _: True,
     # of statuses
     r"Waiting: 0 \| none": lambda full, _: not full.has("interrupted"),
     r"Failed: 0 \| none": lambda full, _: not full.has("error"),

@@ -16,9 +16,3 @@ def test_findings_of_a_run_that_was_not_read_are_in_no_comparison():
     assert panel.sentence.startswith("Findings of 1 run not known")
     facts = report_panels.different_facts(runkit.frames([READ, LISTED])).table.set_index("fact")
     assert facts.loc["Findings"].tolist() == ["13", "–"]
-
-
-def test_a_list_of_findings_says_how_many_it_leaves_out():
-    other = run(step("a"), run_id="other")
-    panel = report_panels.different_findings(runkit.frames([READ, other]))
-    assert (len(panel.table), panel.sentence) == (12, "12 of 13 shown.")
