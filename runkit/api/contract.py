@@ -174,10 +174,10 @@ def with_local_fields(raw: Json, **fields: str | datetime | None) -> Json:
 
     This replaces what was stored there before.
     """
-    local = without_none(**fields)
-    for name, value in local.items():
-        if isinstance(value, datetime):
-            local[name] = format_time(value)
+    local = {
+        name: format_time(value) if isinstance(value, datetime) else value
+        for name, value in without_none(**fields).items()
+    }
     return {**raw, LOCAL: local} if local else raw
 
 

@@ -75,24 +75,19 @@ class Runs:
 
         Raises
         ------
-        UsageError
-            Without a business and a thread.
         ApiError
-            `NotFound`, `Invalid` for a business that is in audit (422), or `MaybeSent` if it is
-            unknown whether the run was created: check `runs.list` first.
+            `NotFound`, `Invalid` without a business and a thread (400) or for a business that is in
+            audit (422), or `MaybeSent` if it is unknown whether the run was created: check
+            `runs.list` first.
         """
-        if business_id is None and thread_id is None:
-            raise UsageError(
-                "a run needs business_id= or thread_id=; the API refuses one without context"
-            )
         known_id = None if business_id is None else id_of(business_id)
         run = self._reader.from_reply(
             self._http.post("/runs", contract.create_body(agent, known_id, thread_id, prompt))
         )
-        if business_id is None or known_id is None:
+        if known_id is None:
             return run
         self._known.of_run[run.id.lower()] = known_id
-        self._businesses.ensure_known(business_id, NAME_TIMEOUT)
+        self._businesses.ensure_known(known_id, NAME_TIMEOUT)
         return self._known.named([run])[0]
 
     @checked
@@ -373,10 +368,9 @@ class Runs:
         `comment` has at most 5,000 characters. Raises `UsageError` without an id, and any other
         `ApiError`.
         """
-        if not artifact_id or not artifact_id.strip():
+        if not artifact_id:
             raise UsageError(
-                "the artifact has no id, so the API cannot rate it; expected the id of an "
-                "artifact. Only the API gives ids to artifacts."
+                "the artifact has no id, so the API cannot rate it; expected the id of an artifact"
             )
         run_id = self.full_id(run)
         body = contract.feedback_body(artifact_id, rating, comment)

@@ -7,6 +7,7 @@ run, and the name and status of each business. Nothing is guessed from texts.
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -94,6 +95,11 @@ class KnownBusinesses:
         """Return runs with what is known about their businesses."""
         return tuple(run.with_local_fields(**self.for_run(run.id, run.thread_id)) for run in runs)
 
+    def unknown_threads(self, runs: Iterable[Run]) -> set[str]:
+        """Return the threads of runs whose business is not known."""
+        runs = self.named(runs)
+        return {run.thread_id for run in runs if run.thread_id and run.business_id is None}
+
 
 class Businesses:
     """The businesses of the account; read-only."""
@@ -104,7 +110,8 @@ class Businesses:
         self._known = known
         self._unsearched: list[Business] = []  # what a search has left; the last one is next
         self._foreign: set[str] = set()  # threads that were in no business
-        self._read_to: dict[str, datetime] = {}  # by business, see `runs_of`
+        # by business, the threads that were unknown when its own were read
+        self._others: defaultdict[str, set[str]] = defaultdict(set)
 
     @checked
     def list(self, limit: PositiveInt | None = None, progress: bool = True) -> ApiList[Business]:
@@ -196,8 +203,7 @@ class Businesses:
     def runs_of(self, business: str | Business, listed: Iterable[Run]) -> tuple[Run, ...]:
         """Return those of some runs that are about a business.
 
-        Its threads are read, unless they were read before and no run is newer that may be in
-        another one.
+        Its threads are read, unless each run without a business was there when they were last read.
 
         Parameters
         ----------
@@ -217,12 +223,10 @@ class Businesses:
             If the threads cannot be read.
         """
         runs, business_id = runs_in("listed", listed), id_of(business)
-        unknown = [run for run in self._known.named(runs) if run.business_id is None]
-        newest = max((run.created_at for run in unknown if run.thread_id), default=None)
-        read_to = self._read_to.get(business_id)
-        if newest is not None and (read_to is None or newest > read_to):
+        unknown = self._known.unknown_threads(runs)
+        if unknown - self._others[business_id]:
             self.threads_of(business_id, progress=False)
-            self._read_to[business_id] = newest
+            self._others[business_id] |= unknown
         return tuple(run for run in self._known.named(runs) if run.business_id == business_id)
 
     @checked
@@ -255,9 +259,8 @@ class Businesses:
         ApiError
             If the businesses or their threads cannot be read.
         """
-        runs = self._known.named(runs_in("runs", runs))
-        threads = {run.thread_id for run in runs if run.thread_id and run.business_id is None}
-        n_missing = len(self._search(threads, at_most, progress))
+        runs = runs_in("runs", runs)
+        n_missing = len(self._search(self._known.unknown_threads(runs), at_most, progress))
         why = None
         if n_missing and self._unsearched:
             why = (

@@ -120,10 +120,6 @@ class ResumeRequest:
         deadline = self.reader.http.clock() + REFUSAL_TIMEOUT
         try:
             run = self.reader.read(self.run_id, retry_for=CHECK_TIMEOUT, deadline=deadline)
-        except NotFound:
-            if isinstance(refusal, REFUSALS):
-                raise
-            return
         except ApiError:
             return
         if self._is_stale(run):

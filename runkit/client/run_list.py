@@ -137,15 +137,12 @@ class RunList(ApiList[Run]):
 
         head = Markup("<p>{}</p>").format(f"{plural(len(self), 'run')}; {self._completeness()}")
         runs = self.items[:MAX_ROWS]
-        agents = [agent_title(run.agent, run.agent_name) for run in runs]
         table = pd.DataFrame(
             {
-                "run_id": self.ids[:MAX_ROWS],
-                "business_name": [run.business_name for run in runs],
+                "run": [run.label for run in runs],
                 "status": [run.status for run in runs],
-                "agent_name": agents,
                 "created_at": [run.created_at for run in runs],
-                "agent": agents,
+                "agent": [agent_title(run.agent, run.agent_name) for run in runs],
             }
         )
         return block(head, df_to_html(with_labels(table), n_rows=len(self)))

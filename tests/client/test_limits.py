@@ -10,7 +10,6 @@ from runkit.errors import ContractError, MaybeSent, Unavailable, WaitTimeout
 from tests.client.conftest import KEY, Answer
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"
-NOT_FOUND = HEAD.replace(b"200 OK", b"404 Not Found")
 EVENTS = HEAD.replace(b"Length: 9999", b"Type: text/event-stream")
 KEEPALIVE = b": keepalive\n\n"
 PAUSE = 0.03  # seconds between two drips
@@ -61,23 +60,11 @@ def test_a_request_ends_although_its_response_does_not(server, slow_client, erro
 
 
 @pytest.mark.parametrize(
-    ("first", "again"), [(NOT_FOUND, b" "), (EVENTS, KEEPALIVE)], ids=["error", "keepalives"]
+    ("status", "kinds"),
+    [("completed", ["RUN_READ"]), ("running", ["RUN_FINISHED", "RUN_READ"])],
 )
-def test_a_stream_that_does_not_end_ends_with_the_run(
-    server, slow_client, run_json, monkeypatch, first, again
-):
-    """The run is completed, and its stream brings no events."""
-    monkeypatch.setattr(_reader, "QUIET_TIME", LIMIT)
-    server.script = lambda request: (
-        drip(first, again) if request.path.endswith("/stream") else Answer(run_json())
-    )
-    events = [(event.type, event.run) for event in slow_client.runs.stream("run-1")]
-    assert [(kind, run and run.status) for kind, run in events] == [("RUN_READ", "completed")]
-
-
-def test_a_stream_with_keepalives_goes_on_while_the_run_is_running(
-    server, slow_client, run_json, monkeypatch
-):
+def test_a_stream_of_keepalives_ends_with_its_run(server, run_json, monkeypatch, status, kinds):
+    """Of a run that is running it goes on."""
     monkeypatch.setattr(_reader, "QUIET_TIME", LIMIT)
 
     def parts():
@@ -90,10 +77,10 @@ def test_a_stream_with_keepalives_goes_on_while_the_run_is_running(
     server.script = lambda request: (
         Answer(parts=parts())
         if request.path.endswith("/stream")
-        else Answer(run_json(status="running"))
+        else Answer(run_json(status=status))
     )
-    kinds = [event.type for event in slow_client.runs.stream("run-1")]
-    assert kinds == ["RUN_FINISHED", "RUN_READ"]
+    with Client(KEY, server.url, rate=None) as client:
+        assert [event.type for event in client.runs.stream("run-1")] == kinds
 
 
 # -------------------------------------------------------------------------------------------- size
