@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -114,29 +113,27 @@ def critical_path(run: TimedRun) -> list[int]:
     """The step on the path at each instant of a run, -1 for none: the walk by the rule."""
     questions = {instant: question_at(run, instant) for instant in range(run.start, run.end)}
     left = [instant for instant, question in questions.items() if question is None]
-    owner: dict[int, int] = {}  # by position on the axis without waits
+    owner = [-1] * len(left)
 
-    def position(time: int) -> int:
-        return sum(instant < time for instant in left)
-
-    def walk(family: int, steps: Iterable[int], low: int, high: int) -> None:
+    def walk(family: int, low: int, high: int) -> None:
+        """Walk back through the steps in one, by positions on the axis without waits."""
         spans = {}
-        for number in steps:
+        for number in run.children(family):
             step = run.steps[number]
-            since, until = max(low, position(step.start)), min(high, position(step.end))
-            if since < until and step.kind != "w":
-                spans[number] = since, until
+            inside = [at for at in range(low, high) if step.is_open(left[at])]
+            if inside and step.kind != "w":
+                spans[number] = inside[0], inside[-1] + 1
         cursor = high
-        while before := [step for step, (since, _) in spans.items() if since < cursor]:
-            step = min(before, key=lambda it: (-min(spans[it][1], cursor), spans[it][0], it))
-            since, until = spans[step][0], min(spans[step][1], cursor)
-            owner.update(dict.fromkeys(range(until, cursor), family))
-            walk(step, run.children(step), since, until)
+        while before := [number for number, (since, _) in spans.items() if since < cursor]:
+            last = min(before, key=lambda it: (-min(spans[it][1], cursor), spans[it][0], it))
+            since, until = spans[last][0], min(spans[last][1], cursor)
+            owner[since:cursor] = [family] * (cursor - since)
+            walk(last, since, until)
             cursor = since
-        owner.update(dict.fromkeys(range(low, cursor), family))
+        owner[low:cursor] = [family] * (cursor - low)
 
-    walk(-1, run.children(-1), 0, len(left))
-    worked = iter(owner[number] for number in range(len(left)))
+    walk(-1, 0, len(left))
+    worked = iter(owner)
     return [next(worked) if question is None else question for question in questions.values()]
 
 

@@ -33,11 +33,6 @@ def test_a_step_of_another_outcome_type_agent_or_name_is_a_difference(change, is
     assert table["is_first_difference"].any() == is_different
 
 
-def test_steps_without_agent_are_one_row():
-    table = compare(run(step("1", agent=None)), run(step("1", agent=None), step("2", agent=None)))
-    assert table[["n_b", "is_first_difference"]].values.tolist() == [[2, True]]
-
-
 @pytest.mark.parametrize("source", [[], [run(), run(run_id="s")]])
 def test_compare_takes_one_run_on_each_side(source):
     with pytest.raises(UsageError, match=r"b holds . runs?; expected exactly one"):
@@ -54,12 +49,6 @@ def test_a_run_without_steps_is_not_known_to_differ():
     assert numbers[["n_a", "total_s_a", "waiting_s_a"]].values.tolist() == [[1, 10, 0], [1, 20, 20]]
     assert numbers.filter(regex="_(b|diff)$").isna().all(axis=None)
     assert not table["is_first_difference"].any()
-    assert "not known" in table.attrs["sentence"]
-
-
-def test_runs_without_steps_are_not_known_to_be_equal():
-    table = compare(LISTED, run(run_id="other"))
-    assert table.empty
     assert "not known" in table.attrs["sentence"]
 
 

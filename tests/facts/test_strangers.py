@@ -45,9 +45,8 @@ def test_frames_of_other_accounts_have_what_is_in_the_runs(name):
     assert facts_of(f) == [true_facts(stranger.truth) for stranger in made]
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_fleets_of_known_runs_have_no_problems(seed):
-    made = strangers.fleet(random.Random(seed))
+def test_fleets_of_known_runs_have_no_problems():
+    made = strangers.fleet(random.Random(0))
     f = runkit.frames(made.page)
     assert f.problems.empty
     assert facts_of(f) == [true_facts(stranger.truth) for stranger in made.strangers]
