@@ -167,20 +167,18 @@ def redact_source(
     why = source.frames.coverage.why or ""
     changed_words = "" if source.changes is None else source.changes.attrs["sentence"]
     tables = masker.tables(source.tables(), [*labels, name, why, changed_words, *source.texts])
-    answers, actions, changed = (tables.pop(name, None) for name in OTHER_FRAMES)
-    if changed is not None:
-        changed.attrs["sentence"] = masker.text(changed_words)
+    more = {name: tables.pop(name) for name in OTHER_FRAMES if name in tables}
+    if "changes" in more:
+        more["changes"].attrs["sentence"] = masker.text(changed_words)
     # a tax number can be recovered from the digest of an answer by trying all numbers
-    unknown = pd.Series(None, answers.index, "str")
-    answers = answers.assign(question_digest=unknown, answer_digest=unknown)
+    unknown = pd.Series(None, more["answers"].index, "str")
+    more["answers"] = more["answers"].assign(question_digest=unknown, answer_digest=unknown)
     coverage = source.frames.coverage._replace(why=masker.text(why) or None)
     f: Frames = replace(source.frames, **tables, coverage=coverage)
-    shown = {"answers": answers, "actions": actions, "changes": changed}
-    more = {name: df for name, df in shown.items() if df is not None}
     masked_labels = Labels(*map(masker.text, labels))
     data_digest = digest_of(f, more, masked_labels)
     about = _provenance(f, masker, masker.text(name), digest, data_digest)
-    return ReportData(f, answers, about, masked_labels, actions, changed)
+    return ReportData(f, provenance=about, labels=masked_labels, **more)
 
 
 def _provenance(

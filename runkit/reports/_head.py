@@ -85,10 +85,12 @@ def head(f: Frames, labels: Labels, missing: str | None, *, is_business: bool = 
     }
     if is_business:
         values |= _business(f, facts)
-    labeled = {"heading": labels.title, "prepared_by": labels.prepared_by}
+    if labels.title:
+        values["heading"] = labels.title
     return render(
         "head",
-        **values | {name: text for name, text in labeled.items() if text},
+        **values,
+        prepared_by=labels.prepared_by,
         read=_read(f),
         tags=[*_modes(f), *filter(None, [labels.classification])],
         wait_note=facts.wait_note,

@@ -90,10 +90,9 @@ class Template(NamedTuple):
                 "Records that could not be read are in runkit.frames(source).problems."
             )
         if expected and n_runs != expected:
-            others = ", ".join(f'"{name}"' for name in _RUN_COUNTS if name != self.name)
             raise UsageError(
                 f'template="{self.name}" shows {plural(expected, "run")}; got {n_runs:,}. '
-                f"Select runs, or use another template: {others}."
+                "Select runs, or use another template."
             )
 
     def notebook(self, run_ids: Sequence[str]) -> Any:

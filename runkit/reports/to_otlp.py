@@ -21,6 +21,7 @@ from runkit.charts.panel import records
 from runkit.local import files
 from runkit.reports._bundle import make_masker
 from runkit.reports.redaction import Redaction
+from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
 
@@ -94,10 +95,9 @@ def to_otlp(
     >>> print(*runkit.to_otlp(f, "trace.json"))
     trace.json trace.logs.json
     """
-    runs, steps = _runs_and_steps(f, redact)
-    kept = {run["run_id"] for run in runs if include_open or run["ended_at"] is not None}
-    runs = [run for run in runs if run["run_id"] in kept]
-    steps = [step for step in steps if step["run_id"] in kept]
+    f = frames(f)
+    ended = f.select(f.runs["ended_at"].notna())
+    runs, steps = _runs_and_steps(f if include_open else ended, redact)
     scope = {"scope": {"name": "runkit", "version": runkit.__version__}, "schemaUrl": SEMCONV}
     resource = {"resource": {"attributes": _attributes({"service.name": "middesk-agents"})}}
 
@@ -109,14 +109,12 @@ def to_otlp(
     return _write(target, traces), _write(target.with_suffix(f".logs{target.suffix}"), logs)
 
 
-def _runs_and_steps(f: Source, redact: bool | Redaction) -> tuple[list[Json], list[Json]]:
+def _runs_and_steps(f: Frames, redact: bool | Redaction) -> tuple[list[Json], list[Json]]:
     """Return masked runs, and steps with their questions; `start` and `end` are in microseconds."""
-    f = frames(f)
     safe = replace(f, **make_masker(redact).tables(dict(f.items())))
     questions = safe.interrupts.dropna(subset="step_id").drop_duplicates(STEP_KEY)
-    steps = safe.steps.drop(columns="result").merge(
-        questions[[*STEP_KEY, "interrupt_id", "outcome"]], how="left", on=STEP_KEY
-    )
+    asked = questions[[*STEP_KEY, "interrupt_id", "outcome"]]
+    steps = safe.steps.drop(columns="result").merge(asked, how="left", on=STEP_KEY)
     runs = safe.runs.assign(started_at=safe.runs["started_at"].fillna(safe.runs["created_at"]))
     return _records(runs), _records(steps)
 
