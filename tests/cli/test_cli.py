@@ -206,7 +206,12 @@ def test_a_table_fits_the_terminal(width, tmp_path, monkeypatch):
     names = {"_runkit": {"business_name": "東京貿易株式会社" * 4}}
     failed = raw(step("a", 0, 9, label="x" * 200, status="error"), run_id="f" * 9, status="error")
     output = {"artifacts": [artifact("Summary")]}
-    runs = [failed | names, *(raw(step("a"), run_id=f"{n}" * 9, output=output) for n in range(3))]
+    weak = raw(step("a", artifacts=[artifact("Suite", confidence="low")]), output=output)
+    runs = [
+        weak,
+        failed | names,
+        *(raw(step("a"), run_id=f"{n}" * 9, output=output) for n in range(3)),
+    ]
     path = tmp_path / "runs.ndjson"
     path.write_text("\n".join(map(json.dumps, runs)))
     monkeypatch.setenv("COLUMNS", str(width))
@@ -215,6 +220,7 @@ def test_a_table_fits_the_terminal(width, tmp_path, monkeypatch):
         lines = on_a_terminal("show", str(path), *options).splitlines()
         assert max(map(cell_len, lines)) <= width
         assert len([line for line in lines if line[:2] in ("✕ ", "✓ ")]) == n_rows
+        assert any(re.match("▽ .* Low: Suite", line) for line in lines)
 
 
 def test_the_exports_of_the_sandbox_are_all_that_a_client_needs(served, monkeypatch):
@@ -239,20 +245,3 @@ def test_fetch_brings_an_archive_up_to_date(tmp_path, served):
     archive = runkit.Archive(tmp_path / "runs")
     assert archive.frames().runs["has_steps"].all()
     assert archive.version == 1
-
-
-def test_a_table_marks_what_is_not_high(tmp_path, monkeypatch):
-    """A finding of low confidence counts in a run whose output is high."""
-
-    def rated(run_id, finding, output):
-        found = step("a", artifacts=[artifact("Suite", confidence=finding)])
-        summary = [artifact("Output", confidence=output)]
-        return raw(found, run_id=run_id, output={"artifacts": summary})
-
-    runs = [rated("a", "low", "high"), rated("b", "high", "low"), rated("c", "high", "high")]
-    path = tmp_path / "runs.ndjson"
-    path.write_text("\n".join(map(json.dumps, runs)))
-    monkeypatch.setenv("NO_COLOR", "1")
-    shown = on_a_terminal("show", str(path))
-    assert re.findall(r"^▽ .* Low: (\w+)", shown, re.MULTILINE) == ["Suite", "Output"]
-    assert "1 more completed, all high confidence;" in shown

@@ -221,20 +221,16 @@ def test_what_happened_does_not_say_that_an_error_failed():
 
 
 def test_what_happened_has_at_most_eight_lines():
-    """The start, the end, the questions and the longest steps, in order of time; all lines are folded."""
+    """The start, the end, the questions and the longest steps; all lines are folded."""
     steps = [step(f"s{n}", n, n + (9 if n in (2, 5) else 0.5)) for n in range(20)]
     raw = run(*steps, question("q", 30, 60, label="Approve?"))
     panel = report_panels.what_happened(data_of(raw).frames)
     shown, unfolded = panel.body.split('<details class="whole">')
-    times, labels = zip(
-        *re.findall(r'"at">(.*?)</span> <span><bdi>(.*?)</bdi>', shown), strict=True
-    )
-    assert len(labels) == 8
+    labels = re.findall(r"<span><bdi>(.*?)</bdi>", shown)
     expected = ["Review started", "Asked a reviewer: Approve?", "Answered", "Completed"]
     assert [label for label in labels if not label.startswith("Step")] == expected
+    assert len(labels) == 8
     assert {"Step s2", "Step s5"} <= set(labels)
-    assert sorted(times) == list(times)
-    assert "All 24 lines" in unfolded
     assert unfolded.count("<li") == 24
     assert "No errors. No questions waiting." in panel.body
 

@@ -19,18 +19,6 @@ READ = "import runkit\ndata = runkit.report_data()"
 
 
 @pytest.mark.usefixtures("without_kernel")
-def test_an_earlier_report_is_replaced(tmp_path):
-    """Nothing else is left in the folder."""
-    template = write_template(tmp_path / "own.ipynb", READ, "print(data.frames.runs['run_id'][0])")
-    pages = [
-        make(run(run_id=name), tmp_path / "a.HTML", template=template).page
-        for name in ("r-1", "r-2")
-    ]
-    assert ["r-1" in page for page in pages] == [True, False]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.HTML", "a.ipynb", "own.ipynb"]
-
-
-@pytest.mark.usefixtures("without_kernel")
 def test_the_title_names_the_business_and_the_time(tmp_path):
     source = example("completed") | {"_runkit": {"business_name": "<b> Imports"}}
     done = make(source, tmp_path / "a.html")

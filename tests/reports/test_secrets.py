@@ -126,18 +126,17 @@ def own(tmp_path_factory):
 # ------------------------------------------------------------------------------------------ secrets
 
 
-@pytest.mark.parametrize("secret", SECRETS)
-def test_no_file_holds_a_secret(unsafe, secret):
+def test_no_file_holds_a_secret(unsafe):
     """Tax numbers, addresses, keys and signatures of labels, results, summaries, links and answers."""
     report = unsafe().report
     files = [report.html, report.notebook, *report.evidence.iterdir()]
     assert len(files) == 9
-    assert not [path.name for path in files if secret in path.read_text()]
+    texts = "".join(path.read_text() for path in files)
+    assert [secret for secret in SECRETS if secret in texts] == []
 
 
-@pytest.mark.parametrize("value", KEPT)
-def test_amounts_dates_and_words_stay(unsafe, value):
-    assert value in unsafe().page
+def test_amounts_dates_and_words_stay(unsafe):
+    assert [value for value in KEPT if value not in unsafe().page] == []
 
 
 @pytest.mark.parametrize("escaped", ["-", "%2D", "&#45;", "\\u002d"])
