@@ -56,15 +56,6 @@ def test_a_long_history_is_about_many_businesses(serve):
     assert server.get(f"/businesses/{runs[-1].id}")["name"] == runs[-1].name
 
 
-def test_pages_hold_each_run_once(serve):
-    """Newest first; the last page says that it is the last."""
-    server = serve(history=7)
-    pages = [server.get("/runs", page=number, per_page=3) for number in (1, 2, 3)]
-    assert [page["has_more"] for page in pages] == [True, True, False]
-    assert {page["total_count"] for page in pages} == {7}
-    assert [run for page in pages for run in page["data"]] == runs_of(server)
-
-
 def test_equal_seeds_give_equal_pasts(serve):
     """So that a notebook shows everybody the same; another seed gives another past."""
 

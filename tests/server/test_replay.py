@@ -13,10 +13,8 @@ from runkit.api.questions import VERBS
 from runkit.api.validation import interrupt_kind
 from runkit.errors import NotFound, UsageError
 from runkit.server._recorded_files import read_recordings
-from runkit.server._recordings import business_of
 from strangers import fleet, raws, strangers_of
 from support import question, run, step
-from tests.record import recording
 
 STRANGERS = raws([*strangers_of(7), *fleet(random.Random(5), 4).strangers])
 ENDED = {raw["id"]: raw for raw in STRANGERS if raw["status"] in ("completed", "error")}
@@ -128,12 +126,3 @@ def test_a_file_is_read_by_its_content(tmp_path):
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(UsageError, match="end-of-stream"):
         read_recordings(path)
-
-
-def test_a_run_is_written_as_a_recording(tmp_path):
-    """From its copies; it is read as those of the package are."""
-    [business] = read_recordings(write(tmp_path / "runs.ndjson", WAITING, ASKED))
-    again = business_of("case", json.loads(recording(business)))
-    [given], [read] = business.recordings, again.recordings
-    assert (read.run, again.body) == (given.run, business.body)
-    assert [*read.answers.values()] == [{"a": "approve"}]

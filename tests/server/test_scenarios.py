@@ -88,25 +88,6 @@ def test_two_questions_at_once_are_answered_in_any_order(server):
     assert {"keep_mismatch", "dismiss_hit"} <= set(names(done))
 
 
-def test_a_failing_specialist_ends_the_run(server):
-    """The run ends in error without an output, and an error step tells the cause."""
-    run = server.reach("specialist_fails")
-    assert (run["status"], run["output"], bool(run["ended_at"])) == ("error", None, True)
-    [failed] = [step for step in run["steps"] if step["status"] == "error"]
-    error = failed["steps"][-1]
-    assert error["type"] == "error"
-    assert "irs_unavailable" in error["label"]
-
-
-def test_a_policy_approves_without_a_question(server):
-    """Where a policy approves, nobody is asked and the step keeps the resolution."""
-    run = server.reach("auto_approve")
-    [step] = [step for step in run["steps"] if step["type"] == "interrupt"]
-    assert step["result"] == {"resolution": "auto_approve"}
-    assert step["artifacts"]
-    assert server.actions("auto_approve")
-
-
 @pytest.mark.parametrize(
     ("scenario", "given", "parameter"),
     [
