@@ -6,8 +6,6 @@ module.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from runkit.api.contract import FINAL_STATUSES, RESOLUTIONS
@@ -210,7 +208,7 @@ def _after_reading(row: Row) -> str:
     return f"Answered{by}, {when}, after this data was read; fetch the run again."
 
 
-def _card(f: Frames, row: Row) -> dict[str, Any]:
+def _card(f: Frames, row: Row) -> Row:
     """Describe how a question of one run ended, where known: what was proposed and followed."""
     wait, after = wait_of(row), ""
     if row["outcome"] == "pending" and wait.is_known:

@@ -68,7 +68,7 @@ FACTS = [  # columns of runs in which two may differ
     *("n_interrupts", "duration_s", "working_s", "waiting_s", "idle_s", "requester"),
 ]
 EVENT = ["at", "label", "note", "kind", "rank", "seconds"]
-Event = tuple[Any, str, str | None, str, int, float]  # a row of these columns
+Event = tuple[Any, ...]  # a row of these columns
 
 
 def __dir__() -> list[str]:
