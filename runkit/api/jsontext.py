@@ -35,25 +35,13 @@ _SECRET = re.compile(
 )
 
 
-class TooDeepError(DataError, RecursionError):
-    """JSON that is nested too deep to be read or written."""
-
-
 def loads(text: bytes) -> Any:
-    """Read one JSON document.
-
-    Raises `ValueError` for other text, `TooDeepError` beyond 1,024 levels.
-    """
-    try:
-        return orjson.loads(text.removeprefix(codecs.BOM_UTF8))
-    except orjson.JSONDecodeError as error:
-        if is_too_deep(error):
-            raise TooDeepError("the JSON is nested deeper than 1,024 levels") from None
-        raise
+    """Read one JSON document. Raises `ValueError` for other text, and beyond 1,024 levels."""
+    return orjson.loads(text.removeprefix(codecs.BOM_UTF8))
 
 
-def is_too_deep(error: orjson.JSONDecodeError) -> bool:
-    """Return whether orjson refused text for its depth, and not because it is not JSON."""
+def is_too_deep(error: Exception) -> bool:
+    """Return whether JSON was refused for its depth."""
     return "depth" in str(error) or "recursion" in str(error).lower()
 
 
@@ -66,9 +54,7 @@ def dumps(value: Any, *, sort_keys: bool = False) -> str:
     try:
         return _dumps(value, sort_keys)
     except RecursionError:
-        raise TooDeepError(
-            "the value is nested too deep to be written as JSON and read again"
-        ) from None
+        raise DataError("the value exceeds the depth at which JSON can be read again") from None
     except (TypeError, ValueError) as error:
         raise DataError(str(error)) from None
 

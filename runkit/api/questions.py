@@ -162,10 +162,11 @@ class FormField:
 NOTE = FormField(
     "note", "Note", "long_text", "optional, goes into the audit record", max_length=MAX_COMMENT
 )
-REASON = replace(NOTE, title="Reason")
-DISMISS_REASON = replace(REASON, help="required to dismiss, goes into the audit record")
+DISMISS_REASON = replace(
+    NOTE, title="Reason", help="required to dismiss, goes into the audit record"
+)
 REJECT_REASON = replace(
-    REASON, help="required to reject, goes into the audit record", is_folded=True
+    DISMISS_REASON, help="required to reject, goes into the audit record", is_folded=True
 )
 FOLDED_NOTE = replace(NOTE, is_folded=True)
 DOCUMENT_ID = FormField(

@@ -46,9 +46,9 @@ def read_pages(
     items: dict[str, Listed | None] = {}  # all, by id; None for one that cannot be read
     total: int | None = None
     read_at: datetime | None = None
-    number, has_more, is_new, is_past = 0, True, True, False
+    number, has_more, is_past = 0, True, False
     with Bar(unit="run", disable=not progress) as bar:
-        while has_more and is_new and not is_past and (limit is None or len(kept) < limit):
+        while has_more and (limit is None or len(kept) < limit):
             number += 1
             n_before = len(items)
             paging = {"page": number, "per_page": PER_PAGE} if is_paged else {}
@@ -67,9 +67,10 @@ def read_pages(
                 bar.total = total = page.total_count
                 read_at = reply.read_at
             bar.update(len(items) - n_before)
-            is_new, has_more = len(items) > n_before, bool(page.has_more)
+            has_more = bool(page.has_more)
             is_past = since is not None and _is_past(since, items)
-            if total is not None and len(items) >= total:
+            is_all = total is not None and len(items) >= total
+            if is_past or is_all or len(items) == n_before:
                 break
 
     is_more_left = has_more and not is_past
@@ -80,7 +81,7 @@ def read_pages(
         reasons.append(f"{plural(n_unreadable, 'record')} could not be read (see the log)")
     is_short = total is not None and len(items) < total
     if not is_past and not is_cut and (has_more or is_short):
-        counted = "has more" if total is None else f"counts {total:,}"
+        counted = f"counts {total:,}" if is_short else "has more"
         reasons.append(f"{plural(len(items), 'record')} arrived, the API {counted}")
     return ApiList(
         tuple(kept[:limit]),
@@ -113,6 +114,5 @@ def _is_past(since: datetime, items: Mapping[str, Listed | None]) -> bool:
     far were newest first; equal times show no order.
     """
     times: list[Any] = [getattr(item, "created_at", None) for item in items.values() if item]
-    if not times or times != sorted(times, reverse=True):
-        return False
-    return bool(since > times[-1] != times[0])
+    is_sorted = times == sorted(times, reverse=True)
+    return bool(times and is_sorted and since > times[-1] != times[0])

@@ -18,7 +18,7 @@ from pydantic import PositiveInt
 from runkit.api.contract import BUSINESS_FIELDS, Json
 from runkit.api.models import Run
 from runkit.api.other_models import Business, Thread
-from runkit.arguments import Seconds, Words, checked, one_or_several
+from runkit.arguments import Seconds, checked
 from runkit.client._http import OUTAGE_TIMEOUT, Http, path_to
 from runkit.client._paging import read_pages
 from runkit.client._replies import Reply
@@ -270,13 +270,13 @@ class Businesses:
         return RunList(self._known.named(runs), why)
 
     @checked
-    def of_threads(self, threads: Words, progress: bool = True) -> dict[str, Json]:
+    def of_threads(self, threads: set[str], progress: bool = True) -> dict[str, Json]:
         """Find the businesses of threads, as `identify` does, however many there are.
 
         Parameters
         ----------
         threads
-            Ids of threads, one or several.
+            Their ids.
         progress
             As in `list`.
 
@@ -291,16 +291,15 @@ class Businesses:
         ApiError
             If the businesses or their threads cannot be read.
         """
-        wanted = one_or_several("threads", threads) or frozenset()
-        self._search(wanted, sys.maxsize, progress)
+        self._search(threads, sys.maxsize, progress)
         known = self._known.of_thread
-        return {item: self._known.facts_of(known[item]) for item in wanted if item in known}
+        return {item: self._known.facts_of(known[item]) for item in threads if item in known}
 
-    def _search(self, threads: Collection[str], at_most: int, progress: bool) -> set[str]:
+    def _search(self, threads: set[str], at_most: int, progress: bool) -> set[str]:
         """Read the threads of businesses until some threads have theirs; return those without."""
 
         def missing() -> set[str]:
-            return {*threads} - self._known.of_thread.keys() - self._foreign
+            return threads - self._known.of_thread.keys() - self._foreign
 
         if missing() and not self._unsearched:
             listed = self.list(progress=progress)

@@ -329,9 +329,8 @@ def _from_document(
     return [Record(raw, path, n_bytes=n_bytes, document=document) for raw, path in runs]
 
 
-def _refused(raw: object, location: str, error: Any) -> Record:
-    is_deep = isinstance(error, RecursionError) or jsontext.is_too_deep(error)
-    problem = "too_deep" if is_deep else "bad_json"
+def _refused(raw: object, location: str, error: Exception) -> Record:
+    problem = "too_deep" if jsontext.is_too_deep(error) else "bad_json"
     return Record(raw, location, Note(problem, f"not JSON in UTF-8: {error}"))
 
 

@@ -132,7 +132,7 @@ def _client():
 @cache
 def _valid():
     """A value for each parameter that has no default, by its name."""
-    names = ["artifact_id", "object_id", "business_id", "business", "businesses", "text", "threads"]
+    names = ["artifact_id", "object_id", "business_id", "business", "businesses", "text"]
     return {
         "labels": "qa.csv",
         **dict.fromkeys(["source", "f", "a", "b", "before", "after"], runkit.frames(RUN)),
@@ -142,6 +142,7 @@ def _valid():
         "client": _client(),
         "name": RUN["steps"][0]["id"],
         "listed": [],
+        "threads": {"x"},
         "path": "out.html",
         "interrupt_id": "int-7",
         "rating": "positive",
