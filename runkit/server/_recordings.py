@@ -128,6 +128,6 @@ def renamed() -> tuple[SeededBusiness, ...]:
 def _renamed(business: SeededBusiness, place: str) -> SeededBusiness:
     """Return a business with another name and ids of its own, in all its texts."""
     name = f"{place} {business.name.partition(' ')[2]}"
-    text = (FOLDER / f"{business.scenario}.json").read_text().replace(business.name, name)
+    text = (FOLDER / f"{business.scenario}.json").read_text("utf-8").replace(business.name, name)
     text = _UUID.sub(lambda match: id_in(SPACE, f"{place}/{match[0]}"), text)
     return business_of(business.scenario, orjson.loads(text))
