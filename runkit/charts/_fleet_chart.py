@@ -22,13 +22,11 @@ from runkit.charts._fleet_points import (
 )
 from runkit.charts._placement import INTERVALS, MAX_PX
 from runkit.charts.theme import (
-    FONT_PX,
     MAX_TITLE,
     NBSP,
     Heading,
     Json,
     Trace,
-    annotation,
     array_ticks,
     bar_trace,
     bold,
@@ -61,7 +59,7 @@ MAX_ROWS = 150  # a figure of more rows is taller than three screens
 MAX_NAME, MAX_OUTCOME = 28, 80  # characters
 ROW_PX, MIN_ROW_PX = 20, 13  # the height of a row; if many do not fit, points are drawn
 ROW_EDGES = 1.4  # rows more above the first one and below the last one
-HEAD_PX, TICKS_PX, BOTTOM_PX = 34, 16, 14  # heights
+HEAD_PX, BOTTOM_PX = 34, 14  # heights
 RIGHT_PX, STATES_PX = 190, 20  # the width of status and confidence, and where they begin in it
 BEFORE_HEAD, AFTER_HEAD = 0.3, 1.05  # rows more before the heading of a group, and below it
 ROW_TICKS = (60, HOUR, DAY, 10 * DAY)  # beside the bars there is no room for more
@@ -221,11 +219,7 @@ def _layout(
         "yaxis": rows,
         "yaxis2": rows | states,
         "shapes": [band],
-        "annotations": [
-            label,
-            _axis_head("x", "Agent work", theme),
-            _axis_head("x2", "Waiting for a reviewer (log scale)", theme),
-        ],
+        "annotations": [label],
     }
 
 
@@ -234,7 +228,8 @@ def _work_axis(runs: pd.DataFrame) -> Json:
     longest = max(1, runs["working_s"].max())
     tick = max(seconds for seconds in INTERVALS if seconds <= longest)
     ticks = array_ticks([0, tick], ["0", duration(tick)])
-    return ON_TOP | {"domain": [0, SPLIT[0]], "range": [0, 1.6 * longest]} | ticks
+    scale = {"domain": [0, SPLIT[0]], "range": [0, 1.6 * longest]}
+    return ON_TOP | ticks | scale | {"title": {"text": "Agent work"}}
 
 
 def _wait_axis(runs: pd.DataFrame) -> Json:
@@ -243,20 +238,7 @@ def _wait_axis(runs: pd.DataFrame) -> Json:
     ticks = array_ticks(ROW_TICKS, [TICKS[seconds] for seconds in ROW_TICKS])
     until = low + (high - low) / (1 - TEXT_SHARE)
     scale = {"domain": [SPLIT[1], 1], "range": [low, until], "type": "log", "anchor": "y2"}
-    return ON_TOP | ticks | scale
-
-
-def _axis_head(axis: str, text: str, theme: Theme) -> Json:
-    """Write what an axis shows above the middle of its ticks."""
-    position = {
-        "xref": f"{axis} domain",
-        "x": 0.5,
-        "yref": "paper",
-        "y": 1,
-        "yanchor": "bottom",
-        "yshift": TICKS_PX,
-    }
-    return annotation(text, theme.muted, FONT_PX, **position)
+    return ON_TOP | ticks | scale | {"title": {"text": "Waiting for a reviewer (log scale)"}}
 
 
 def _band(theme: Theme, sla_h: float) -> tuple[Json, Json]:

@@ -101,10 +101,10 @@ def points(runs: pd.DataFrame, theme: Theme) -> tuple[list[Trace], list[str]]:
         color, symbol, opacity, icon = styles.get(word, styles["completed"])
         edge = {"width": 2 if symbol in ("circle-open", "x-thin") else 0, "color": color}
         mark = {"size": 7, "color": color, "symbol": symbol, "opacity": opacity, "line": edge}
-        name = f"{plain(status(word).word, 30)} {n_of[word]:,}"
-        options = hover_texts(group) | {"mode": "markers", "name": name, "marker": mark}
+        name = f"{status(word).word} {n_of[word]:,}"
+        options = hover_texts(group) | {"mode": "markers", "name": plain(name), "marker": mark}
         traces.insert(0, line_trace(group["day"], group["y"], **options))
-        names.append(entry(icon, color, f"{status(word).word} {n_of[word]:,}"))
+        names.append(entry(icon, color, name))
     return traces, names
 
 

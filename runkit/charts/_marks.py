@@ -42,11 +42,10 @@ SLIVER = "M{x0:g},{row:g}L{x1:g},{row:g}"
 BRACKET = "M{x0},{upper}L{x0},{lower}M{x0},{row}L{x1},{row}M{x1},{upper}L{x1},{lower}"
 TICK_PX = 3  # the width of a step without duration
 STUB = 0.02  # the length of the stub of an open step, as a share of the axis
-MAX_ERROR, MIN_ERROR = 60, 12  # characters of an error beside its bar
+ERROR_LIMITS = (60, 50, 40, 30, 20)  # characters of an error beside its bar, as many as fit
 MIN_PLOT_PX = 400  # the width of the axis in a narrow figure
 MAX_RIGHT_PX = 340  # how far texts may reach behind the axis
 SOLID = "on the critical path"
-LETTER_PX = 6.0  # the mean width of a letter of an error
 TEXT_SCALE = 0.88  # durations have 11 px, `width_px` is for 12 px
 BELOW: dict[str, Any] = {"yanchor": "top", "yshift": -2}
 WAIT_LABEL_PX = 140  # the least distance between the labels of two waits
@@ -156,7 +155,7 @@ def durations(picture: Picture) -> tuple[list[Trace], float]:
     for bar, room, end in zip(each(bars), room_px, ends, strict=True):
         right_px = MIN_PLOT_PX * (1 - (bar.x1 - axis.start) / axis.length)
         most = min(room - (end - bar.x1) * scale, right_px + MAX_RIGHT_PX)
-        for text in _end_texts(bar, picture, right_px + MAX_RIGHT_PX):
+        for text in _end_texts(bar, picture):
             width = width_px(text) * TEXT_SCALE
             if width <= most:
                 color = theme.text if bar.is_critical or picture.scene.path.empty else theme.muted
@@ -169,25 +168,23 @@ def durations(picture: Picture) -> tuple[list[Trace], float]:
     return [text_trace(x_values, rows, label_texts, list(colors), name="durations")], reach
 
 
-def _end_texts(bar: Any, picture: Picture, room_px: float) -> list[str]:
-    """Write the text at the end of a bar, long and short; an error is cut to fit into the room."""
+def _end_texts(bar: Any, picture: Picture) -> list[str]:
+    """Write the text at the end of a bar, from the longest to the shortest form."""
     if bar.kind == WAIT:  # the band over an open one says how long it has waited, if known
         is_in_band = bar.is_open and bar.end > bar.start
         return [] if is_in_band else [NBSP * 2 + plain(bar.note)]
-    text, more, theme = bar.length, "", picture.scene.theme
+    text, more, theme = bar.length, [], picture.scene.theme
     if bar.is_open:
         text += f" · {bar.note}"
     elif bar.is_failed:
-        limit = min(int((room_px - width_px(text) - 30) / LETTER_PX), MAX_ERROR)
-        if bar.note and limit >= MIN_ERROR:
-            more = " · " + colored(plain(bar.note, limit), theme.fail)
-    elif len(picture.scene.runs) > 1:
-        more = f" · {plain(bar.label, MAX_LABEL)}"
-    elif bar.kind == GROUP and len(picture.slivers):
-        more = f" · {plural(bar.subtree_end - bar.step_no - 1, 'step')}"
-    if bar.is_failed:
         text = f"{cross(theme)} {text}"
-    return [text + more, text]
+        limits = ERROR_LIMITS if bar.note else ()
+        more = [colored(plain(bar.note, limit), theme.fail) for limit in limits]
+    elif len(picture.scene.runs) > 1:
+        more = [plain(bar.label, MAX_LABEL)]
+    elif bar.kind == GROUP and len(picture.slivers):
+        more = [plural(bar.subtree_end - bar.step_no - 1, "step")]
+    return [*(f"{text} · {words}" for words in more), text]
 
 
 def legend(picture: Picture) -> list[str]:

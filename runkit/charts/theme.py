@@ -126,8 +126,7 @@ def heading_of(theme: Theme, title: Iterable[str], *others: Sequence[str]) -> He
     lines = [colored(line, theme.muted) for line in head]
     lines += [f'<span style="font-size:13px">{colored(line, theme.muted)}</span>' for line in rest]
     whole = filter(None, (" · ".join(filter(None, parts)) for parts in ([name, *parts], *others)))
-    alt = ". ".join(shorten(unmarked(line), 2 * MAX_TITLE) for line in whole)
-    return Heading(lines, alt)
+    return Heading(lines, ". ".join(map(unmarked, whole)))
 
 
 def packed(parts: Iterable[str], gap: str, px: float) -> list[str]:

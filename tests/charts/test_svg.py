@@ -40,7 +40,7 @@ async ([html, figure]) => {
         return [kind, name, [box.left - x, box.right - x, box.top - y, box.bottom - y]];
       }));
   };
-  const texts = ".textpoint text, [class$=tick] text, .annotation-text, .gtitle, .xtitle";
+  const texts = ".textpoint text, [class$=tick] text, .annotation-text, .gtitle, .xtitle, .x2title";
   const lines = texts.split(", ").flatMap((text) => [text, `${text} tspan.line`]).join(", ");
   return [
     boxes(document.querySelector("#plotly"), {
