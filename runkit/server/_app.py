@@ -15,6 +15,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from runkit.local.secret import Secret
 from runkit.server import _web
@@ -44,6 +45,9 @@ BusinessId = Annotated[str, _lower]
 PageNumber = Annotated[int, Query(ge=1)]  # [A] 18: from 1, 25 a page, at most 100
 PerPage = Annotated[int, Query(ge=1, le=100)]
 
+# of a request's Host, on any port: a web page with a name of its own gets no answer
+HOSTS = ["127.0.0.1", "localhost"]
+
 router = APIRouter(prefix="/v1")
 
 
@@ -53,7 +57,7 @@ def create_app(store: Store, key: Secret, latency: float = 0, limit: int | None 
     app = FastAPI(
         openapi_url=None,
         redirect_slashes=False,
-        middleware=[access],
+        middleware=[Middleware(TrustedHostMiddleware, HOSTS, www_redirect=False), access],
         exception_handlers={HTTPException: refused, RequestValidationError: invalid},
     )
     app.state.store = store

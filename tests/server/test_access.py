@@ -1,4 +1,4 @@
-"""The sandbox is only for whoever has its key, on this machine."""
+"""The sandbox is only for whoever has its key, on this machine, and for no web page."""
 
 from urllib.parse import urlsplit
 
@@ -30,3 +30,12 @@ def test_the_sandbox_listens_on_loopback_only(box):
     sockets = [item.laddr for item in psutil.Process().net_connections("tcp")]
     port = urlsplit(box.url).port
     assert {address.ip for address in sockets if address.port == port} == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "127.0.0.1@evil"])
+def test_a_request_to_another_host_is_refused(box, host):
+    """A page of another host whose name leads here."""
+    headers = {"Authorization": f"Bearer {box.key}", "Host": host}
+    response = httpx.get(f"{box.url}/runs", headers=headers, trust_env=False)
+    assert response.status_code == 400
+    assert "data" not in response.text
