@@ -3,7 +3,7 @@
 All times are int64 microseconds, all durations too, so that sums are exact. Steps stand in
 pre-order (a parent before its children); `parent[i]` is a position in the same arrays, -1 at the
 top; `depth[i]` is 0 at the top. `run[i]` numbers the run of step i, so one call covers any number
-of runs. Nothing here knows plotly or a file.
+of runs. Nothing here knows pandas, plotly or a file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
@@ -105,8 +104,10 @@ def find_waits(run: Ints, start: Times, end: Times, is_waiting: Flags) -> Waits:
     """
     asked = np.flatnonzero(is_waiting & (end > start))
     asked = asked[np.lexsort((-end[asked], start[asked], run[asked]))]
-    latest = pd.DataFrame({"run": run[asked], "end": end[asked]}).groupby("run").cummax()
-    step = asked[~latest.assign(run=run[asked]).duplicated()]  # none before it closes later
+    number = np.arange(len(asked))
+    rank = np.empty_like(number)
+    rank[np.lexsort((-number, end[asked], run[asked]))] = number
+    step = asked[rank == np.maximum.accumulate(rank)]  # no question before it closes later
     asker, since, closes = run[step], start[step], end[step]
     has_next = np.append(asker[1:] == asker[:-1], False)[: len(asker)]
     until = np.where(has_next, np.minimum(closes, np.roll(since, -1)), closes)
