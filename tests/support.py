@@ -49,6 +49,11 @@ def jobs() -> list[threading.Thread]:
     return threads
 
 
+def jobs_end() -> None:
+    """Wait until no job runs: one whose client is closed meanwhile may wait in vain."""
+    until(lambda: not jobs())
+
+
 def at(seconds: float) -> str:
     """The time `seconds` after the start of all test runs, as the API writes it."""
     return (

@@ -15,10 +15,8 @@ from runkit.client import Client
 from runkit.widgets._answer_states import AnswerController
 from runkit.widgets._event_queue import EventQueue
 from runkit.widgets._question import Question, question_of
-from support import until
+from support import jobs_end, until
 from tests.faults import FaultyBox, sandbox
-
-JOBS = ("runkit-answer", "runkit-check", "runkit-case", "runkit-documents", "runkit-form")
 
 
 class Wire(httpx.HTTPTransport):
@@ -119,10 +117,7 @@ def runkit_threads() -> set[str]:
 
 def finish(*controllers: AnswerController) -> None:
     """Let the jobs that are under way end, and what they have found out be taken."""
-    for thread in threading.enumerate():
-        if thread.name in JOBS[:4]:
-            thread.join(20)
-            assert not thread.is_alive()
+    jobs_end()
     for controller in controllers:
         controller.queue.call(lambda: None)
 
@@ -139,6 +134,6 @@ def asking(shared_box):
     """Questions to answer; no fault and no thread of a form outlives the test."""
     with ExitStack() as stack:
         yield Asking(shared_box, stack)
-        finish()
         shared_box.clear_faults()
-        until(lambda: not any(name in runkit_threads() for name in JOBS))
+        jobs_end()
+        until(lambda: "runkit-form" not in runkit_threads())

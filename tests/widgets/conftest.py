@@ -10,7 +10,7 @@ from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
 from runkit import Run
-from support import BROWSER_TIMEOUT, until
+from support import BROWSER_TIMEOUT, jobs_end, until
 from tests.client.conftest import client as scripted_client
 from tests.client.conftest import fake_time, make_client, question, run_json, server
 from tests.widgets.asking import asking, shared_box
@@ -102,6 +102,7 @@ def box(shared_box):
 def client(box):
     with box.client(rate=None) as client:
         yield client
+        jobs_end()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 import runkit
 from runkit.api.models import Run
 from runkit.client import Client
-from support import until
+from support import jobs_end, until
 from tests.faults import sandbox
 from tests.widgets.conftest import threads
 from tests.widgets.pages import Page
@@ -98,6 +98,7 @@ def test_the_case_of_an_unknown_business_has_only_findings(box, start):
     start("decision")
     with box.client(rate=None) as stranger:
         case = case_of(stranger, stranger.runs.get(run.id), 1)
+        jobs_end()
     assert (case["status"], "other findings" in case["lines"][0]["title"]) == ("", True)
 
 

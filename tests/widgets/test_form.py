@@ -10,7 +10,7 @@ from comm import get_comm_manager
 import runkit
 from runkit import InterruptForm, InterruptInbox, RunMonitor
 from runkit.errors import UsageError
-from support import question, until
+from support import jobs_end, question, until
 from tests.client.conftest import Answer
 from tests.widgets.answering import answer
 from tests.widgets.conftest import WIDGET, threads
@@ -31,6 +31,7 @@ def in_a_page():
     yield show
     for form in forms:
         form.close()
+    jobs_end()
 
 
 # ---------------------------------------------------------------------------------------- in a page
@@ -85,6 +86,7 @@ def test_a_receipt_has_the_time_of_the_server(in_a_page):
         form = InterruptForm(client, client.runs.wait(created, poll=0.05), who="Ada")
         in_a_page(form).answer("approve", note="Another person")
         until(lambda: form.receipt is not None)
+        jobs_end()
     assert "Mar 1, 2020" in str(form.receipt)
 
 

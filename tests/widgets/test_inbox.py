@@ -13,7 +13,7 @@ import support
 from runkit.api.models import Run
 from runkit.client import Client
 from runkit.widgets.interrupt_inbox import InterruptInbox
-from support import until
+from support import jobs_end, until
 from tests.client.conftest import Answer, Received
 from tests.widgets.conftest import threads
 from tests.widgets.pages import Page
@@ -122,12 +122,14 @@ def test_a_business_identified_later_is_shown(box, start, show, monkeypatch):
         monkeypatch.setattr(
             stranger.businesses, "identify", lambda *a, **k: is_shown.wait(60) and identify(*a, **k)
         )
-        _, page = show(stranger)
+        inbox, page = show(stranger)
         assert page.view["question"]["run"] == run.id[:8]
         assert page.view["question"]["caution"] == "Business not identified."
         is_shown.set()
         until(lambda: page.view["question"]["business"] == "Tacoma Harbor Imports LLC")
         assert page.view["question"]["caution"] == ""
+        inbox.close()
+        jobs_end()
 
 
 def test_the_following_row_opens_whatever_the_filter_leaves(start, show):
@@ -219,6 +221,7 @@ def test_every_question_that_waits_is_there():
         waits = [row.wait_s for row in rows]
         top = Page(inbox.widget).view
         inbox.close()
+        jobs_end()
         assert top["title"].startswith(f"{len(rows)} questions waiting")
         assert top["oldest"].startswith(f"oldest {max(waits) // 86_400:.0f} d")
         assert top["oldest"].endswith(" over 4 h")

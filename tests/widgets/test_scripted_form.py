@@ -13,7 +13,7 @@ import runkit
 import strangers
 import support
 from runkit.local import answer_log
-from support import until
+from support import jobs_end, until
 from tests.client.conftest import KEY, Answer, Received, Server
 from tests.widgets.pages import Page
 
@@ -59,6 +59,7 @@ def show(scripted_client, waiting):
     yield show
     for shown in forms:
         shown.form.close()
+    jobs_end()
 
 
 @pytest.fixture
