@@ -180,9 +180,8 @@ def _about(f: Frames) -> str:
 def _modes(f: Frames) -> list[str]:
     """Return whether the data are of a sandbox, of test or of live businesses, if known."""
     hosts = [re.sub(r":\d+$", "", host).strip("[]") for host in f.read_from]
-    kinds = {host: "SANDBOX" if is_loopback(host) else "LIVE" for host in hosts}
-    kinds |= {host: "TEST" for host in hosts if host == HOST_OF_KEY[TEST_KEY]}
-    return sorted(set(kinds.values()))
+    others = {HOST_OF_KEY[TEST_KEY]: "TEST"}
+    return sorted({"SANDBOX" if is_loopback(host) else others.get(host, "LIVE") for host in hosts})
 
 
 def _side(facts: Facts) -> dict[str, Any]:
