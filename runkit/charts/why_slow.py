@@ -108,7 +108,7 @@ def _sentences(f: Frames, row: Row, known: pd.DataFrame, n_unknown: int) -> list
     starts = ("Slow because", "Besides,")
     sentences = [f"{start} {reason}." for start, reason in zip(starts, reasons, strict=False)]
     if not row["is_over"]:
-        sentences.insert(0, f"{times}.")
+        sentences.insert(0, "Not finished." if reasons else f"{times}.")
     elif not reasons:
         n_others = len(known) + n_unknown
         is_proved = not n_unknown or parts["n_longer"].ge(RARE * n_others).all()
@@ -148,7 +148,8 @@ def _cause(f: Frames, row: Row, known: pd.DataFrame, part: str) -> str:
     if part == "idle_s" or asked.empty:
         return ""
     [longest] = records(asked)
-    return f": {lasting(longest['wait_s'])} for “{words_of(longest['label'])}”"
+    part = f" {lasting(longest['wait_s'])}" * (longest["wait_s"] < row["waiting_s"])
+    return f":{part} for “{words_of(longest['label'])}”"
 
 
 def _extra_step(f: Frames, run_id: str, others: pd.Series[str]) -> str:
