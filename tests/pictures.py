@@ -19,7 +19,7 @@ NOW = "2026-11-25T16:00:00Z"
 def longest_wait() -> runkit.Frames:
     """Find the completed run that waited longest for a reviewer."""
     with runkit.sandbox(speed=300, seed=7, now=NOW, history=24) as box, box.client() as client:
-        runs = client.runs.list(business_id=client.businesses.list(), status="completed")
+        runs = client.runs.list(with_businesses=True, status="completed")
         f = runkit.frames(client.runs.fetch(runs, progress=False))
     return f.select(f.runs.loc[f.runs["waiting_s"].idxmax(), "run_id"])
 
