@@ -566,9 +566,9 @@ def step_fields(rows: Rows) -> Columns:
     """Return the columns of a step that are fields of the checked JSON, or of the tree."""
     columns = object_columns(rows.steps, Step)
     is_question = is_word(columns["type"], "interrupt")
-    questions = np.flatnonzero(is_question)
-    words = text(resolution_of(rows.steps[row]) for row in questions.tolist())
-    resolved = scatter(questions, words, len(rows.steps))
+    resolved = text(
+        resolution_of(step) if step["type"] == "interrupt" else None for step in rows.steps
+    )
     labels = _not_blank(columns["label"]), _not_blank(columns["name"]), columns["type"]
     return columns | {
         "object": rows.steps,

@@ -430,6 +430,8 @@ def _repeats(
     An answered combined proposal has the run's agent, which groups the proposals of other agents.
     What an output step has may repeat the run's output: same title and type.
     """
+    if all(row.origin == STEP for row in artifacts):
+        return [False] * len(artifacts)
     keys = [(row.artifact["title"], row.artifact["type"]) for row in artifacts]
     rows = list(zip(artifacts, keys, strict=True))
     outputs = {key for row, key in rows if row.origin == OUTPUT}
