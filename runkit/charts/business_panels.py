@@ -6,7 +6,7 @@ import pandas as pd
 
 from runkit.arguments import checked
 from runkit.charts._fleet_chart import fleet_chart
-from runkit.charts.one_run import UNKNOWN, questions_sentence, questions_with_answers
+from runkit.charts.one_run import UNKNOWN, questions_and_trail, questions_sentence
 from runkit.charts.panel import Panel, Row, records, render, table_html, words_of
 from runkit.display.counts import lasted, paragraph, sentence, things, unread
 from runkit.display.html_tables import without_blanks
@@ -177,7 +177,7 @@ def finding_differences(f: Frames, runs: pd.DataFrame) -> pd.DataFrame:
 
 def _questions(f: Frames, answers: pd.DataFrame | None) -> Panel:
     """Show all questions in the order of asking: how they ended, who answered and why."""
-    table, trail = questions_with_answers(f, answers)
+    table, trail = questions_and_trail(f, answers)
     waits = [lasted(wait_of(row)) for row in records(table)]
     shown = trail[["asked_at", "run_id", "question"]].assign(
         answer=table["ending"],

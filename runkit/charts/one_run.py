@@ -132,14 +132,14 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
         For another number of runs, and for another frame of answers.
     """
     f = one_run(f, "f")
-    table, trail = questions_with_answers(f, answers)
+    table, trail = questions_and_trail(f, answers)
     cards = [row | _card(f, row) for row in records(table)]
     trail = trail.join(table[["interrupt_id", "step_id", "agent", "answer", "delivery"]])
     body = render("questions", rows=cards)
     return Panel("Questions to reviewers", questions_sentence(f, table), trail, body=body)
 
 
-def questions_with_answers(
+def questions_and_trail(
     f: Frames, answers: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the questions of some runs in the order of asking, and their audit trail.

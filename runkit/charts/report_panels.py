@@ -31,7 +31,7 @@ from runkit.display.counts import (
     unread,
     waiting_words,
 )
-from runkit.display.html_tables import heading, readable, with_labels
+from runkit.display.html_tables import column_head, readable, with_labels
 from runkit.display.status_words import ENDING, outcome_words, status
 from runkit.display.text import brief, day, in_words, plural
 from runkit.errors import UsageError
@@ -386,7 +386,7 @@ def different_facts(f: Frames) -> Panel:
     runs = f.runs.assign(waiting_s=measured_waits(f))
     counts = [name for name in FACTS if name.startswith("n_")]
     runs[counts] = runs[counts].where(runs["has_steps"])
-    rows = [(heading(name), *readable(runs[name], name)) for name in FACTS]
+    rows = [(column_head(name), *readable(runs[name], name)) for name in FACTS]
     table = pd.DataFrame(rows, columns=["fact", "a", "b"], dtype="str")
     table = table[table["a"].ne(table["b"])].reset_index(drop=True)
     return Panel("What differs", "", table)

@@ -17,7 +17,7 @@ from runkit.charts.panel import (
     words_of,
 )
 from runkit.display.counts import paragraph
-from runkit.display.html_tables import heading, readable
+from runkit.display.html_tables import column_head, readable
 from runkit.display.status_words import MISSING, TIERS, UNKNOWN_TIER
 from runkit.display.text import agent_title, brief, plural, short_id
 from runkit.errors import UsageError
@@ -69,7 +69,7 @@ def step(f: Frames, name: NonBlank) -> Panel:
     findings = rows_with_sources(artifacts.drop(columns="step_id"), sources)
     values = jsontext.leaves(row["result"])
     timed = steps.assign(after_start_s=(steps["started_at"] - run_started).dt.total_seconds())
-    times = [(heading(name), readable(timed[name], name)[0]) for name in TIMES]
+    times = [(column_head(name), readable(timed[name], name)[0]) for name in TIMES]
     parts = {
         "result": values,
         "time": times,

@@ -140,7 +140,7 @@ def df_to_html(
         name = "question" if column == "label" and "asked_at" in df else str(column)
         values = df.iloc[:max_rows, number]
         cells = [_cell(text) for text in readable(values, name)]
-        heads.append(heading(name))
+        heads.append(column_head(name))
         styles.append(_cell_style(name, values.dtype.kind, cells))
         columns.append(cells)
 
@@ -197,11 +197,11 @@ def format_percent(percent: float) -> str:
     return "over 99%" if 99 < percent < 100 else f"{percent:.0f}%"
 
 
-def heading(name: str) -> str:
+def column_head(name: str) -> str:
     """Write a column's name as a head in sentence case: `n_steps` is Steps, `wait_s` is Wait."""
     if name in HEADS:
         return HEADS[name]
     start, _, side = name.rpartition("_")
     if side in SIDES:
-        return heading(start) + SIDES[side]
+        return column_head(start) + SIDES[side]
     return re.sub("^(n|is|has)_|_(s|at)$", "", name).replace("_", " ").strip().capitalize()
