@@ -278,6 +278,7 @@ class Http:
         with self._writes.stream(
             "GET", url, headers=_STREAM_HEADERS, timeout=self.timeout
         ) as response:
+            log.debug("%s: %s", source, response.status_code)
             if not response.is_success:
                 body = self._read_body(source, response, self.clock() + self._longest)
                 raise error_of_response(source, response, body)
