@@ -58,6 +58,7 @@ UNCONFIRMED = "We couldn't confirm it arrived."
 OFFLINE = "Offline. What you typed is kept. Answering works again when the server is reachable."
 UNSENT = "Your answer was not sent."
 READ_ONLY = "Read-only. This client can read runs but not answer."
+NO_ID = "This question has no id; answer it in Middesk."
 NO_NAME = "Type your name first."
 DAYS = 30  # how far back questions and other runs of a business are searched
 MAX_NAME = 80  # characters of a person's name
@@ -123,11 +124,13 @@ class AnswerController:
         # lines about other runs of the business are added once they are read
         self.case_lines = self._findings
         self.refusal = READ_ONLY if client.read_only else ""
+        if question.interrupt_id is None:
+            self.refusal = NO_ID
         self._list_runs = list_runs or self._list_recent
         self._has_reason = receipts == "full"
         self._use_drafts = drafts
         self._draft_key = draft_key(
-            question.run, client.host, question.interrupt_id, question.digest
+            question.run, client.host, question.interrupt_id or "", question.digest
         )
         self._sent: Sent | None = None  # being sent
         self._doubtful: Sent | None = None  # sent from here; may have arrived, or may still arrive

@@ -54,7 +54,7 @@ def drop(key: DraftKey) -> None:
 
 def drop_closed(run: Run, host: str) -> None:
     """Delete the drafts of a run's questions that are closed."""
-    waiting = json.dumps([] if run.is_finished else [item.id for item in run.interrupts])
+    waiting = json.dumps([] if run.is_finished else [item.id or "" for item in run.interrupts])
     closed = "DELETE FROM drafts WHERE run = ? AND question NOT IN (SELECT value FROM json_each(?))"
     _execute(closed, (_run(run, host), waiting))
 

@@ -60,7 +60,7 @@ class Row(NamedTuple):
 
     run_id: str
     business_name: str | None
-    interrupt_id: str
+    interrupt_id: str | None
     kind: str
     label: str
     asked_at: datetime | None
@@ -71,11 +71,12 @@ class Row(NamedTuple):
 class Question:
     """A question as it was when it was read.
 
-    `asked_at` is the server's time, None if no step gives it.
+    `asked_at` is the server's time, None if no step gives it. A question without an id is shown and
+    cannot be answered through the API.
     """
 
     run: Run
-    interrupt_id: str
+    interrupt_id: str | None
     value: Json
     agent: str | None
     label: str
@@ -136,7 +137,7 @@ class Question:
 
     def outcome(self, run: Run) -> Outcome:
         """Return the outcome in a newer state of the run, read with its steps."""
-        is_open = is_pending(run, self.interrupt_id, self.step_id)
+        is_open = is_pending(run, self.interrupt_id or "", self.step_id)
         if is_open and not run.is_finished:
             current = next((item for item in run.interrupts if item.id == self.interrupt_id), None)
             is_same = current is None or answer_log.digest(current.value) == self.digest
@@ -161,10 +162,7 @@ def rows_of(df: pd.DataFrame) -> list[Any]:
 
 
 def questions_of(runs: Iterable[Run]) -> list[Question]:
-    """Return the pending questions of runs that were read with their steps, in the one order.
-
-    One without an id cannot be answered through the API, and is left out.
-    """
+    """Return the pending questions of runs that were read with their steps, in the one order."""
     by_id = {run.id: run for run in runs}
     interrupts = frames([*by_id.values()], progress=False).interrupts
     pending = interrupts[interrupts["outcome"] == "pending"].sort_values("asked_at", kind="stable")
@@ -172,8 +170,8 @@ def questions_of(runs: Iterable[Run]) -> list[Question]:
     for row in rows_of(pending):
         run = by_id[row.run_id]
         value = next((item.value for item in run.interrupts if item.id == row.interrupt_id), None)
-        if value is not None and row.interrupt_id:
-            questions[run.id, row.interrupt_id] = Question(
+        if value is not None:
+            questions[run.id, row.interrupt_id or ""] = Question(
                 run=run,
                 interrupt_id=row.interrupt_id,
                 value=value,
@@ -198,9 +196,12 @@ def in_order(questions: Iterable[Question]) -> list[Question]:
 def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
     """Return a pending question of a run that was read with its steps; None if it isn't pending.
 
-    Without an id it is the only pending question. Raises `UsageError` if there are several.
+    Without an id it is the only pending question. Raises `UsageError` if there are several. An
+    empty id is that of a question that has none.
     """
-    waiting = [item for item in questions_of([run]) if interrupt_id in (None, item.interrupt_id)]
+    waiting = [
+        item for item in questions_of([run]) if interrupt_id in (None, item.interrupt_id or "")
+    ]
     if len(waiting) > 1:
         choices = "; ".join(f"{item.interrupt_id!r}: {shorten(item.label, 80)}" for item in waiting)
         raise UsageError(

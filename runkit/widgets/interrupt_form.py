@@ -77,7 +77,7 @@ class InterruptForm(CellOutput):
     ) -> None:
         self._client = client
         self._run = client.runs.get(client.runs.full_id(run))
-        interrupt_id = interrupt.id if isinstance(interrupt, Interrupt) else interrupt
+        interrupt_id = interrupt.id or "" if isinstance(interrupt, Interrupt) else interrupt
         self._queue = EventQueue("form", self._draw, self._tick)
         self.controller: AnswerController | None = None
         question = question_of(self._run, interrupt_id)

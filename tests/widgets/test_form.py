@@ -37,17 +37,26 @@ def in_a_page():
 # ---------------------------------------------------------------------------------------- in a page
 
 
-def test_a_question_has_its_own_evidence(server, scripted_client, run_json, in_a_page):
-    """It is not that of an answered question; a question without an id is not offered."""
+def test_a_question_without_an_id_is_listed_and_not_answered(
+    server, scripted_client, run_json, in_a_page
+):
+    """With its own evidence, and nothing is ever sent; the inbox does not say that none waits."""
     hit = {"title": "Hit", "type": "dismissal"}
     before = question("q", 0, 5, artifacts=[hit | {"title": "Hit of an answered question"}])
-    item = {"id": "int-1", "value": {"label": "Dismiss it?", "artifacts": [hit]}}
-    waiting = [item, {"value": item["value"]}]
-    run = run_json(status="interrupted", interrupts=waiting, steps=[before])
-    server.script = lambda request: Answer(run)
-    page = in_a_page(InterruptForm(scripted_client, "run-1"))
+    item = {"agent": "x", "label": "Dismiss it?", "artifacts": [hit]}
+    run = run_json(status="interrupted", interrupts=[item], steps=[before])
+    listed = {"object": "list", "data": [run], "has_more": False}
+    server.script = lambda request: Answer(run if "run-1" in request.path else listed)
+    form = InterruptForm(scripted_client, "run-1")
+    page = in_a_page(form)
     [evidence] = page.view["question"]["proposals"][0]["evidence"]
     assert evidence["title"] == "Hit"
+    page.answer("approve", note="Another person")
+    assert (form.state, page.view["status"]["read_only"]) == ("failed", True)
+    assert not [line for line in server.lines if line.startswith("POST")]
+    inbox = InterruptInbox(scripted_client)
+    inbox.close()
+    assert [(row.run_id, row.interrupt_id) for row in inbox.rows] == [("run-1", None)]
 
 
 def test_a_reviewer_without_a_name_types_one(asking, in_a_page, monkeypatch):
