@@ -30,6 +30,7 @@ class FromPage(TypedDict, total=False):
     later: str  # the key of a question to put off
     filter: str
     refresh: bool
+    zoom: list[Any] | None  # the range of a chart's time axis, None for all of it
 
 
 class AnswerStatus(TypedDict):
@@ -77,6 +78,7 @@ class ToPage(TypedDict, total=False):
     findings: list[dict[str, Any]] | None
     empty: Texts  # title and text of a card without a question
     spoken: str
+    zoom: bool  # there is a chart to watch
     mode: str  # from here on of an inbox
     oldest: str
     error: str

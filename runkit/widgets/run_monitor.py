@@ -91,6 +91,7 @@ class RunMonitor(CellOutput):
         self._message = ""  # how the state is known, what is wrong, or why it ended
         self._is_over = self._run.is_finished  # no more states will come
         self._pause, self._is_reading = FIRST, False
+        self._zoom: list[Any] | None = None  # the range of the time axis that a person has chosen
         self._box: w.VBox | None = None  # the card, and below it the live chart
         self._drawn: Run | None = None  # in the live chart
         self._wait_s = self._drawn_wait_s = 0.0  # of the open question, now and in the live chart
@@ -149,15 +150,23 @@ class RunMonitor(CellOutput):
             "findings": describe_findings(f, outputs_of(f)) if run.output else None,
             "empty": {"title": visible(title), "text": visible(self._message)},
             "spoken": visible(title),
+            "zoom": True,
         }
 
     def _receive(self, message: FromPage) -> None:
         for form in [*self._forms.forms.values()][:1]:  # the card shows the first
             form.receive(message)
+        if "zoom" in message:
+            is_reset = message["zoom"] is None and self._zoom is not None
+            self._zoom = message["zoom"]
+            if is_reset:  # plotly resets a chart that was drawn with a zoom to this zoom
+                self._draw_chart()
 
     def _chart(self) -> dict[str, Any]:
         """Build the chart as plotly's JSON, with its alt text for pages that cannot draw it."""
         figure = gantt(frames(self.run))
+        if self._zoom is not None:
+            figure.update_xaxes(range=self._zoom, autorange=False)
         return {**plotly_bundle(figure), **_static_form.note(str(figure.layout.meta["alt"]))}
 
     def _draw_chart(self) -> None:

@@ -124,6 +124,19 @@ def test_a_hidden_card_stops_following_its_run(begin, watch):
     until(lambda: monitor.run.status == "interrupted", 30)
 
 
+def test_a_redraw_keeps_the_zoom_until_its_reset(begin, watch):
+    monitor, page = watch(begin("watchlist_hit"))
+
+    def shown_range() -> list[float]:
+        [output] = monitor._live.outputs
+        return list(output["data"][PLOTLY]["layout"]["xaxis"]["range"])
+
+    page.tell(zoom=[10, 20])
+    until(lambda: shown_range() == [10, 20], 30)  # the chart of the run that waits
+    page.tell(zoom=None)
+    until(lambda: shown_range() == [*runkit.gantt(runkit.frames(monitor.run)).layout.xaxis.range])
+
+
 TYPED = "Seen on the permit of 1987"
 UNATTENDED = f"""
 import runkit
