@@ -168,8 +168,13 @@ class RunReader:
         http = self.http
         deadline = http.clock() + (math.inf if timeout is None else timeout)
         pause = poll or POLL_FIRST
+        run: Run | None = None
         while True:
-            run = self.read(run_id, steps=False, deadline=deadline)
+            try:
+                run = self.read(run_id, steps=False, deadline=deadline)
+            except RateLimited as error:
+                if run is None or error.status is not None:
+                    raise  # else no slot was left before the deadline
             if run.status != "running":
                 run = self.read(run_id, deadline=max(deadline, http.clock() + http.timeout))
             if run.status != "running":
@@ -196,7 +201,7 @@ def _event_of(message: ServerSentEvent, run_id: str) -> Event | None:
     except ValueError:
         log.warning("left out of the stream: an event whose data cannot be read")
         return None
-    if event and event.snapshot and not is_same_id(str(event.snapshot.get("id", run_id)), run_id):
+    if event and event.snapshot and not is_same_id(str(event.snapshot.get("id") or run_id), run_id):
         raise ContractError(
             f"the stream of run {quoted(run_id, 100)!r} shows another run. "
             "Check base_url and the proxy."

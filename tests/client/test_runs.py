@@ -73,3 +73,7 @@ def test_wait_times_out(server, client, run_json, fake_time):
     assert sum(fake_time.slept) == 18
     again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.run.status) == (str(caught.value), "running")
+
+    fake_time.late = 10.0  # on a busy machine
+    with pytest.raises(WaitTimeout):
+        client.runs.wait("run-1", timeout=20, poll=15)
