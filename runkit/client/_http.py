@@ -46,8 +46,10 @@ Cert = str | tuple[str, str] | tuple[str, str, str]
 Connections = tuple[httpx.Client, httpx.Client]  # the one for reads, and the one for writes
 Query = Mapping[str, str | int | None]
 
-# Seconds from the start of a request to the end of a response whose parts arrive; the client's
-# `timeout` if that is longer. Connecting, sending and each wait for a part have that `timeout`.
+# Seconds from the start of a request to the end of its body; the client's `timeout` if that is
+# longer. It is looked at when a part of the body arrives. Connecting, sending and each wait for
+# bytes have the `timeout`, so that a server which sends the head, or what carries no data, byte by
+# byte is not given up, nor is a stream that goes on.
 REQUEST_TIMEOUT = 10.0
 # seconds without a usable response: a host that restarts or deploys is back by then
 OUTAGE_TIMEOUT = 60.0
@@ -65,6 +67,7 @@ MARGIN = 0.025
 # bytes, after decompression; a run of 100,000 steps has about 50 million
 MAX_RESPONSE = 256 * 2**20
 MIN_TIMEOUT = 0.05  # seconds of an attempt
+MAX_ID = 300  # characters; those of the API have 36
 # Reads keep connections for the workers of a large fetch.
 READS = httpx.Limits(max_connections=100, max_keepalive_connections=64)
 # Writes keep none, because a kept connection may be closing.
@@ -76,6 +79,7 @@ _STREAM_HEADERS = {
     "Accept": "text/event-stream",
     "Accept-Encoding": "identity",
     "Cache-Control": "no-store",
+    "Connection": "close",  # also where the client was closed while this one opened
 }
 # OpenAPI names another content type, which httpx-sse would refuse, so a stream gets this one.
 _EVENT_HEADERS = {"Content-Type": "text/event-stream; charset=utf-8-sig"}
@@ -89,7 +93,7 @@ def path_to(*parts: str) -> str:
     for part in parts:
         # the items of an iterable are not checked before
         is_text = isinstance(part, str) and jsontext.is_unicode(part)
-        if not is_text or part.strip() in ("", ".", ".."):
+        if not is_text or len(part) > MAX_ID or part.strip() in ("", ".", ".."):
             raise UsageError(f"{brief(part)} is not an id; expected one of the API")
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
@@ -291,13 +295,13 @@ class Http:
     ) -> str:
         """Wait for the rate limit, and return the name of the request for messages."""
         source = f"{method} {urlsplit(self.target.url).path}{path}: {self.target.host}"
-        if self._reads.is_closed:
-            raise UsageError(f"{source}: not sent, this client has been closed; create a new one")
         if not self.limiter.wait(deadline, pause_limit):
             raise RateLimited(
                 f"{source}: not sent; the rate limit, or a pause that the API asked for, left no "
                 "slot in time. Try again later."
             )
+        if self._reads.is_closed:  # perhaps meanwhile
+            raise UsageError(f"{source}: not sent, this client has been closed; create a new one")
         return redact(source)  # somebody may pass a key as an id
 
     def _send(
@@ -318,8 +322,9 @@ class Http:
             with client.stream(method, url, timeout=timeout, **content) as response:
                 outcome = str(response.status_code)
                 body = self._read_body(source, response, end)
-                if client.is_closed:  # meanwhile, so that nothing else closes this connection
-                    response.extensions["network_stream"].close()
+                connection = response.extensions.get("network_stream")
+                if client.is_closed and connection:  # meanwhile, so that nothing else closes it
+                    connection.close()
             self._note(response)
             return read_reply(source, response, body)
         except httpx.RequestError as error:

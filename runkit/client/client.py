@@ -44,8 +44,8 @@ class Client:
         Requests a second over all threads. 20 is what Middesk's documentation allows; None removes
         the limit.
     timeout
-        Seconds to connect, to send, to wait for a response, and between two parts of it. A response
-        that is not complete after `timeout`, or 10 seconds if that is longer, is given up.
+        Seconds to connect, to send, to wait for a response, and between two parts of it. A body
+        that goes on after `timeout`, or 10 seconds if that is longer, is given up; a stream is not.
     proxy
         A URL; by default the environment's proxy, except for loopback.
     verify

@@ -1,6 +1,8 @@
 """Retries, pace, and what is known about a request that was lost."""
 
+import socket
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -10,7 +12,7 @@ import runkit
 from runkit.client import Client
 from runkit.client._http import FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT, RETRY_AFTER_MAX
 from runkit.client._runs import READ_TIMEOUT
-from runkit.errors import RateLimited, RunkitError, Unavailable
+from runkit.errors import RateLimited, RunkitError, Unavailable, UsageError
 from tests.client.conftest import DROP, KEY, Answer
 
 
@@ -116,6 +118,46 @@ def test_no_redirect_takes_the_key_along(server, client, name):
     server.script = lambda request: Answer(status=307, headers={"Location": "/v1/elsewhere"})
     with pytest.raises(RunkitError):
         REQUESTS[name](client)
+    assert len(server.lines) == 1
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_connection_is_closed_whose_client_closes_meanwhile(
+    server, client, run_json, monkeypatch, name
+):
+    """The pool, which is closed first, does not know it."""
+    opened, connect = [], socket.create_connection
+
+    def connect_late(*args, **options):
+        opened.append(connect(*args, **options))
+        client.close()
+        return opened[-1]
+
+    monkeypatch.setattr(socket, "create_connection", connect_late)
+    kind = "text/event-stream" if name == "stream" else "application/json"
+    server.script = lambda request: Answer(run_json(), headers={"Content-Type": kind})
+    with suppress(RunkitError):  # a list or a stream needs more than one request
+        REQUESTS[name](client)
+    assert [connection.fileno() for connection in opened] == [-1]
+
+
+def test_a_client_that_is_closed_sends_nothing(server, fake_time):
+    """Also if a request waited for its turn."""
+
+    class Closing(Client):
+        _clock = staticmethod(fake_time.clock)
+
+        @staticmethod
+        def _sleep(seconds):
+            fake_time.sleep(seconds)
+            client.close()
+
+    server.script = lambda request: Answer(status=404)
+    client = Closing(KEY, server.url, rate=1)
+    for _ in range(2):
+        with pytest.raises(RunkitError) as caught:
+            REQUESTS["create"](client)
+    assert isinstance(caught.value, UsageError)
     assert len(server.lines) == 1
 
 
