@@ -53,7 +53,10 @@ class Problems:
             groups.setdefault((run, kind, *place), []).append(note)
         for (run, *_), notes in groups.items():
             details = dict.fromkeys(note.detail for note in notes)
-            note = notes[0]._replace(detail="; ".join(islice(details, MAX_DETAILS)))
+            words = [*islice(details, MAX_DETAILS)]
+            if n_more := len(details) - len(words):
+                words.append(f"and {n_more:,} others")
+            note = notes[0]._replace(detail="; ".join(words))
             self.add_row(batch.records[run], note, len(notes), first + run)
 
     def add_row(self, record: Record, note: Note, n: int = 1, run: int | None = None) -> None:

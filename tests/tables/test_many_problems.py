@@ -37,6 +37,13 @@ def test_a_word_of_many_runs_is_a_row_of_each_and_one_kind_in_print():
             assert words in printed
 
 
+def test_what_a_detail_leaves_out_is_counted():
+    words = [step(f"s{n}", type=f"word{n}") for n in range(10)]
+    [detail] = runkit.frames(run(*words)).problems["detail"]
+    assert detail.count("unknown step type 'word") == 3
+    assert detail.endswith("; and 7 others")
+
+
 def test_problems_of_an_older_copy_are_no_problems_of_the_run():
     """The newest copy is clean; the older one had an unknown type."""
     older, newer = odd("a", 5), run(step("ok"), run_id="a", updated_at=at(500))
