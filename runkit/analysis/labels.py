@@ -111,10 +111,10 @@ def gap_words(table: pd.DataFrame) -> str:
     return ", ".join(f"{n_of[word]:,} {word}" for word in RESULTS[1:-1] if n_of.get(word))
 
 
-def read_key(key: Sheet | None, labels: Sheet, strata: pd.Series[str]) -> pd.DataFrame | None:
+def read_key(key: Sheet | None, labels: Sheet, lines: pd.DataFrame) -> pd.DataFrame | None:
     """Read the key of a sheet: as given, else as it came with it, None if it did not.
 
-    Raises `UsageError`.
+    It has the stratum of each of `lines`. Raises `UsageError`.
     """
     if isinstance(labels, pd.DataFrame):
         own = labels.attrs.get("key")  # rows
@@ -128,7 +128,8 @@ def read_key(key: Sheet | None, labels: Sheet, strata: pd.Series[str]) -> pd.Dat
     columns = table.reindex(columns=["stratum", "n_settled"])
     sizes = pd.to_numeric(columns["n_settled"], errors="coerce")
     names = columns["stratum"]
-    if sizes.isna().any() or not names.is_unique or not strata.isin(names).all():
+    is_in_key = lines["stratum"].isin(names)
+    if sizes.isna().any() or not names.is_unique or not is_in_key.all():
         raise UsageError(
             f"key={brief(key)}; expected the key that runkit.sample made with the sheet: a row for "
             "each stratum, with its n_settled."
@@ -143,7 +144,7 @@ def strata(table: pd.DataFrame, key: pd.DataFrame | None) -> pd.DataFrame:
     """
     if key is None:
         return pd.DataFrame()
-    lines = _compared_lines(table)
+    lines = compared_lines(table)
     is_wrong = lines["result"].eq(DISAGREES)
     by_question = is_wrong.groupby([lines[name] for name in ("stratum", *IDS)]).mean()
     by_stratum = by_question.groupby(level=0)
@@ -157,13 +158,14 @@ def strata(table: pd.DataFrame, key: pd.DataFrame | None) -> pd.DataFrame:
     return key.drop(columns=["n_drawn", "weight"], errors="ignore").join(counts)
 
 
-def _compared_lines(table: pd.DataFrame) -> pd.DataFrame:
+def compared_lines(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines that agree or disagree."""
     return table[table["result"].isin([AGREES, DISAGREES])]
 
 
 def estimates(table: pd.DataFrame, by_stratum: pd.DataFrame) -> dict[str, Estimate]:
     """Return `agreement`, `ac1` and, with strata, `error_rate`; nothing if no line was compared."""
-    lines = _compared_lines(table)
+    lines = compared_lines(table)
     if lines.empty:
         return {}
     n_agree = int(lines["result"].eq(AGREES).sum())

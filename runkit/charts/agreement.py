@@ -12,6 +12,7 @@ from runkit.analysis.labels import (
     AGREES,
     DISAGREES,
     compared,
+    compared_lines,
     estimates,
     gap_words,
     proposals_with_results,
@@ -100,11 +101,13 @@ def agreement(
     sheet = read_labels(labels, "labels", rows)
     other = None if second is None else read_labels(second, "second", rows)
     table = compared(sheet, rows, other)
-    by_stratum = strata(table, read_key(key, labels, table["stratum"]))
+    by_stratum = strata(table, read_key(key, labels, compared_lines(table)))
     numbers = estimates(table, by_stratum)
     table.attrs = {name: [*map(float, estimate)] for name, estimate in numbers.items()}
     table.attrs["strata"] = by_stratum.to_dict("records")
-    parts = filter(None, [*_parts(table, numbers, by_stratum), gap_words(table)])
+    parts = [*filter(None, [*_parts(table, numbers, by_stratum), gap_words(table)])]
+    if other is not None and (words := gap_words(other)):
+        parts.append(f"second: {words}")
     title = "Agreement with decisions" if second is None else "Agreement of two people"
     return Panel(title, sentence("; ".join(parts)), table, body=_body(table, numbers, by_stratum))
 
