@@ -222,6 +222,8 @@ def _against(
         "Without a business, counted by thread or run": chosen["n_known"]
         & ~questions["has_business"],
         "Left out, of kind decision without a proposal": questions["kind"].eq("decision"),
+        "Approved by an action, which does not tell edits": chosen["n_known"]
+        & chosen["n_edited"].isna(),
     }
     for words, is_so in notes.items():
         if n := int(is_so.sum()):

@@ -233,6 +233,11 @@ def test_the_share_says_what_it_leaves_out_and_what_it_does_not_know():
     assert "of kind decision without a proposal: 1 question." in words
     words = runkit.decisions(f, "confidence").attrs["sentence"]
     assert words.startswith("3 answered high-confidence questions, not known whether decided")
+    cases = [Case("answered", status_after="dismissed"), Case("answered", answer="edited")]
+    f = frames_of(cases)
+    table = runkit.decisions(f, answers=log_of(cases), actions=actions_of(cases, f))
+    assert "in 1 of 2 questions" in table.attrs["sentence"]
+    assert "which does not tell edits: 1 question." in table.attrs["sentence"]
 
 
 def test_a_mixed_question_has_the_result_that_all_its_proposals_have():
