@@ -12,7 +12,7 @@ import pyarrow as pa
 from runkit.archive.table import SMALL_FILE, Table, files_of, table_of
 from runkit.errors import ArchiveError
 from runkit.tables.problems import Problems
-from runkit.tables.read_frames import problems_frame
+from runkit.tables.read_frames import newest_copies, problems_frame
 from runkit.tables.sources import Record
 
 # bytes of JSON that are written as one version: about 30,000 steps; writing takes a few times as
@@ -68,7 +68,7 @@ def write_runs(table: Table, record_batches: Iterable[Sequence[Record]]) -> Adde
     """Write runs that are new or changed, each batch as one atomic version, and count them.
 
     Runs that others add at the same time are not seen here; reading resolves them. Many small files
-    are joined. Raises `ArchiveError`.
+    are joined, if all reads as before. Raises `ArchiveError`.
     """
     problems = Problems()
     n_records = n_read = n_written = n_new = 0
@@ -87,7 +87,8 @@ def write_runs(table: Table, record_batches: Iterable[Sequence[Record]]) -> Adde
         n_written += len(due)
         n_new += due[~due.isin(stored["run_id"])].nunique()
     snapshot = table.make()
-    if (files_of(snapshot)["size_bytes"] < SMALL_FILE).sum() > MAX_SMALL_FILES:
+    n_small = (files_of(snapshot)["size_bytes"] < SMALL_FILE).sum()
+    if n_small > MAX_SMALL_FILES and not _has_ties(table.copies(snapshot)):
         with suppress(ArchiveError):  # everything is written; the next call tries again
             table.join_files(snapshot)
     return Added(
@@ -98,3 +99,11 @@ def write_runs(table: Table, record_batches: Iterable[Sequence[Record]]) -> Adde
         version=snapshot.version(),
         problems=problems_frame(problems),
     )
+
+
+def _has_ties(copies: pd.DataFrame) -> bool:
+    """Return whether only the order of rows, which joining changes, says which copy is newest."""
+    key = ["run_id", "updated_at", "has_steps", "read_at"]
+    different = copies.drop_duplicates([*key, "digest"])
+    is_tied = different.duplicated(key, keep=False)
+    return bool(is_tied[newest_copies(different).index].any())

@@ -46,3 +46,16 @@ def test_many_small_files_are_joined_and_all_reads_as_before(archive, tmp_path, 
     assert held(archive, version=3) == old
     for entry in folder.glob("_delta_log/*.json"):
         assert "completed" not in entry.read_text()
+
+
+def test_files_are_not_joined_whose_order_says_which_copy_is_newest(archive, tmp_path, monkeypatch):
+    """Equally new copies of a run, of which the later counts; until there is a newer one."""
+    monkeypatch.setattr("runkit.archive._writing.MAX_SMALL_FILES", 2)
+    notes = [{"note": "first" * 2_000}, {"note": "second"}, {"note": "third" * 1_000}]
+    for n_before, note in enumerate(notes):
+        archive.add([item("a", extra=note)])
+        assert n_files(tmp_path / "runs") == n_before + 1
+        assert held(archive)["a"]["extra"] == note
+    archive.add([item("a", 200)])
+    assert n_files(tmp_path / "runs") == 1
+    assert held(archive) == {"a": item("a", 200)}
