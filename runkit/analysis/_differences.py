@@ -71,13 +71,15 @@ def differences(old: Frames, new: Frames) -> pd.DataFrame:
     unread = pd.DataFrame({"run_id": runs.index[~runs["is_read"]], "doubt": UNREAD})
     cells = pd.concat([_cells(name, old, new, runs) for name in KEYS])
     cells = cells.reset_index(drop=True).join(runs, on="run_id")
-    column, has_none = cells["column"], cells["before"].isna() | cells["after"].isna()
+    column = cells["column"]
+    has_none = cells["before"].isna() | cells["after"].isna()
     is_measured = column.str.endswith("_s") | column.eq("is_critical")
     is_answer = column.isin(["decision", "answered_by"]) & has_none
     is_derived = cells["frame"].eq("runs") & ~column.isin(OWN)
     is_left_out = is_measured & cells["is_open"] | is_answer & cells["has_answers_once"]
     cells = cells[~(is_left_out | is_derived & cells["is_read_once"])]
-    return pd.concat([unread, cells.assign(change=_kinds(cells), doubt=_doubts(cells))])
+    cells = cells.assign(change=_kinds(cells), doubt=_doubts(cells))
+    return pd.concat([unread, cells])
 
 
 def _runs_of_both(old: Frames, new: Frames) -> pd.DataFrame:
@@ -92,30 +94,34 @@ def _runs_of_both(old: Frames, new: Frames) -> pd.DataFrame:
         }
         sides.append(pd.DataFrame(flags, runs.index))
     was, now = sides[0].align(sides[1], join="inner", axis=0)
-    return (was & now).join((was ^ now).add_suffix("_once")).assign(was_open=was["is_open"])
+    on_both = was & now
+    on_one = (was ^ now).add_suffix("_once")
+    return on_both.join(on_one).assign(was_open=was["is_open"])
 
 
 def _cells(name: str, old: Frames, new: Frames, runs: pd.DataFrame) -> pd.DataFrame:
     """Return the cells of a frame that differ, and the rows that only one side has, as text."""
     run_ids = runs.index[~runs["is_read_once"] | (name == "runs")]
     sides = [_rows_of(f[name], name, run_ids) for f in (old, new)]
-    # equal rows are left out: the second of several has another number
-    hashes = [pd.util.hash_pandas_object(df, index=False) for df in sides]
-    first, second = (rows + rows.groupby(rows).cumcount().astype("uint64") for rows in hashes)
-    was = _keyed(sides[0][~first.isin(second)], KEYS[name])
-    now = _keyed(sides[1][~second.isin(first)], KEYS[name])
+    # equal rows are left out
+    hashes, other_hashes = map(_row_hashes, sides)
+    was = _keyed(sides[0][~hashes.isin(other_hashes)], KEYS[name])
+    now = _keyed(sides[1][~other_hashes.isin(hashes)], KEYS[name])
     was, now = was.align(now, axis=0)
-    is_pair, label = was["row"].notna() & now["row"].notna(), now["row"].fillna(was["row"])
+    is_pair = was["row"].notna() & now["row"].notna()
+    label = now["row"].fillna(was["row"])
     unlike = was.compare(now, keep_shape=True, result_names=("before", "after"))
     cells = (
         unlike.stack(0, future_stack=True)
         .dropna(how="all")
         .rename_axis([*was.index.names, "column"])
     )
-    cells = cells.join(pd.DataFrame({"label": label, "is_pair": is_pair})).reset_index()
+    pairs = pd.DataFrame({"label": label, "is_pair": is_pair})
+    cells = cells.join(pairs).reset_index()
     is_row = cells["column"].eq("row")
     shown = cells["column"].replace(TEXT_OF)
-    what = shown if name == "runs" else (shown + " of " + cells["label"]).fillna(shown)
+    of_row = (shown + " of " + cells["label"]).fillna(shown)
+    what = shown if name == "runs" else of_row
     cells = cells.assign(frame=name, what=what.mask(is_row, name))
     return cells[cells["is_pair"].ne(is_row)]
 
@@ -127,7 +133,8 @@ def _rows_of(df: pd.DataFrame, name: str, run_ids: pd.Index[Any]) -> pd.DataFram
     columns = [column.name for column in SCHEMA[name] if column.name not in NEVER_COMPARED[name]]
     columns.sort(key=lambda column: column not in TEXT_OF)
     df = df.loc[df["run_id"].isin(run_ids), columns]
-    df = df.assign(row=df["label" if "label" in df else KEYS[name][-1]].astype("str").fillna(""))
+    label = "label" if "label" in df else KEYS[name][-1]
+    df = df.assign(row=df[label].astype("str").fillna(""))
     if name in OWNERS:
         df["owner"] = df["step_id"]
         for column in OWNERS[name]:
@@ -135,27 +142,39 @@ def _rows_of(df: pd.DataFrame, name: str, run_ids: pd.Index[Any]) -> pd.DataFram
     return df
 
 
+def _row_hashes(df: pd.DataFrame) -> pd.Series[int]:
+    """Return a number for each row; of several equal rows the second has another."""
+    hashes = pd.util.hash_pandas_object(df, index=False)
+    copies = hashes.groupby(hashes).cumcount()
+    return hashes + copies.astype("uint64")
+
+
 def _keyed(df: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Return rows as text, by what makes two of them the same row."""
     df = df.map(str, na_action="ignore").astype("str")
     keys = df[key].fillna("")
     number = keys.groupby(key).cumcount()
-    return df.drop(columns=key).set_index(pd.MultiIndex.from_frame(keys.assign(number=number)))
+    index = pd.MultiIndex.from_frame(keys.assign(number=number))
+    return df.drop(columns=key).set_index(index)
 
 
 def _kinds(cells: pd.DataFrame) -> pd.Series[str]:
     """Return what kind of change each cell is."""
-    column, frame = cells["column"], cells["frame"]
-    of_frame = frame.map(KINDS).mask(column.str.match("n_|.*_s$"), FOLLOWS)
+    column = cells["column"]
+    frame = cells["frame"]
+    is_measure = column.str.match("n_|.*_s$")
+    of_frame = frame.map(KINDS).mask(is_measure, FOLLOWS)
     kinds = (frame + "." + column).map(KINDS).fillna(of_frame)
     kinds = kinds.mask(kinds.eq(FINDING) & cells["origin"].eq("output"), RESULT)
-    # an open run has no result yet
-    return kinds.mask(kinds.eq(RESULT) & frame.eq("runs") & cells["was_open"], FOLLOWS)
+    has_no_result = frame.eq("runs") & cells["was_open"]
+    return kinds.mask(kinds.eq(RESULT) & has_no_result, FOLLOWS)
 
 
 def _doubts(cells: pd.DataFrame) -> pd.Series[str]:
     """Return why cells and rows cannot be compared, null for those that can."""
-    column, frame, sides = cells["column"], cells["frame"], cells[["before", "after"]]
+    column = cells["column"]
+    frame = cells["frame"]
+    sides = cells[["before", "after"]]
     has_none = sides.isna().any(axis=1)
     masks = sides.apply(lambda texts: texts.map(MASK.search, na_action="ignore").notna())
     is_masked = masks["before"].ne(masks["after"])
@@ -163,4 +182,5 @@ def _doubts(cells: pd.DataFrame) -> pd.Series[str]:
     of_rows = is_masked.groupby([cells["run_id"], frame, column]).transform("any")
     is_masked |= of_rows & column.eq("row")
     doubts = pd.Series(MASKED, cells.index, "str").where(is_masked)
-    return doubts.mask(has_none & column.isin(BUSINESS), UNKNOWN)
+    is_unknown = has_none & column.isin(BUSINESS)
+    return doubts.mask(is_unknown, UNKNOWN)
