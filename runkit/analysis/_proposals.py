@@ -21,10 +21,12 @@ def questions_with_answers(
 
     `confidence` is that of what was proposed: the lowest that is rated, null if none is.
     """
-    f, questions = facts.frames, facts.questions
+    f = facts.frames
+    questions = facts.questions
     cited = proposed_artifacts(questions, f.artifacts)
-    lowest = cited[is_rated(cited)].groupby("question")["confidence"].min()
-    questions = questions.assign(confidence=lowest.astype("str").reindex(questions.index))
+    rated = cited[is_rated(cited)]
+    lowest = rated.groupby("question")["confidence"].min().astype("str")
+    questions = questions.assign(confidence=lowest.reindex(questions.index))
     if answers is None:
         return questions, None
     log = match(f, questions, answers)
@@ -38,15 +40,18 @@ def proposals(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
     what is proposed.
     """
     cited = proposed_artifacts(questions, f.artifacts)
-    parts = cited[["question", "title"]].assign(part=cited["type"].map(KIND_OF_TYPE).astype("str"))
+    kinds = cited["type"].map(KIND_OF_TYPE).astype("str")
+    parts = cited[["question", "title"]].assign(part=kinds)
     mixed = questions.index[questions["kind"].eq("mixed")]
     parts = parts[parts["question"].isin(mixed)].dropna(subset="part")
     titles = cited.groupby("question")["title"].agg("; ".join).astype("str")
-    rows = questions.rename_axis("question").reset_index().merge(parts, "left", "question")
+    rows = questions.rename_axis("question").reset_index()
+    rows = rows.merge(parts, "left", "question")
+    titles_of_question = rows["question"].map(titles).astype("str")
     return rows.assign(
         is_part=rows["part"].notna(),
         kind=rows["part"].fillna(rows["kind"].astype("str")),
-        titles=rows["title"].fillna(rows["question"].map(titles).astype("str")),
+        titles=rows["title"].fillna(titles_of_question),
     )
 
 
@@ -65,11 +70,13 @@ def effects(rows: pd.DataFrame, actions: pd.DataFrame) -> pd.Series[str]:
     agreed = by_proposal.first().where(by_proposal.nunique(dropna=False) == 1)
 
     key = ["run_id", "step_id", "kind"]
-    keys, kinds = (pd.MultiIndex.from_frame(rows[names]) for names in (key, ["run_id", "kind"]))
+    keys = pd.MultiIndex.from_frame(rows[key])
+    kinds = pd.MultiIndex.from_frame(rows[["run_id", "kind"]])
     # of equal proposals with fewer actions, nobody knows which were done
     n_alike = rows.groupby(key)["kind"].transform("size")
     is_short = by_proposal.size().reindex(keys).to_numpy() < n_alike
-    known = pd.Series(agreed.reindex(keys).to_numpy(), rows.index, "str").mask(is_short)
+    known = pd.Series(agreed.reindex(keys).to_numpy(), rows.index, "str")
+    known = known.mask(is_short)
     is_not_done = ~keys.isin(agreed.index) & kinds.isin([*fully_known(actions)])
     return known.mask(is_not_done, NOT_DONE)
 
