@@ -129,12 +129,14 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
     rows = {action.id: _row(action) for recorded, _ in lists for action in recorded}
     table = pd.DataFrame(rows.values(), columns=[*DTYPES]).astype(DTYPES).drop(columns=JOINED)
     table = table.sort_values(["created_at", "action_id"], ignore_index=True)
-    joined = table.merge(_join(table, _proposals(f)), "left", "action_id")[[*DTYPES]]
+    known = _join(table, _proposals(f))
+    joined = table.merge(known, "left", "action_id")[[*DTYPES]]
     joined = joined.fillna({"settled_by": UNKNOWN}).astype(DTYPES)
     # a run that goes on may still do what was approved
     ended = f.runs.loc[f.runs["status"].isin(FINAL_STATUSES), ["run_id", "business_id"]]
     types = dict(zip(ids, (types for _, types in lists), strict=True))
-    complete = ended.assign(type=ended["business_id"].map(types)).explode("type").dropna()
+    ended = ended.assign(type=ended["business_id"].map(types))
+    complete = ended.explode("type").dropna()
     listed = {
         "n_actions": len(joined),
         "complete": complete[["run_id", "type"]].to_numpy().tolist(),
@@ -170,7 +172,8 @@ def _watchlist_results(value: object) -> Iterator[str]:
 def _row(action: Action) -> Json:
     """Return the columns that the action itself has."""
     actors = {actor.actor_type: actor.data or {} for actor in action.actors}
-    run_id, effects = actors.get("run", {}).get("id"), action.to_dict()["effects"]
+    run_id = actors.get("run", {}).get("id")
+    effects = action.to_dict()["effects"]
     return {
         "action_id": action.id,
         "created_at": action.created_at,
@@ -227,12 +230,13 @@ def _join(actions: pd.DataFrame, proposals: pd.DataFrame) -> pd.DataFrame:
     """Join actions, in order of time, to proposals: what is known of each action by its id."""
     pairs = actions.merge(proposals, on=["run_id", "type"])
     before = pairs["round_no"].where(pairs["answered_at"] <= pairs["created_at"])
-    newest = pairs[pairs["round_no"] == before.groupby(pairs["action_id"]).transform("max")]
-    rounds = newest.groupby(["run_id", "type", "round_no"])
+    newest = before.groupby(pairs["action_id"]).transform("max")
+    rounds = pairs[pairs["round_no"] == newest].groupby(["run_id", "type", "round_no"])
     matches = [match for _, rows in rounds for match in _match(rows)]
     columns = ["action_id", "proposal"]
     known = pd.DataFrame(matches, columns=columns).astype(pairs[columns].dtypes)
-    by_action = known.merge(proposals, on="proposal").groupby("action_id")[JOINED]
+    known = known.merge(proposals, on="proposal")
+    by_action = known.groupby("action_id")[JOINED]
     joined = by_action.first().where(by_action.nunique(dropna=False) == 1)
     joined["proposal_no"] = joined["proposal_no"].where(joined["step_id"].notna())
     return joined.reset_index()
@@ -244,10 +248,12 @@ def _match(pairs: pd.DataFrame) -> Iterator[tuple[str, int]]:
     If fewer actions than proposals remain, each goes to all of these: what they have in common is
     known.
     """
-    free, rest = dict.fromkeys(pairs["proposal"]), dict.fromkeys(pairs["action_id"])
+    free = dict.fromkeys(pairs["proposal"])
+    rest = dict.fromkeys(pairs["action_id"])
     columns = ["action_id", "proposal", "object_id", "result"]
     for action_id, proposal, object_id, result in pairs[columns].itertuples(index=False):
-        if f'"{object_id}"' in result and action_id in rest and proposal in free:
+        is_free = action_id in rest and proposal in free
+        if is_free and f'"{object_id}"' in result:
             del free[proposal], rest[action_id]
             yield action_id, proposal
     if len(rest) < len(free):
