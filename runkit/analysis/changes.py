@@ -96,18 +96,21 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     >>> len(runkit.changes(f, f))
     0
     """
-    old, new = frames(before), frames(after)
+    old = frames(before)
+    new = frames(after)
     if _is_older(new, old):
         raise UsageError("after is older than before; expected the earlier state first: swap them.")
     since = old.read_at[1] if old.read_at else Facts(old).as_of
     is_old = new.runs["run_id"].isin(old.runs["run_id"])
     is_new = ~is_old & (new.runs["created_at"] > since)
     cells = differences(old, new)
-    doubts = cells.loc[cells["doubt"].notna(), ["run_id", "doubt"]].drop_duplicates()
+    is_doubtful = cells["doubt"].notna()
+    doubts = cells.loc[is_doubtful, ["run_id", "doubt"]].drop_duplicates()
     events = _events(old, new, new.runs[is_old | is_new])
-    table = _strongest(new.runs, pd.concat([events, cells[cells["doubt"].isna()]]))
+    table = _strongest(new.runs, pd.concat([events, cells[~is_doubtful]]))
     begin = "It is not known when before was read" if pd.isna(since) else f"Since {moment(since)}"
-    parts = [f"{begin}: {_counts(old.runs, new.runs, table, doubts) or 'no runs'}."]
+    counts = _counts(old.runs, new.runs, table, doubts) or "no runs"
+    parts = [f"{begin}: {counts}."]
     if len(doubts):
         n_of = doubts["doubt"].value_counts().items()
         unlike = ", ".join(f"{doubt} of {plural(n, 'run')}" for doubt, n in n_of)
@@ -126,14 +129,16 @@ def _is_older(f: Frames, other: Frames) -> bool:
 def _counts(old: pd.DataFrame, new: pd.DataFrame, table: pd.DataFrame, doubts: pd.DataFrame) -> str:
     """Count all runs by what became of them, in parts that add up."""
     ids = pd.concat([old["run_id"], new["run_id"]]).drop_duplicates()
-    changed = ids.map(table.set_index("run_id")["change"].astype("str")).map(CHANGES)
+    change = table.set_index("run_id")["change"].astype("str")
+    changed = ids.map(change).map(CHANGES)
     others = {
         "unchanged as far as they can be compared": ids.isin(doubts["run_id"]),
         "only before": ~ids.isin(new["run_id"]),
         "only now": ~ids.isin(old["run_id"]),
     }
-    words = pd.Series(np.select([*others.values()], [*others], "unchanged"), ids.index, "str")
-    n_of = changed.fillna(words).value_counts()
+    words = np.select([*others.values()], [*others], "unchanged")
+    words_by_id = pd.Series(words, ids.index, "str")
+    n_of = changed.fillna(words_by_id).value_counts()
     order = [*CHANGES.values(), "unchanged", *others]
     return ", ".join(f"{n_of[word]:,} {word}" for word in order if word in n_of)
 
@@ -145,14 +150,16 @@ def _strongest(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     rows = cells.astype({"change": kinds}).sort_values("change", kind="stable")
     rows = rows.merge(names, on="run_id")
     first = rows.drop_duplicates("run_id").set_index("run_id")
-    is_strongest = rows["change"].eq(rows["run_id"].map(first["change"]))
+    strongest = rows["run_id"].map(first["change"])
+    is_strongest = rows["change"].eq(strongest)
     named = rows[is_strongest].dropna(subset="what").groupby("run_id")["what"]
-    others = rows[~is_strongest & rows["change"].ne(FOLLOWS)].astype({"change": "str"})
+    is_other = ~is_strongest & rows["change"].ne(FOLLOWS)
+    others = rows[is_other].astype({"change": "str"}).groupby("run_id")["change"]
     first = first.assign(
         change=first["change"].astype("str").replace(FOLLOWS, OTHERWISE),
         what=named.agg(lambda names: shorten("; ".join(names.unique()), MAX_WHAT)),
         when=first["when"].fillna(first["updated_at"]),
-        also=others.groupby("run_id")["change"].agg(lambda kinds: ", ".join(kinds.unique())),
+        also=others.agg(lambda kinds: ", ".join(kinds.unique())),
     )
     table = first.reset_index()[[*DTYPES]].astype(DTYPES)
     return table.sort_values(["change", "when"], ascending=[True, False], ignore_index=True)
@@ -167,12 +174,16 @@ def _events(old: Frames, new: Frames, runs: pd.DataFrame) -> pd.DataFrame:
     states = old.runs.assign(before=_states(old.runs), was=old.runs["status"].astype("str"))
     runs = runs.assign(after=_states(runs))
     runs = runs.merge(states[["run_id", "before", "was"]], "left", on="run_id")
-    status, was = runs["status"], runs["was"]
-    asked, waiting = open_questions(old), open_questions(new)
+    status = runs["status"]
+    was = runs["was"]
+    asked = open_questions(old)
+    waiting = open_questions(new)
     same = _same(waiting, asked)
     newly = waiting[~waiting.index.isin(same["index"])].assign(after=waiting["label"])
-    closed = asked[~asked.index.isin(same["index_other"]) & asked["kind"].notna()]
-    answered = _same(new.interrupts[new.interrupts["outcome"].eq("answered")], closed)
+    is_closed = ~asked.index.isin(same["index_other"])
+    closed = asked[is_closed & asked["kind"].notna()]
+    answered = new.interrupts[new.interrupts["outcome"].eq("answered")]
+    answered = _same(answered, closed)
     events = {
         ("newly waiting", "asked_at"): newly.merge(runs[["run_id", "before"]], on="run_id"),
         ("failed", "ended_at"): runs[status.eq("error") & was.ne("error")],
@@ -189,12 +200,14 @@ def _same(questions: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
 
     The same question has the same step, else the same id, else the same label.
     """
-    questions, others = questions.reset_index(), others.reset_index()
+    questions = questions.reset_index()
+    others = others.reset_index()
     pairs = questions.merge(others, on="run_id", suffixes=("", "_other"))
     is_same = pairs["label"].eq(pairs["label_other"])
     for name in ("interrupt_id", "step_id"):
         other = pairs[f"{name}_other"]
-        is_same = pairs[name].eq(other).where(pairs[name].notna() & other.notna(), is_same)
+        has_both = pairs[name].notna() & other.notna()
+        is_same = pairs[name].eq(other).where(has_both, is_same)
     is_same |= pairs["kind"].isna() | pairs["kind_other"].isna()
     return pairs[is_same].assign(before=pairs["label_other"])
 
@@ -203,4 +216,5 @@ def _states(runs: pd.DataFrame) -> pd.Series[str]:
     """Describe in a few words how runs stand: the error, or the status and the confidence."""
     words = runs["status"].astype("str").map(lambda word: status(word).word)
     sure = (", " + runs["confidence"].astype("str")).fillna("")
-    return (words + sure).mask(runs["status"].eq("error"), runs["outcome"].fillna(words))
+    errors = runs["outcome"].fillna(words)
+    return (words + sure).mask(runs["status"].eq("error"), errors)
