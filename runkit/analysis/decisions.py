@@ -192,7 +192,8 @@ def _shares(flags: pd.DataFrame, group: pd.Series[str], business: pd.Series[str]
     against = flags.loc[flags["n_known"], "n_against"].astype("float64")
     by_business = against.groupby([group, business]).mean()
     by_group = by_business.groupby(level=0)
-    share, n = by_group.mean(), by_group.size()
+    share = by_group.mean()
+    n = by_group.size()
     low, high = (bound.where(n >= MIN_FOR_INTERVAL) for bound in wilson(share, n))
     columns = {"against_share": share, "against_low": low, "against_high": high}
     return pd.DataFrame(columns | {"n_businesses": n})
@@ -204,9 +205,10 @@ def _against(
     """Write how often reviewers decided against the agent, as far as it is known."""
     is_rated = group.name == "confidence"
     noun = "high-confidence question" if is_rated else "question"
-    chosen = flags.loc[group.index[group.eq("high")] if is_rated else group.index]
-    is_against = chosen.loc[chosen["n_known"] | chosen["n_against"].isna(), "n_against"]
-    against = count(is_against, facts.n_unread)
+    index = group.index[group.eq("high")] if is_rated else group.index
+    chosen = flags.loc[index]
+    is_counted = chosen["n_known"] | chosen["n_against"].isna()
+    against = count(chosen.loc[is_counted, "n_against"], facts.n_unread)
     n_known = against.of - against.unknown
     if n_known:
         one_group = pd.Series("", chosen.index)
@@ -218,9 +220,9 @@ def _against(
         yield sentence(phrase(against, "decided against the agent", f"answered {noun}"))
     if is_rated:
         yield "Only questions that were asked; the reviewer saw the confidence."
+    has_no_business = chosen["n_known"] & ~questions["has_business"]
     notes = {
-        "Without a business, counted by thread or run": chosen["n_known"]
-        & ~questions["has_business"],
+        "Without a business, counted by thread or run": has_no_business,
         "Left out, of kind decision without a proposal": questions["kind"].eq("decision"),
         "Approved by an action, which does not tell edits": chosen["n_known"]
         & chosen["n_edited"].isna(),
@@ -234,13 +236,16 @@ def _flags(
     f: LinkedFrames, questions: pd.DataFrame, actions: pd.DataFrame | None
 ) -> dict[str, Any]:
     """Return the columns that count endings, results and long waits, as flags of three values."""
-    outcome, is_question = questions["outcome"], questions["is_separate"]
-    is_pending, is_answered = outcome.eq("pending") & is_question, outcome.eq("answered")
+    outcome = questions["outcome"]
+    is_question = questions["is_separate"]
+    is_pending = outcome.eq("pending") & is_question
+    is_answered = outcome.eq("answered")
     known = questions["decision"].astype("string").where(is_answered)
     result = known.replace("edited", "approved")
     if actions is not None:
         rows = proposals(f, questions)
-        result = result.fillna(effects_by_question(rows, effects(rows, actions)))
+        results = effects(rows, actions)
+        result = result.fillna(effects_by_question(rows, results))
     is_proposed = is_answered & questions["kind"].ne("decision")
     is_against = result.ne("approved") | known.eq("edited").fillna(value=False)
     flags: dict[str, Any] = {
@@ -263,13 +268,16 @@ def _flags(
 
 def _waits(questions: pd.DataFrame, group: pd.Series[str]) -> pd.DataFrame:
     """Return the waits of each group, in seconds."""
-    outcome, wait = questions["outcome"], questions["wait_s"]
+    outcome = questions["outcome"]
+    wait = questions["wait_s"]
     answered = wait.where(outcome == "answered").groupby(group)
+    pending = wait.where(outcome == "pending").groupby(group)
+    has_p90 = answered.count() >= MIN_FOR_P90
     return pd.DataFrame(
         {
             "wait_p50_s": answered.median(),
-            "wait_p90_s": answered.quantile(0.9).where(answered.count() >= MIN_FOR_P90),
-            "oldest_pending_s": wait.where(outcome == "pending").groupby(group).max(),
+            "wait_p90_s": answered.quantile(0.9).where(has_p90),
+            "oldest_pending_s": pending.max(),
         }
     )
 
@@ -297,7 +305,8 @@ def groups_of(questions: pd.DataFrame, by: str) -> pd.Series[str]:
 
 def _ordered(table: pd.DataFrame, by: str) -> pd.DataFrame:
     """Sort weeks by time, the highest confidence first, others by size; "unknown" is last."""
-    level = pd.Series(range(len(CONFIDENCES)), CONFIDENCES).reindex(table[by]).array
+    levels = pd.Series(range(len(CONFIDENCES)), CONFIDENCES)
+    level = levels.reindex(table[by]).array
     size: Any = {"week": 0, "confidence": level}.get(by, table["n_asked"])
     keys = table.assign(is_unknown=table[by] == UNKNOWN, rank=-size)
     in_order = keys.sort_values(["is_unknown", "rank", by]).index
