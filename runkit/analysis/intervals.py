@@ -21,20 +21,27 @@ class Estimate(NamedTuple):
     high: float
 
     def __str__(self) -> str:
-        interval = f"95% interval {100 * self.low:.0f}–{100 * self.high:.0f}%"
-        return f"{format_percent(100 * self.value)}, {interval if self.low >= 0 else NO_INTERVAL}"
+        interval = NO_INTERVAL
+        if self.low >= 0:
+            interval = f"95% interval {100 * self.low:.0f}–{100 * self.high:.0f}%"
+        return f"{format_percent(100 * self.value)}, {interval}"
 
 
 def wilson(share: Any, n: Any) -> tuple[Any, Any]:
     """Return the bounds of Wilson's interval of a share of `n` things, or of a column of shares."""
-    center, half = share + Z**2 / (2 * n), Z * (share * (1 - share) / n + Z**2 / (4 * n**2)) ** 0.5
+    center = share + Z**2 / (2 * n)
+    variance = share * (1 - share) / n
+    half = Z * (variance + Z**2 / (4 * n**2)) ** 0.5
     scale = 1 + Z**2 / n
-    return np.clip((center - half) / scale, 0, 1), np.clip((center + half) / scale, 0, 1)
+    low = (center - half) / scale
+    high = (center + half) / scale
+    return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
 def share_of(n: float, of: float) -> Estimate:
     """Return the share of `n` of some things."""
-    return Estimate(n / of, *map(float, wilson(n / of, of)))
+    share = n / of
+    return Estimate(share, *map(float, wilson(share, of)))
 
 
 def weighted_share(shares: pd.Series[Any], n: pd.Series[Any], sizes: pd.Series[Any]) -> Estimate:
@@ -44,7 +51,8 @@ def weighted_share(shares: pd.Series[Any], n: pd.Series[Any], sizes: pd.Series[A
     things that would tell as much if all had the same weight.
     """
     weights = sizes / sizes.sum()
-    share, n_effective = float((weights * shares).sum()), 1 / (weights**2 / n).sum()
+    share = float((weights * shares).sum())
+    n_effective = 1 / (weights**2 / n).sum()
     return Estimate(share, *map(float, wilson(share, n_effective)))
 
 
@@ -54,16 +62,19 @@ def ac1(table: pd.DataFrame) -> Estimate:
     The interval is that of Gwet (2008); where nothing disagrees it would be [1, 1], and is NaN.
     """
     counts = table.to_numpy(float)
-    n, q = counts.sum(), max(len(counts), 2)
+    n = counts.sum()
+    q = max(len(counts), 2)
     shares = counts / n
     used = (shares.sum(axis=0) + shares.sum(axis=1)) / 2
-    agreed, by_chance = np.trace(shares), (used * (1 - used)).sum() / (q - 1)
+    agreed = np.trace(shares)
+    by_chance = (used * (1 - used)).sum() / (q - 1)
     value = float((agreed - by_chance) / (1 - by_chance))
     if np.trace(counts) == n or n < 2:
         return Estimate(value, np.nan, np.nan)
     pairs = 1 - (used[:, None] + used) / 2
     deviations = np.eye(len(counts)) - 2 * (1 - value) * pairs / (q - 1)
-    variance = (shares * deviations**2).sum() - (agreed - 2 * (1 - value) * by_chance) ** 2
+    mean = agreed - 2 * (1 - value) * by_chance
+    variance = (shares * deviations**2).sum() - mean**2
     t = Z + (Z**3 + Z) / (4 * (n - 1))  # Student's, for n - 1 degrees of freedom, nearly
     half = t * (variance / n) ** 0.5 / (1 - by_chance)
     return Estimate(value, value - half, min(value + half, 1))
