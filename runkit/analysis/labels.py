@@ -37,14 +37,15 @@ def proposals_with_results(
 
     In this order: the data, the answer log, actions, the policy.
     """
-    rows = proposals(facts.frames, settled_of(questions_with_answers(facts, answers)[0]))
+    questions, _ = questions_with_answers(facts, answers)
+    rows = proposals(facts.frames, settled_of(questions))
     decided = rows["decision"].astype("str")
     # of a mixed question, nobody knows which proposal was edited
     decided = decided.mask(rows["is_part"] & decided.eq("edited"))
     if actions is not None:
         decided = decided.fillna(effects(rows, actions))
-    is_by_policy = rows["outcome"].eq("auto_approve")
-    return rows.assign(decided=decided.mask(decided.isna() & is_by_policy, "approved"))
+    is_by_policy = rows["outcome"].eq("auto_approve") & decided.isna()
+    return rows.assign(decided=decided.mask(is_by_policy, "approved"))
 
 
 def read_labels(labels: Sheet, name: str, rows: pd.DataFrame) -> pd.DataFrame:
@@ -56,10 +57,12 @@ def read_labels(labels: Sheet, name: str, rows: pd.DataFrame) -> pd.DataFrame:
     sheet = sheet.reset_index(drop=True)
     sheet = sheet.reindex(columns=[*IDS, *TEXTS]).astype("str")
     words = sheet["label"].str.strip()
-    sheet["label"] = words.str.lower().map(DECIDED).fillna(words).mask(words.eq(""))
+    known = words.str.lower().map(DECIDED)
+    sheet["label"] = known.fillna(words).mask(words.eq(""))
     sheet["row"] = _rows_of(sheet, rows)
-    is_editable = sheet["row"].isin(rows.index[rows["kind"].isin(EDITABLE)])
-    is_allowed = sheet["label"].isin(LABELS) | sheet["label"].eq("edited") & is_editable
+    editable = rows.index[rows["kind"].isin(EDITABLE)]
+    is_edit = sheet["label"].eq("edited") & sheet["row"].isin(editable)
+    is_allowed = sheet["label"].isin(LABELS) | is_edit
     conditions: dict[str, Any] = {
         NOT_SETTLED: sheet["row"].isna(),
         TWICE: sheet["row"].duplicated(keep=False),
@@ -99,7 +102,8 @@ def compared(
     other = others.reindex(sheet["row"]).set_axis(sheet.index)
     is_equal = sheet["label"].eq(other.replace(AGREED_WORDS))
     result = pd.Series(np.where(is_equal, AGREES, DISAGREES), sheet.index, "str")
-    result = result.mask(other.isna(), unknown).where(sheet["result"].eq(""), sheet["result"])
+    result = result.mask(other.isna(), unknown)
+    result = result.where(sheet["result"].eq(""), sheet["result"])
     table = sheet.assign(result=pd.Categorical(result, RESULTS)).assign(**{name: other})
     columns = ["result", "run_id", *TEXTS[:3], name, "label", "why", "stratum", "step_id"]
     return table.sort_values("result", kind="stable", ignore_index=True)[columns]
@@ -108,7 +112,8 @@ def compared(
 def gap_words(table: pd.DataFrame) -> str:
     """Count the lines that were not compared, by the reason: `2 not labeled`."""
     n_of = table["result"].value_counts()
-    return ", ".join(f"{n_of[word]:,} {word}" for word in RESULTS[1:-1] if n_of.get(word))
+    words = [word for word in RESULTS[1:-1] if n_of.get(word)]
+    return ", ".join(f"{n_of[word]:,} {word}" for word in words)
 
 
 def read_key(key: Sheet | None, labels: Sheet, lines: pd.DataFrame) -> pd.DataFrame | None:
@@ -146,7 +151,8 @@ def strata(table: pd.DataFrame, key: pd.DataFrame | None) -> pd.DataFrame:
         return pd.DataFrame()
     lines = compared_lines(table)
     is_wrong = lines["result"].eq(DISAGREES)
-    by_question = is_wrong.groupby([lines[name] for name in ("stratum", *IDS)]).mean()
+    question = [lines[name] for name in ("stratum", *IDS)]
+    by_question = is_wrong.groupby(question).mean()
     by_stratum = by_question.groupby(level=0)
     columns = {
         "n_compared": by_stratum.size(),
@@ -171,7 +177,8 @@ def estimates(table: pd.DataFrame, by_stratum: pd.DataFrame) -> dict[str, Estima
     n_agree = int(lines["result"].eq(AGREES).sum())
     other = lines["decided" if "decided" in lines else "second"].replace(AGREED_WORDS)
     words = sorted({*lines["label"], *other})
-    pairs = pd.crosstab(lines["label"], other).reindex(words, columns=words, fill_value=0)
+    pairs = pd.crosstab(lines["label"], other)
+    pairs = pairs.reindex(words, columns=words, fill_value=0)
     numbers = {"agreement": share_of(n_agree, len(lines)), "ac1": ac1(pairs)}
     if len(by_stratum):
         rows = by_stratum[by_stratum["n_compared"].gt(0)]
