@@ -105,7 +105,8 @@ def sample(
     facts = Facts(frames(f))
     names: list[str] = [by] if isinstance(by, str) else [*by]
     target = None if path is None else sheet_path(path)
-    settled = settled_of(questions_with_answers(facts)[0])
+    questions, _ = questions_with_answers(facts)
+    settled = settled_of(questions)
     questions, key = _draw(settled, n, names, seed)
     rows = proposals(facts.frames, questions)
     sheet = _sheet(facts.frames, questions, rows)
@@ -114,7 +115,8 @@ def sample(
     if target:
         words = [" / ".join(labels) for labels in ([*LABELS, "edited"], LABELS)]
         full = sheet.assign(allowed=np.where(rows["kind"].isin(EDITABLE), *words))
-        write_sheet(full[[*COLUMNS[:-2], "allowed", *COLUMNS[-2:]]], target)
+        columns = [*COLUMNS[:-2], "allowed", *COLUMNS[-2:]]
+        write_sheet(full[columns], target)
         write_sheet(key, key_path(target))
     return sheet
 
@@ -138,10 +140,12 @@ def _draw(
     the first have priority over all others: what comes first is in proportion to N.
     """
     in_order = settled.sort_values(["run_id", "step_id"], kind="stable")
-    mixed = in_order.iloc[np.random.default_rng(seed).permutation(len(in_order))]
+    order = np.random.default_rng(seed).permutation(len(in_order))
+    mixed = in_order.iloc[order]
     groups = pd.DataFrame({name: groups_of(mixed, name) for name in names}, mixed.index)
     strata = groups.groupby(names, sort=False)
-    number, rank = strata.ngroup(), strata.cumcount()
+    number = strata.ngroup()
+    rank = strata.cumcount()
     size = number.groupby(number).transform("size")
     is_first = rank < MIN_OF_STRATUM
     n_first = int(is_first.sum())
@@ -151,7 +155,8 @@ def _draw(
             f"{plural(number.nunique(), 'stratum', 'strata')}, or fewer strata (by=)."
         )
     priority = ((rank + 0.5) / size).mask(is_first, 0)
-    positions = np.sort(np.argsort(priority.to_numpy(), kind="stable")[:n])
+    by_priority = np.argsort(priority.to_numpy(), kind="stable")
+    positions = np.sort(by_priority[:n])
     codes = "S" + (number + 1).astype("str")
     questions = mixed.assign(stratum=codes).iloc[positions]
 
@@ -163,11 +168,12 @@ def _draw(
 
 def _sheet(f: LinkedFrames, questions: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the sheet of some questions and their `proposals`, to be filled in."""
+    business_names = f.runs.set_index("run_id")["business_name"]
     sheet = rows.assign(
         no=range(1, len(rows) + 1),
         # the policy's questions have no interrupt id
         interrupt_id=rows["interrupt_id"].where(rows["step_id"].isna()),
-        business_name=rows["run_id"].map(f.runs.set_index("run_id")["business_name"]),
+        business_name=rows["run_id"].map(business_names),
         question=rows["label"],
         proposal=proposal_texts(rows),
         evidence=rows["question"].map(_evidence(f, questions)),
@@ -183,13 +189,15 @@ def proposal_texts(rows: pd.DataFrame) -> pd.Series[str]:
     texts = rows["kind"].str.replace("_", " ") + ": " + rows["titles"]
     texts = texts.where(rows["kind"].ne("decision"))
     copies = rows.groupby(["question", texts]).cumcount()
-    return texts.where(copies.eq(0), texts + " (" + (copies + 1).astype("str") + ")")
+    numbers = (copies + 1).astype("str")
+    return texts.where(copies.eq(0), texts + " (" + numbers + ")")
 
 
 def _evidence(f: LinkedFrames, questions: pd.DataFrame) -> pd.Series[str]:
     """Write for each question what was found, and the best tier of its sources."""
     cited = proposed_artifacts(questions, f.artifacts)
-    texts = cited["title"] + (": " + cited["summary"]).fillna("") + tiers_in_brackets(cited)
+    summaries = (": " + cited["summary"]).fillna("")
+    texts = cited["title"] + summaries + tiers_in_brackets(cited)
     return texts.groupby(cited["question"]).agg("\n".join)
 
 
@@ -201,4 +209,5 @@ def _sentence(
     if not known.of:
         return sentence(things(known, "settled question"))
     base = f"{len(questions):,} of {plural(known.of, 'settled question')}"
-    return sentence(base, plural(len(key), "stratum", "strata"), f"seed {seed}{gap(known)}")
+    strata = plural(len(key), "stratum", "strata")
+    return sentence(base, strata, f"seed {seed}{gap(known)}")
