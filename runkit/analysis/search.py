@@ -64,14 +64,15 @@ def search(
         pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE)
     except re.error as error:
         raise UsageError(f"text={brief(text)} is not a regular expression: {error}") from None
-    rows = list(islice(_hits(f, pattern, _columns(f, where)), MAX_HITS + 1))
+    matches = _hits(f, pattern, _columns(f, where))
+    rows = list(islice(matches, MAX_HITS + 1))
     if len(rows) > MAX_HITS:
         log.warning(
             "more than %s hits; search for a longer text, or in fewer columns", f"{MAX_HITS:,}"
         )
     hits = pd.DataFrame(rows[:MAX_HITS], columns=["run_id", "step_id", *COLUMNS[4:]], dtype="str")
-    table = hits.merge(f.runs[["run_id", "business_name", "status"]], "left", "run_id")
-    return table[[*COLUMNS]]
+    runs = f.runs[["run_id", "business_name", "status"]]
+    return hits.merge(runs, "left", "run_id")[[*COLUMNS]]
 
 
 def _columns(f: Frames, where: Words | None) -> list[tuple[str, str]]:
