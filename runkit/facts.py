@@ -106,11 +106,13 @@ class Facts:
         What only the data says of a time in the future does not count. Without runs it is when
         their list was read, NaT if that is not known.
         """
-        times, listed_at = self.frames.runs["as_of"], self.frames.listed_at
+        times = self.frames.runs["as_of"]
+        listed_at = self.frames.listed_at
         if times.empty and listed_at:
             return pd.Timestamp(listed_at)
         read_at = self.frames.reads["read_at"].dropna()  # of a sandbox whose time runs faster, too
-        newest: pd.Timestamp = times[times <= max([datetime.now(UTC), *read_at])].max()
+        now = max([datetime.now(UTC), *read_at])
+        newest: pd.Timestamp = times[times <= now].max()
         return newest
 
     @cached_property
@@ -138,8 +140,8 @@ class Facts:
         """The questions that wait for a reviewer."""
         lost = run_rules.lost_questions(self.frames)["run_id"]
         runs = self.frames.runs
-        n_lost = int((~runs["has_steps"] & runs["run_id"].isin(lost)).sum())
-        return count(self.waiting["is_separate"], n_lost)
+        is_lost = ~runs["has_steps"] & runs["run_id"].isin(lost)
+        return count(self.waiting["is_separate"], int(is_lost.sum()))
 
     @cached_property
     def late_questions(self) -> Count:
@@ -150,7 +152,8 @@ class Facts:
     def oldest(self) -> Span:
         """How long the oldest open question waits."""
         waiting = self.waiting
-        longest, since = waiting["wait_s"].max(), waiting["since"].min()
+        longest = waiting["wait_s"].max()
+        since = waiting["since"].min()
         is_exact = waiting["wait_s"].notna() & ~waiting["is_least"]
         return Span(
             None if pd.isna(longest) else float(longest),
@@ -181,8 +184,10 @@ class Facts:
     @cached_property
     def wait_note(self) -> str:
         """The sentence that says up to when open waits are counted, where the files prove it."""
-        waiting, reads = self.waiting, self.frames.reads
-        reads = reads[reads["run_id"].isin(waiting.loc[waiting["is_to_newest"], "run_id"])]
+        waiting = self.waiting
+        reads = self.frames.reads
+        run_ids = waiting.loc[waiting["is_to_newest"], "run_id"]
+        reads = reads[reads["run_id"].isin(run_ids)]
         if reads.empty:
             return ""
         newest = moment(reads["newest_at"].max())
@@ -206,14 +211,16 @@ class Facts:
     @cached_property
     def causes(self) -> Count:
         """Of the failed runs those with a known cause."""
-        n_failed, n_known = len(self._of_status("error")), len(self.failing_steps)
+        n_failed = len(self._of_status("error"))
+        n_known = len(self.failing_steps)
         return Count(n_known, n_failed, n_failed - n_known)
 
     @cached_property
     def low_runs(self) -> Count:
         """Of the completed runs those with a finding or an output of low confidence."""
         is_completed = self.frames.runs["status"].eq("completed")
-        return count(run_rules.ratings(self.frames).loc[is_completed, "is_low"])
+        ratings = run_rules.ratings(self.frames)
+        return count(ratings.loc[is_completed, "is_low"])
 
     @cached_property
     def timed_runs(self) -> Count:
@@ -260,7 +267,8 @@ class Facts:
 def businesses_of(f: LinkedFrames) -> Count:
     """Count the businesses of the runs; each run that names none may be of another."""
     ids = f.runs["business_id"].fillna(f.runs["business_name"])
-    n, n_unknown = ids.nunique(), int(ids.isna().sum())
+    n = ids.nunique()
+    n_unknown = int(ids.isna().sum())
     return Count(n, n + n_unknown, n_unknown)
 
 
