@@ -91,7 +91,7 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     Examples
     --------
     >>> import runkit
-    >>> with runkit.sandbox(history=12, seed=7) as box, box.client() as client:
+    >>> with runkit.sandbox(history=3, seed=7) as box, box.client() as client:
     ...     f = runkit.frames(client.runs.fetch(client.runs.list(), progress=False))
     >>> len(runkit.changes(f, f))
     0

@@ -133,7 +133,7 @@ def decisions(
     Examples
     --------
     >>> import runkit
-    >>> box = runkit.sandbox(history=40, seed=7, now="2026-11-02T10:00:00Z")
+    >>> box = runkit.sandbox(history=8, seed=7, now="2026-11-02T10:00:00Z")
     >>> with box, box.client() as client:
     ...     f = runkit.frames(client.runs.fetch(client.runs.list(), progress=False))
     >>> table = runkit.decisions(f, by="agent")

@@ -87,8 +87,8 @@ def agreement(
     Examples
     --------
     >>> import runkit
-    >>> box = runkit.sandbox(history=40, seed=7, now="2026-11-02T10:00:00Z")
-    >>> with box, box.client() as client:
+    >>> box = runkit.sandbox(history=8, seed=7, now="2026-11-02T10:00:00Z")
+    >>> with box, box.client(rate=None) as client:
     ...     runs = client.runs.list(business_id=client.businesses.list())
     ...     f = runkit.frames(client.runs.fetch(runs, progress=False))
     ...     done = runkit.actions(f, client, progress=False)
