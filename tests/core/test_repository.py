@@ -1,13 +1,10 @@
-"""The repository itself: names, layers, cost of the import."""
+"""The repository itself: names, pages, cost of the import."""
 
-import ast
 import importlib
 import pkgutil
 import re
 import subprocess
 import sys
-import tomllib
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,14 +20,6 @@ SOURCES = {
     for path in sorted((ROOT / "runkit").rglob("*.py"))
 }
 PACKAGES = sorted({name.rpartition(".")[0] for name in SOURCES if name.count(".") == 2})
-HOMES = {  # of the lazy names
-    f"runkit.{name}": module
-    for module, name in re.findall(
-        r"^from (runkit\.\S+) import (\w+)",
-        (ROOT / "runkit/__init__.pyi").read_text(),
-        re.MULTILINE,
-    )
-}
 
 
 def test_every_public_name_loads_and_is_documented():
@@ -53,45 +42,6 @@ def test_the_page_of_a_package_lists_its_modules(package):
     modules = {name.rpartition(".")[2] for name in SOURCES if name.startswith(f"{package}.")}
     page = importlib.import_module(package).__doc__
     assert set(re.findall(r"^(\w+)  ", page, re.MULTILINE)) == modules
-
-
-@cache
-def imports():
-    """Return the modules and names that each module imports, `runkit.X` of `import runkit` included."""
-    found = {}
-    for module, path in SOURCES.items():
-        names = found[module] = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom):
-                names |= {node.module or ""} | {f"{node.module}.{name.name}" for name in node.names}
-            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                names.add(f"{node.value.id}.{node.attr}")
-    return found
-
-
-def test_a_module_without_an_underscore_is_used_outside_its_package():
-    """Or a public name is at home in it."""
-    modules = (runkit.fleet, runkit.one_run, runkit.report_panels)
-    panels = [panel for module in modules for panel in vars(module).values()]
-    homes = {*HOMES.values(), *(getattr(panel, "__module__", "") for panel in panels)}
-    for name in (name for name in SOURCES if name.count(".") == 2 and "._" not in name):
-        package = f"{name.rpartition('.')[0]}."
-        used = set().union(
-            *(names for other, names in imports().items() if not f"{other}.".startswith(package))
-        )
-        assert name in used | homes, name
-
-
-def test_lazy_names_know_no_package_above_them():
-    """import-linter does not see `runkit.X`. Of the server, reports may start a sandbox."""
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    layers = next(item["layers"] for item in settings["contracts"] if item["type"] == "layers")
-    order = [name for layer in layers for name in layer.split(" | ")]
-    for name, used in imports().items():
-        package = ".".join(name.split(".")[:2])
-        for home in (HOMES[word] for word in used & HOMES.keys() if package in order):
-            above = order[: order.index(package)]
-            assert ".".join(home.split(".")[:2]) not in above, (name, home)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
