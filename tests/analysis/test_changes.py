@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -27,7 +26,7 @@ NEVER = [
     *("artifacts.artifact_no", "sources.artifact_no", "sources.source_no"),
     "problems.location",
 ]
-IN_SENTENCE = {"runs.run_id": "1 only before", "runs.has_steps": "steps of 1 run"}
+IN_SENTENCE = ("runs.run_id", "runs.has_steps")
 
 
 def columns_of(f: runkit.Frames) -> list[str]:
@@ -58,7 +57,7 @@ def states():
     states = []
     with (
         runkit.sandbox(history=16, seed=4, now="2026-11-28T09:00:00Z", speed=5000) as box,
-        box.client() as client,
+        box.client(rate=None) as client,
     ):
         businesses = client.businesses.list()[:8]
         for number in range(3):
@@ -73,26 +72,6 @@ def states():
             for business in choose.sample(list(businesses), 2):
                 client.runs.wait(client.runs.create("cip_orchestrator", business_id=business.id))
     return states
-
-
-def rows_of(f: runkit.Frames, open_ids: set[str]) -> dict[str, Counter[Any]]:
-    """The rows of each run without what is never compared, nor what grows while a run is open."""
-    rows: dict[str, Counter[Any]] = {run_id: Counter() for run_id in f.runs["run_id"]}
-    for name, df in f.items():
-        kept = [column for column in df if f"{name}.{column}" not in NEVER]
-        grows = [column for column in kept if column.endswith("_s") or column == "is_critical"]
-        for row in df[kept].astype(object).where(df.notna(), None).to_dict("records"):
-            if row["run_id"] in open_ids:
-                row |= dict.fromkeys(grows)
-            rows[row["run_id"]][name, *row.items()] += 1
-    return rows
-
-
-def unlike_runs(old: runkit.Frames, new: runkit.Frames) -> set[str]:
-    """The runs of both that differ in anything that can be compared, by a loop."""
-    still_open = [{*f.runs.loc[f.runs["ended_at"].isna(), "run_id"]} for f in (old, new)]
-    before, after = (rows_of(f, set.intersection(*still_open)) for f in (old, new))
-    return {run_id for run_id in before.keys() & after.keys() if before[run_id] != after[run_id]}
 
 
 def total(sentence: str) -> int:
@@ -111,7 +90,6 @@ def test_each_run_has_its_strongest_change(states):
     assert events.set_index("run_id")["change"].astype(str).to_dict() == {
         run_id: change for run_id, change in expected.items() if change
     }
-    assert {*found["run_id"]} == unlike_runs(old, new) | {*events["run_id"]}
     assert found["when"].notna().all()
     assert found["change"].is_monotonic_increasing
     assert total(found.attrs["sentence"]) == len({*old.runs["run_id"], *new.runs["run_id"]})
@@ -190,12 +168,6 @@ def test_the_order_of_rows_and_what_is_never_compared_are_no_change(whole):
     mixed = {name: df.sample(frac=1, random_state=3) for name, df in other.items()}
     sentence = runkit.changes(whole, replace(whole, **mixed)).attrs["sentence"]
     assert f": {len(whole)} unchanged." in sentence
-
-
-@pytest.mark.parametrize("place", IN_SENTENCE)
-def test_the_sentence_counts_what_one_side_lacks(whole, place):
-    sentence = runkit.changes(whole, with_altered(whole, place)).attrs["sentence"]
-    assert IN_SENTENCE[place] in sentence
 
 
 GONE = {  # a row of this frame, and the change
