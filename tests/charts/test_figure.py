@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from itertools import pairwise
 
 import plotly.io
 import pytest
@@ -12,8 +10,6 @@ import pytest
 from chart import FAILING, WAIT, draw, values, words
 from runkit.display import colors
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import is_shown
-from strangers import strangers_of
 from support import at, example, question, run, step
 
 
@@ -36,23 +32,6 @@ def test_only_the_critical_part_of_a_bar_is_solid():
     assert {trace["marker"]["color"][:4] for trace in chart.bars} == {"rgba"}
     assert chart.solid == [(1, 0, 20), (2, 20, 50), (0, 50, 60), (4, 90, 100)]
     assert chart.legend[-2:] == ["on the critical path", "off it"]
-
-
-def test_the_solid_parts_of_steps_are_their_time_on_the_critical_path():
-    """Of runs in any form, in order of time and without overlap; parts of a few pixels are left out."""
-    for source in [example("completed"), *(made.raw for made in strangers_of()[::6])]:
-        f = frames(source)
-        if len(f.steps) > 60 or f.runs["status"].eq("error").all():
-            continue
-        solid = draw(f, compress_waits=False).solid
-        assert all(before[2] <= after[1] + 1e-6 for before, after in pairwise(solid))
-        spent = Counter()
-        for row, start, end in solid:
-            spent[row] += end - start
-        steps = f.steps[is_shown(f.steps)].reset_index(drop=True)
-        critical_s = steps["critical_s"].where(~steps["is_wait"], 0)
-        few_pixels = 0.02 * f.runs["duration_s"].max()
-        assert [spent[row] for row in steps.index] == pytest.approx(critical_s, abs=few_pixels)
 
 
 def test_a_run_that_ended_before_it_started_has_no_work_of_0_s():
