@@ -21,22 +21,6 @@ def resume(client):
         client.runs.resume("run-1", "int-1", YES)
 
 
-def test_the_answer_log_is_a_typed_frame(server, client, run_json, pending):
-    """One row an answer, oldest first; an empty log has the same columns and types."""
-    empty = runkit.answer_log()
-    refused = Answer(status=401)
-    server.say(Answer(run_json()), refused, pending, Answer(status=422), pending)
-    for _ in range(3):
-        resume(client)
-    frame = runkit.answer_log()
-    assert frame["delivery"].tolist() == ["confirmed", "failed", "refused"]
-    assert frame["answer_id"].tolist() == [1, 2, 3]
-    assert set(frame["answered_by_source"]) == {"self-declared"}
-    assert empty.dtypes.equals(frame.dtypes)
-    moments = {"sent_at", "settled_at", "run_created_at", "shown_at"}
-    assert set(frame.select_dtypes("datetimetz")) == moments
-
-
 def test_an_answer_is_sent_though_the_log_cannot_be_written(
     server,
     client,
