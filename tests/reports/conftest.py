@@ -71,7 +71,7 @@ def exported(box, monkeypatch):
 @pytest.fixture(scope="session")
 def fetched(box):
     """Its past runs."""
-    with box.client(read_only=True) as client:
+    with box.client(read_only=True, rate=None) as client:
         return client.runs.fetch(client.runs.list(limit=None), progress=False)
 
 
@@ -86,7 +86,7 @@ def completed(fetched):
 @pytest.fixture(scope="session")
 def business(box, fetched):
     """Five runs of one business, which `businesses=` has named."""
-    with box.client(read_only=True) as client:
+    with box.client(read_only=True, rate=None) as client:
         f = runkit.frames(fetched, businesses=client)
     names = f.runs["business_name"]
     return f.select(names.map(names.value_counts()) == 5)

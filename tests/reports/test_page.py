@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from functools import cache
@@ -12,7 +11,6 @@ import nbformat
 import plotly.graph_objects as go
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from nbclient import NotebookClient
 
 import runkit
 from runkit.display.colors import DARK, LIGHT
@@ -70,14 +68,11 @@ def test_each_template_gives_a_small_page_and_an_executed_notebook(made, templat
 @pytest.mark.usefixtures("exported")
 def test_the_executed_notebook_can_be_executed_again(made):
     """By any tool, on the same sandbox: the same runs, read at another time, have the same digest."""
-    notebook = nbformat.from_dict(copy.deepcopy(made("compare").notebook))
-    for cell in notebook.cells:
-        cell.source = "".join(cell.source)
-        if cell.cell_type == "code":
-            cell.outputs = []
-    notebook.cells.append(nbformat.v4.new_code_cell("print(data.provenance.digest)"))
-    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
-    digest = notebook.cells[-1].outputs[0].text.strip()
+    names = {}
+    for cell in made("compare").notebook["cells"]:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)  # noqa: S102
+    digest = names["data"].provenance.digest
     assert f"SHA-256 {digest} of the redacted data" in made("compare").page
 
 

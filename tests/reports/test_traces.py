@@ -22,7 +22,7 @@ def f():
     """Runs of the sandbox's history, with waits, failures, policy and open questions."""
     with (
         runkit.sandbox(history=30, seed=7, now="2026-11-02T10:00:00Z") as box,
-        box.client() as client,
+        box.client(rate=None) as client,
     ):
         listed = client.runs.list(business_id=client.businesses.list(), progress=False)
         return runkit.frames(client.runs.fetch(listed, progress=False))

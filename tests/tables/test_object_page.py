@@ -37,7 +37,7 @@ def output_step(name: str, *artifacts: Json, **more: Any) -> Json:
 
 def test_the_object_page_form_gives_the_outcomes_of_whole_runs():
     """Every agent is known; outcomes, confidences and errors are those of the whole runs."""
-    with runkit.sandbox(history=20) as box, box.client() as client:
+    with runkit.sandbox(history=20) as box, box.client(rate=None) as client:
         raws = [item.to_dict() for item in client.runs.fetch(client.runs.list(), progress=False)]
     whole, cut = runkit.frames(raws), runkit.frames([object_page_form(raw) for raw in raws])
     columns = ["run_id", "agent", "agent_name", "status", "outcome", "confidence"]
