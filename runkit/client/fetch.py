@@ -75,10 +75,8 @@ def fetch(
     if isinstance(stop, DOWN) and not runs:
         raise stop
     arrived = tuple(runs[run_id] for run_id in ids if run_id in runs)
-    stopped, reasons = None, error_reasons(errors)
-    if stop is not None:
-        is_interrupted = isinstance(stop, KeyboardInterrupt)
-        stopped = INTERRUPTED if is_interrupted else f"stopped ({shorten(str(stop), 100)})"
+    stopped, reasons = _stop_reason(stop), error_reasons(errors)
+    if stopped:
         reasons.insert(0, f"{stopped}: {len(arrived):,} of {plural(len(ids), 'run')} arrived")
     why = "; ".join(reasons) or None
     fetched = RunList(
@@ -88,6 +86,13 @@ def fetch(
         stop.runs = fetched
         raise stop
     return fetched
+
+
+def _stop_reason(stop: BaseException | None) -> str | None:
+    """Return what ended a batch of reads early."""
+    if isinstance(stop, KeyboardInterrupt):
+        return INTERRUPTED
+    return None if stop is None else f"stopped ({shorten(str(stop), 100)})"
 
 
 def error_reasons(errors: Mapping[str, ApiError]) -> list[str]:
