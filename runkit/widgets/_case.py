@@ -141,8 +141,8 @@ def _read_others(client: Client, run: Run, list_runs: Callable[[], Iterable[Run]
 
 
 def failed_line(message: str) -> Json:
-    """Build the line of a case that could not read the other runs of the business."""
-    return _row(f"The other runs of this business couldn't be read. {message}")
+    """Build the line of a case that could not read the other runs of the business, or the log."""
+    return _row(f"Other runs and answers about this business couldn't be read. {message}")
 
 
 def _row(text: str, *pills: tuple[str, str], run: str = "", end: str = "", key: str = "") -> Json:

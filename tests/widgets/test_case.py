@@ -109,7 +109,7 @@ def test_the_case_says_that_other_runs_could_not_be_read(box, client, start):
     page = Page(form.widget)
     until(lambda: len(page.view["case"]["lines"]) == 2)
     [text] = texts(page.view["case"]["lines"][1])
-    assert text.startswith("The other runs of this business couldn't be read. ")
+    assert text.startswith("Other runs and answers about this business couldn't be read. ")
     assert page.view["status"]["state"] == "open"
     form.close()
 
