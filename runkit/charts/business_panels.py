@@ -32,7 +32,8 @@ def one_business(f: Frames) -> Frames:
     One business is one id, or one name where ids are null. Raises `UsageError` for runs of several
     businesses or of none, and lists them.
     """
-    runs, businesses = f.runs, businesses_of(f)
+    runs = f.runs
+    businesses = businesses_of(f)
     if businesses.n == 1 and businesses.is_whole:
         return f.select(runs.sort_values("created_at", ascending=False, kind="stable"))
     ids = runs["business_id"].fillna(runs["business_name"]).fillna(NO_BUSINESS)
@@ -105,19 +106,23 @@ def _ratings(f: Frames, runs: pd.DataFrame) -> pd.DataFrame:
 
 def _known(f: Frames) -> Panel:
     """Show each finding from the newest run that has it, with what it was before."""
-    newest, rows = Facts(f.select(f.runs["run_id"].iloc[0])), _ratings(f, f.runs)
+    newest_id = f.runs["run_id"].iloc[0]
+    newest = Facts(f.select(newest_id))
+    rows = _ratings(f, f.runs)
     findings = rows[~rows["is_output"]].drop(columns="confidence")
-    is_newest = findings.groupby(KEY, dropna=False, observed=True)["no"].transform("min")
-    is_newest = findings["no"].eq(is_newest)
+    newest_no = findings.groupby(KEY, dropna=False, observed=True)["no"].transform("min")
+    is_newest = findings["no"].eq(newest_no)
     older = findings[~is_newest].drop_duplicates(KEY)[[*KEY, "no", "ratings"]]
     latest = findings[is_newest].merge(older, "left", KEY, suffixes=("", "_older"))
-    days = f.runs["created_at"].map(day, na_action="ignore").astype("str").fillna("an unknown day")
+    days = f.runs["created_at"].map(day, na_action="ignore")
+    days = days.astype("str").fillna("an unknown day")
     can_be_new = len(f) > 1 and bool(is_read(f).all())
     before = [_before(row, days, can_be_new=can_be_new) for row in records(latest)]
     latest = latest.assign(before=before, confidence=latest["confidence_text"])
 
     words = sentence(f"newest run: {things(newest.findings, 'finding')}")
-    table, is_now = latest[KNOWN], latest["no"].eq(0)
+    table = latest[KNOWN]
+    is_now = latest["no"].eq(0)
     body = render("known", rows=records(table[is_now]))
     if not is_now.all():
         title = "In earlier runs" + " only" * newest.findings.is_whole
@@ -142,13 +147,15 @@ def _changed(f: Frames, facts: Facts) -> Panel:
     A run that did not complete may not have looked at everything: only the newest one is compared.
     """
     read = f.runs[is_read(f)]
-    runs = read[read["status"].eq("completed") | (read.index == 0)]
+    is_newest = read.index == 0
+    runs = read[read["status"].eq("completed") | is_newest]
     pairs = finding_differences(f, runs)
     run = runs.iloc[pairs["no"]].set_axis(pairs.index)
     change = pairs["side"].astype("str").map(CHANGES)
     is_unreached = change.eq("gone") & run["status"].ne("completed")
+    title = pairs["title"]
     table = run.assign(
-        finding=pairs["title"].mask(pairs["is_output"], pairs["title"] + " (output)"),
+        finding=title.mask(pairs["is_output"], title + " (output)"),
         change=change.mask(is_unreached, "not reached"),
         before=pairs["ratings_older"],
         after=pairs["ratings_newer"],
@@ -169,7 +176,8 @@ def finding_differences(f: Frames, runs: pd.DataFrame) -> pd.DataFrame:
     """
     newer = _ratings(f, runs)[["no", *KEY, "ratings"]].drop_duplicates()
     older = newer.assign(no=newer["no"] - 1)
-    key, suffixes = ["no", *KEY], ("_older", "_newer")
+    key = ["no", *KEY]
+    suffixes = ("_older", "_newer")
     pairs = older.merge(newer, "outer", key, suffixes=suffixes, indicator="side")
     is_same = pairs["ratings_older"].eq(pairs["ratings_newer"])
     return pairs[pairs["no"].between(0, len(runs) - 2) & ~is_same]
@@ -179,11 +187,12 @@ def _questions(f: Frames, answers: pd.DataFrame | None) -> Panel:
     """Show all questions in the order of asking: how they ended, who answered and why."""
     table, trail = questions_and_trail(f, answers)
     waits = [lasted(wait_of(row)) for row in records(table)]
+    has_wait = table["outcome"].isin(WITH_WAIT)
     shown = trail[["asked_at", "run_id", "question"]].assign(
         answer=table["ending"],
         answered_by=table["signer"],
         reason=table["reason"].fillna(table["later"]),
-        wait=pd.Series(waits, table.index, "str").where(table["outcome"].isin(WITH_WAIT)),
+        wait=pd.Series(waits, table.index, "str").where(has_wait),
     )
     is_unknown = shown["answer"].eq("Answered") & shown["answered_by"].isna()
     is_unknown &= table["reason"].isna() & table["answer"].isna()
@@ -195,16 +204,20 @@ def _questions(f: Frames, answers: pd.DataFrame | None) -> Panel:
 
 def _sources(f: Frames, facts: Facts) -> Panel:
     """Show each source once, by tier and host: what cites it, and in how many runs."""
-    rows = f.sources.merge(f.runs[["run_id", "created_at"]], on="run_id")  # the newest first
+    runs = f.runs[["run_id", "created_at"]]  # the newest first
+    rows = f.sources.merge(runs, on="run_id")
     rows = rows.sort_values(["source_tier", "host"], ascending=[False, True], kind="stable")
-    table = rows.groupby(["url", "source_name"], dropna=False, sort=False).agg(
+    by = rows.groupby(["url", "source_name"], dropna=False, sort=False)
+    table = by.agg(
         source_tier_text=("source_tier_text", "first"),
         cited_for=("title", lambda titles: " · ".join(titles.dropna().unique())),
         n_runs=("run_id", "nunique"),
         last_at=("created_at", "max"),
     )
-    table, count = table.reset_index(), facts.sources
-    words = sentence(things(count._replace(n=count.of, unknown=0), "source"))
+    table = table.reset_index()
+    count = facts.sources
+    all_sources = count._replace(n=count.of, unknown=0)
+    words = sentence(things(all_sources, "source"))
     cells = [render("cited", item=item) for item in records(table)]
     shown = table.drop(columns=["url", "source_name"])
     shown.insert(0, "source", pd.Series(cells, table.index, object))
@@ -214,5 +227,6 @@ def _sources(f: Frames, facts: Facts) -> Panel:
 def _all_rows(table: pd.DataFrame) -> Markup:
     """Write all rows of a table for people; a run is named by its id alone."""
     if "run_id" in table:
-        table = table.assign(run_id=table["run_id"].map(short_id)).rename(columns={"run_id": "run"})
+        ids = table["run_id"].map(short_id)
+        table = table.assign(run_id=ids).rename(columns={"run_id": "run"})
     return table_html(without_blanks(table), max_rows=None)
