@@ -123,17 +123,22 @@ def outcomes(f: Frames) -> Panel:
         `runs_percent` is the share of an agent's runs. Open runs are measured until they were
         read, and left out of the times where nobody knows when that was.
     """
-    undated = f.runs["run_id"].isin(f.reads.loc[f.reads["is_undated"].eq(True), "run_id"])
+    undated_ids = f.reads.loc[f.reads["is_undated"].eq(True), "run_id"]
+    is_undated = f.runs["run_id"].isin(undated_ids)
     runs = f.runs.assign(
-        status=f.runs["status"].astype("str"), duration_s=f.runs["duration_s"].mask(undated)
+        status=f.runs["status"].astype("str"),
+        duration_s=f.runs["duration_s"].mask(is_undated),
     )
-    table = spread(runs.groupby(["agent", "status"], dropna=False)["duration_s"], "n_runs")
+    by = runs.groupby(["agent", "status"], dropna=False)
+    table = spread(by["duration_s"], "n_runs")
     n_of_agent = table.groupby("agent", dropna=False)["n_runs"].transform("sum")
-    table.insert(1, "runs_percent", (100 * table["n_runs"] / n_of_agent).round(1))
+    percent = 100 * table["n_runs"] / n_of_agent
+    table.insert(1, "runs_percent", percent.round(1))
     order = ["agent", "n_runs"]
     table = table.reset_index().sort_values(order, ascending=[True, False], ignore_index=True)
 
-    words = sentence(phrase(count(f.runs["status"].eq("completed")), "completed", "run"))
+    completed = count(f.runs["status"].eq("completed"))
+    words = sentence(phrase(completed, "completed", "run"))
     body = _with_bars(table, "n_runs", table["status"].map(COLORS))
     return Panel("Outcomes", words, table, body=body)
 
@@ -188,7 +193,8 @@ def waits(f: Frames, *, sla_h: Hours = LIMIT_H) -> Panel:
     late = [count(flags) for _, flags in by_kind["is_late"]]
     n_late = [count.n if count.n or count.is_whole else None for count in late]
     totals.insert(0, "n_late", pd.Series(n_late, totals.index, "Int64"))
-    n_by_class = pd.crosstab(rows["kind"], rows["wait"]).reindex(columns=heads, fill_value=0)
+    n_by_class = pd.crosstab(rows["kind"], rows["wait"])
+    n_by_class = n_by_class.reindex(columns=heads, fill_value=0)
     table = n_by_class.join(totals).reset_index().astype({"kind": "str"})
     sla_at = bounds.index(sla_h * HOUR) + 1
     body = _waits_body(rows, table, [*heads, f"Over {sla_h:g} h"], late, sla_at)
@@ -209,11 +215,13 @@ def _waits_body(
     """Write the table of waits for people, with those that are still waiting in each cell."""
     texts = rows.groupby(["kind", "wait"], observed=True)["n_pending"].agg(_waits_cell)
     # pandas 3.0.0 cannot add several columns that are filled with text
-    cells = texts.unstack().reindex(columns=heads[:-1]).astype("object").fillna(MISSING)
+    cells = texts.unstack().reindex(columns=heads[:-1])
+    cells = cells.astype("object").fillna(MISSING)
     late_of_all = [f"{number(count)} of {count.of:,}{gap(count)}" for count in late]
-    longest = map(lasted, map(Span, table["longest_s"], table["is_least"]))
     medians = table["median_s"].map(lasting)
-    lines = np.column_stack([cells, late_of_all, medians, [*longest]]).tolist()
+    spans = map(Span, table["longest_s"], table["is_least"])
+    longest = [lasted(span) for span in spans]
+    lines = np.column_stack([cells, late_of_all, medians, longest]).tolist()
     return render(
         "waits",
         heads=[*heads, "Median answer", "Longest"],
@@ -261,7 +269,8 @@ def slowest_steps(f: Frames) -> Panel:
     table = kinds.head(MAX_KINDS)[["label", *kinds.columns.drop("label")]]
 
     missing = Facts(f).unread
-    part, whole = lasting(table["critical_s"].sum()), lasting(kinds["critical_s"].sum())
+    part = lasting(table["critical_s"].sum())
+    whole = lasting(kinds["critical_s"].sum())
     words = f"{len(table):,} of {plural(len(kinds), 'kind')} of steps shown: "
     words = paragraph(f"{words}{part} of {whole} on the critical path.", unread(missing, "Steps"))
     if kinds.empty:
@@ -287,8 +296,10 @@ def variants(f: Frames) -> Panel:
         step with child steps is named if more than half of its time is its own. `runs_percent` is
         of the runs whose steps were read, `working_s` the median, `run_id` an example.
     """
-    is_work = f.steps["n_children"].eq(0) | (f.steps["self_s"] > OWN_SHARE * f.steps["duration_s"])
-    names = named(f.steps[is_work]).groupby("run_id")["name"].agg(" > ".join)
+    steps = f.steps
+    is_own_work = steps["self_s"] > OWN_SHARE * steps["duration_s"]
+    work = named(steps[is_own_work | steps["n_children"].eq(0)])
+    names = work.groupby("run_id")["name"].agg(" > ".join)
     read = f.runs[is_read(f)]
     runs = read.assign(
         variant=read["run_id"].map(names),
@@ -299,8 +310,10 @@ def variants(f: Frames) -> Panel:
     sums = dict.fromkeys(["n_runs", "n_failed", "n_waiting"], "sum")
     table = runs.groupby("variant").agg(sums | {"working_s": "median", "run_id": "first"})
     table = table.sort_values("n_runs", ascending=False, kind="stable").reset_index()
-    n_runs, n_rarer = int(table["n_runs"].sum()), len(table) - MAX_VARIANTS
-    table.insert(2, "runs_percent", (100 * table["n_runs"] / n_runs).round(1))
+    n_runs = int(table["n_runs"].sum())
+    n_rarer = len(table) - MAX_VARIANTS
+    percent = 100 * table["n_runs"] / n_runs
+    table.insert(2, "runs_percent", percent.round(1))
 
     missing = Facts(f).unread
     words = f"{plural(len(table), 'variant')} of {plural(n_runs, 'run')}."
@@ -332,9 +345,8 @@ def failed_steps(f: Frames) -> Panel:
     patterns = failed["error"].str.replace(IDS_AND_NUMBERS, "*", regex=True)
     is_same = failed.groupby(patterns)["error"].transform("nunique").eq(1)
     failed = failed.assign(error=patterns.mask(is_same, failed["error"]))
-    by = failed.sort_values("started_at", ascending=False).groupby(
-        ["error", "label", "agent"], dropna=False
-    )
+    newest_first = failed.sort_values("started_at", ascending=False)
+    by = newest_first.groupby(["error", "label", "agent"], dropna=False)
     table = by.agg(
         n_steps=("run_id", "size"),
         n_runs=("run_id", "nunique"),
@@ -346,11 +358,13 @@ def failed_steps(f: Frames) -> Panel:
 
     has_failed = f.runs["run_id"].isin(failed["run_id"])
     runs = count(flag(has_failed, has_failed | is_read(f)))
-    words, n_unknown = sentence(phrase(runs, "with failed steps", "run")), Facts(f).causes.unknown
+    words = sentence(phrase(runs, "with failed steps", "run"))
+    n_unknown = Facts(f).causes.unknown
     if n_unknown:
         words += f" The cause of {plural(n_unknown, 'failed run')} is {NOT_KNOWN}."
-    columns = table.assign(where=_where(f, table))[["error", "where", "n_runs", "newest_at"]]
-    return Panel("What failed and why", words, table, body=table_html(columns))
+    columns = ["error", "where", "n_runs", "newest_at"]
+    body = table_html(table.assign(where=_where(f, table))[columns])
+    return Panel("What failed and why", words, table, body=body)
 
 
 def _where(f: Frames, table: pd.DataFrame) -> list[str]:
@@ -359,12 +373,14 @@ def _where(f: Frames, table: pd.DataFrame) -> list[str]:
     lines = []
     for row in records(table):
         failed = runs.loc[row["run_ids"]]
-        names, n_runs = failed["business_name"].unique(), plural(len(failed), "run")
+        names = failed["business_name"].unique()
+        n_runs = plural(len(failed), "run")
         n_all = int(runs["business_name"].eq(names[0]).sum())
         if len(names) == 1 and n_all > 1:
             n_runs = f"{len(failed):,} of its {n_all:,} runs"
         words = ", ".join([*filter(pd.notna, names), n_runs])
-        lines.append(f"{row['label']} · {words}: {' '.join(failed['short'])}")
+        ids = " ".join(failed["short"])
+        lines.append(f"{row['label']} · {words}: {ids}")
     return lines
 
 
@@ -413,10 +429,12 @@ def _is_disputed(f: Frames, findings: pd.DataFrame) -> pd.Series[bool]:
     """Flag findings of high and low confidence on one address, in one run and of one type."""
     extreme = findings[findings["confidence"].isin(["high", "low"])]
     extreme = extreme[[*ARTIFACT, "type", "confidence"]].dropna()
-    cited = f.sources[[*ARTIFACT, "url"]].dropna().merge(extreme, on=ARTIFACT)
+    urls = f.sources[[*ARTIFACT, "url"]].dropna()
+    cited = urls.merge(extreme, on=ARTIFACT)
     n_levels = cited.groupby(["run_id", "type", "url"])["confidence"].transform("nunique")
     disputed = cited[n_levels > 1].set_index(ARTIFACT).index
-    return pd.Series(findings.set_index(ARTIFACT).index.isin(disputed), findings.index)
+    keys = findings.set_index(ARTIFACT).index
+    return pd.Series(keys.isin(disputed), findings.index)
 
 
 def spread(by: Any, n_name: str) -> pd.DataFrame:
@@ -433,5 +451,7 @@ def spread(by: Any, n_name: str) -> pd.DataFrame:
 
 def _with_bars(table: pd.DataFrame, column: str, colors: pd.Series[str]) -> Markup:
     """Write a table with a bar for the number of a column."""
-    parts = {color: table[column].where(colors.eq(color), 0) for color in colors.dropna().unique()}
-    return table_html(table.assign(share=bars(pd.DataFrame(parts, table.index))))
+    names = colors.dropna().unique()
+    parts = {name: table[column].where(colors.eq(name), 0) for name in names}
+    shares = pd.DataFrame(parts, table.index)
+    return table_html(table.assign(share=bars(shares)))
