@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import compress
+from typing import Any
 
 import pandas as pd
 
@@ -37,7 +38,8 @@ COLUMNS = ["next_step", "reason", *NAMES, "age_s", "is_least", "since", "n_runs"
 def needs_panel(facts: Facts, *, has_client: bool = False) -> Panel:
     """Show what needs somebody; each row unfolds its line of code, which uses a client if any."""
     table = _table(facts)
-    rows, has_names = records(table), bool(table["business_name"].notna().any())
+    rows = records(table)
+    has_names = bool(table["business_name"].notna().any())
     for row in rows:
         name = row["business_name"] if has_names else row["agent_name"]
         more = f" and {row['n_others']:,} more" if row["n_others"] > 0 else ""
@@ -84,26 +86,27 @@ def _table(facts: Facts) -> pd.DataFrame:
     Of more than 20 questions those of one kind about one business are a row.
     """
     rows = _reasons(facts)
-    is_waiting, key = rows["why"].eq("waiting"), rows.index.astype("str").to_series(rows.index)
+    is_waiting = rows["why"].eq("waiting")
+    key = rows.index.astype("str").to_series(rows.index)
     if is_waiting.sum() > MAX_ROWS:
         # runs of unknown businesses are not joined
         business = rows["business_id"].fillna(rows["business_name"]).fillna(rows["run_id"])
         key = business + " " + rows["kind"].astype("str").fillna("")
-    groups = rows.groupby(["why", rows["reason"].mask(is_waiting, key)], sort=False)
+    reason = rows["reason"].mask(is_waiting, key)
+    groups = rows.groupby(["why", reason], sort=False)
     table = groups.head(1).reset_index(drop=True)
+    is_question = table["why"].eq("waiting")
     asked = [things(count(flags), "question") for _, flags in groups["is_separate"]]
-    is_several = table["why"].eq("waiting") & (groups.size().to_numpy() > 1)
+    is_several = is_question & (groups.size().to_numpy() > 1)
     several = pd.Series(asked, table.index, "str") + ": " + table["reason"]
-    since = pd.to_datetime(groups["since"].max(), utc=True).reset_index(drop=True)
+    newest = groups["since"].max().reset_index(drop=True)
+    since = pd.to_datetime(newest, utc=True)
     age_s = (facts.as_of - since).dt.total_seconds().clip(lower=0)
-    lists = {
-        name: pd.Series([[*values.dropna().unique()] for _, values in groups[column]], dtype=object)
-        for name, column in LISTS.items()
-    }
+    lists = {name: _values(groups[column]) for name, column in LISTS.items()}
     return table.assign(
         reason=table["reason"].mask(is_several, several),
         since=since,
-        age_s=table["age_s"].astype("float64").where(table["why"].eq("waiting"), age_s),
+        age_s=table["age_s"].astype("float64").where(is_question, age_s),
         is_least=table["is_least"].eq(True),
         next_step=table["why"].map(NEXT_STEPS),
         n_runs=groups["run_id"].nunique().to_numpy(),
@@ -112,12 +115,19 @@ def _table(facts: Facts) -> pd.DataFrame:
     )
 
 
+def _values(by: Any) -> pd.Series[Any]:
+    """Return the list of different values of each group of a column."""
+    lists = [[*values.dropna().unique()] for _, values in by]
+    return pd.Series(lists, dtype=object)
+
+
 def _reasons(facts: Facts) -> pd.DataFrame:
     """Return the runs and questions that need somebody, in the order of `NEXT_STEPS`.
 
     Each has `why`, `reason` and `since`; those of one reason are in order, the newest first.
     """
-    f, waiting = facts.frames, facts.waiting.rename(columns={"wait_s": "age_s", "label": "reason"})
+    f = facts.frames
+    waiting = facts.waiting.rename(columns={"wait_s": "age_s", "label": "reason"})
     # a form needs to know which one only where several questions of a run wait
     ids = waiting["interrupt_id"].where(waiting["run_id"].duplicated(keep=False))
     forms = ids.map(", {!r}".format, na_action="ignore").astype("str").fillna("")
@@ -141,7 +151,8 @@ def _reasons(facts: Facts) -> pd.DataFrame:
         since=questions["asked_at"],
     )
     rows = pd.concat([waiting.assign(why="waiting", form=forms), runs, questions])
-    rows["rank"] = rows["why"].map({why: rank for rank, why in enumerate(NEXT_STEPS)})
+    ranks = {why: rank for rank, why in enumerate(NEXT_STEPS)}
+    rows["rank"] = rows["why"].map(ranks)
     rows = rows.dropna(subset="rank").sort_values("rank", kind="stable")[PART]
     rows = rows.merge(facts.runs[[*NAMES, "business_id", "short"]], on="run_id")
     return rows.assign(
@@ -161,5 +172,6 @@ def _code(row: Row, *, has_client: bool) -> str:
     if row["next_step"] == "Answer":
         client = "client" if has_client else "runkit.Client()"
         return "\n".join(f"runkit.InterruptForm({client}, {form})" for form in row["forms"])
-    ids = f'"{" ".join(row["ids"])}"' + ".split()" * (len(row["ids"]) > 1)
-    return f"runkit.frames(client.runs.fetch({ids}))" if has_client else f"f.select({ids})"
+    ids = " ".join(row["ids"])
+    code = f'"{ids}"' + ".split()" * (len(row["ids"]) > 1)
+    return f"runkit.frames(client.runs.fetch({code}))" if has_client else f"f.select({code})"
