@@ -67,7 +67,9 @@ def findings(f: Frames) -> Panel:
         For another number of runs.
     """
     f = one_run(f, "f")
-    facts, findings, sources = Facts(f), findings_of(f), f.sources
+    facts = Facts(f)
+    findings = findings_of(f)
+    sources = f.sources
     words = things(facts.findings, "finding")
     if len(findings):
         strong = short(facts.strong_findings, "on government or primary sources")
@@ -85,10 +87,12 @@ def findings(f: Frames) -> Panel:
 
 def _outputs_with_new_sources(f: Frames, findings: pd.DataFrame) -> pd.DataFrame:
     """Return the outputs that cite an address that no finding cites."""
-    outputs, sources = outputs_of(f), f.sources
+    outputs = outputs_of(f)
+    sources = f.sources
     cited = sources.loc[sources["artifact_no"].isin(findings["artifact_no"]), "url"]
     is_new = ~sources["url"].isin(cited)
-    return outputs[outputs["artifact_no"].isin(sources.loc[is_new, "artifact_no"])]
+    new_numbers = sources.loc[is_new, "artifact_no"]
+    return outputs[outputs["artifact_no"].isin(new_numbers)]
 
 
 def unfinished(f: LinkedFrames) -> pd.DataFrame:
@@ -97,7 +101,8 @@ def unfinished(f: LinkedFrames) -> pd.DataFrame:
     is_over = f.runs["status"].iloc[0] in FINAL_STATUSES
     is_stopped = steps["error"].notna() | steps["is_open"] & ~steps["is_wait"]
     has_finding = steps["agent"].isin(findings_of(f)["agent"])
-    rows = steps[is_stopped & ~has_finding & is_over].groupby("agent").tail(1)
+    stopped = steps[is_stopped & ~has_finding & is_over]
+    rows = stopped.groupby("agent").tail(1)
     after = rows["duration_s"].map(lasting).astype("str")
     return rows[["agent", "step_id"]].assign(
         title=rows["agent"].map(agent_title).astype("str"),
@@ -153,22 +158,21 @@ def questions_and_trail(
     answered = _logged(table, log)
     proposals = proposed_artifacts(f.interrupts, f.artifacts).dropna(subset="title")
     titles = proposals.groupby("question")["title"].agg(" · ".join).rename("proposals")
-    signer = table["answered_by"] + table["answered_by"].isin(signers).map(
-        {True: " (self-declared)", False: ""}
-    )
-    endings = [outcome_words(*words) for words in zip(*map(table.get, ENDING[:3]), strict=True)]
+    is_declared = table["answered_by"].isin(signers)
+    signer = table["answered_by"] + is_declared.map({True: " (self-declared)", False: ""})
+    outcomes = zip(*map(table.get, ENDING[:3]), strict=True)
+    endings = [outcome_words(*words) for words in outcomes]
     ending = pd.Series(endings, table.index, "str")
     table = with_waits(f, table).join([answered, titles]).assign(signer=signer, ending=ending)
-    table, trail = (
-        table.sort_values("asked_at", kind="stable", ignore_index=True),
-        audit_trail(f, log),
-    )
+    table = table.sort_values("asked_at", kind="stable", ignore_index=True)
+    trail = audit_trail(f, log)
     return table.join(trail["reason"]), trail
 
 
 def questions_sentence(f: Frames, table: pd.DataFrame) -> str:
     """Write how many questions ended how, and the longest wait as far as it is known."""
-    facts, is_known = Facts(f), is_separate(table)
+    facts = Facts(f)
+    is_known = is_separate(table)
     asked = count(is_known, facts.n_unread)
     if table.empty:
         return sentence(NOT_IN_THE_DATA if facts.open_questions.of else things(asked, "question"))
@@ -186,7 +190,8 @@ def _logged(table: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
     An answer that the data does not have yet is no part of it: the question stays open.
     """
     is_sent = log["delivery"].fillna(CONFIRMED).isin((CONFIRMED, *IN_DOUBT))
-    last = log[is_sent].dropna(subset="question").drop_duplicates("question", keep="last")
+    answers = log[is_sent].dropna(subset="question")
+    last = answers.drop_duplicates("question", keep="last")
     last = last.set_index("question").reindex(table.index)
     is_open = table["outcome"].eq("pending") & ~last["delivery"].isin(IN_DOUBT)
     is_known = ~is_open & ~table["outcome"].isin(RESOLUTIONS)
@@ -210,7 +215,8 @@ def _after_reading(row: Row) -> str:
 
 def _card(f: Frames, row: Row) -> Row:
     """Describe how a question of one run ended, where known: what was proposed and followed."""
-    wait, after = wait_of(row), ""
+    wait = wait_of(row)
+    after = ""
     if row["outcome"] == "pending" and wait.is_known:
         after = f", {lasted(wait)} so far"
     elif row["outcome"] == "answered":
