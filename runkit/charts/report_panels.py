@@ -97,8 +97,10 @@ def timeline(f: Frames) -> Panel:
     """
     if len(f.runs) not in (1, 2):
         raise UsageError(f"f holds {plural(len(f.runs), 'run')}; expected one or two.")
-    figure, steps = gantt(f, compress_waits=True), f.steps
-    indent = steps["depth"].clip(upper=MAX_INDENT).map("· ".__mul__).astype("str")
+    figure = gantt(f, compress_waits=True)
+    steps = f.steps
+    level = steps["depth"].clip(upper=MAX_INDENT)
+    indent = level.map("· ".__mul__).astype("str")
     columns = ["run_id", "step_id", "label", "agent", "status", "duration_s", "self_s"]
     table = steps[columns].assign(label=indent + steps["label"], id=short_ids(steps["step_id"]))
     if len(f.runs) == 1:
@@ -158,9 +160,11 @@ def what_happened(f: Frames) -> Panel:
     """
     f = one_run(f, "f")
     run = f.runs.iloc[0]
-    ending, kind = status(run["status"]).word, "end"
+    ending = status(run["status"]).word
+    kind = "end"
     if run["status"] == "error":
-        ending, kind = "Run failed" + ": no summary was written" * has_no_output(f), "end fail"
+        ending = "Run failed" + ": no summary was written" * has_no_output(f)
+        kind = "end fail"
     start = (run["started_at"], "Review started", "", "", 0, 0.0)
     end = (run["ended_at"], ending, None, kind, 0, 0.0)
     events = pd.DataFrame([start, *_question_events(f), *_step_events(f), end], columns=EVENT)
@@ -171,11 +175,14 @@ def what_happened(f: Frames) -> Panel:
     by_weight = events.sort_values(["rank", "seconds"], ascending=[True, False], kind="stable")
     is_first = events.index.isin(by_weight.index[:MAX_LINES])
     events = events.assign(is_first=is_first).sort_values("at", kind="stable")
-    is_one_day = events["at"].dt.normalize().nunique() == 1
-    ends = dict.fromkeys([day(events["at"].iloc[0]), day(events["at"].iloc[-1])])
+    times = events["at"]
+    is_one_day = times.dt.normalize().nunique() == 1
+    first_day = day(times.iloc[0])
+    last_day = day(times.iloc[-1])
+    ends = dict.fromkeys([first_day, last_day])
     words = f"{' to '.join(ends)}, times in UTC"
-    days = "" if is_one_day else events["at"].map(partial(day, has_year=False)) + ", "
-    lines = events.assign(at=days + events["at"].dt.strftime("%H:%M"))
+    days = "" if is_one_day else times.map(partial(day, has_year=False)) + ", "
+    lines = events.assign(at=days + times.dt.strftime("%H:%M"))
     body = render(
         "what_happened",
         lines=records(lines),
@@ -194,7 +201,8 @@ def _step_events(f: Frames) -> Iterator[Event]:
     is_of_level = steps["depth"].eq(level) & steps["type"].ne("interrupt")
     listed = steps[is_of_level | steps["error"].notna()]
     for step in records(listed.dropna(subset="started_at")):
-        label, length = step["label"], lasting(step["duration_s"])
+        label = step["label"]
+        length = lasting(step["duration_s"])
         if step["is_failed"]:
             failed_at = step["completed_at"] or step["started_at"]
             yield failed_at, f"✕ {label}", f"after {length}", "fail", 2, step["duration_s"]
@@ -205,7 +213,9 @@ def _step_events(f: Frames) -> Iterator[Event]:
 def _question_events(f: Frames) -> Iterator[Event]:
     """Yield when each question was asked and how it ended; one line if policy decided it."""
     for question in records(f.interrupts.dropna(subset="asked_at")):
-        asked_at, outcome, wait_s = question["asked_at"], question["outcome"], question["wait_s"]
+        asked_at = question["asked_at"]
+        outcome = question["outcome"]
+        wait_s = question["wait_s"]
         label = words_of(question["label"])
         ending = outcome_words(*(question[name] for name in ENDING))
         if outcome in RESOLUTIONS:
@@ -251,7 +261,8 @@ def low_confidence(f: Frames) -> Panel:
     """
     runs = Facts(f).runs
     low = runs[runs["status"].eq("completed") & runs["level"].eq("low")]
-    summaries = pd.concat([findings_of(f), outputs_of(f)]).drop_duplicates(["run_id", "title"])
+    artifacts = pd.concat([findings_of(f), outputs_of(f)])
+    summaries = artifacts.drop_duplicates(["run_id", "title"])
     summaries = summaries.rename(columns={"title": "weakest"})[["run_id", "weakest", "summary"]]
     rows = with_labels(low.merge(summaries, "left", on=["run_id", "weakest"]))
     by_reason = rows.groupby(["weakest", "summary"], dropna=False, sort=False)
@@ -416,7 +427,8 @@ def different_findings(f: Frames) -> Panel:
     rows = finding_differences(f, f.runs[::-1])
     rows = rows[~rows["is_output"]]
     columns = {"ratings_older": "confidence_a", "ratings_newer": "confidence_b"}
-    rows = rows.assign(match=rows["side"].astype("str").map(MATCHES)).rename(columns=columns)
+    match = rows["side"].astype("str").map(MATCHES)
+    rows = rows.assign(match=match).rename(columns=columns)
     table = rows[["match", "agent", "title", *columns.values()]]
     if known.unread:  # what they hold may be equal
         table = table[:0]
