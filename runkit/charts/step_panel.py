@@ -64,11 +64,15 @@ def step(f: Frames, name: NonBlank) -> Panel:
     steps = _find_steps(f.steps, name)
     if len(steps) > 1:
         return _list_of(f, steps, name)
-    [row], [run], run_started = records(steps), records(f.runs), f.runs["started_at"].iloc[0]
-    artifacts, sources = (df[df["step_id"] == row["step_id"]] for df in (f.artifacts, f.sources))
+    [row] = records(steps)
+    [run] = records(f.runs)
+    run_started = f.runs["started_at"].iloc[0]
+    artifacts = f.artifacts[f.artifacts["step_id"] == row["step_id"]]
+    sources = f.sources[f.sources["step_id"] == row["step_id"]]
     findings = rows_with_sources(artifacts.drop(columns="step_id"), sources)
     values = jsontext.leaves(row["result"])
-    timed = steps.assign(after_start_s=(steps["started_at"] - run_started).dt.total_seconds())
+    after_start = steps["started_at"] - run_started
+    timed = steps.assign(after_start_s=after_start.dt.total_seconds())
     times = [(column_head(name), readable(timed[name], name)[0]) for name in TIMES]
     parts = {
         "result": values,
@@ -134,7 +138,8 @@ def _list_of(f: Frames, steps: pd.DataFrame, name: str) -> Panel:
 
 def _sentence(f: Frames, row: Row, n_values: int, n_findings: int) -> str:
     """Write how long a step took, of how long a run, and what it returned."""
-    length = f"{lasting(row['duration_s'])} of the run's {lasting(f.runs['duration_s'].iloc[0])}"
+    run_length = lasting(f.runs["duration_s"].iloc[0])
+    length = f"{lasting(row['duration_s'])} of the run's {run_length}"
     path = ", on the critical path" if row["is_critical"] and row["critical_s"] > 0 else ""
     counts = {"value": n_values, "finding": n_findings}
     returned = " and ".join(plural(n, word) for word, n in counts.items() if n)
