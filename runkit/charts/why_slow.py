@@ -50,7 +50,10 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
         If the run is not in the frames.
     """
     facts = run_facts(f)
-    runs = facts if run_id is None else facts[facts["run_id"].isin(f.select(run_id).runs["run_id"])]
+    runs = facts
+    if run_id is not None:
+        ids = f.select(run_id).runs["run_id"]
+        runs = facts[facts["run_id"].isin(ids)]
     run = runs.sort_values("duration_s", ascending=False, kind="stable").head(1)
     if run.empty:
         return Panel("Why was it slow?", "There are no runs.", run[MEASURES])
@@ -58,7 +61,8 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     others = _others(facts, row)
     known = others[others["working_s"].notna()]
     is_least = run["is_least"] & ~run["is_over"]  # nobody knows how long it has waited
-    shown = run.assign(**run[["duration_s", "waiting_s"]].mask(is_least, axis=0))
+    times = run[["duration_s", "waiting_s"]].mask(is_least, axis=0)
+    shown = run.assign(**times)
     groups = {"This run": shown, f"Median of {plural(len(known), 'other')}": known}
     medians = [
         {"group": name, "n_runs": len(group), **group[MEASURES].astype("float64").median()}
@@ -67,7 +71,8 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     ]
     table = pd.DataFrame(medians)
 
-    share = bars(table[["waiting_s", "working_s"]].set_axis(["wait", "accent"], axis=1))
+    parts = table[["waiting_s", "working_s"]]
+    share = bars(parts.set_axis(["wait", "accent"], axis=1))
     body = table_html(table.drop(columns="n_runs").assign(share=share))
     body += render("legend", words={"wait": "waiting", "accent": "working"})
     label = run_label(row["run_id"], row["business_name"], row["agent_name"])
@@ -124,8 +129,11 @@ def _compared(row: Row, known: pd.DataFrame) -> pd.DataFrame:
     if row["is_least"] and not row["is_over"]:  # nobody knows how long it has waited
         spent = spent.drop("waiting_s")
     times = known[[*spent.index]]
-    usual, n_longer = times.median(), times.ge(spent).sum()
-    extra, least = spent - usual, MORE * usual.clip(lower=known["working_s"].median())
+    usual = times.median()
+    n_longer = times.ge(spent).sum()
+    extra = spent - usual
+    median_work_s = known["working_s"].median()
+    least = MORE * usual.clip(lower=median_work_s)
     words = [
         f"{PARTS[part]} {lasting(spent[part])}, median {lasting(usual[part])}"
         for part in spent.index
@@ -157,11 +165,14 @@ def _extra_step(f: Frames, run_id: str, others: pd.Series[str]) -> str:
 
     Only time on the critical path counts: a group that spans a question does not work meanwhile.
     """
-    by = named(f.steps[~f.steps["is_wait"]]).groupby(["run_id", *KIND], dropna=False)
+    work = named(f.steps[~f.steps["is_wait"]])
+    by = work.groupby(["run_id", *KIND], dropna=False)
     spent = by.agg(label=("label", "first"), own_s=("critical_s", "sum")).reset_index()
-    by_kind = spent[spent["run_id"].isin(others)].groupby(KIND, dropna=False)
+    is_other = spent["run_id"].isin(others)
+    by_kind = spent[is_other].groupby(KIND, dropna=False)
     usual_s = by_kind["own_s"].median().rename("usual_s")
-    steps = spent[spent["run_id"].eq(run_id)].join(usual_s, on=KIND).fillna({"usual_s": 0.0})
+    steps = spent[spent["run_id"].eq(run_id)].join(usual_s, on=KIND)
+    steps = steps.fillna({"usual_s": 0.0})
     extra_s = (steps["own_s"] - steps["usual_s"]).nlargest(1)
     step = steps.loc[extra_s.index[0]]
     return f": “{words_of(step['label'])}” took {lasting(step['own_s'])} itself"
