@@ -65,10 +65,12 @@ def read_answers(answers: pd.DataFrame) -> pd.DataFrame:
 
     values = [_read(answer) for answer in log["answer"]]
     decisions = log["decision"].str.lower().map(DECIDED)
-    wrong = log["decision"][log["decision"].notna() & decisions.isna()]
+    is_wrong = log["decision"].notna() & decisions.isna()
+    wrong = log["decision"][is_wrong]
     if len(wrong):
         raise UsageError.one_of("decision", wrong.iloc[0], DECISIONS)
-    log["decision"] = decisions.fillna(pd.Series([*map(decision_of, values)], dtype="str"))
+    of_answers = pd.Series([*map(decision_of, values)], dtype="str")
+    log["decision"] = decisions.fillna(of_answers)
     log["note"] = pd.Series([value.get("note") for value in values], dtype="str")
     return log.sort_values("answered_at", kind="stable", na_position="first", ignore_index=True)
 
@@ -106,14 +108,16 @@ def match(f: LinkedFrames, questions: pd.DataFrame, answers: pd.DataFrame) -> pd
     use = use.mask(is_confirmed & outcome.eq("answered"), JOINED)
     use = use.mask(is_confirmed & outcome.eq("pending") & is_later, LATER)
     log = log.assign(question=question, use=use)
-    return log.assign(use=use.mask(log.duplicated(["question", "use"], keep="last"), UNUSED))
+    has_later = log.duplicated(["question", "use"], keep="last")
+    return log.assign(use=use.mask(has_later, UNUSED))
 
 
 def _look_up(log: pd.DataFrame, questions: pd.DataFrame, name: str) -> pd.Series[Any]:
     """Return the label of the only question with the run and the id of each answer, else null."""
     key = ["run_id", name]
     known = questions.loc[questions[name].notna(), key]
-    known = known[~known.duplicated(keep=False)].rename_axis("question").reset_index()
+    known = known[~known.duplicated(keep=False)]
+    known = known.rename_axis("question").reset_index()
     labels: pd.Series[Any] = log[key].merge(known, "left", key)["question"]
     return labels
 
@@ -140,10 +144,12 @@ def joined_answers(questions: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
 
     An answer whose decision is another than that of the data tells neither who answered nor why.
     """
-    answers = log[log["use"].eq(JOINED)].set_index("question").reindex(questions.index)
+    joined = log[log["use"].eq(JOINED)]
+    answers = joined.set_index("question").reindex(questions.index)
     is_known = questions["decision"].notna() & answers["decision"].notna()
     is_rejected = questions["decision"].eq("rejected")
-    return answers.mask(is_known & is_rejected.ne(answers["decision"].eq("rejected")))
+    is_different = is_rejected.ne(answers["decision"].eq("rejected"))
+    return answers.mask(is_known & is_different)
 
 
 def audit_trail(f: LinkedFrames, log: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -186,8 +192,9 @@ def tiers_in_brackets(artifacts: pd.DataFrame) -> pd.Series[str]:
 def _comments(f: LinkedFrames) -> pd.Series[str]:
     """Return what the step of each question says of its answer, null where it says nothing."""
     key = ["run_id", "step_id"]
-    results = f.interrupts[key].merge(f.steps[[*key, "result"]], "left", key)["result"].map(_read)
-    comments = [first_text(*map(result.get, ("comment", "note"))) for result in results]
+    steps = f.steps[[*key, "result"]]
+    results = f.interrupts[key].merge(steps, "left", key)["result"].map(_read)
+    comments = [first_text(result.get("comment"), result.get("note")) for result in results]
     return pd.Series(comments, f.interrupts.index, "str")
 
 
@@ -203,7 +210,8 @@ def proposed_artifacts(questions: pd.DataFrame, artifacts: pd.DataFrame) -> pd.D
         key=_question_id(questions).fillna(""), question=questions.index
     )
     rows = rows[~rows.duplicated(key, keep=False)]
-    return proposals.assign(key=_question_id(proposals).fillna("")).merge(rows, on=key)
+    proposals = proposals.assign(key=_question_id(proposals).fillna(""))
+    return proposals.merge(rows, on=key)
 
 
 def _question_id(rows: pd.DataFrame) -> pd.Series[str]:
