@@ -73,14 +73,18 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
         total_s=steps["duration_s"],
         waiting_s=steps["duration_s"].where(steps["is_wait"], 0.0),
     )
-    sums: Any = steps.groupby(["row", "side"])[list(MEASURES)].sum().unstack(fill_value=0)
+    by_side = steps.groupby(["row", "side"])
+    sums: Any = by_side[list(MEASURES)].sum().unstack(fill_value=0)
     columns = pd.MultiIndex.from_product([MEASURES, sides])
     # A side without steps has no columns.
-    sums = sums.reindex(columns=columns, fill_value=float("nan") if unread else 0)
+    missing = float("nan") if unread else 0
+    sums = sums.reindex(columns=columns, fill_value=missing)
     table = steps[KEY].drop_duplicates(ignore_index=True)
     for measure, dtype in MEASURES.items():
-        of_a, of_b = sums[measure, "a"].astype(dtype), sums[measure, "b"].astype(dtype)
-        table[f"{measure}_a"], table[f"{measure}_b"] = of_a, of_b
+        of_a = sums[measure, "a"].astype(dtype)
+        of_b = sums[measure, "b"].astype(dtype)
+        table[f"{measure}_a"] = of_a
+        table[f"{measure}_b"] = of_b
         table[f"{measure}_diff"] = of_b - of_a
 
     position = None if unread else first_difference(in_a, in_b)
