@@ -82,10 +82,12 @@ def flag(is_so: pd.Series[bool], is_known: pd.Series[bool]) -> pd.Series[Any]:
 def findings_of(f: LinkedFrames) -> pd.DataFrame:
     """Return the artifacts that are neither a repeat, nor an output, nor the record of an error."""
     key = ["run_id", "step_id"]
-    error_steps = pd.MultiIndex.from_frame(f.steps.loc[f.steps["type"].eq("error"), key])
+    is_error = f.steps["type"].eq("error")
+    error_steps = pd.MultiIndex.from_frame(f.steps.loc[is_error, key])
     is_record = pd.MultiIndex.from_frame(f.artifacts[key]).isin(error_steps)
     is_output = f.artifacts["origin"].eq("output")
-    findings: pd.DataFrame = f.artifacts[~(is_record | is_output | f.artifacts["is_repeat"])]
+    is_finding = ~(is_record | is_output | f.artifacts["is_repeat"])
+    findings: pd.DataFrame = f.artifacts[is_finding]
     return findings
 
 
@@ -97,8 +99,8 @@ def outputs_of(f: LinkedFrames) -> pd.DataFrame:
 def returned_by(f: LinkedFrames) -> list[str]:
     """Return in words what the last top-level output step with a result returned."""
     is_output = f.steps["type"].eq("output") & f.steps["depth"].eq(0)
-    results = map(returned, f.steps.loc[is_output, "result"])
-    return next((values for values in reversed([*results]) if values), [])
+    results = [returned(result) for result in f.steps.loc[is_output, "result"]]
+    return next((values for values in reversed(results) if values), [])
 
 
 def has_no_output(f: LinkedFrames) -> bool:
@@ -118,7 +120,8 @@ def is_strong(f: LinkedFrames, artifacts: pd.DataFrame) -> pd.Series[Any]:
     Null where no source is, but the tier of one is missing.
     """
     unknown = f.sources.loc[f.sources["source_tier"].isna(), ARTIFACT].drop_duplicates()
-    is_unknown = artifacts[ARTIFACT].merge(unknown, "left", indicator=True)["_merge"].eq("both")
+    pairs = artifacts[ARTIFACT].merge(unknown, "left", indicator=True)
+    is_unknown = pairs["_merge"].eq("both")
     has_strong = artifacts["best_tier"].isin(STRONG_TIERS)
     return flag(has_strong, has_strong | ~is_unknown.set_axis(artifacts.index))
 
@@ -139,10 +142,12 @@ def ratings(f: LinkedFrames) -> pd.DataFrame:
     artifacts = pd.concat([findings_of(f), outputs_of(f)])
     has_rating = is_rated(artifacts)
     lowest = artifacts[has_rating].sort_values("confidence", kind="stable")
-    level = lowest.drop_duplicates("run_id").set_index("run_id")["confidence"].astype("str")
-    unrated = artifacts[~has_rating].drop_duplicates("run_id").set_index("run_id")["title"]
-    runs = f.runs[["run_id"]].assign(is_read=is_read(f)).join(level.rename("level"), on="run_id")
-    runs = runs.join(unrated.rename("unrated"), on="run_id")
+    lowest = lowest.drop_duplicates("run_id").set_index("run_id")
+    level = lowest["confidence"].astype("str").rename("level")
+    not_rated = artifacts[~has_rating].drop_duplicates("run_id").set_index("run_id")
+    unrated = not_rated["title"].rename("unrated")
+    runs = f.runs[["run_id"]].assign(is_read=is_read(f))
+    runs = runs.join(level, on="run_id").join(unrated, on="run_id")
     is_low = runs["level"].eq("low")
     is_known = is_low | runs["is_read"] & runs["unrated"].isna()
     return runs[["run_id", "level", "unrated"]].assign(is_low=flag(is_low, is_known))
@@ -158,7 +163,8 @@ def is_shown(steps: pd.DataFrame) -> pd.Series[bool]:
 
 def explanations(steps: pd.DataFrame) -> pd.Series[str]:
     """Return the error of each step that failed, where it says more than that the step failed."""
-    error, label = steps["error"], steps["label"]
+    error = steps["error"]
+    label = steps["label"]
     return error.mask(error.eq(label) | error.eq(label + " failed"))
 
 
@@ -173,7 +179,8 @@ def causes_of(f: LinkedFrames) -> pd.DataFrame:
     Of the failed steps without a failed child it is the one that ended last.
     """
     failed_runs = f.runs.loc[f.runs["status"].eq("error"), "run_id"]
-    steps = f.steps[f.steps["error"].notna() & f.steps["run_id"].isin(failed_runs)]
+    is_cause = f.steps["error"].notna() & f.steps["run_id"].isin(failed_runs)
+    steps = f.steps[is_cause]
     ended_at = steps["started_at"] + pd.to_timedelta(steps["duration_s"], "s")
     last = steps.assign(ended_at=ended_at).sort_values("ended_at", kind="stable")
     return last.drop_duplicates("run_id", keep="last")
@@ -190,7 +197,8 @@ def words_of_cause(f: LinkedFrames) -> str | None:
     number = steps["error"].notna().cumsum()  # counts the causes up to each step
     is_said = is_cause | ~is_shown(steps) & number.isin(number[is_cause])
     step_ids = steps.loc[is_said & steps["type"].eq("error"), "step_id"]
-    summaries = f.artifacts.loc[f.artifacts["step_id"].isin(step_ids), "summary"].dropna()
+    is_record = f.artifacts["step_id"].isin(step_ids)
+    summaries = f.artifacts.loc[is_record, "summary"].dropna()
     return next(reversed([*summaries]), None)
 
 
@@ -219,11 +227,13 @@ def is_separate(questions: pd.DataFrame) -> pd.Series[Any]:
 
     An item and a step that could not be paired are two rows, and perhaps one question.
     """
-    is_open, has_step = questions["outcome"].eq("pending"), questions["step_id"].notna()
+    is_open = questions["outcome"].eq("pending")
+    has_step = questions["step_id"].notna()
     n_steps = (is_open & has_step).groupby(questions["run_id"]).transform("sum")
     has_no_step = is_open & ~has_step
     rank = has_no_step.groupby(questions["run_id"]).cumsum()
-    return flag(questions["run_id"].notna(), ~(has_no_step & (rank <= n_steps)))
+    is_doubtful = has_no_step & (rank <= n_steps)
+    return flag(questions["run_id"].notna(), ~is_doubtful)
 
 
 def with_waits(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
@@ -286,10 +296,11 @@ def with_courses(f: LinkedFrames) -> pd.DataFrame:
     """
     causes = causes_of(f).set_index("run_id")[["label", "error"]]
     waits = with_waits(f, open_questions(f))
-    by_run = waits.assign(is_least=waits["is_least"] | waits["wait_s"].isna()).groupby("run_id")
+    is_least = waits["is_least"] | waits["wait_s"].isna()
+    by_run = waits.assign(is_least=is_least).groupby("run_id")
     longest = by_run.agg({"wait_s": "max", "is_least": "any", "since": "min"})
-    runs = f.runs.join(causes.set_axis(["cause", "reason"], axis=1), on="run_id")
-    runs = runs.join(longest, on="run_id")
+    causes = causes.set_axis(["cause", "reason"], axis=1)
+    runs = f.runs.join(causes, on="run_id").join(longest, on="run_id")
     return runs.assign(
         is_over=runs["status"].isin(FINAL_STATUSES),
         is_least=runs["is_least"].eq(True),
@@ -312,11 +323,14 @@ def time_parts(run: dict[Any, Any]) -> TimeParts:
 
     `whole` is empty where nobody knows how long the run has been waiting.
     """
-    total, work, waiting = run["duration_s"], run["working_s"], run["waiting_s"]
+    total = run["duration_s"]
+    work = run["working_s"]
+    waiting = run["waiting_s"]
     if pd.isna(total):
         return TimeParts("Duration not known" if run["is_over"] else "Not started")
     is_bound = run["is_least"] and not run["is_over"]
-    whole = "" if is_bound else duration(total) + ("" if run["is_over"] else " so far")
+    so_far = "" if run["is_over"] else " so far"
+    whole = "" if is_bound else duration(total) + so_far
     words = "steps not read" if pd.isna(work) else f"{duration(work)} work"
     if pd.notna(work) and run["idle_s"] > MIN_IDLE * (total - waiting):
         words += f", {duration(run['idle_s'])} idle"
