@@ -177,20 +177,15 @@ DOCUMENT_ID = FormField(
 JSON = FormField(
     "raw", "Answer as JSON", "json", "An object that is sent as the answer.", is_folded=True
 )
-PROPOSED = FormField(
-    "payload",
-    "Proposal as JSON",
-    "json",
-    "What you change is sent if you approve.",
-    is_folded=True,
-)
+EDITABLE = ("verify_tin", "add_sources", "add_attributes")  # with inputs for what is proposed
+ROW_NAMES = {"sources": "Source", "addresses": "Address", "people": "Person"}
 FIELDS: dict[str, tuple[FormField, ...]] = {
     "decision": (REJECT_REASON,),
     "dismissal": (DISMISS_REASON,),
-    "verify_tin": (PROPOSED, FOLDED_NOTE),
+    "verify_tin": (FOLDED_NOTE,),
     "document": (DOCUMENT_ID, FOLDED_NOTE),
-    "add_sources": (PROPOSED, FOLDED_NOTE),
-    "add_attributes": (PROPOSED, FOLDED_NOTE),
+    "add_sources": (FOLDED_NOTE,),
+    "add_attributes": (FOLDED_NOTE,),
     "other": (NOTE, JSON),
 }
 

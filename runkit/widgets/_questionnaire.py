@@ -1,26 +1,30 @@
 """The form of one question: what is in its inputs at first, and the answer that they make.
 
-An entry is the text of an input, as the page has it. What an agent proposes is JSON that can be
-edited; it is sent only if a person changed it. A question of an unknown kind, or with a schema, can
-be answered as JSON.
+An entry is the text of an input, as the page has it. Each field of what an agent proposes to add
+has an input (`proposed.0`), as JSON where it is more than plain text. The proposal is sent only if
+a person changed it, and then with these changes only. A question of an unknown kind, or with a
+schema, can be answered as JSON.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
 from runkit.api import jsontext, questions
 from runkit.api.contract import Json
 from runkit.api.other_models import Document
-from runkit.api.questions import FIELDS, NOTE, PROPOSED, VERBS, FormField, Verb
+from runkit.api.questions import EDITABLE, FIELDS, NOTE, ROW_NAMES, VERBS, FormField, Verb
 from runkit.api.validation import interrupt_kind, objects
-from runkit.display.text import UNSEEN, in_words, live_moment, one_line, short_id, shorten
+from runkit.display.text import UNSEEN, in_words, live_moment, one_line, short_id, shorten, web_host
 from runkit.widgets._page_messages import Entries, Texts
 
 NO_LABEL = "Question without a label"
+MAX_LINE = 80  # characters of a text in an input of one line
+Cells = dict[str, tuple[str, Json, str]]  # by input: its title, and the object and key of its value
 
 
 @dataclass(frozen=True)
@@ -52,14 +56,20 @@ class Section:
             name, text = field.name, entries[field.name].strip()
             if not text and name in verb.requires:
                 errors[name] = verb.missing(name)
-            elif self._is_sent(name, entries, verb) and (text or field.kind == "json"):
+            elif self._is_sent(name, entries, verb) and (text or self.start[name]):
                 try:
-                    values[name] = _parse(field, text)
+                    values[name] = _parse(field, text, self.start[name])
                 except ValueError as error:
                     errors[name] = f"{field.title} {error}."
         if errors or "raw" in values:
             return values.get("raw", {}), errors
-        actions = [(self.kind, values["payload"])] if "payload" in values else None
+        payload = deepcopy(questions.proposed_payload(self.proposal, self.kind))
+        cells = _cells(payload)
+        changed = cells.keys() & values
+        for name in changed:
+            _, holder, key = cells[name]
+            holder[key] = values[name]
+        actions = [(self.kind, payload)] if changed else None
         note, document_id = values.get("note"), values.get("document_id")
         return questions.answer_to(verb.value, note, document_id, actions), {}
 
@@ -71,15 +81,14 @@ class Section:
 
     def summary(self) -> str:
         """Describe what the agent proposes in one line; empty if nothing can be changed."""
-        values = (value for _, value in jsontext.leaves(self.start.get("payload")))
-        return shorten(", ".join(values), 200)
+        return shorten(", ".join(filter(None, self.start.values())), 200)
 
     def edit(self) -> str:
         """Return the text of the button that unfolds inputs; empty if there are none."""
         first = next((field for field in self.fields if field.is_folded), NOTE)
-        if first.kind == "json":
-            return "Edit" if first == PROPOSED else first.title
-        return f"Add a {first.title.lower()}"
+        if self.summary():
+            return "Edit"
+        return first.title if first.kind == "json" else f"Add a {first.title.lower()}"
 
 
 class Questionnaire:
@@ -130,11 +139,12 @@ def _section(proposal: Json, documents: Sequence[Document]) -> Section:
     if kind not in FIELDS or questions.has_schema(proposal):
         kind = "other"
     payload = questions.proposed_payload(proposal, kind)
+    cells = _cells(payload) if kind in EDITABLE else {}
+    proposed = [_proposed(name, title, holder[key]) for name, (title, holder, key) in cells.items()]
     inputs = [_with_documents(field, proposal, documents) for field in FIELDS[kind]]
-    fields = tuple(field for field in inputs if payload or field != PROPOSED)
-    start = {"decision": ""} | dict.fromkeys((field.name for field in fields), "")
-    if PROPOSED in fields:
-        start[PROPOSED.name] = _json_text(payload)
+    start = {"decision": ""} | {field.name: text for field, text in proposed}
+    start |= dict.fromkeys((field.name for field in inputs), "")
+    fields = (*(field for field, _ in proposed), *inputs)
 
     suffix = "" if len(objects(payload.get("sources"))) == 1 else "s"
     verbs = tuple(
@@ -144,10 +154,28 @@ def _section(proposal: Json, documents: Sequence[Document]) -> Section:
     return Section(kind, verbs, fields, start, proposal)
 
 
-def _json_text(payload: Json) -> str:
-    """Write JSON to be edited, with invisible characters as its escapes."""
-    text = json.dumps(payload, ensure_ascii=False, indent=2)
-    return UNSEEN.sub(lambda match: json.dumps(match[0])[1:-1], text)
+def _cells(payload: Json) -> Cells:
+    """Return each field of the rows that an agent proposes, and what stands beside the rows."""
+    cells = []
+    for name, value in payload.items():
+        title, rows = ROW_NAMES.get(name, in_words(name)), objects(value)
+        cells += [] if rows else [(title, payload, name)]
+        for number, row in enumerate(rows, 1):
+            row_title = f"{title} {number}" if len(rows) > 1 else title
+            cells += [
+                (f"{row_title}: {in_words(key.removeprefix('source_'))}", row, key) for key in row
+            ]
+    return {f"proposed.{number}": cell for number, cell in enumerate(cells)}
+
+
+def _proposed(name: str, title: str, value: Any) -> tuple[FormField, str]:
+    """Return the input of a proposed value and its text; JSON shows invisible characters."""
+    if isinstance(value, str) and not UNSEEN.search(value):
+        kind = "long_text" if "\n" in value or len(value) > MAX_LINE else "text"
+        return FormField(name, title, kind, is_folded=True), value
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    text = UNSEEN.sub(lambda match: json.dumps(match[0])[1:-1], text)
+    return FormField(name, f"{title} (JSON)", "json", is_folded=True), text
 
 
 def _with_documents(field: FormField, proposal: Json, documents: Sequence[Document]) -> FormField:
@@ -171,25 +199,31 @@ def _choice(document: Document) -> tuple[str, str]:
     ), document.id
 
 
-def _parse(field: FormField, text: str) -> Any:
+def _parse(field: FormField, text: str, start: str) -> Any:
     """Read the value of one input. Raises `ValueError` with a message for the person."""
+    if start and not text:
+        raise ValueError("must not be empty; to add nothing, reject the proposal")
     if not jsontext.is_unicode(text):
         raise ValueError("contains half of a character; type it again")
     if field.choices and text not in dict(field.choices).values():
         raise ValueError("is no longer offered; choose one of the list")
     if field.kind == "json":
-        return _json_object(text)
+        return _json(text, is_object=not start)
+    if web_host(start) and not web_host(text):
+        raise ValueError(
+            "must be a web address that begins with https:// or http:// and a plain host name"
+        )
     if field.max_length is not None and len(text) > field.max_length:
         raise ValueError(f"must have at most {field.max_length:,} characters")
     return text
 
 
-def _json_object(text: str) -> Json:
+def _json(text: str, *, is_object: bool) -> Any:
     try:
         value = jsontext.loads(text.encode())
         jsontext.dumps(value)  # refuses numbers that cannot be sent
     except ValueError as error:
         raise ValueError(f"is not JSON: {error}") from None
-    if not isinstance(value, dict):
+    if is_object and not isinstance(value, dict):
         raise ValueError('must be an object such as {"decision": "approve"}')
     return value

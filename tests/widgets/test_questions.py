@@ -98,23 +98,42 @@ def test_a_wrong_entry_has_an_error_at_its_field(value, entries, field, error):
 # --------------------------------------------------------------------------------- what is proposed
 
 
-def test_a_proposal_is_sent_only_if_it_was_changed():
-    """It is shown as JSON with invisible characters as codes, and judged only for an approval."""
-    payload = {
-        "sources": [{**SOURCE, "source_name": "Board \u202e\u00ad\r\nend"}],
-        "why": "license",
-    }
+def test_a_changed_proposal_is_sent_with_its_changes_only():
+    """Each field of a row has an input, as JSON if it is not plain text."""
+    hidden = {"url": "https://x.example", "source_name": "Board \u202e\u00ad\r\nend"}
+    payload = {"sources": [SOURCE, hidden], "why": "license"}
     form = Questionnaire(asks("add_sources", payload=payload))
+    names = {field.title: field.name for field in form.sections["0"].fields}
     start = form.received({})["0"] | {"decision": "approve"}
-    assert r"Board \u202e\u00ad\r\nend" in start["payload"]
+    assert start[names["Source 2: Name (JSON)"]] == r'"Board \u202e\u00ad\r\nend"'
     assert form.answer({"0": start})[0] == {"decision": "approve"}
-    edited = start | {"payload": start["payload"].replace("government", "primary")}
-    payload["sources"][0]["tier"] = "primary"
-    [action] = form.answer({"0": edited})[0]["actions"]
-    assert action == {"type": "add_sources", "payload": payload}
-    for decision, fields in (("approve", ["payload"]), ("reject", [])):
-        wrong = start | {"payload": " ", "decision": decision}
-        assert [*form.answer({"0": wrong})[1].get("0", {})] == fields
+    changes = {"Source 1: Tier": "primary", "Source 1: Weight (JSON)": "[4]", "Why": "permit"}
+    typed = start | {names[title]: text for title, text in changes.items()}
+    [action] = form.answer({"0": typed})[0]["actions"]
+    changed = {**SOURCE, "tier": "primary", "weight": [4]}
+    assert action == {
+        "type": "add_sources",
+        "payload": {"sources": [changed, hidden], "why": "permit"},
+    }
+    assert form.answer({"0": typed | {"decision": "reject"}})[0] == {"decision": "reject"}
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        (" ", "must not be empty"),
+        ("javascript:alert(1)", "must be a web address"),
+        (r"https://evil.example\@sec.gov", "must be a web address"),
+    ],
+)
+def test_a_web_address_stays_one(text, error):
+    """What a person changed is judged, but only for an approval."""
+    value = asks("add_sources", payload={"sources": [SOURCE]})
+    url = {"proposed.0": text}
+    assert answer(value, decision="approve", **url)[1]["proposed.0"].startswith(
+        f"Source: URL {error}"
+    )
+    assert answer(value, decision="reject", **url)[0] == {"decision": "reject"}
 
 
 def test_a_chosen_document_is_sent():

@@ -270,7 +270,7 @@ function render({model, el}) {
     }
     const option = ([label, choice]) => h("option", {value: choice, selected: choice === value}, label);
     const control = spec.kind === "choice" ? h("select", common, [["choose…", ""], ...spec.choices].map(option))
-      : LONG.has(spec.kind) ? h("textarea", {...common, rows: spec.kind === "json" ? 8 : 2}, value)
+      : LONG.has(spec.kind) ? h("textarea", {...common, rows: Math.min(8, value.split("\n").length + 1)}, value)
         : h("input", {...common, type: "text", value, autocomplete: "off"});
     return div("rk-field",
       h("label", {for: domId}, title, isLong && spec.help && note(` ${spec.help}`)), control, below);
