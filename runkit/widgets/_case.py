@@ -34,7 +34,7 @@ from runkit.tables.audit_trail import proposed_artifacts
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.run_rules import findings_of, wait_of, with_waits
-from runkit.widgets._question import Question, asking_key, rows_of
+from runkit.widgets._question import Question, asking_key, logged_answers, rows_of
 from runkit.widgets._questionnaire import NO_LABEL
 
 MAX_NAME = 300  # characters of a source's name
@@ -157,6 +157,7 @@ def lines_about_others(
     """Describe the questions and runs of the business, with the answers of this machine."""
     runs = [question.run, *_read_others(client, question.run, list_runs)]
     answers = answer_log.answers_about(run.id for run in runs)
+    n_sent = sum(len(logged_answers(run, client.host)) for run in runs)
     f = frames(runs, answers=answers, progress=False)
     questions = with_waits(f, f.interrupts).sort_values("since", kind="stable")
     is_open = questions["outcome"].eq("pending")
@@ -164,6 +165,7 @@ def lines_about_others(
         *_open_rows(question, rows_of(questions[is_open])),
         *_runs_line(question, rows_of(f.runs[f.runs["run_id"].ne(question.run.id)])),
         *_earlier_line(rows_of(questions[~is_open].iloc[::-1]), int((~f.runs["has_steps"]).sum())),
+        *([_row(f"Earlier answers on this machine: {n_sent:,}")] if n_sent else []),
     ]
 
 

@@ -85,11 +85,12 @@ def test_earlier_answers_about_a_business_are_listed(client, start):
     client.runs.wait(
         client.runs.resume(first, first.interrupts[0].id, answer, who="Bo Lind"), poll=0.02
     )
-    _, runs, request = case_of(client, start("decision"), 3)["lines"]
+    _, runs, request, sent = case_of(client, start("decision"), 4)["lines"]
     assert texts(runs)[0] == "1 other run of this business, completed"
     assert texts(request)[0] == "1 earlier question about this business, rejected"
     assert texts(request)[1].startswith(f"{first.id[:8]} ")
     assert " Rejected by Bo Lind, " in texts(request)[1]
+    assert texts(sent) == ["Earlier answers on this machine: 1"]
 
 
 def test_the_case_of_an_unknown_business_has_only_findings(box, start):
