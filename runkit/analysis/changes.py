@@ -79,8 +79,8 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
         that were not read on both sides, a business that one side does not know, and a text that
         one side masks. Never compared is what depends on reading: `as_of`, durations of a run that
         was open on both sides, `business_status_at`, `agent_name`, positions, locations of
-        problems, and decisions that only one side has from an answer log. Values that version 0.3
-        saved follow other rules, and count as changes.
+        problems, and decisions that only one side has from an answer log. Of runs that version 0.3
+        saved, what depends on steps is not compared with what was read later.
 
     Raises
     ------

@@ -18,13 +18,13 @@ from runkit.display.text import brief, shorten
 from runkit.errors import DataError, UsageError
 from runkit.local import files
 from runkit.tables.arrow_columns import cast, with_warnings
+from runkit.tables.problems import OLD_RULES
 from runkit.tables.schema import COLUMNS, TEXT_OF
 
 COVERAGE_FILE = "coverage.json"
 FILE_SUFFIXES = (".parquet", ".csv", ".json", ".xlsx")
 # Columns that version 0.3 did not write.
 NEW_COLUMNS = {*TEXT_OF, "newest_at", "has_lines"}
-OLD_RULES = "saved by version 0.3, which worked out times, causes and outcomes by other rules"
 # columns of runs that are null where no steps were read
 OF_STEPS = ("n_errors", "n_findings", "working_s", "waiting_s", "idle_s", "overlap_s")
 Tables = dict[str, Any]  # a DataFrame by name

@@ -53,3 +53,16 @@ def test_saved_frames_of_0_3_say_that_their_rules_are_others(old):
     is_other = f.sources["source_tier"].eq("other")
     assert is_other.sum() == 4
     assert f.sources["source_tier_text"].isna().tolist() == is_other.tolist()
+
+
+def test_no_change_is_claimed_of_what_0_3_worked_out_by_other_rules(old):
+    """The same runs, saved by 0.3 and read by today's rules; none has changed."""
+    f = runkit.frames(old / "frames")
+    archived = runkit.frames(old / "archive")
+    for before, after in ((f, archived), (archived, f)):
+        table = runkit.changes(before, after)
+        assert table.empty, table
+        assert "Not comparable: steps of 9 runs" in table.attrs["sentence"]
+    assert runkit.changes(f, f).attrs["sentence"].count("Not comparable: steps of") == (
+        not f.runs["has_steps"].all()
+    )
