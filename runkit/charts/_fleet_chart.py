@@ -170,7 +170,7 @@ def _title(facts: Facts, runs: pd.DataFrame, title: str | None) -> list[list[str
     if facts.open_questions.of:
         questions = things(facts.open_questions, "open question")
         late = short(facts.late_questions, f"over {facts.limit_h:g} h")
-        counts.insert(0, f"{questions}, oldest {lasted(facts.oldest)}, {late}")
+        counts.append(f"{questions}, oldest {lasted(facts.oldest)}, {late}")
     if facts.timed_runs.n:
         counts.append(f"median work of completed runs {duration(facts.median_work_s)}")
 

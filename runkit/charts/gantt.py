@@ -217,10 +217,13 @@ def run_heading(
     businesses, agents = (_names(*runs[name].unique()) for name in ("business_name", "agent_name"))
     shared = [plain(names[0], MAX_NAME) for names in (businesses, agents) if len(names) == 1]
     names = [plain(name, MAX_TITLE) for name in _names(title)] or shared
-    # a line has no room for both
-    created = runs["created_at"].map(moment, na_action="ignore")
-    about = created if len(businesses) == 1 else runs["business_name"]
-    runs = runs.assign(run="run " + short_ids(runs["run_id"]).map(plain), about=about)
+    run, created = (
+        "run " + short_ids(runs["run_id"]),
+        runs["created_at"].map(moment, na_action="ignore"),
+    )
+    # a line has no room for both the name and the time
+    about, more = (run, created) if len(businesses) == 1 else (runs["business_name"], run)
+    runs = runs.assign(run=run.map(plain), about=about, more=more)
     first, *others = records = runs.to_dict("records")
     if others:
         head = [*names, f"{len(runs)} runs compared"]
@@ -234,11 +237,11 @@ def run_heading(
 
 
 def _run_line(letter: str, run: dict[Any, Any], theme: Theme) -> list[str]:
-    """Write the line of a run: its id, its name or its time, its status, where its time went."""
-    head = f"{colored(bold(letter), theme.text)}  {run['run']}"
+    """Write the line of a run: its name and id or its time, its status, where its time went."""
     confidence = [level(word, theme, " confidence") for word in _names(run["confidence"])]
     words = time_words(run, has_total=False)
-    about = [plain(text, MAX_LINE) for text in _names(run["about"])]
+    first, *about = [plain(text, MAX_LINE) for text in _names(run["about"], run["more"])]
+    head = f"{colored(bold(letter), theme.text)}  {first}"
     return [head, *about, pill(run["status"], theme), *confidence, words]
 
 
