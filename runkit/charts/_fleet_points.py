@@ -98,7 +98,7 @@ def points(runs: pd.DataFrame, theme: Theme) -> tuple[list[Trace], list[str]]:
     traces: list[Trace] = []
     names: list[str] = []
     for (_, word), group in groups:
-        color, symbol, opacity, icon = styles.get(word, styles["completed"])
+        color, symbol, opacity, icon = styles.get(word, (OTHER_COLOR, "diamond", 0.8, "◆"))
         edge = {"width": 2 if symbol in ("circle-open", "x-thin") else 0, "color": color}
         mark = {"size": 7, "color": color, "symbol": symbol, "opacity": opacity, "line": edge}
         name = f"{status(word).word} {n_of[word]:,}"
