@@ -202,11 +202,12 @@ def waits(f: Frames, *, sla_h: Hours = LIMIT_H) -> Panel:
 
 
 def _waits_sentence(facts: Facts) -> str:
-    """Write how many questions wait, what is left out, and up to when waits are counted."""
+    """Write how many questions wait, what is not here, and up to when waits are counted."""
     words = sentence(things(facts.open_questions, "open question"))
+    missing = unread(facts.questions_asked, "Other questions")
     policy = facts.questions_by_policy
     left_out = f"{plural(policy.n, 'question')} decided by policy left out." * bool(policy.n)
-    return paragraph(words, left_out, facts.wait_note)
+    return paragraph(words, missing, left_out, facts.wait_note)
 
 
 def _waits_body(
