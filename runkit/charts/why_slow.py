@@ -156,8 +156,8 @@ def _cause(f: Frames, row: Row, known: pd.DataFrame, part: str) -> str:
     if part == "idle_s" or asked.empty:
         return ""
     [longest] = records(asked)
-    part = f" {lasting(longest['wait_s'])}" * (longest["wait_s"] < row["waiting_s"])
-    return f":{part} for “{words_of(longest['label'])}”"
+    part = f": {lasting(longest['wait_s'])}" * (longest["wait_s"] < row["waiting_s"]) or ","
+    return f"{part} for “{words_of(longest['label'])}”"
 
 
 def _extra_step(f: Frames, run_id: str, others: pd.Series[str]) -> str:

@@ -127,7 +127,7 @@ def slowness(source, *others):
     [
         (
             timed("slow", 600, wait_s=7_200),
-            "Slow because it waited 2 h, median 0 s: for “Approve?”. "
+            "Slow because it waited 2 h, median 0 s, for “Approve?”. "
             "Besides, it worked 10 min 5 s, median 25 s: “Looking up” took 10 min itself.",
         ),
         (
@@ -194,7 +194,7 @@ def test_a_run_that_goes_on_is_not_called_normal():
     starts = {
         "Not finished: 10 s so far, 10 s work.": running(5, 10),
         words: running(600, 605),
-        "Not finished. Slow because it waited 1 min, median 0 s: for": waiting(1),
+        "Not finished. Slow because it waited 1 min, median 0 s, for": waiting(1),
         "Not finished: 0 s work, 10 s idle, waiting since Feb": waiting(2) | {"_runkit": {}},
         "5 min, steps not read": run(run_id="bare", end=300),
     }
