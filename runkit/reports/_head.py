@@ -234,7 +234,7 @@ def _waiting(facts: Facts) -> dict[str, Any]:
     text = sentence(f"asked by {agent_title(first['agent'])}", f"waiting {lasted(wait_of(first))}")
     if others:
         text += f" {sentence(things(facts.open_questions, 'open question'))}"
-    return {"headline": f"for a reviewer: {words_of(first['label'])}", "text": text}
+    return {"headline": f"Waiting for a reviewer: {words_of(first['label'])}", "text": text}
 
 
 def _quote(text: str | None) -> dict[str, str]:

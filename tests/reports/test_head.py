@@ -66,7 +66,7 @@ def failed() -> dict[str, Any]:
             waiting(),
             "attention",
             [
-                "◷ Waiting for a reviewer: Dismiss 1 potential hit?",
+                "◷ Waiting Waiting for a reviewer: Dismiss 1 potential hit?",
                 "Asked by CIP Orchestrator, waiting 1 min.",
             ],
         ),
