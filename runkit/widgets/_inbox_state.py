@@ -35,6 +35,7 @@ FIRST_PAGE = 100  # runs: the documented maximum of one page
 INTERVAL = 15.0
 REQUESTS_A_SECOND = 5.0  # on average at most: a quarter of the API's rate limit
 MAX_SEARCHED = 50  # businesses after a check: those of an account are searched bit by bit
+MAX_NAMED = 3  # runs named in a sentence
 MAX_LABEL = 80  # characters of a question in a line
 MAX_ROWS = 200  # lines of the list
 
@@ -126,10 +127,13 @@ class InboxController(Forms):
             self._full_check_at = listed.read_at or datetime.now(UTC)
         checked_at = live_moment(self._full_check_at)
         self.coverage = f"Last full check {checked_at}, runs of the last {DAYS} days."
-        n_unread = sum(
-            run.status == "interrupted" and not self._questions.get(run.id) for run in fetched
-        )
-        unread = f"the questions of {plural(n_unread, 'run')} can't be read" if n_unread else ""
+        lost = [
+            run.label
+            for run in fetched
+            if run.status == "interrupted" and not self._questions.get(run.id)
+        ]
+        names = f"{plural(len(lost), 'run')} can't be read ({', '.join(lost[:MAX_NAMED])})"
+        unread = f"the questions of {names}" if lost else ""
         gaps = [listed.why if full else "", fetched.why, unread]
         self.missing = "; ".join(filter(None, gaps))
         if self.missing:
