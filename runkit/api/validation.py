@@ -468,6 +468,12 @@ def decision_of(answer: Mapping[str, Any]) -> str | None:
     return decisions.pop() if len(decisions) == 1 else None
 
 
+def note_of(answer: Mapping[str, Any]) -> str | None:
+    """Read the note of an answer, and those of its proposals; None if there is none."""
+    parts = (answer, *objects(answer.get("proposals")))
+    return " / ".join(filter(None, (first_text(part.get("note")) for part in parts))) or None
+
+
 def actor_name(data: Mapping[str, Any]) -> str | None:
     """Read the name of an account or a user who did an action. [A] 40: a user's fields."""
     return first_text(*map(data.get, ("name", "email", "id")))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.api.validation import DECIDED, decision_of
+from runkit.api.validation import DECIDED, decision_of, note_of
 from runkit.display.text import brief, first_text, plural, shorten
 from runkit.errors import UsageError
 from runkit.local.answer_log import CONFIRMED
@@ -71,7 +71,7 @@ def read_answers(answers: pd.DataFrame) -> pd.DataFrame:
         raise UsageError.one_of("decision", wrong.iloc[0], DECISIONS)
     of_answers = pd.Series([*map(decision_of, values)], dtype="str")
     log["decision"] = decisions.fillna(of_answers)
-    log["note"] = pd.Series([value.get("note") for value in values], dtype="str")
+    log["note"] = pd.Series([*map(note_of, values)], dtype="str")
     return log.sort_values("answered_at", kind="stable", na_position="first", ignore_index=True)
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runkit.api.contract import Json
 from runkit.api.models import Run
-from runkit.api.validation import KINDS, answerer_of, interrupt_kind, objects, proposals_of
+from runkit.api.validation import KINDS, answerer_of, interrupt_kind, note_of, proposals_of
 from runkit.client import Client
 from runkit.client.resume import is_pending
 from runkit.display import status_words
@@ -347,14 +347,8 @@ def verdict(
     }
     title = title.format(**values).strip()
     is_shown = has_reason and outcome.word == ACCEPTED
-    reason = _reason(sent.answer) if is_shown else ""
+    reason = shorten(note_of(sent.answer) or "", MAX_REASON) if is_shown else ""
     return state, Receipt(title, facts, answer if certainty == CLEAR else "", tone, reason)
-
-
-def _reason(answer: Json) -> str:
-    """Return the notes of an answer, and those of its proposals."""
-    notes = [part.get("note") for part in (answer, *objects(answer.get("proposals")))]
-    return shorten(" / ".join(filter(None, notes)), MAX_REASON)
 
 
 def closed_receipt(

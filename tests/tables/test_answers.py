@@ -87,6 +87,12 @@ def test_an_answer_is_approved_edited_or_rejected():
     assert found == [[decision, None] for decision in decisions]
 
 
+def test_the_reason_of_a_combined_answer_has_the_notes_of_its_parts():
+    parts = [YES | {"note": "seen"}, NO | {"note": "too old"}]
+    trail = runkit.one_run.questions(runkit.frames(answered()), log({"proposals": parts})).table
+    assert column(trail, "reason") == ["seen / too old"]
+
+
 def test_an_open_question_has_no_decision():
     """Also where an earlier answer to it is known."""
     asking = run(question("q", 10, None, result=APPROVE | {"reviewer": "Bo"}), end=None)
