@@ -405,38 +405,12 @@ FORMS: dict[str, Form] = {
         step_across_question,
     )
 }
-"""All forms but `snapshots`, which is several files."""
 
 
 def strangers_of(seed: int = 0) -> list[Stranger]:
     """Runs in each form."""
     rng = random.Random(seed)
     return [made for form in FORMS.values() for made in form(rng)]
-
-
-def snapshots(seed: int = 0) -> list[list[Stranger]]:
-    """The same runs in files of three days: open in the first, answered in the last."""
-    rng = random.Random(seed)
-    interrupt = Question("Approve?", 20)
-    waiting = stranger(
-        rng,
-        question("q", 20, None, label=interrupt.label),
-        truth=Truth("interrupted", outcome=interrupt.label, questions=(interrupt,)),
-        interrupts=[item_of(0, interrupt)],
-        updated_at=at(20),
-    )
-    answered_at = DAY + rng.randint(100, 900)
-    answered = replace(interrupt, answered=answered_at, ending="answered")
-    closed = copy.deepcopy(waiting.raw)
-    closed["steps"][0] |= {"status": "completed", "completed_at": at(answered_at)}
-    closed |= {"status": "completed", "interrupts": []}
-    closed |= {"ended_at": at(answered_at + 9), "updated_at": at(answered_at + 9)}
-    done = Stranger(closed, Truth(questions=(answered,)))
-    days = []
-    for day, first in enumerate([waiting, waiting, done]):
-        other = stranger(rng, step("work", 0, 9), start=day * DAY, truth=Truth())
-        days.append([first, other])
-    return days
 
 
 # ------------------------------------------------------------------------------------------- fleets

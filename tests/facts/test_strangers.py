@@ -11,6 +11,7 @@ import pytest
 import runkit
 import strangers
 from strangers import FORMS, Truth
+from support import at, question, run, step
 
 
 def facts_of(f: runkit.Frames) -> list[tuple[str, str, int, list[str], list[list[str]]]]:
@@ -18,12 +19,12 @@ def facts_of(f: runkit.Frames) -> list[tuple[str, str, int, list[str], list[list
     parts = []
     for run_id in f.runs["run_id"]:
         selected = f.select(run_id)
-        [run] = selected.runs.to_dict("records")
+        [row] = selected.runs.to_dict("records")
         titles = selected.artifacts.loc[~selected.artifacts["is_repeat"], "title"]
         endings = selected.interrupts[["outcome", "decision", "answered_by"]].astype("str")
         rows = sorted(endings.fillna("").values.tolist())
-        outcome = "" if pd.isna(run["outcome"]) else run["outcome"].removesuffix(" (E42)")
-        parts.append((run["status"], outcome, run["n_errors"], sorted(titles), rows))
+        outcome = "" if pd.isna(row["outcome"]) else row["outcome"].removesuffix(" (E42)")
+        parts.append((row["status"], outcome, row["n_errors"], sorted(titles), rows))
     return parts
 
 
@@ -53,9 +54,10 @@ def test_fleets_of_known_runs_have_no_problems():
 
 
 def test_a_run_in_several_files_is_its_newest_copy(tmp_path):
-    days = strangers.snapshots()
-    for day, made in enumerate(days):
-        (tmp_path / f"day{day}.json").write_bytes(json.dumps(strangers.page(made)).encode())
+    waiting = run(question("q", 20, None), end=None, status="interrupted", updated_at=at(20))
+    for day, raw in enumerate([waiting, waiting, run(question("q", 20, 60))]):
+        page = {"object": "list", "data": [raw, run(step("s"), run_id=f"other-{day}")]}
+        (tmp_path / f"day{day}.json").write_text(json.dumps(page))
     f = runkit.frames(tmp_path)
     assert len(f.runs) == 4
     assert f.interrupts["outcome"].tolist() == ["answered"]
