@@ -1,14 +1,10 @@
 """Retries, pace, and what is known about a request that was lost."""
 
 import socket
-import traceback
 from contextlib import suppress
-from pathlib import Path
 
-import httpx
 import pytest
 
-import runkit
 from runkit.client import Client
 from runkit.client._http import FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT, RETRY_AFTER_MAX
 from runkit.client._runs import READ_TIMEOUT
@@ -78,31 +74,6 @@ def test_a_pause_counts_into_the_time_of_repetition(server, client, page, fake_t
             client.runs.get("run-1")
     assert fake_time.slept == [40]
     assert len(server.requests) == 3
-
-
-@pytest.mark.parametrize(
-    ("call", "most"),
-    [
-        (lambda client: client.runs.get("run-1"), 4),
-        (lambda client: client.runs.resume("run-1", "int-1", {"decision": "approve"}), 6),
-    ],
-    ids=["get", "resume"],
-)
-def test_few_functions_stand_between_a_call_and_its_request(run_json, call, most):
-    """For whoever reads or debugs it."""
-    files = []
-
-    def answer(request):
-        files.extend(frame.filename for frame in traceback.extract_stack())
-        return httpx.Response(200, json=run_json())
-
-    with Client("mk_test_x", transport=httpx.MockTransport(answer)) as client:
-        call(client)
-    # all but what checks each public call
-    package = Path(runkit.__file__).parent
-    own = [file for file in map(Path, files) if file.is_relative_to(package)]
-    own = [file for file in own if file.name != "arguments.py"]
-    assert 1 < len(own) <= most, own
 
 
 REQUESTS = {

@@ -30,8 +30,3 @@ def test_each_file_in_the_list_of_assumptions_exists():
     for number, files in FILES.items():
         assert files, number
         assert all((PACKAGE / name).is_file() for name in files), (number, files)
-
-
-def test_the_code_refers_to_assumptions_by_number_only():
-    for name, text in SOURCES.items():
-        assert not re.search(r"\[A\](?! [\dn])|\bsection \d|§", text), name

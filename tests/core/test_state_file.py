@@ -1,6 +1,5 @@
-"""The file on this machine: whose it is, and many writers at once."""
+"""The file on this machine, and many writers at once."""
 
-import stat
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -22,13 +21,6 @@ with ThreadPoolExecutor(30) as pool:
     claims = [pool.submit(answer_log.claim, {}, "Ada", key, seen=0) for _ in range(30)]
 print(*[claim.result() for claim in claims])
 """
-
-
-def test_only_its_owner_may_read_the_state_file(state_dir):
-    """The file is 0600 and its folder 0700, whatever the umask says."""
-    _drafts.save(A, TYPED)
-    assert stat.S_IMODE((state_dir / answer_log.FILE).stat().st_mode) == 0o600
-    assert stat.S_IMODE(state_dir.stat().st_mode) == 0o700
 
 
 def test_reading_makes_no_state_file(state_dir):

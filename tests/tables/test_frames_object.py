@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
-from pathlib import Path
-from types import FrameType
 
 import numpy as np
 import pandas as pd
@@ -126,27 +123,6 @@ def test_a_name_that_frames_lack_says_where_to_look(name, words):
     with pytest.raises(AttributeError, match=re.escape(words)):
         getattr(f, name)
     assert not hasattr(f, name)
-
-
-def test_frames_are_equal_only_to_themselves():
-    f = runkit.frames(run())
-    assert (f == f.select(f.runs), f == f) == (False, True)
-
-
-def test_reading_a_path_enters_at_most_nine_files():
-    """No more of runkit is entered between the call and its DataFrames."""
-    package, entered = Path(runkit.__file__).parent, set()
-
-    def look(frame: FrameType, event: str, _: object) -> None:
-        path = Path(frame.f_code.co_filename)
-        if event == "call" and path.is_relative_to(package):
-            entered.add(path.name)
-
-    for profile in (None, look):  # at first all is imported
-        sys.setprofile(profile)
-        runkit.frames(EXAMPLES / "run_completed.json")
-    sys.setprofile(None)
-    assert len(entered - {"arguments.py"}) <= 9, sorted(entered)  # that checks each public call
 
 
 def test_the_schema_is_a_frame_of_all_columns():

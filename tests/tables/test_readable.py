@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from runkit.display.html_tables import MAX_ROWS, df_to_html
+from runkit.display.html_tables import df_to_html
 from runkit.display.status_words import MISSING
 
 HOSTILE = '<img src=x onerror="window.hacked=1">&"\''
@@ -82,13 +82,3 @@ def test_hostile_text_is_escaped_wherever_it_stands():
     table = parsed(df)
     assert {item.tag for item in table.iter()}.isdisjoint({"img", "b", "a"})
     assert rows(table)[1:] == [[HOSTILE, url, HOSTILE] for url in urls]
-
-
-def test_a_table_shows_20_rows_and_how_many_there_are():
-    """The first rows, and how many of how many."""
-    df = pd.DataFrame({"n_steps": range(10_000)})
-    table = parsed(df)
-    assert [row[0] for row in rows(table)[1:]] == [f"{n:,}" for n in range(MAX_ROWS)]
-    assert "".join(table.find(".//p").itertext()) == "20 of 10,000 rows shown."
-    assert parsed(df.head(MAX_ROWS)).find(".//p") is None
-    assert "5 of 9 rows shown." in df_to_html(df.head(5), n_rows=9)
