@@ -5,19 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import example as case
-from hypothesis import strategies as st
 
 import runkit
 from runkit.errors import UsageError
 from strangers import raws, strangers_of
 from support import example, run, step
-
-# letters with several forms in upper and lower case, marks, digits and spaces of other scripts, and
-# characters that are syntax
-LETTERS = "aiIİıkKKsSſßẞσςΣµμΐΐ\u0301\u0345٣५_ \u00a0\u2003\x1c\n7"
-SYNTAX = [*".*+?|()[]{}^$\\", r"\d", r"\w", r"\s", r"\b", r"\D", r"\1", r"\.", "(?s)", "(?=", "{2}"]
 
 
 @pytest.fixture(scope="module")
@@ -53,28 +45,6 @@ def test_search_finds_what_a_loop_finds(f, text, regex):
     assert found_by(f, text, regex) == expected
     strangers = runkit.frames(raws(strangers_of()))
     assert found_by(strangers, text, regex) == hits_of(strangers, pattern)
-
-
-@case(["ı"], "i", False)
-@case(["\u212a"], "k", False)
-@case(["ß"], "ẞ", False)
-@case(["aaa"], "a++a", True)
-@given(
-    st.lists(st.text(LETTERS, max_size=6), min_size=1, max_size=4),
-    st.lists(st.sampled_from([*LETTERS, *SYNTAX]), min_size=1, max_size=5).map("".join),
-    st.booleans(),
-)
-def test_search_finds_what_a_loop_finds_in_any_script(names, text, regex):
-    try:
-        pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE)
-    except re.error:
-        assume(False)
-    assume(text.strip())
-    steps = [step(str(n), name=name) for n, name in enumerate(names)]
-    f = runkit.frames(run(*steps))
-    found = runkit.search(f, text, regex=regex, where="steps.name")
-    expected = [hit[0] for name in names for hit in pattern.finditer(name) if hit[0]]
-    assert found["hit"].tolist() == expected
 
 
 def test_the_words_around_a_hit_are_there():

@@ -2,7 +2,6 @@
 
 import json
 import random
-import stat
 
 import deltalake
 import pandas as pd
@@ -112,9 +111,3 @@ def test_the_newest_copy_of_a_run_wins(archive, order):
     for number in order:
         archive.add([copies[number], copies[2]])
     check_holds(archive, {"a": "completed", "b": "completed"})
-
-
-def test_the_folder_of_an_archive_is_private(archive, tmp_path):
-    """Nobody else may read customers' runs."""
-    archive.add([item("a")])
-    assert stat.S_IMODE((tmp_path / "runs").stat().st_mode) == 0o700

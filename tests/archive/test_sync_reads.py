@@ -43,17 +43,23 @@ def test_a_sync_reads_what_may_have_changed_and_nothing_else(server, client, arc
     ]
 
 
-def test_a_sync_that_could_not_read_a_run_says_so(server, client, archive, run_json):
-    """The others are kept."""
-    listed = [run_json(name) for name in "abc"]
+def refusing(run_json, **refused):
+    """Return the script of a server that lists three runs and reads those that it does not refuse."""
+    listed = {name: run_json(name, steps=[step("s", 0, 10)]) for name in "abc"}
 
     def script(request):
         if request.path == "/runs":
-            return Answer({"object": "list", "data": listed, "has_more": False, "total_count": 3})
+            data = [run | {"steps": None} for run in listed.values()]
+            return Answer({"object": "list", "data": data, "has_more": False, "total_count": 3})
         name = request.path.removeprefix("/runs/")
-        return Answer(status=404) if name == "b" else Answer(run_json(name, steps=[]))
+        return Answer(listed[name], status=refused.get(name, 200))
 
-    server.script = script
+    return script
+
+
+def test_a_sync_that_could_not_read_a_run_says_so(server, client, archive, run_json):
+    """The others are kept."""
+    server.script = refusing(run_json, b=404)
     synced = archive.sync(client, progress=False)
     assert not synced.is_complete
     assert list(synced.errors) == ["b"]
@@ -61,15 +67,7 @@ def test_a_sync_that_could_not_read_a_run_says_so(server, client, archive, run_j
 
 
 def test_runs_that_arrived_before_a_refused_key_are_kept(server, client, archive, run_json):
-    listed = [run_json(name) for name in "abc"]
-
-    def script(request):
-        if request.path == "/runs":
-            return Answer({"object": "list", "data": listed, "has_more": False, "total_count": 3})
-        name = request.path.removeprefix("/runs/")
-        return Answer(run_json(name, steps=[step("s", 0, 10)]), status=200 if name == "a" else 401)
-
-    server.script = script
+    server.script = refusing(run_json, b=401, c=401)
     with pytest.raises(AuthError):
         archive.sync(client, workers=1, progress=False)
     check_holds(archive, {"a": "completed"})

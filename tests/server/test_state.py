@@ -2,10 +2,7 @@
 
 from uuid import NAMESPACE_DNS, uuid5
 
-import orjson
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import runkit
 from runkit.server._recordings import ORCHESTRATOR, packaged, walk
@@ -33,25 +30,6 @@ def answered(business, recording, seed, delays):
         at = max([asked_at, *(answer.at for answer in answers)]) + delay
         answers += (Answer(key, at, verdicts, {}, {}),)
     return answers
-
-
-@settings(max_examples=60)
-@given(
-    st.sampled_from([(item, recording) for item in ANSWERED for recording in item.recordings]),
-    st.integers(0, 50),
-    st.lists(st.integers(1, 90_000_000), min_size=2, max_size=2),
-    st.floats(0, 1),
-)
-def test_an_answer_does_not_change_the_past(recorded, seed, delays, share):
-    """Before an answer, the run with it and the run without it are the same bytes."""
-    business, recording = recorded
-    answers = answered(business, recording, seed, delays)
-    for number, answer in enumerate(answers):
-        at = CREATED + int((answer.at - 1 - CREATED) * share)
-        known, unknown = (
-            cut(placed(business, seed, given), at) for given in (answers, answers[:number])
-        )
-        assert orjson.dumps(known) == orjson.dumps(unknown)
 
 
 @pytest.mark.parametrize("business", ANSWERED, ids=lambda business: business.scenario)
