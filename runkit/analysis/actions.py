@@ -117,10 +117,11 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
     ['policy', 'reviewer']
     """
     f = frames(f)
-    ids = f.runs["business_id"].dropna().unique().tolist()
-    if len(f.runs) and not ids:
+    runs = f.runs
+    ids = runs["business_id"].dropna().unique().tolist()
+    if len(runs) and not ids:
         raise UsageError(
-            f"none of the {plural(len(f.runs), 'run')} in f knows its business, and the API lists "
+            f"none of the {plural(len(runs), 'run')} in f knows its business, and the API lists "
             "actions by business. List the runs with "
             "client.runs.list(business_id=client.businesses.list())."
         )
@@ -133,7 +134,8 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
     joined = table.merge(known, "left", "action_id")[[*DTYPES]]
     joined = joined.fillna({"settled_by": UNKNOWN}).astype(DTYPES)
     # a run that goes on may still do what was approved
-    ended = f.runs.loc[f.runs["status"].isin(FINAL_STATUSES), ["run_id", "business_id"]]
+    is_ended = runs["status"].isin(FINAL_STATUSES)
+    ended = runs.loc[is_ended, ["run_id", "business_id"]]
     types = dict(zip(ids, (types for _, types in lists), strict=True))
     ended = ended.assign(type=ended["business_id"].map(types))
     complete = ended.explode("type").dropna()
