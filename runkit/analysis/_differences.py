@@ -188,5 +188,4 @@ def _doubts(cells: pd.DataFrame) -> pd.Series[str]:
     of_rows = is_masked.groupby([cells["run_id"], frame, column]).transform("any")
     is_masked |= of_rows & column.eq("row")
     doubts = pd.Series(MASKED, cells.index, "str").where(is_masked)
-    is_unknown = has_none & column.isin(BUSINESS)
-    return doubts.mask(is_unknown, UNKNOWN)
+    return doubts.mask(has_none & column.isin(BUSINESS), UNKNOWN)

@@ -101,15 +101,16 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     if _is_older(new, old):
         raise UsageError("after is older than before; expected the earlier state first: swap them.")
     since = old.read_at[1] if old.read_at else Facts(old).as_of
-    is_old = new.runs["run_id"].isin(old.runs["run_id"])
-    is_new = ~is_old & (new.runs["created_at"] > since)
+    runs = new.runs
+    is_old = runs["run_id"].isin(old.runs["run_id"])
+    is_new = ~is_old & (runs["created_at"] > since)
     cells = differences(old, new)
     is_doubtful = cells["doubt"].notna()
     doubts = cells.loc[is_doubtful, ["run_id", "doubt"]].drop_duplicates()
-    events = _events(old, new, new.runs[is_old | is_new])
-    table = _strongest(new.runs, pd.concat([events, cells[~is_doubtful]]))
+    events = _events(old, new, runs[is_old | is_new])
+    table = _strongest(runs, pd.concat([events, cells[~is_doubtful]]))
     begin = "It is not known when before was read" if pd.isna(since) else f"Since {moment(since)}"
-    counts = _counts(old.runs, new.runs, table, doubts) or "no runs"
+    counts = _counts(old.runs, runs, table, doubts) or "no runs"
     parts = [f"{begin}: {counts}."]
     if len(doubts):
         n_of = doubts["doubt"].value_counts().items()
@@ -150,8 +151,7 @@ def _strongest(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     rows = cells.astype({"change": kinds}).sort_values("change", kind="stable")
     rows = rows.merge(names, on="run_id")
     first = rows.drop_duplicates("run_id").set_index("run_id")
-    strongest = rows["run_id"].map(first["change"])
-    is_strongest = rows["change"].eq(strongest)
+    is_strongest = rows["change"].eq(rows["run_id"].map(first["change"]))
     named = rows[is_strongest].dropna(subset="what").groupby("run_id")["what"]
     is_other = ~is_strongest & rows["change"].ne(FOLLOWS)
     others = rows[is_other].astype({"change": "str"}).groupby("run_id")["change"]
@@ -216,5 +216,4 @@ def _states(runs: pd.DataFrame) -> pd.Series[str]:
     """Describe in a few words how runs stand: the error, or the status and the confidence."""
     words = runs["status"].astype("str").map(lambda word: status(word).word)
     sure = (", " + runs["confidence"].astype("str")).fillna("")
-    errors = runs["outcome"].fillna(words)
-    return (words + sure).mask(runs["status"].eq("error"), errors)
+    return (words + sure).mask(runs["status"].eq("error"), runs["outcome"].fillna(words))

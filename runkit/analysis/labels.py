@@ -58,15 +58,16 @@ def read_labels(labels: Sheet, name: str, rows: pd.DataFrame) -> pd.DataFrame:
     sheet = sheet.reindex(columns=[*IDS, *TEXTS]).astype("str")
     words = sheet["label"].str.strip()
     known = words.str.lower().map(DECIDED)
-    sheet["label"] = known.fillna(words).mask(words.eq(""))
-    sheet["row"] = _rows_of(sheet, rows)
+    label = known.fillna(words).mask(words.eq(""))
+    row = _rows_of(sheet, rows)
+    sheet = sheet.assign(label=label, row=row)
     editable = rows.index[rows["kind"].isin(EDITABLE)]
-    is_edit = sheet["label"].eq("edited") & sheet["row"].isin(editable)
-    is_allowed = sheet["label"].isin(LABELS) | is_edit
+    is_edit = label.eq("edited") & row.isin(editable)
+    is_allowed = label.isin(LABELS) | is_edit
     conditions: dict[str, Any] = {
         NOT_SETTLED: sheet["row"].isna(),
-        TWICE: sheet["row"].duplicated(keep=False),
-        EMPTY: sheet["label"].isna(),
+        TWICE: row.duplicated(keep=False),
+        EMPTY: label.isna(),
         NOT_ALLOWED: ~is_allowed,
     }
     sheet["result"] = np.select([*conditions.values()], [*conditions], "")
