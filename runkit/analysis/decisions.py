@@ -207,7 +207,8 @@ def _against(
     noun = "high-confidence question" if is_rated else "question"
     index = group.index[group.eq("high")] if is_rated else group.index
     chosen = flags.loc[index]
-    is_counted = chosen["n_known"] | chosen["n_against"].isna()
+    is_known = chosen["n_known"]
+    is_counted = is_known | chosen["n_against"].isna()
     against = count(chosen.loc[is_counted, "n_against"], facts.n_unread)
     n_known = against.of - against.unknown
     if n_known:
@@ -220,12 +221,12 @@ def _against(
         yield sentence(phrase(against, "decided against the agent", f"answered {noun}"))
     if is_rated:
         yield "Only questions that were asked; the reviewer saw the confidence."
-    has_no_business = chosen["n_known"] & ~questions["has_business"]
+    has_no_business = is_known & ~questions["has_business"]
+    may_be_edited = is_known & chosen["n_edited"].isna()
     notes = {
         "Without a business, counted by thread or run": has_no_business,
         "Left out, of kind decision without a proposal": questions["kind"].eq("decision"),
-        "Approved by an action, which does not tell edits": chosen["n_known"]
-        & chosen["n_edited"].isna(),
+        "Approved by an action, which does not tell edits": may_be_edited,
     }
     for words, is_so in notes.items():
         if n := int(is_so.sum()):

@@ -29,10 +29,11 @@ class Estimate(NamedTuple):
 
 def wilson(share: Any, n: Any) -> tuple[Any, Any]:
     """Return the bounds of Wilson's interval of a share of `n` things, or of a column of shares."""
-    center = share + Z**2 / (2 * n)
+    square = Z**2
+    center = share + square / (2 * n)
     variance = share * (1 - share) / n
-    half = Z * (variance + Z**2 / (4 * n**2)) ** 0.5
-    scale = 1 + Z**2 / n
+    half = Z * (variance + square / (4 * n**2)) ** 0.5
+    scale = 1 + square / n
     low = (center - half) / scale
     high = (center + half) / scale
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
@@ -72,8 +73,9 @@ def ac1(table: pd.DataFrame) -> Estimate:
     if np.trace(counts) == n or n < 2:
         return Estimate(value, np.nan, np.nan)
     pairs = 1 - (used[:, None] + used) / 2
-    deviations = np.eye(len(counts)) - 2 * (1 - value) * pairs / (q - 1)
-    mean = agreed - 2 * (1 - value) * by_chance
+    weight = 2 * (1 - value)
+    deviations = np.eye(len(counts)) - weight * pairs / (q - 1)
+    mean = agreed - weight * by_chance
     variance = (shares * deviations**2).sum() - mean**2
     t = Z + (Z**3 + Z) / (4 * (n - 1))  # Student's, for n - 1 degrees of freedom, nearly
     half = t * (variance / n) ** 0.5 / (1 - by_chance)
