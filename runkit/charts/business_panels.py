@@ -149,6 +149,8 @@ def _changed(f: Frames, facts: Facts) -> Panel:
     read = f.runs[is_read(f)]
     is_newest = read.index == 0
     runs = read[read["status"].eq("completed") | is_newest]
+    n_runs = len(runs)
+    n_left_out = len(read) - n_runs
     pairs = finding_differences(f, runs)
     run = runs.iloc[pairs["no"]].set_axis(pairs.index)
     change = pairs["side"].astype("str").map(CHANGES)
@@ -161,10 +163,9 @@ def _changed(f: Frames, facts: Facts) -> Panel:
         after=pairs["ratings_newer"],
     )[CHANGED].reset_index(drop=True)
 
-    is_same = table.empty and len(runs) > 1
-    words = f"no finding differs in {plural(len(runs), 'run')}" * is_same
-    left_out = f"{plural(len(read) - len(runs), 'run')} not completed left out"
-    left_out *= len(read) > len(runs)
+    is_same = table.empty and n_runs > 1
+    words = f"no finding differs in {plural(n_runs, 'run')}" * is_same
+    left_out = f"{plural(n_left_out, 'run')} not completed left out" * bool(n_left_out)
     words = paragraph(sentence(words), sentence(left_out), unread(facts.unread, "Findings"))
     return Panel("What changed from run to run", words, table, body=_all_rows(table))
 

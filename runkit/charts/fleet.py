@@ -124,11 +124,10 @@ def outcomes(f: Frames) -> Panel:
         read, and left out of the times where nobody knows when that was.
     """
     undated_ids = f.reads.loc[f.reads["is_undated"].eq(True), "run_id"]
-    is_undated = f.runs["run_id"].isin(undated_ids)
-    runs = f.runs.assign(
-        status=f.runs["status"].astype("str"),
-        duration_s=f.runs["duration_s"].mask(is_undated),
-    )
+    runs = f.runs
+    is_undated = runs["run_id"].isin(undated_ids)
+    status = runs["status"].astype("str")
+    runs = runs.assign(status=status, duration_s=runs["duration_s"].mask(is_undated))
     by = runs.groupby(["agent", "status"], dropna=False)
     table = spread(by["duration_s"], "n_runs")
     n_of_agent = table.groupby("agent", dropna=False)["n_runs"].transform("sum")
@@ -137,7 +136,7 @@ def outcomes(f: Frames) -> Panel:
     order = ["agent", "n_runs"]
     table = table.reset_index().sort_values(order, ascending=[True, False], ignore_index=True)
 
-    completed = count(f.runs["status"].eq("completed"))
+    completed = count(status.eq("completed"))
     words = sentence(phrase(completed, "completed", "run"))
     body = _with_bars(table, "n_runs", table["status"].map(COLORS))
     return Panel("Outcomes", words, table, body=body)
@@ -165,13 +164,16 @@ def waits(f: Frames, *, sla_h: Hours = LIMIT_H) -> Panel:
     facts = Facts(f, sla_h)
     questions = facts.questions[facts.questions["is_separate"].eq(True)]
     questions = questions[questions["outcome"].isin(TO_A_PERSON)]
+    wait_s = questions["wait_s"]
+    outcome = questions["outcome"]
     # Of bounds with the same label, the limit stays.
     by_label = {duration(bound): bound for bound in (HOUR / 2, DAY, 3 * DAY, sla_h * HOUR)}
     bounds = sorted(by_label.values())
-    heads = [*(f"to {duration(bound)}" for bound in bounds), f"over {duration(bounds[-1])}"]
+    longest = bounds[-1]
+    heads = [*(f"to {duration(bound)}" for bound in bounds), f"over {duration(longest)}"]
     # a lower bound has a class only if no other is above it
-    has_class = ~questions["is_least"] | questions["wait_s"].gt(bounds[-1])
-    classed_s = questions["wait_s"].where(has_class)
+    has_class = ~questions["is_least"] | wait_s.gt(longest)
+    classed_s = wait_s.where(has_class)
     classes = pd.cut(classed_s, [-np.inf, *bounds, np.inf], labels=heads).astype("str")
     if classed_s.isna().any():
         heads.append(NOT_KNOWN)
@@ -179,11 +181,11 @@ def waits(f: Frames, *, sla_h: Hours = LIMIT_H) -> Panel:
     rows = questions.assign(
         kind=questions["kind"].astype("str").map(KINDS).fillna(KINDS["other"]),
         wait=classes.fillna(NOT_KNOWN),
-        is_least=questions["is_least"] | questions["wait_s"].isna(),
-        median_s=questions["wait_s"].where(questions["outcome"].eq("answered")),
-        longest_s=questions["wait_s"],
+        is_least=questions["is_least"] | wait_s.isna(),
+        median_s=wait_s.where(outcome.eq("answered")),
+        longest_s=wait_s,
         n_questions=1,
-        **{f"n_{word}": questions["outcome"].eq(word) for word in TO_A_PERSON},
+        **{f"n_{word}": outcome.eq(word) for word in TO_A_PERSON},
     )
     rows = pd.concat([rows, rows.assign(kind="All")], ignore_index=True)
     rows["kind"] = pd.Categorical(rows["kind"], [*KINDS.values(), "All"])

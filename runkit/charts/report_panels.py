@@ -95,15 +95,16 @@ def timeline(f: Frames) -> Panel:
     UsageError
         For another number of runs.
     """
-    if len(f.runs) not in (1, 2):
-        raise UsageError(f"f holds {plural(len(f.runs), 'run')}; expected one or two.")
+    n_runs = len(f.runs)
+    if n_runs not in (1, 2):
+        raise UsageError(f"f holds {plural(n_runs, 'run')}; expected one or two.")
     figure = gantt(f, compress_waits=True)
     steps = f.steps
     level = steps["depth"].clip(upper=MAX_INDENT)
     indent = level.map("· ".__mul__).astype("str")
     columns = ["run_id", "step_id", "label", "agent", "status", "duration_s", "self_s"]
     table = steps[columns].assign(label=indent + steps["label"], id=short_ids(steps["step_id"]))
-    if len(f.runs) == 1:
+    if n_runs == 1:
         table = table.drop(columns="run_id")
     return Panel("Timeline", str(figure.layout.meta["summary"]), table, figure)
 
@@ -202,12 +203,13 @@ def _step_events(f: Frames) -> Iterator[Event]:
     listed = steps[is_of_level | steps["error"].notna()]
     for step in records(listed.dropna(subset="started_at")):
         label = step["label"]
-        length = lasting(step["duration_s"])
+        duration_s = step["duration_s"]
+        length = lasting(duration_s)
         if step["is_failed"]:
             failed_at = step["completed_at"] or step["started_at"]
-            yield failed_at, f"✕ {label}", f"after {length}", "fail", 2, step["duration_s"]
+            yield failed_at, f"✕ {label}", f"after {length}", "fail", 2, duration_s
         else:
-            yield step["started_at"], label, length, "", 2, step["duration_s"]
+            yield step["started_at"], label, length, "", 2, duration_s
 
 
 def _question_events(f: Frames) -> Iterator[Event]:

@@ -67,8 +67,9 @@ def step(f: Frames, name: NonBlank) -> Panel:
     [row] = records(steps)
     [run] = records(f.runs)
     run_started = f.runs["started_at"].iloc[0]
-    artifacts = f.artifacts[f.artifacts["step_id"] == row["step_id"]]
-    sources = f.sources[f.sources["step_id"] == row["step_id"]]
+    step_id = row["step_id"]
+    artifacts = f.artifacts[f.artifacts["step_id"] == step_id]
+    sources = f.sources[f.sources["step_id"] == step_id]
     findings = rows_with_sources(artifacts.drop(columns="step_id"), sources)
     values = jsontext.leaves(row["result"])
     after_start = steps["started_at"] - run_started
@@ -90,7 +91,7 @@ def step(f: Frames, name: NonBlank) -> Panel:
         "Times": table_html(pd.DataFrame(times, columns=["time", "value"])),
     }
 
-    ids = f"run {short_id(run['run_id'])}", f"step {short_id(row['step_id'])}"
+    ids = f"run {short_id(run['run_id'])}", f"step {short_id(step_id)}"
     names = filter(None, [run["business_name"], agent_title(row["agent"]), *ids])
     body = render(
         "step",
