@@ -64,9 +64,9 @@ def read_answers(answers: pd.DataFrame) -> pd.DataFrame:
     log["answered_at"] = log["answered_at"].fillna(log["sent_at"])
 
     values = [_read(answer) for answer in log["answer"]]
-    decisions = log["decision"].str.lower().map(DECIDED)
-    is_wrong = log["decision"].notna() & decisions.isna()
-    wrong = log["decision"][is_wrong]
+    words = log["decision"]
+    decisions = words.str.lower().map(DECIDED)
+    wrong = words[words.notna() & decisions.isna()]
     if len(wrong):
         raise UsageError.one_of("decision", wrong.iloc[0], DECISIONS)
     of_answers = pd.Series([*map(decision_of, values)], dtype="str")
@@ -174,12 +174,13 @@ def audit_trail(f: LinkedFrames, log: pd.DataFrame | None = None) -> pd.DataFram
         reason=reasons,
         evidence=texts.reindex(questions.index),
     )
-    is_unread = ~f.runs["has_steps"] & ~f.runs["run_id"].isin(table["run_id"])
-    unread = f.runs.loc[is_unread, ["run_id"]].assign(label=NOT_READ)
+    runs = f.runs
+    is_unread = ~runs["has_steps"] & ~runs["run_id"].isin(table["run_id"])
+    unread = runs.loc[is_unread, ["run_id"]].assign(label=NOT_READ)
     others = pd.concat([lost_questions(f), unread]).drop_duplicates("run_id")
     table = pd.concat([table, others], ignore_index=True) if len(others) else table
     table = table.rename(columns={"label": "question"})
-    table = table.merge(f.runs[["run_id", "business_name"]], on="run_id")
+    table = table.merge(runs[["run_id", "business_name"]], on="run_id")
     return table.sort_values("asked_at", kind="stable", ignore_index=True)[list(AUDIT)]
 
 

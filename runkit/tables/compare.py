@@ -58,9 +58,10 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
     """
     if b is None:
         both = frames(a)
-        if len(both.runs) != 2:
+        n_runs = len(both.runs)
+        if n_runs != 2:
             raise UsageError(
-                f"a holds {plural(len(both.runs), 'run')}; expected two, or one in a and one in b."
+                f"a holds {plural(n_runs, 'run')}; expected two, or one in a and one in b."
             )
         a, b = map(both.select, both.runs["run_id"])
     sides = {"a": one_run(a, "a"), "b": one_run(b, "b")}
@@ -103,9 +104,10 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
 def one_run(source: Source, name: str) -> Frames:
     """Read frames of exactly one run. Raises `UsageError` with the number of runs otherwise."""
     f = frames(source)
-    if len(f.runs) != 1:
+    n_runs = len(f.runs)
+    if n_runs != 1:
         raise UsageError(
-            f"{name} holds {plural(len(f.runs), 'run')}; expected exactly one. "
+            f"{name} holds {plural(n_runs, 'run')}; expected exactly one. "
             "Select one run with .select(run_id)."
         )
     return f

@@ -84,10 +84,10 @@ def findings_of(f: LinkedFrames) -> pd.DataFrame:
     key = ["run_id", "step_id"]
     is_error = f.steps["type"].eq("error")
     error_steps = pd.MultiIndex.from_frame(f.steps.loc[is_error, key])
-    is_record = pd.MultiIndex.from_frame(f.artifacts[key]).isin(error_steps)
-    is_output = f.artifacts["origin"].eq("output")
-    is_finding = ~(is_record | is_output | f.artifacts["is_repeat"])
-    findings: pd.DataFrame = f.artifacts[is_finding]
+    artifacts = f.artifacts
+    is_record = pd.MultiIndex.from_frame(artifacts[key]).isin(error_steps)
+    is_output = artifacts["origin"].eq("output")
+    findings: pd.DataFrame = artifacts[~(is_record | is_output | artifacts["is_repeat"])]
     return findings
 
 
@@ -229,11 +229,12 @@ def is_separate(questions: pd.DataFrame) -> pd.Series[Any]:
     """
     is_open = questions["outcome"].eq("pending")
     has_step = questions["step_id"].notna()
-    n_steps = (is_open & has_step).groupby(questions["run_id"]).transform("sum")
+    run_ids = questions["run_id"]
+    n_steps = (is_open & has_step).groupby(run_ids).transform("sum")
     has_no_step = is_open & ~has_step
-    rank = has_no_step.groupby(questions["run_id"]).cumsum()
+    rank = has_no_step.groupby(run_ids).cumsum()
     is_doubtful = has_no_step & (rank <= n_steps)
-    return flag(questions["run_id"].notna(), ~is_doubtful)
+    return flag(run_ids.notna(), ~is_doubtful)
 
 
 def with_waits(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
@@ -268,8 +269,9 @@ def is_late(questions: pd.DataFrame, limit_s: float) -> pd.Series[Any]:
 def measured_waits(f: LinkedFrames) -> pd.Series[float]:
     """Return how long each run waited, null where an open question waits for an unknown time."""
     is_unknown = f.interrupts["outcome"].eq("pending") & f.interrupts["wait_s"].isna()
-    is_unmeasured = f.runs["run_id"].isin(f.interrupts.loc[is_unknown, "run_id"])
-    is_lost = f.runs["run_id"].isin(lost_questions(f)["run_id"])
+    run_ids = f.runs["run_id"]
+    is_unmeasured = run_ids.isin(f.interrupts.loc[is_unknown, "run_id"])
+    is_lost = run_ids.isin(lost_questions(f)["run_id"])
     return f.runs["waiting_s"].mask(is_unmeasured | is_lost)
 
 
@@ -326,10 +328,11 @@ def time_parts(run: dict[Any, Any]) -> TimeParts:
     total = run["duration_s"]
     work = run["working_s"]
     waiting = run["waiting_s"]
+    is_over = run["is_over"]
     if pd.isna(total):
-        return TimeParts("Duration not known" if run["is_over"] else "Not started")
-    is_bound = run["is_least"] and not run["is_over"]
-    so_far = "" if run["is_over"] else " so far"
+        return TimeParts("Duration not known" if is_over else "Not started")
+    is_bound = run["is_least"] and not is_over
+    so_far = "" if is_over else " so far"
     whole = "" if is_bound else duration(total) + so_far
     words = "steps not read" if pd.isna(work) else f"{duration(work)} work"
     if pd.notna(work) and run["idle_s"] > MIN_IDLE * (total - waiting):
