@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import nbformat
 from IPython import get_ipython
 
 import runkit
-from runkit.server import _launch
+from runkit.server import Sandbox, _launch
 from support import until
 from tests.widgets.pages import Page
 
@@ -100,7 +101,8 @@ def steady(text: str) -> str:
 
 
 def begin() -> None:
-    """Let the sandbox's clock stand still within a cell, and let a reviewer answer each form."""
+    """Let the sandbox's clock stand still within a cell and clients ask without a pace; answer forms."""
+    Sandbox.client = partialmethod(Sandbox.client, rate=None)  # type: ignore[assignment]
     shell = get_ipython()
     held = {"speed": 1, "real_time": lambda: shell.execution_count * CELL_S}
     store = _launch.Store

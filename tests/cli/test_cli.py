@@ -6,14 +6,12 @@ import io
 import json
 import os
 import re
-import sys
 from unittest.mock import patch
 
 import pytest
 from rich.cells import cell_len
 
 import runkit
-from runkit.display.progress import echo
 from runkit.shell.cli import main, parser
 from support import artifact, question, step
 from support import run as raw
@@ -132,16 +130,6 @@ def test_findings_are_named_weakest_first(tmp_path):
     (tmp_path / "run.json").write_text(json.dumps(raw(step("a", artifacts=findings))))
     shown = run("show", "run.json", cwd=tmp_path).stdout
     assert re.search(r"3 findings: Finding low .*Finding medium .*Finding high", shown)
-
-
-def test_a_message_on_a_terminal_breaks_between_words(monkeypatch, capsys):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", "40")
-    words = "no_such_run is not a file of runs; expected .json, .ndjson, .jsonl, or a run id."
-    echo(f"{words}\n  {words}")
-    *lines, code = capsys.readouterr().err.splitlines()
-    assert max(map(len, lines)) <= 40
-    assert (" ".join(lines), code) == (words, f"  {words}")
 
 
 def test_several_runs_are_shown_as_a_table(tmp_path):

@@ -5,11 +5,9 @@ Frames, chart, report and `runkit show`.
 
 import html
 import json
-import random
 import re
 
 import runkit
-import strangers
 from support import object_page_form, step
 from support import run as raw
 from tests.cli.conftest import run
@@ -112,12 +110,3 @@ def test_each_field_of_the_object_page_is_shown(tmp_path):
         assert [text for text in TEXTS[name] if text not in shown] == [], name
         assert "Unknown agent" not in shown
         assert "No output" not in shown
-
-
-def test_show_names_the_reason_wherever_the_failed_step_has_it(tmp_path):
-    failed = strangers.reason_in_result(random.Random(3))
-    (tmp_path / "runs.json").write_text(json.dumps(strangers.page(failed)))
-    for made in failed:
-        shown = run("show", "runs.json", made.run_id[:8], cwd=tmp_path, COLUMNS="200")
-        assert shown.returncode == 0, shown.stderr
-        assert made.truth.reason in shown.stdout

@@ -4,12 +4,14 @@ import re
 import shlex
 import shutil
 from contextlib import ExitStack
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
 
 import runkit
 from runkit.reports import templates
+from runkit.server import Sandbox
 from tests.cli.conftest import run
 from tests.cli.test_cli import COMMANDS
 from tests.reports.conftest import execute_here, without_kernel
@@ -38,6 +40,7 @@ def ran(demo, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, ExitStack() as closing:
         patch.chdir(names["folder"])
         patch.setattr(templates, "execute", execute_here)
+        patch.setattr(Sandbox, "client", partialmethod(Sandbox.client, rate=None))
         for block in blocks:
             exec(compile(block, "README.md", "exec"), names)  # noqa: S102
             closing.callback(names["box"].close)
