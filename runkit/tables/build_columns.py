@@ -130,9 +130,10 @@ def _note_outside(runs: Columns, steps: Columns, notes: Notes) -> None:
 def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: Notes) -> Columns:
     """Return up to when each run is measured.
 
-    That is the argument, else when the run was read, else its newest time. It is never a maximum
-    over several runs, so that a run's numbers do not depend on the other runs. A run is undated if
-    it is open and nobody knows when it was read.
+    That is the argument, else when the run was read, else its newest time; of a run that is over
+    without `ended_at` always its newest time. It is never a maximum over several runs, so that a
+    run's numbers do not depend on the other runs. A run is undated if it is open and nobody knows
+    when it was read.
     """
     names = ("created_at", "updated_at", "started_at", "ended_at")
     newest = np.max([runs[name] for name in names], axis=0)
@@ -145,7 +146,7 @@ def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: Notes) -> C
         detail = "as_of is before the newest time of the run; not used"
         note_rows(notes, runs, is_early, "contradiction", detail)
         known = np.where(is_early, known, moment)
-    is_unknown = known == NEVER
+    is_unknown = (known == NEVER) | runs["is_over"] & ~runs["has_ended"]
     is_undated = is_unknown & ~runs["is_over"]
     return {"as_of": np.where(is_unknown, newest, known), "is_undated": is_undated}
 

@@ -85,6 +85,18 @@ def test_as_of_before_the_newest_time_of_a_run_is_ignored():
     assert runkit.frames(source, as_of=at(95)).runs["duration_s"].tolist() == [95]
 
 
+@pytest.mark.parametrize("status", ["completed", "error"])
+def test_a_run_that_is_over_is_measured_to_its_newest_time(status):
+    """Not to `as_of` or when it was read, where it has no `ended_at`."""
+    steps = [step("a", 0, 20), step("b", 20, None)]
+    source = run(*steps, end=None, status=status, updated_at=at(50), _runkit={"read_at": at(900)})
+    for as_of in (None, at(900), at(40)):
+        f = runkit.frames(source, as_of=as_of)
+        assert f.runs[BUDGET].values.tolist() == [[50, 0, 50, 0, 0]]
+        assert f.runs["as_of"].tolist() == [pd.Timestamp(at(50))]
+        assert f.steps["duration_s"].tolist() == [20, 30]
+
+
 def test_a_run_that_ends_before_its_steps_has_no_duration():
     """Its own times say 0 s, and its steps took 30: how long it took is not known."""
     f = runkit.frames(numbered(run(step("a", 25, 55), start=20, end=end) for end in (20, 10)))
