@@ -219,7 +219,7 @@ def _card(f: Frames, row: Row) -> Row:
     after = ""
     if row["outcome"] == "pending" and wait.is_known:
         after = f", {lasted(wait)} so far"
-    elif row["outcome"] == "answered":
+    elif row["outcome"] == "answered" and wait.is_known:
         after = f" · answered {moment(row['answered_at'])}, after {lasted(wait)}"
 
     steps = f.steps

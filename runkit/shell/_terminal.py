@@ -46,6 +46,7 @@ from runkit.tables.run_rules import (
     is_shown,
     wait_of,
 )
+from runkit.tables.schema import LAPSED, PENDING
 
 # rich's style by a field of `runkit.display.colors.Theme`, or "bold"
 STYLES = {
@@ -324,8 +325,9 @@ def _stems(steps: pd.DataFrame) -> list[str]:
 def _ending(question: dict[Any, Any]) -> str:
     """Describe how a question ended, by whom and when, as far as it is known."""
     text = outcome_words(*(question[name] for name in ENDING))
-    is_answered = pd.notna(question["answered_at"])
-    return f"{text}, {live_moment(question['answered_at' if is_answered else 'asked_at'])}"
+    is_settled = question["outcome"] not in (PENDING, LAPSED)
+    when = question["answered_at" if is_settled else "asked_at"]
+    return text if pd.isna(when) else f"{text}, {live_moment(when)}"
 
 
 def name_of(run: dict[Any, Any]) -> str:

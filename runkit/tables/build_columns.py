@@ -343,14 +343,16 @@ def interrupt_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
     has_step = step >= 0
     is_settled = has_step & ~is_word(outcome, PENDING, LAPSED)
     # An open question has waited until its step ends: with the run, or at as_of while that is open.
+    # How long a settled one without an end waited is not known.
     # A question without a step takes the 0 behind the last step, and is masked below.
     since, until = np.append(steps["start"], 0)[step], np.append(steps["end"], 0)[step]
-    is_unmeasured = is_word(outcome, PENDING) & runs["is_undated"][run]
+    is_undated = is_settled & np.append(steps["is_open"], [False])[step]
+    is_unmeasured = is_undated | is_word(outcome, PENDING) & runs["is_undated"][run]
     wait = np.where(has_step & ~is_unmeasured, until - since, NEVER)
     return values | {
         "step_id": take(steps["step_id"], step),
         "asked_at": np.where(has_step, since, NEVER),
-        "answered_at": np.where(is_settled, until, NEVER),
+        "answered_at": np.where(is_settled & ~is_undated, until, NEVER),
         "wait_s": wait,
     }
 

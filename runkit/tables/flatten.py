@@ -313,7 +313,10 @@ def _outcome(status: str, step: Json, pending: Pending | None) -> str:
     if resolution in contract.RESOLUTIONS:
         return str(resolution)
     has_failed = step.get("status") == "error"
-    if not pending and (has_failed or step.get("completed_at")):
+    has_ended = step.get("completed_at") or step.get("status") in contract.FINAL_STATUSES
+    if not has_ended and status in contract.FINAL_STATUSES:
+        has_ended = decision_of(step.get("result") or {})
+    if not pending and has_ended:
         return LAPSED if has_failed else ANSWERED
     return LAPSED if status in contract.FINAL_STATUSES else PENDING
 

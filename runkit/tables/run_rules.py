@@ -267,8 +267,9 @@ def is_late(questions: pd.DataFrame, limit_s: float) -> pd.Series[Any]:
 
 
 def measured_waits(f: LinkedFrames) -> pd.Series[float]:
-    """Return how long each run waited, null where an open question waits for an unknown time."""
-    is_unknown = f.interrupts["outcome"].eq("pending") & f.interrupts["wait_s"].isna()
+    """Return how long each run waited, null where a question put to a person has no known wait."""
+    is_put = f.interrupts["outcome"].isin(["pending", "answered"])
+    is_unknown = is_put & f.interrupts["wait_s"].isna()
     run_ids = f.runs["run_id"]
     is_unmeasured = run_ids.isin(f.interrupts.loc[is_unknown, "run_id"])
     is_lost = run_ids.isin(lost_questions(f)["run_id"])

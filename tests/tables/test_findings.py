@@ -68,6 +68,22 @@ def test_a_question_is_answered_settled_by_policy_or_lapsed():
     ]
 
 
+def test_a_question_that_was_settled_without_a_time_has_no_known_wait():
+    """Also where only its result says so, and its run is over."""
+    done, decided = {"status": "completed"}, {"result": {"decision": "approve", "reviewer": "Bo"}}
+    by_policy = {"result": {"resolution": "skip"}}
+    runs = [run(question("q", 10, None, **more)) for more in (done, decided, by_policy)]
+    f = runkit.frames(numbered(runs))
+    known = f.interrupts[["outcome", "decision", "answered_by"]].astype(object).fillna("")
+    assert known.values.tolist() == [
+        ["answered", "", ""],
+        ["answered", "approved", "Bo"],
+        ["skip", "", ""],
+    ]
+    assert f.interrupts[["answered_at", "wait_s"]].isna().all(axis=None)
+    assert f.problems["problem"].tolist() == ["contradiction"]
+
+
 def found(*sources: tuple[str | None, str | None], title: str = "Finding") -> dict[str, Any]:
     """A finding with sources of some URLs and tiers."""
     return artifact(title, sources=[{"url": url, "source_tier": tier} for url, tier in sources])
