@@ -31,6 +31,7 @@ from typing_extensions import TypedDict
 from runkit.api.contract import (
     ACTION_TYPES,
     LEGACY_STATUSES,
+    RESOLUTIONS,
     RUN_STATUSES,
     STEP_STATUSES,
     Json,
@@ -397,7 +398,9 @@ def _result(step: Mapping[str, Any]) -> Json:
 def resolution_of(step: Json) -> str | None:
     """Read a step's resolution: `result.resolution` (OpenAPI), else `resolution` (the guide)."""
     result = _result(step)
-    return first_text(result.get("resolution"), step.get("resolution"))
+    word = first_text(result.get("resolution"), step.get("resolution"))
+    folded = (word or "").lower()
+    return folded if folded in RESOLUTIONS else word
 
 
 # [A] 41: where a result says why its step failed, the first that is there
@@ -460,7 +463,7 @@ def decision_of(answer: Mapping[str, Any]) -> str | None:
     [A] 2, 5, 32. Edited is an approval with changed actions, or of only some proposals.
     """
     parts = objects(answer.get("proposals")) or [dict(answer)]
-    decisions = {DECIDED.get(str(part.get("decision"))) for part in parts}
+    decisions = {DECIDED.get(str(part.get("decision")).lower()) for part in parts}
     if decisions == {"approved", "rejected"}:
         return "edited"
     if decisions == {"approved"} and any(part.get("actions") is not None for part in parts):

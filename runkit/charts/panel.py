@@ -17,7 +17,7 @@ from runkit.display.html_tables import (
     with_labels,
     without_blanks,
 )
-from runkit.display.status_words import MISSING, TIERS, UNKNOWN_TIER, status
+from runkit.display.status_words import MISSING, status, tier_mark
 from runkit.display.text import (
     Markup,
     agent_title,
@@ -127,12 +127,8 @@ def render(name: str, **values: Any) -> Markup:
 @cache
 def _templates() -> Template:
     environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True, finalize=esc)
-    environment.globals |= {
-        "colors": CONFIDENCE_COLORS,
-        "tiers": TIERS,
-        "unknown_tier": UNKNOWN_TIER,
-    }
-    names = (agent_title, in_words, lasting, plural, short_id, status, when)
+    environment.globals["colors"] = CONFIDENCE_COLORS
+    names = (agent_title, in_words, lasting, plural, short_id, status, tier_mark, when)
     environment.filters |= {function.__name__: function for function in names}
     environment.filters |= {"host": web_host, "words": words_of}
     return environment.get_template("panels.html.j2")

@@ -18,7 +18,7 @@ from runkit.charts.panel import (
 )
 from runkit.display.counts import paragraph
 from runkit.display.html_tables import column_head, readable
-from runkit.display.status_words import MISSING, TIERS, UNKNOWN_TIER
+from runkit.display.status_words import MISSING, tier_mark
 from runkit.display.text import agent_title, brief, plural, short_id
 from runkit.errors import UsageError
 from runkit.tables.compare import one_run
@@ -156,7 +156,7 @@ def _finding_text(finding: Row) -> str:
 
 def _source_text(item: Row) -> str:
     tier = item["source_tier_text"]
-    mark = f"{TIERS.get(tier, UNKNOWN_TIER)} {words_of(tier, 20)}"
+    mark = f"{tier_mark(tier)} {words_of(tier, 20)}"
     return " · ".join(filter(None, [mark, item["source_type"], item["url"]]))
 
 

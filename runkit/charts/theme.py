@@ -296,7 +296,7 @@ def pill(word: str, theme: Theme) -> str:
 
 def level(word: str, theme: Theme, noun: str = "") -> str:
     """Return a confidence in its color."""
-    color = CONFIDENCE_COLORS.get(word, "muted")
+    color = CONFIDENCE_COLORS.get(word.lower(), "muted")
     return colored(plain(word.capitalize(), 14) + noun, getattr(theme, color))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.display.status_words import MISSING, OUTCOMES, TIERS, UNKNOWN_TIER, status
+from runkit.display.status_words import MISSING, OUTCOMES, status, tier_mark
 from runkit.display.text import (
     Markup,
     agent_title,
@@ -54,7 +54,7 @@ TIER_COLUMNS = ("best_tier", "source_tier", "source_tier_text")
 
 def with_mark(word: str) -> str:
     """Return the tier of a source with its mark."""
-    return f"{TIERS.get(word, UNKNOWN_TIER)} {word}"
+    return f"{tier_mark(word)} {word}"
 
 
 WORDS: dict[str, Callable[[str], str]] = {

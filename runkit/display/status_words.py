@@ -53,6 +53,11 @@ def status(word: str | None) -> Status:
     return STATUSES.get(word or "", Status(word or "Unknown", "", "muted"))
 
 
+def tier_mark(word: object) -> str:
+    """Return the mark of a source's tier, whose word may be in any case."""
+    return TIERS.get(str(word).lower(), UNKNOWN_TIER)
+
+
 def outcome_words(kind: object, outcome: object, decision: object, by: object = None) -> str:
     """Describe how a question ended, and by whom, as far as it is known, in the frames' words."""
     words = OUTCOMES.get(str(outcome), str(outcome))

@@ -299,6 +299,7 @@ def artifact_columns(steps: Columns, rows: Rows) -> Columns:
         "is_repeat": np.array(rows.is_repeat, np.bool_),
         "step_id": take(steps["step_id"], step),
         "artifact_id": fields["id"],
+        "confidence": pc.utf8_lower(fields["confidence"]),
         "confidence_text": fields["confidence"],
         "n_sources": np.array(n_sources, np.int64),
     }
@@ -313,6 +314,7 @@ def source_columns(artifacts: Columns) -> Columns:
     fields = object_columns(sources, Source)
     return fields | {
         "artifact": owner,
+        "source_tier": pc.utf8_lower(fields["source_tier"]),
         "source_tier_text": fields["source_tier"],
         "step_id": take(artifacts["step_id"], owner),
         "title": take(artifacts["title"], owner),
@@ -329,11 +331,14 @@ def evidence_columns(sources: Columns, n: int) -> Columns:
     owner, host, tiers = sources["artifact"], sources["host"], sources["source_tier"]
     highest_first = np.argsort(-ranks(tiers, contract.TIERS), kind="stable")
     highest_first = highest_first[flags(tiers.is_valid())[highest_first]]
-    best_tier = first_in_group(owner, highest_first, tiers, n)
+    best = {
+        name.replace("source", "best"): first_in_group(owner, highest_first, sources[name], n)
+        for name in ("source_tier", "source_tier_text")
+    }
     hosts = pa.table({"owner": owner, "host": host}).group_by("owner")
     owners, counts = hosts.aggregate([("host", "count_distinct")]).columns
     n_hosts = scatter(owners.to_numpy(), counts, n)
-    return {"n_hosts": n_hosts.fill_null(0), "best_tier": best_tier, "best_tier_text": best_tier}
+    return {"n_hosts": n_hosts.fill_null(0), **best}
 
 
 def interrupt_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:

@@ -88,7 +88,7 @@ def _source(source: Any) -> Json:
         "url": url if host else None,
         "host": host or "",
         "tier": " · ".join(filter(None, (tier, in_words(source.source_type or "")))),
-        "mark": status_words.TIERS.get(tier, status_words.UNKNOWN_TIER),
+        "mark": status_words.tier_mark(tier),
     }
 
 

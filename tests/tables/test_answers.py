@@ -72,6 +72,8 @@ def test_an_answer_is_approved_edited_or_rejected():
     """An approval of a part, or with changes, is edited; what is neither yes nor no is null."""
     answers = [
         ({"decision": "approved"}, "approved"),
+        ({"decision": "APPROVE"}, "approved"),
+        ({"decision": "declined"}, None),
         ({"decision": "approve", "actions": [{"type": "add_sources", "payload": {}}]}, "edited"),
         ({"proposals": [YES, YES]}, "approved"),
         ({"proposals": [YES, NO]}, "edited"),

@@ -53,13 +53,13 @@ def test_a_question_and_its_step_are_one_row(steps, items, rows, problems):
 
 
 def test_a_question_is_answered_settled_by_policy_or_lapsed():
-    """Answered by a person, settled by the policy (in either place), or lapsed with its run."""
+    """Answered by a person, settled by the policy (in either place and case), or lapsed with its run."""
     approved, skipped = ({"resolution": word} for word in ("auto_approve", "skip"))
     runs = [
         run(question("q", 10, 30)),
         run(question("q", 10, 11, result=approved)),
         run(question("q", 10, 10, result=skipped)),
-        run(question("q", 10, 11, **skipped)),
+        run(question("q", 10, 11, resolution="SKIP")),
         run(question("q", 10, None), status="error"),
     ]
     f = runkit.frames(numbered(runs))
@@ -142,15 +142,16 @@ def test_the_weakest_finding_and_the_confidence_of_a_run():
 
 
 def test_an_unknown_confidence_or_tier_is_other_and_kept_as_text():
-    """Confidence and tier are ordered categories with the same words in all frames; no problem."""
-    odd, known = found(("x", "web"), ("x", "paid")), found(("x", "web"), ("x", "primary"))
+    """Ordered categories with the same words in all frames, in any case; no problem."""
+    odd, known = found(("x", "web"), ("x", "paid")), found(("x", "web"), ("x", "Primary"))
+    known["confidence"] = "HIGH"
     artifacts = [odd | {"confidence": "0.87"}, known, found(("x", None)) | {"confidence": None}]
     f = runkit.frames(run(step("a", artifacts=artifacts)))
     assert column(f.artifacts, "confidence") == ["other", "high", None]
-    assert column(f.artifacts, "confidence_text") == ["0.87", "high", None]
-    assert column(f.artifacts, "best_tier_text") == ["web", "primary", None]
+    assert column(f.artifacts, "confidence_text") == ["0.87", "HIGH", None]
+    assert column(f.artifacts, "best_tier_text") == ["web", "Primary", None]
     assert column(f.sources, "source_tier") == ["other", "other", "other", "primary", None]
-    assert column(f.sources, "source_tier_text") == ["web", "paid", "web", "primary", None]
+    assert column(f.sources, "source_tier_text") == ["web", "paid", "web", "Primary", None]
     assert f.artifacts["confidence"].max() == "high"
     assert f.problems.empty
 
