@@ -24,10 +24,10 @@ NEXT_STEPS = {  # the next step by reason; the most urgent reason is first
     "low": "Read",
     "not rated": "Read",
     "expired": "Check",
-    "auto-approved": "Sample",
+    "decided by policy": "Sample",
     "medium": "Sample",
 }
-ENDINGS = {"lapsed": "expired"} | dict.fromkeys(RESOLUTIONS, "auto-approved")
+ENDINGS = {"lapsed": "expired"} | dict.fromkeys(RESOLUTIONS, "decided by policy")
 MARKS = {"low": ("▽", "fail"), "medium": ("▽", "attention"), "not rated": ("", "muted")}
 NAMES = ["run_id", "business_name", "agent_name", "status"]
 PART = ["why", "reason", "run_id", "since", "age_s", "is_least", "kind", "form", "is_separate"]

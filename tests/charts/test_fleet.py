@@ -75,11 +75,13 @@ def test_a_question_is_never_folded_below_20_nor_is_an_error():
     """Of the folded rows each run counts once, which may have two reasons."""
     low = completed("low", "Hit left open", "low")
     low |= {"steps": [*low["steps"], question("q", 10, None, label="Is it so?")]}
-    panel = needs(*(waiting(n) for n in range(20)), failed(1, "No answer"), low)
+    skipped = question("s", 10, 10, label="Dismiss?", result={"resolution": "skip"})
+    others = [failed(1, "No answer"), low, completed("skipped", steps=[skipped])]
+    panel = needs(*(waiting(n) for n in range(20)), *others)
     above, below = panel.body.split('<details class="needs-rest">')
     assert (above.count("Is it so?"), above.count("No answer")) == (20, 1)
     assert '<span class="fail">▽</span> <bdi>Low: Hit left open' in below
-    assert "2 more rows, 1 run: 1 low, 1 expired" in below
+    assert "3 more rows, 2 runs: 1 low, 1 expired, 1 decided by policy" in below
 
 
 def test_above_20_questions_those_of_one_kind_about_a_business_are_one_row():
