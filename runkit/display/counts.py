@@ -124,18 +124,17 @@ def things(count: Count, noun: str, nouns: str | None = None) -> str:
 
 
 def share(count: Count) -> str:
-    """Write which part of the known things is so: `90%`."""
-    n_known = count.of - count.unknown
-    return f"{100 * count.n / n_known:.0f}%" if n_known else MISSING
+    """Write which part is so: `90%`, `≥ 30%` where more may be, a dash where none is known."""
+    if not count.of or not (count.n or count.is_whole):
+        return MISSING
+    return f"{'≥ ' * bool(count.unknown)}{100 * count.n / count.of:.0f}%"
 
 
 def base(count: Count, noun: str, nouns: str | None = None) -> str:
-    """Write what a number or a share is of: `of 3 open questions; 2 not known`."""
+    """Write what a number or a share is of, the unknown included: `of 5 runs; 2 not known`."""
     if not count.of:
         return things(count, noun, nouns)
-    if count.unknown == count.of:
-        return f"of {plural(count.of, noun, nouns)}; {NOT_KNOWN}{_unread(count)}"
-    return f"of {plural(count.of - count.unknown, noun, nouns)}{gap(count)}"
+    return f"of {plural(count.of, noun, nouns)}{gap(count)}"
 
 
 def gap(count: Count) -> str:

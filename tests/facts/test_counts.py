@@ -59,12 +59,12 @@ def test_an_absence_is_written_only_if_nothing_is_missing():
 
 
 def test_a_share_is_written_with_its_base():
-    counts = [Count(3, 5, 2), Count(0, 0), Count(0, 2, 2), Count(1, 2, 0, 3)]
-    assert [share(count) for count in counts] == ["100%", "–", "–", "50%"]
+    counts = [Count(3, 10, 7), Count(0, 0), Count(0, 2, 2), Count(1, 2, 0, 3)]
+    assert [share(count) for count in counts] == ["≥ 30%", "–", "–", "50%"]
     assert [base(count, NOUN) for count in counts] == [
-        "of 3 open questions; 2 not known",
+        "of 10 open questions; 7 not known",
         "no open questions",
-        "of 2 open questions; not known",
+        "of 2 open questions; 2 not known",
         "of 2 open questions; 3 runs not read in full",
     ]
 
