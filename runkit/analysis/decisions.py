@@ -105,7 +105,7 @@ def decisions(
         | n_lapsed, n_answered | the run ended first; answered |
         | n_approved, n_rejected, n_not_done, n_unknown | results; they add up to n_answered |
         | n_edited | of n_approved, those with changes, which actions do not tell |
-        | n_known | answers to a proposal (not of kind decision) whose result is known |
+        | n_known | answers to a proposal (none is of kind decision) whose result is known |
         | n_against | of those, against the agent: rejected, edited or not done |
         | against_share | the mean of the businesses' shares of n_against in n_known |
         | against_low, against_high | its 95% interval (Wilson), from 10 businesses on, else null |
@@ -166,10 +166,11 @@ def _counts(flags: pd.DataFrame, group: pd.Series[str], facts: Facts) -> pd.Data
     """Count the flags of each group; 0 is null where some are not known or were not read."""
     by_group = flags.groupby(group)
     counts = by_group.sum().astype("Int32")
-    n_unread = dict.fromkeys([*ENDINGS, *RESULTS, "n_edited", "n_against"], facts.n_unread)
+    n_unread = dict.fromkeys([*ENDINGS, *RESULTS, "n_edited"], facts.n_unread)
     n_unread |= dict.fromkeys(["n_pending", *OVER_COUNTS], facts.open_questions.unread)
     is_unread = [n_unread.get(str(name), 0) > 0 for name in counts]
     is_doubtful = by_group.count().lt(by_group.size(), axis=0) | is_unread
+    is_doubtful["n_against"] = False  # of the known ones
     counts = counts.mask(counts.eq(0) & is_doubtful)
     for name, base in (("n_quick", "n_shown"), ("n_against", "n_known")):
         counts[name] = counts[name].mask(counts[base].eq(0))
@@ -225,7 +226,7 @@ def _against(
     may_be_edited = is_known & chosen["n_edited"].isna()
     notes = {
         "Without a business, counted by thread or run": has_no_business,
-        "Left out, of kind decision without a proposal": questions["kind"].eq("decision"),
+        "Left out, without a proposal": ~_has_proposal(questions),
         "Approved by an action, which does not tell edits": may_be_edited,
     }
     for words, is_so in notes.items():
@@ -247,7 +248,7 @@ def _flags(
         rows = proposals(f, questions)
         results = effects(rows, actions)
         result = result.fillna(effects_by_question(rows, results))
-    is_proposed = is_answered & questions["kind"].ne("decision")
+    is_proposed = is_answered & _has_proposal(questions)
     is_against = result.ne("approved") | known.eq("edited").fillna(value=False)
     flags: dict[str, Any] = {
         "n_asked": is_question,
@@ -265,6 +266,11 @@ def _flags(
     for days in OVER_DAYS:
         flags[f"n_over_{days}d"] = is_pending & is_late(questions, days * DAY)
     return flags
+
+
+def _has_proposal(questions: pd.DataFrame) -> pd.Series[bool]:
+    """Return which questions propose something, with which a reviewer agrees or does not."""
+    return questions["kind"].ne("decision") & questions["n_proposals"].gt(0)
 
 
 def _waits(questions: pd.DataFrame, group: pd.Series[str]) -> pd.DataFrame:

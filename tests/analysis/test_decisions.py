@@ -162,11 +162,9 @@ def expected_numbers(rows: list[tuple[Case, float, str | None]], is_logged: bool
 def expected_share(rows: list[tuple[Case, float, str | None]]) -> dict[str, Any]:
     """How often the reviewer decided against the agent, each business with its own share."""
     by_business: dict[str, list[bool]] = {}
-    n_unknown = 0
     for number, (case, _, result) in enumerate(rows):
         if case.outcome != "answered" or case.kind == "decision":
             continue
-        n_unknown += result is None
         if result is not None:
             is_against = result != "approved" or case.answer == "edited"
             name = "b" if case.is_listed else f"run {number}"
@@ -177,7 +175,7 @@ def expected_share(rows: list[tuple[Case, float, str | None]]) -> dict[str, Any]
     low, high = wilson(share, n) if n >= 10 and share is not None else (None, None)
     return {
         "n_known": len(flags),
-        "n_against": sum(flags) if any(flags) or (flags and not n_unknown) else None,
+        "n_against": sum(flags) if flags else None,
         "against_share": share,
         "against_low": low,
         "against_high": high,
@@ -230,7 +228,7 @@ def test_the_share_says_what_it_leaves_out_and_what_it_does_not_know():
     words = runkit.decisions(f, "confidence", log_of(cases)).attrs["sentence"]
     assert "2 of 2 high-confidence questions (100%, without an interval); 1 not known." in words
     assert "counted by thread or run: 2 questions." in words
-    assert "of kind decision without a proposal: 1 question." in words
+    assert "Left out, without a proposal: 1 question." in words
     words = runkit.decisions(f, "confidence").attrs["sentence"]
     assert words.startswith("3 answered high-confidence questions, not known whether decided")
     cases = [Case("answered", status_after="dismissed"), Case("answered", answer="edited")]
@@ -238,6 +236,22 @@ def test_the_share_says_what_it_leaves_out_and_what_it_does_not_know():
     table = runkit.decisions(f, answers=log_of(cases), actions=actions_of(cases, f))
     assert "in 1 of 2 questions" in table.attrs["sentence"]
     assert "which does not tell edits: 1 question." in table.attrs["sentence"]
+
+
+def test_an_answer_to_no_proposal_is_not_against_the_agent():
+    """Of the two proposals one was approved; what became of the other is not known."""
+    results = [{"decision": "approve"}, {}, {"decision": "reject"}]
+    parts = [[artifact("Same name", type="dismissal")]] * 2 + [[]]
+    asked = [
+        question(f"s{n}", 0, 9, artifacts=found, result=result)
+        for n, (found, result) in enumerate(zip(parts, results, strict=True))
+    ]
+    table = runkit.decisions([run(*asked)])
+    assert table["kind"].tolist() == ["dismissal", "other"]
+    assert table["n_known"].tolist() == [1, 0]
+    assert table["n_against"].fillna(-1).tolist() == [0, -1]
+    assert table["against_share"].fillna(-1).tolist() == [0, -1]
+    assert "Left out, without a proposal: 1 question." in table.attrs["sentence"]
 
 
 def test_a_mixed_question_has_the_result_that_all_its_proposals_have():
