@@ -211,15 +211,16 @@ def open_questions(f: LinkedFrames) -> pd.DataFrame:
     A waiting run without a question has a row, too.
     """
     pending = f.interrupts[f.interrupts["outcome"].eq("pending")]
-    order = ["kind", "asked_at", "wait_s"]
-    pending = pending.sort_values(order, ascending=[True, True, False])
-    return pd.concat([pending, lost_questions(f)], ignore_index=True)
+    order = ["kind", "since", "wait_s"]
+    in_order = with_waits(f, pending).sort_values(order, ascending=[True, True, False])
+    return pd.concat([pending.loc[in_order.index], lost_questions(f)], ignore_index=True)
 
 
 def lost_questions(f: LinkedFrames) -> pd.DataFrame:
     """Return a row for each waiting run whose question is not in the data."""
     is_lost = f.runs["status"].eq("interrupted") & f.runs["n_pending"].eq(0)
-    return f.runs.loc[is_lost, ["run_id"]].assign(label=NOT_IN_THE_DATA, outcome="pending")
+    lost = f.runs[is_lost].sort_values("updated_at", kind="stable")
+    return lost[["run_id"]].assign(label=NOT_IN_THE_DATA, outcome="pending")
 
 
 def is_separate(questions: pd.DataFrame) -> pd.Series[Any]:
