@@ -140,7 +140,7 @@ def list_questions(arguments: argparse.Namespace) -> int:
         _write_json(_records(open_questions(f).merge(names, on="run_id")))
     else:
         _terminal.write(_terminal.inbox(f, source, listed.why or runs.why))
-    return _completeness(listed.why, runs.why) or _waiting(arguments, f)
+    return max(_completeness(listed.why, runs.why), _waiting(arguments, f))
 
 
 def _identify(client: runkit.Client, runs: runkit.RunList) -> runkit.RunList:
@@ -193,7 +193,7 @@ def show_runs(arguments: argparse.Namespace) -> int:
         _terminal.write(["No runs."])
     else:
         _terminal.write(_terminal.run_table(f, has_all=arguments.all or not sys.stdout.isatty()))
-    return _frames_completeness(f) or _waiting(arguments, f)
+    return max(_frames_completeness(f), _waiting(arguments, f))
 
 
 def _records(df: pd.DataFrame) -> Any:

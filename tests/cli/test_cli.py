@@ -177,10 +177,12 @@ def test_the_inbox_lists_questions_that_wait(tmp_path):
 
 @pytest.mark.parametrize("has_question", [True, False])
 def test_json_says_by_the_exit_code_whether_a_question_waits(tmp_path, has_question):
+    """Also beside a line that cannot be read."""
     waiting_step = [question("q", 1, None, label="Approve?\x1b")] if has_question else []
     status = "interrupted" if has_question else "completed"
-    (tmp_path / "run.json").write_text(json.dumps(raw(step("a"), *waiting_step, status=status)))
-    done = run("show", "run.json", "--json", cwd=tmp_path)
+    line = json.dumps(raw(step("a"), *waiting_step, status=status))
+    (tmp_path / "run.ndjson").write_text(line + "\n{" * has_question)
+    done = run("show", "run.ndjson", "--json", cwd=tmp_path)
     assert done.returncode == (4 if has_question else 0)
     shown = json.loads(done.stdout)
     assert shown["runs"][0]["n_pending"] == has_question
