@@ -61,7 +61,7 @@ MAX_KINDS, MAX_VARIANTS = 15, 15  # kinds of steps, sequences of them
 OWN_SHARE = 0.5  # a step with child steps that works more than this share itself is no group
 # Errors with one cause differ in their ids and numbers.
 IDS_AND_NUMBERS = r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d[\d.,:]*"
-NO_STRONG = "high confidence, no government or primary source"
+NO_STRONG = "high confidence, no source of a known government or primary tier"
 ARTIFACT = ["run_id", "artifact_no"]
 NAMES = ["run_id", "business_name", "agent_name"]
 COLORS = {
@@ -400,9 +400,9 @@ def weak_findings(f: Frames) -> Panel:
     -------
     Panel
         A row for each finding and weakness: no source; high confidence, and none of its sources is
-        of a government or primary; or high confidence on a source on which another finding of its
-        run and type has low confidence, and the other finding. `confidence` and `best_tier` are
-        the words as they came. Outputs are left out, as they repeat findings.
+        known to be of a government or primary tier; or high confidence on a source on which another
+        finding of its run and type has low confidence, and the other finding. `confidence` and
+        `best_tier` are the words as they came. Outputs are left out, as they repeat findings.
     """
     facts = Facts(f)
     findings = facts.artifacts

@@ -45,8 +45,8 @@ def test_each_weakness_of_evidence_is_a_row():
     panel = fleet.weak_findings(runkit.frames(runs))
     assert list(zip(panel.table["weakness"], panel.table["title"], strict=True)) == [
         ("no source", "bare"),
-        ("high confidence, no government or primary source", "sure of the web"),
-        ("high confidence, no government or primary source", "sure of its word"),
+        ("high confidence, no source of a known government or primary tier", "sure of the web"),
+        ("high confidence, no source of a known government or primary tier", "sure of its word"),
         ("high and low confidence on one source", "sure"),
         ("high and low confidence on one source", "not sure"),
     ]

@@ -118,7 +118,7 @@ RULES: dict[str, Rule] = {  # what a text says, and whether it is so
         not (full.bare or full.n_unsupported())
     ),
     r"(\d+) no source": lambda full, found: int(found[1]) <= len(full.bare),
-    r"(\d+) high confidence, no government or primary source": lambda full, found: (
+    r"(\d+) high confidence, no source of a known government or primary tier": lambda full, found: (
         int(found[1]) <= full.n_unsupported()
     ),
 }
