@@ -18,7 +18,7 @@ from runkit.analysis._proposals import (
 from runkit.analysis.intervals import Estimate, wilson
 from runkit.api.contract import CONFIDENCES, RESOLUTIONS
 from runkit.arguments import checked
-from runkit.display.counts import DAY, gap, phrase, sentence
+from runkit.display.counts import DAY, gap, phrase, sentence, things
 from runkit.display.text import plural
 from runkit.facts import Facts, count
 from runkit.tables.audit_trail import joined_answers, use_words
@@ -205,7 +205,8 @@ def _against(
 ) -> Iterator[str]:
     """Write how often reviewers decided against the agent, as far as it is known."""
     is_rated = group.name == "confidence"
-    noun = "high-confidence question" if is_rated else "question"
+    level = "high-confidence " * is_rated
+    noun = f"{level}question"
     index = group.index[group.eq("high")] if is_rated else group.index
     chosen = flags.loc[index]
     is_known = chosen["n_known"]
@@ -218,8 +219,11 @@ def _against(
         mean = "" if n == n_known else f"mean of {plural(int(n), 'business', 'businesses')} "
         number = f"{against.n:,} of {plural(n_known, noun)} ({mean}{Estimate(*estimate)})"
         yield f"Reviewers decided against the agent in {number}{gap(against)}."
-    else:
+    elif against.of:
         yield sentence(phrase(against, "decided against the agent", f"answered {noun}"))
+    else:
+        proposal = f"to a {level}proposal"
+        yield sentence(things(against, f"answer {proposal}", f"answers {proposal}"))
     if is_rated:
         yield "Only questions that were asked; the reviewer saw the confidence."
     has_no_business = is_known & ~questions["has_business"]

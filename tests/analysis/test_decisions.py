@@ -251,7 +251,10 @@ def test_an_answer_to_no_proposal_is_not_against_the_agent():
     assert table["n_known"].tolist() == [1, 0]
     assert table["n_against"].fillna(-1).tolist() == [0, -1]
     assert table["against_share"].fillna(-1).tolist() == [0, -1]
-    assert "Left out, without a proposal: 1 question." in table.attrs["sentence"]
+    left_out = "Left out, without a proposal: 1 question."
+    assert left_out in table.attrs["sentence"]
+    words = runkit.decisions([run(asked[2])]).attrs["sentence"]
+    assert words == f"No answers to a proposal. {left_out}"
 
 
 def test_a_mixed_question_has_the_result_that_all_its_proposals_have():
