@@ -179,7 +179,7 @@ def _title(facts: Facts, runs: pd.DataFrame, title: str | None) -> list[list[str
     if MAX_ROWS < len(runs) > n_drawn:
         notes.append(f"{n_drawn:,} of {len(runs):,} runs drawn, the most urgent first")
     if n_bare:
-        notes.append(f"The steps of {plural(n_bare, 'run')} were not delivered")
+        notes.append(f"The steps of {plural(n_bare, 'run')} were not read")
     name = plain(title or plural(len(runs), "run"), MAX_TITLE)
     return [[name, " to ".join(created)], counts, notes]
 

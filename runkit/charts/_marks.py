@@ -31,6 +31,7 @@ from runkit.charts.theme import (
     width_px,
 )
 from runkit.display.text import plural
+from runkit.tables.run_rules import why_no_steps
 from runkit.time_budget import unions
 
 MANY_BARS = 59  # with more bars, short ones are drawn `MIN_BAR_PX` long to be seen
@@ -266,7 +267,7 @@ def fold_labels(picture: Picture) -> list[Json]:
 
 def empty_labels(picture: Picture) -> list[Json]:
     """Write why there is nothing to see."""
-    text = "The steps were not delivered: fetch the run with its steps to see them."
+    text = why_no_steps(picture.scene.frames)
     place: Json = {"xref": "paper", "x": 0, "xanchor": "left", "y": picture.rows.n}
     is_empty = picture.bars.empty
     return [annotation(text, picture.scene.theme.muted, **place)] if is_empty else []

@@ -45,6 +45,7 @@ from runkit.tables.run_rules import (
     findings_of,
     is_shown,
     wait_of,
+    why_no_steps,
 )
 from runkit.tables.schema import LAPSED, PENDING
 
@@ -229,7 +230,7 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
     yield Text()
     steps = f.steps[is_shown(f.steps)].assign(error=explanations(f.steps))
     if steps.empty:
-        yield "The steps were not delivered."
+        yield why_no_steps(f)
         return
 
     questions = {row["step_id"]: row for row in f.interrupts.to_dict("records")}

@@ -22,7 +22,7 @@ from runkit.tables._saved import write_saved
 from runkit.tables.arrow_columns import empty
 from runkit.tables.audit_trail import audit_trail
 from runkit.tables.problems import problem_words
-from runkit.tables.run_rules import is_separate, measured_waits
+from runkit.tables.run_rules import has_lost_steps, is_separate, measured_waits
 from runkit.tables.schema import SCHEMA, schema_frame
 
 COUNTED = {"steps": "step", "artifacts": "artifact", "sources": "source", "interrupts": "question"}
@@ -334,7 +334,8 @@ class Frames:
         if n := int(self.problems["n"].sum()):
             words = shorten(problem_words(self.problems), MAX_WORDS)
             parts.append(f"{plural(n, 'problem')} ({words})")
-        if n_listed := int((~self.runs["has_steps"]).sum()):
+        is_listed = ~(self.runs["has_steps"] | has_lost_steps(self))
+        if n_listed := int(is_listed.sum()):
             parts.append(f"{plural(n_listed, 'run')} without steps; client.runs.fetch reads them")
         if not parts:
             parts.append("complete, no problems")

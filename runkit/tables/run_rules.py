@@ -17,6 +17,8 @@ from runkit.display.counts import Span, lasted
 from runkit.display.text import duration, short_id
 
 NOT_IN_THE_DATA = "The question is not in the data"
+STEPS_LOST = "The steps could not be read; see f.problems."
+STEPS_NOT_DELIVERED = "The steps were not delivered: fetch the run with its steps to see them."
 NOT_READ = "Not known: the steps were not read"
 NO_CAUSE = {  # by whether the steps of a failed run were read
     True: "No step says why.",
@@ -130,6 +132,19 @@ def is_read(f: LinkedFrames) -> pd.Series[bool]:
     """Return which runs had their steps delivered, and lost nothing of them to an error."""
     damaged = f.problems.loc[f.problems["severity"].eq("error"), "run_id"]
     return f.runs["has_steps"] & ~f.runs["run_id"].isin(damaged)
+
+
+def has_lost_steps(f: LinkedFrames) -> pd.Series[bool]:
+    """Return which runs were delivered with steps of which none could be read."""
+    problems = f.problems
+    is_lost = problems["severity"].eq("error")
+    is_lost &= problems["location"].str.contains(".steps", regex=False, na=False)
+    return ~f.runs["has_steps"] & f.runs["run_id"].isin(problems.loc[is_lost, "run_id"])
+
+
+def why_no_steps(f: LinkedFrames) -> str:
+    """Write why runs have no steps."""
+    return STEPS_LOST if has_lost_steps(f).all() else STEPS_NOT_DELIVERED
 
 
 def ratings(f: LinkedFrames) -> pd.DataFrame:

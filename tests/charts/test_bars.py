@@ -57,11 +57,20 @@ def test_a_wrong_option_or_source_is_refused(source, option, hint):
         draw(source, **option)
 
 
-@pytest.mark.parametrize("source", [run(started_at=None, end=None, steps=[]), run(steps=None)])
-def test_a_chart_without_steps_has_a_note(source):
-    assert draw(source).notes == [
-        "The steps were not delivered: fetch the run with its steps to see them."
-    ]
+@pytest.mark.parametrize(
+    ("steps", "note", "n_listed"),
+    [
+        ([], "not delivered", 1),
+        (None, "not delivered", 1),
+        ([step("a") | {"started_at": None}], "could not be read; see f.problems", 0),
+    ],
+)
+def test_a_chart_without_steps_says_why(steps, note, n_listed):
+    """So do the frames; steps that are in the file are not to be fetched."""
+    source = run(started_at=None, end=None, steps=steps)
+    [words] = draw(source).notes
+    assert note in words
+    assert repr(frames(source)).count("client.runs.fetch") == n_listed
 
 
 @pytest.mark.parametrize("n_runs", [1, 2, 3])
