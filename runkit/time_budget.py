@@ -74,7 +74,8 @@ def budget(
     which a step with `is_leaf` is open that does not span the whole question.
     """
     totals = _totals(run, start, end, run_start, run_end, is_waiting)
-    working, waiting = totals[WORKING], totals[WAITING] + totals[BOTH]
+    working = totals[WORKING]
+    waiting = totals[WAITING] + totals[BOTH]
 
     start, end = _clipped(run, start, end, run_start, run_end)
     waits = find_waits(run, start, end, is_waiting)
@@ -108,7 +109,9 @@ def find_waits(run: Ints, start: Times, end: Times, is_waiting: Flags) -> Waits:
     rank = np.empty_like(number)
     rank[np.lexsort((-number, end[asked], run[asked]))] = number
     step = asked[rank == np.maximum.accumulate(rank)]  # no question before it closes later
-    asker, since, closes = run[step], start[step], end[step]
+    asker = run[step]
+    since = start[step]
+    closes = end[step]
     has_next = np.append(asker[1:] == asker[:-1], False)[: len(asker)]
     until = np.where(has_next, np.minimum(closes, np.roll(since, -1)), closes)
     return Waits(asker, since, until, closes, step)
@@ -128,8 +131,10 @@ def work_in_waits(waits: Waits, run: Ints, start: Times, end: Times) -> tuple[In
     A step that spans a question is no sign that work went on meanwhile, and has no part there.
     """
     step, wait = _pairs(waits, run)
-    opens, closes = waits.start[wait], waits.closes[wait]
-    since, until = np.maximum(start[step], opens), np.minimum(end[step], waits.end[wait])
+    opens = waits.start[wait]
+    closes = waits.closes[wait]
+    since = np.maximum(start[step], opens)
+    until = np.minimum(end[step], waits.end[wait])
     is_part = (since < until) & ((start[step] > opens) | (end[step] < closes))
     return run[step][is_part], since[is_part], until[is_part]
 
@@ -162,13 +167,15 @@ def _cut(group: Ints, start: Times, end: Times, is_waiting: Flags | bool = False
     in a group also closes in it, so the running counts are zero at every border between groups and
     one cumulative sum serves them all.
     """
-    groups, times = np.tile(group, 2), np.concatenate([start, end])
+    groups = np.tile(group, 2)
+    times = np.concatenate([start, end])
     is_wait = np.tile(np.full(len(group), is_waiting), 2)
     order = np.lexsort((times, groups))  # what happens at one time may come in any order
     change = np.repeat(np.array([1, -1]), len(start))
     n_open = np.cumsum((change * [~is_wait, is_wait])[:, order], axis=1)
     state = np.array([WORKING, WAITING]) @ (n_open > 0)
-    since, until = times[order], np.roll(times[order], -1)  # nothing is open behind the last time
+    since = times[order]
+    until = np.roll(times[order], -1)  # nothing is open behind the last time
     is_piece = until > since
     return _Pieces(groups[order][is_piece], since[is_piece], until[is_piece], state[is_piece])
 
@@ -258,12 +265,15 @@ def critical_path(
     lie outside are no candidates. Time that no child covers belongs to the parent, so the lengths
     of a run and the time that no step of it covers add up to its duration exactly.
     """
-    n, runs = len(start), np.arange(len(run_start))
+    n = len(start)
+    runs = np.arange(len(run_start))
     start, end = _clipped(run, start, end, run_start, run_end)
     waits = find_waits(run, start, end, is_waiting)
     # Behind the steps stands a node for each run, which owns its top steps.
-    group, owner = np.append(run, runs), np.where(parent >= 0, parent, n + run)
-    start, end = np.append(start, run_start), np.append(end, run_end)
+    group = np.append(run, runs)
+    owner = np.where(parent >= 0, parent, n + run)
+    start = np.append(start, run_start)
+    end = np.append(end, run_end)
     cut = np.flatnonzero(np.isin(group, waits.run))
     for times in (start, end):
         times[cut] -= _waited(waits, group[cut], times[cut])
@@ -272,7 +282,8 @@ def critical_path(
         end[level] = np.minimum(end[level], end[owner[level]])
 
     on, parts = _walk(start, end, owner)
-    is_on, length = np.zeros(len(group), np.bool_), np.zeros(len(group), np.int64)
+    is_on = np.zeros(len(group), np.bool_)
+    length = np.zeros(len(group), np.int64)
     is_on[on] = True
     step, since, until = parts.T
     np.add.at(length, step, until - since)
@@ -289,14 +300,17 @@ def _walk(start: Ints, end: Ints, owner: Ints) -> tuple[list[int], Ints]:
 
     Behind the steps, which have an owner, stand the runs.
     """
-    begins, ends = start.tolist(), end.tolist()
+    begins = start.tolist()
+    ends = end.tolist()
     children: list[list[int]] = [[] for _ in begins]  # in order of their start
-    owners, n = owner.tolist(), len(owner)
+    owners = owner.tolist()
+    n = len(owner)
     for step in np.argsort(start[:n], kind="stable").tolist():
         if begins[step] < ends[step]:
             children[owners[step]].append(step)
 
-    on, parts = [], []
+    on = []
+    parts = []
     todo = list(enumerate(ends[n:], n))
     while todo:
         family, cursor = todo.pop()
@@ -320,11 +334,13 @@ def stretches(path: CriticalPath, run: Ints) -> Ints:
 
     One that a wait interrupts becomes two. Those of a step add up to its `length`.
     """
-    waits, (step, since, until) = path.waits, path.parts.T.copy()
+    waits = path.waits
+    (step, since, until) = path.parts.T.copy()
     part, wait = _pairs(waits, run[step])
     length = waits.end - waits.start
     cut_at = (waits.start - _waited(waits, waits.run, waits.start))[wait]
-    is_before, is_over = cut_at <= since[part], cut_at < until[part]
+    is_before = cut_at <= since[part]
+    is_over = cut_at < until[part]
     is_inside = is_over & ~is_before
     for edge, is_passed in ((since, is_before), (until, is_over)):
         np.add.at(edge, part[is_passed], length[wait[is_passed]])

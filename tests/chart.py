@@ -35,13 +35,15 @@ class Chart:
 
     def __init__(self, source: object, **options: Any) -> None:
         self.json = json.loads(gantt(source, **options).to_json())
-        self.traces, self.layout = self.json["data"], self.json["layout"]
+        self.traces = self.json["data"]
+        self.layout = self.json["layout"]
         self.title = words(self.layout["title"]["text"])
         notes = [(note.get("name"), words(note["text"])) for note in self.layout["annotations"]]
         self.notes = [text for name, text in notes if name != "legend"]
         legend = "".join(text for name, text in notes if name == "legend")
         self.legend = [text.strip(", ") for text in re.split("[■□●○✕◆]", legend) if text]
-        x, y = self.layout["xaxis"], self.layout["yaxis"]
+        x = self.layout["xaxis"]
+        y = self.layout["yaxis"]
         self.ticks = dict(zip(x["ticktext"], x["tickvals"], strict=True))
         self.rows = dict(zip(map(words, y["ticktext"]), y["tickvals"], strict=True))
         self.bars = [

@@ -109,7 +109,8 @@ def build(source: Path, to: Path, *options: str) -> None:
 def build_both(source: Path, to: Path) -> Built:
     """Build the wheel and the source distribution, each from the source."""
     build(source, to, "--wheel", "--sdist")
-    (wheel,), (sdist,) = to.glob("*.whl"), to.glob("*.tar.gz")
+    (wheel,) = to.glob("*.whl")
+    (sdist,) = to.glob("*.tar.gz")
     return Built(wheel, sdist)
 
 

@@ -86,7 +86,8 @@ def shown(output: Any) -> Any:
 
     if output.output_type == "stream":
         return output
-    data, output.metadata = output.data, {}
+    data = output.data
+    output.metadata = {}
     if PLOTLY in data:
         data = {"image/svg+xml": str(svg(data[PLOTLY])), "text/plain": data["text/plain"]}
     output.data = {kind: steady(data[kind]) for kind in SHOWN if kind in data}

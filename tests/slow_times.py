@@ -51,7 +51,9 @@ def timed(run: Json, as_of: int) -> TimedRun:
 
     def add(item: Json, parent: int) -> int:
         """Add a step and the steps in it; return its end."""
-        row, start, end = len(steps), second(item["started_at"]), run_end
+        row = len(steps)
+        start = second(item["started_at"])
+        end = run_end
         is_wait = item["type"] == "interrupt"
         is_wait &= (item.get("result") or {}).get("resolution") not in RESOLVED
         kind = "w" if is_wait else "g" if item["steps"] else "l"
@@ -126,7 +128,8 @@ def critical_path(run: TimedRun) -> list[int]:
         cursor = high
         while before := [number for number, (since, _) in spans.items() if since < cursor]:
             last = min(before, key=lambda it: (-min(spans[it][1], cursor), spans[it][0], it))
-            since, until = spans[last][0], min(spans[last][1], cursor)
+            since = spans[last][0]
+            until = min(spans[last][1], cursor)
             owner[since:cursor] = [family] * (cursor - since)
             walk(last, since, until)
             cursor = since

@@ -115,7 +115,8 @@ def stranger(rng: random.Random, *steps: Json, truth: Truth, **more: Any) -> Str
         fields |= {"end": None}
     raw = run(*steps, run_id=new_id(rng), **fields)
     for item in flat(raw["steps"]):
-        item["id"], item["run_id"] = f"{raw['id'][:8]}-{item['id']}", raw["id"]
+        item["id"] = f"{raw['id'][:8]}-{item['id']}"
+        item["run_id"] = raw["id"]
     for item in flat(raw["steps"]):
         for child in item["steps"]:
             child["parent_step_id"] = item["id"]
@@ -144,7 +145,8 @@ def item_of(number: int, interrupt: Question, **more: Any) -> Json:
 
 def own_time(rng: random.Random) -> list[Stranger]:
     """A step of ten minutes with a child of one: the step itself is at work for nine."""
-    long, short = 10 * rng.randint(50, 70), rng.randint(40, 70)
+    long = 10 * rng.randint(50, 70)
+    short = rng.randint(40, 70)
     child = step("child", 5, 5 + short)
     parent = step("parent", 0, long, label="Researching", steps=[child])
     truth = Truth(working_s=long, waiting_s=0, idle_s=30)
@@ -260,7 +262,8 @@ def answered_without_id(rng: random.Random) -> list[Stranger]:
 
 def two_open(rng: random.Random) -> list[Stranger]:
     """Two questions that wait together, with steps that name no interrupt id."""
-    first, second = Question("Dismiss the hit?", 20), Question("Approve?", 20 + rng.randint(5, 50))
+    first = Question("Dismiss the hit?", 20)
+    second = Question("Approve?", 20 + rng.randint(5, 50))
     steps = [question(f"q{n}", q.start, None, label=q.label) for n, q in enumerate([first, second])]
     items = [item_of(n, q) for n, q in enumerate([first, second])]
     truth = Truth("interrupted", outcome=first.label, questions=(first, second))
@@ -365,7 +368,8 @@ def odd_results(rng: random.Random) -> list[Stranger]:
 
 def one_business(rng: random.Random) -> list[Stranger]:
     """Five runs of a business that has two names."""
-    business_id, strangers = new_id(rng), []
+    business_id = new_id(rng)
+    strangers = []
     for number in range(5):
         name = "Northwind LLC" if number < 3 else "Northwind Holdings LLC"
         local = {"business_id": business_id, "business_name": name}
@@ -384,7 +388,8 @@ def open_group(rng: random.Random) -> list[Stranger]:
 
 def step_across_question(rng: random.Random) -> list[Stranger]:
     """A step without children that spans a question."""
-    start, answered = 20, rng.randint(60, 80)
+    start = 20
+    answered = rng.randint(60, 80)
     steps = [
         step("across", 0, 100),
         question("q", start, answered, label="Approve?"),
@@ -483,9 +488,11 @@ def _known_run(rng: random.Random, read_at: float) -> Stranger:
         ]
         fields["interrupts"] = [item_of(n, q) for n, q in enumerate(pending)]
         questions += pending
-        outcome, clock = pending[0].label, clock + len(pending)
+        outcome = pending[0].label
+        clock = clock + len(pending)
     elif status == "error":
-        cause, reason = "Reading the register", f"Register {rng.randint(1, 3)} is down"
+        cause = "Reading the register"
+        reason = f"Register {rng.randint(1, 3)} is down"
         n_failed = 1
         failed = step("failed", clock, clock + 40, label=cause, status="error")
         failed["result"] = {"error": reason}
@@ -495,7 +502,8 @@ def _known_run(rng: random.Random, read_at: float) -> Stranger:
         output = Finding("Summary", rng.choice(LEVELS), is_output=True)
         findings.append(output)
         steps.append(step("out", clock, clock + 9, type="output", artifacts=[evidence(output)]))
-        outcome, clock = output.title, clock + 9
+        outcome = output.title
+        clock = clock + 9
     truth = Truth(status, outcome, cause, reason, n_failed, tuple(findings), tuple(questions))
     times = {"start": start, "updated_at": at(clock)}
     if status in ("completed", "error"):
@@ -506,7 +514,9 @@ def _known_run(rng: random.Random, read_at: float) -> Stranger:
 
 def _group(rng: random.Random, number: int, clock: float) -> tuple[float, Json, list[Finding]]:
     """A group with one or two steps and their findings; the time when it ends."""
-    children, findings, start = [], [], clock
+    children = []
+    findings = []
+    start = clock
     for child in range(rng.randint(1, 2)):
         n_tiers = rng.randint(0, 2)
         tiers = tuple(rng.choice([*STRONG, "secondary"]) for _ in range(n_tiers))
@@ -554,7 +564,8 @@ def without_steps(raw: Json) -> None:
 
 def without_steps_and_questions(raw: Json) -> None:
     """Leave out the items of its open questions, too."""
-    raw["steps"], raw["interrupts"] = [], []
+    raw["steps"] = []
+    raw["interrupts"] = []
 
 
 def without_read_time(raw: Json) -> None:

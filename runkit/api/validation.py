@@ -270,9 +270,12 @@ def _without_odd(cls: Any, raw: Json, checked: Json) -> Checked:
     lists: list[list[Any]] = []
     queue: list[tuple[Any, Any, Any, Path, str | None]] = [(cls, raw, clean, (), None)]
     for view, source, copy, path, owner in queue:  # the loop appends to it
-        is_list, is_steps = isinstance(copy, list), path[-1:] == ("steps",)
+        is_list = isinstance(copy, list)
+        is_steps = path[-1:] == ("steps",)
         for key, inner_view in _values_in(view, copy):
-            at, came, value = (*path, key), source[key], copy[key]
+            at = (*path, key)
+            came = source[key]
+            value = copy[key]
             step_id = _text(came, "id") if is_steps else owner
             if is_steps and at.count("steps") > MAX_LEVELS:
                 raise RecursionError
@@ -284,7 +287,8 @@ def _without_odd(cls: Any, raw: Json, checked: Json) -> Checked:
                     lists.append(copy)
                 if note and is_steps:
                     lost[step_id] = owner or _text(came, "parent_step_id")
-                    came, at = _steps_in(came), (*at, "steps")
+                    came = _steps_in(came)
+                    at = (*at, "steps")
                     value = _check(_list_of(view), came, [])
             if isinstance(value, dict) and inner_view:
                 value = {**came, **value}
@@ -350,7 +354,8 @@ def _text(step: Any, name: str) -> str | None:
 def _broken(failure: ValidationError, path: Path, step_id: str | None) -> Note:
     """Build the note of the first thing that breaks the contract in a value at a path."""
     error = failure.errors(include_url=False, include_context=False)[0]
-    path, value = (*path, *error["loc"]), error["input"]
+    path = (*path, *error["loc"])
+    value = error["input"]
     *_, name = path or ("the object",)
     if isinstance(name, int):
         name = f"item {name}"

@@ -57,7 +57,9 @@ def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
             batch.append(record)
             n_bytes += record.n_bytes
             if n_bytes >= BATCH_BYTES:
-                full, batch, n_bytes = batch, [], 0
+                full = batch
+                batch = []
+                n_bytes = 0
                 yield full
     finally:
         if batch:

@@ -222,7 +222,8 @@ class Archive:
             "agent": one_or_several("agent", agent),
             "business_id": one_or_several("business_id", business_id),
         }
-        first, end = read_moment("since", since), read_moment("until", until)
+        first = read_moment("since", since)
+        end = read_moment("until", until)
 
         snapshot = self._table.open(version)
         rows = resolve(self._table.copies(snapshot))

@@ -91,14 +91,16 @@ class Picture(NamedTuple):
 
 def scene_of(f: Frames) -> Scene:
     """Read the steps and runs out of frames."""
-    runs, theme = _runs(f), chosen_theme()
+    runs = _runs(f)
+    theme = chosen_theme()
     run = pd.Index(runs["run_id"]).get_indexer(pd.Index(f.steps["run_id"]))
     order = ["run", "step_no"]
     steps = f.steps.assign(run=run).sort_values(order, kind="stable", ignore_index=True)
     since = steps["started_at"] - steps["run"].map(runs["origin"])
     start = since.dt.total_seconds().fillna(0)
 
-    is_wait, is_failing = steps["is_wait"], steps["error"].notna()
+    is_wait = steps["is_wait"]
+    is_failing = steps["error"].notna()
     depth = steps.loc[is_shown(steps), "depth"]
     has_children = (depth.shift(-1) > depth).reindex(steps.index, fill_value=False)
     is_group = has_children & steps["type"].ne("interrupt")
@@ -123,7 +125,8 @@ def scene_of(f: Frames) -> Scene:
         color=np.select([is_wait, is_failing], [theme.wait, FAILED_COLOR], colors),
         note=notes,
     )
-    path, steps = _critical_parts(steps, runs), steps[is_shown(steps)]
+    path = _critical_parts(steps, runs)
+    steps = steps[is_shown(steps)]
     path.index = steps.index.get_indexer(path.index)
     legend |= {FAILED_COLOR: FAILING, theme.wait: WAITING.lower()}
     return Scene(f, steps.reset_index(drop=True), path[path.index >= 0], runs, legend, theme)
@@ -193,7 +196,8 @@ def picture_of(
         at = steps.index
         return steps.assign(x0=x0, x1=x1, row=row[at], has_row=has_row[at], alpha=1.0)
 
-    bars, path = placed(scene.steps), placed(scene.path)
+    bars = placed(scene.steps)
+    path = placed(scene.path)
     px = (bars["x1"] - bars["x0"]) * axis.scale
     is_long = (path["x1"] - path["x0"]) * axis.scale >= (px / 2).clip(upper=MIN_PART_PX)[path.index]
     solid = bars[is_solid & has_row & bars["kind"].eq(STEP)]
@@ -216,7 +220,8 @@ def _slivers(steps: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
 
 def _lengths(bars: pd.DataFrame) -> Any:
     """Write how long each step took."""
-    seconds, is_missing = bars["end"] - bars["start"], bars["duration_s"].isna()
+    seconds = bars["end"] - bars["start"]
+    is_missing = bars["duration_s"].isna()
     is_unknown = bars["is_open"] | is_missing & bars["is_failed"]
     texts: list[Any] = [seconds.map(duration), "unknown length", "not started"]
     return np.select([seconds > 0, is_unknown, is_missing], texts, "instant")

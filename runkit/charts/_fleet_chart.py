@@ -100,7 +100,9 @@ def fleet_chart(
     """
     from runkit.charts.figure import RunFigure
 
-    runs, theme, sla_h = _runs(facts, sort), chosen_theme(), facts.limit_h
+    runs = _runs(facts, sort)
+    theme = chosen_theme()
+    sla_h = facts.limit_h
     heading = heading_of(theme, *_title(facts, runs, title))
     rows = _in_rows(runs, group)
     row_px = min(ROW_PX, MAX_PX / (rows["y"].max() + ROW_EDGES))
@@ -117,11 +119,14 @@ def _runs(facts: Facts, sort: str) -> pd.DataFrame:
 
     `wait_s` is null where a wait is not known; `since` is of open questions only.
     """
-    runs, is_open = facts.runs, facts.runs["since"].notna()
-    statuses, created = runs["status"].astype("str"), runs["created_at"]
+    runs = facts.runs
+    is_open = facts.runs["since"].notna()
+    statuses = runs["status"].astype("str")
+    created = runs["created_at"]
     runs = runs.assign(status=statuses, wait_s=runs["wait_s"].where(is_open, runs["waiting_s"]))
     rank = pd.Index(ORDER).get_indexer(pd.Index(statuses))
-    records, business = runs.to_dict("records"), runs["business_name"].fillna(runs["agent_name"])
+    records = runs.to_dict("records")
+    business = runs["business_name"].fillna(runs["agent_name"])
     runs = runs.assign(
         rank=np.where(rank < 0, len(ORDER), rank),  # other words come last
         has_waited=(runs["wait_s"] > 0) | is_open,
@@ -174,7 +179,8 @@ def _title(facts: Facts, runs: pd.DataFrame, title: str | None) -> list[list[str
     if facts.timed_runs.n:
         counts.append(f"median work of completed runs {duration(facts.median_work_s)}")
 
-    n_drawn, n_bare = min(is_drawn(runs).sum(), MAX_POINTS), int((~runs["has_steps"]).sum())
+    n_drawn = min(is_drawn(runs).sum(), MAX_POINTS)
+    n_bare = int((~runs["has_steps"]).sum())
     notes = []
     if MAX_ROWS < len(runs) > n_drawn:
         notes.append(f"{n_drawn:,} of {len(runs):,} runs drawn, the most urgent first")
@@ -207,7 +213,8 @@ def _layout(
         f"{pill(key, theme) if group == 'status' else bold(plain(key, 40))} {size:,}"
         for key, size in zip(first["key"], first["size"], strict=True)
     ]
-    labels_px, y = max(map(width_px, names)), runs["y"].tolist()
+    labels_px = max(map(width_px, names))
+    y = runs["y"].tolist()
     ticks = [*(first["y"] - AFTER_HEAD), *y]
     rows = row_axis(theme, labels_px, ticks, [*heads, *names]) | {"range": [y[-1] + 0.7, -0.7]}
     states = array_ticks(y, _states(runs, theme)) | {"anchor": "x2", "ticklabelstandoff": STATES_PX}
@@ -261,7 +268,8 @@ def _states(runs: pd.DataFrame, theme: Theme) -> list[str]:
 def _work(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     """Draw agent work: bars with their duration."""
     runs = runs[runs["working_s"].notna()]
-    is_running, has_failed = runs["status"].eq("running"), runs["status"].eq("error")
+    is_running = runs["status"].eq("running")
+    has_failed = runs["status"].eq("error")
     fill = np.select([has_failed, is_running], [FAILED_COLOR, theme.line], AGENT_COLORS[0])
     edge = {"color": AGENT_COLORS[0], "width": is_running.astype("float64").tolist()}
     mark = {"color": fill.tolist(), "line": edge, "cornerradius": 3}
@@ -279,7 +287,8 @@ def _waits(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     """Draw waits: a line with a dot, open while a question is pending."""
     runs = runs[runs["has_waited"]]
     axes = {"xaxis": "x2", "yaxis": "y2"}
-    is_open, y = runs["status"].eq("interrupted"), runs["y"]
+    is_open = runs["status"].eq("interrupted")
+    y = runs["y"]
     ends = runs["wait_s"].fillna(MIN_WAIT).clip(lower=MIN_WAIT)
     color = np.where(is_open, theme.wait, OTHER_COLOR).tolist()
     fill = np.where(is_open, theme.ground, OTHER_COLOR).tolist()

@@ -134,7 +134,8 @@ def points_layout(
     band, label = sla_band(theme, sla_h, beyond, corner | {"yanchor": "bottom"})
     lane = {"y0": NO_WAIT * 0.58, "y1": NO_WAIT * 1.75, "fillcolor": theme.band}
     if is_small:
-        heading, notes = heading._replace(lines=[]), _names(runs, dates["range"], waits, theme)
+        heading = heading._replace(lines=[])
+        notes = _names(runs, dates["range"], waits, theme)
     else:
         notes = _list(runs, theme)
     return figure_layout(theme, heading, HEIGHT_PX, margin) | {
@@ -188,7 +189,8 @@ def _list(runs: pd.DataFrame, theme: Theme) -> list[Json]:
     """List the longest waits and the newest failures right of the points: names, ids, and times."""
     rows: list[tuple[str, ...]] = []
     for word, (column, limit, order) in LISTED.items():
-        group, state = runs[runs["status"] == word], STATUSES[word]
+        group = runs[runs["status"] == word]
+        state = STATUSES[word]
         first = group.sort_values(column, ascending=False, kind="stable").head(limit)
         if len(first):
             head = colored(f"{state} {len(group):,}, {order}", getattr(theme, state.color))

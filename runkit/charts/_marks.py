@@ -115,7 +115,8 @@ def _instants(picture: Picture) -> list[Trace]:
 
 def _waits(picture: Picture) -> list[Trace]:
     """Draw a dotted line from each question to its answer; an open one ends in an open circle."""
-    waits, color = picture.bars[picture.bars["kind"] == WAIT], picture.scene.theme.wait
+    waits = picture.bars[picture.bars["kind"] == WAIT]
+    color = picture.scene.theme.wait
     if waits.empty:
         return []
     ends = np.where(waits["is_open"], picture.scene.theme.ground, color)
@@ -146,13 +147,16 @@ def durations(picture: Picture) -> tuple[list[Trace], float]:
 
     Where several bars share a row, a step's name follows, and a text without room is left out.
     """
-    bars, axis, theme = picture.bars, picture.axis, picture.scene.theme
+    bars = picture.bars
+    axis = picture.axis
+    theme = picture.scene.theme
     next_start = bars.sort_values("x0").groupby("row")["x0"].shift(-1)
     scale = MIN_PLOT_PX / axis.length
     room_px = ((next_start - bars["x1"]) * scale).fillna(np.inf)
     ends = bars["x1"] + STUB * axis.length * is_stub(bars)
 
-    labels, reach = [], 0.0
+    labels = []
+    reach = 0.0
     for bar, room, end in zip(each(bars), room_px, ends, strict=True):
         right_px = MIN_PLOT_PX * (1 - (bar.x1 - axis.start) / axis.length)
         most = min(room - (end - bar.x1) * scale, right_px + MAX_RIGHT_PX)
@@ -174,7 +178,9 @@ def _end_texts(bar: Any, picture: Picture) -> list[str]:
     if bar.kind == WAIT:  # the band over an open one says how long it has waited, if known
         is_in_band = bar.is_open and bar.end > bar.start
         return [] if is_in_band else [NBSP * 2 + plain(bar.note)]
-    text, more, theme = bar.length, [], picture.scene.theme
+    text = bar.length
+    more = []
+    theme = picture.scene.theme
     if bar.is_open:
         text += f" · {bar.note}"
     elif bar.is_failed:
@@ -190,7 +196,8 @@ def _end_texts(bar: Any, picture: Picture) -> list[str]:
 
 def legend(picture: Picture) -> list[str]:
     """Build the entries of the legend: the colors of agents, what is solid, and what is added."""
-    bars, scene = picture.bars, picture.scene
+    bars = picture.bars
+    scene = picture.scene
     used = {*bars.loc[bars["kind"] != WAIT, "color"], *picture.slivers["color"]}
     entries = [entry("■", color, name) for color, name in scene.legend.items() if color in used]
     if len(scene.path):
@@ -204,7 +211,8 @@ def shades(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:
 
     The shades of waits do not overlap: text on two shades could not be read.
     """
-    rows, theme = picture.rows, picture.scene.theme
+    rows = picture.rows
+    theme = picture.scene.theme
     ground: Json = {"type": "rect", "layer": "below", "line": {"width": 0}}
     band = ground | {"xref": "paper", "x0": -2, "x1": 3, "fillcolor": theme.band}
     bands = [band | {"y0": first - 0.5, "y1": last - 0.5} for first, last in rows.bands]
@@ -222,7 +230,8 @@ def groups_and_slivers(picture: Picture) -> list[Json]:
     """Draw groups as brackets, and steps without a row of their own as slivers."""
     digits = int(np.ceil(np.log10(picture.axis.scale / MIN_GAP_PX)))
     slivers = picture.slivers.round({"x0": digits, "x1": digits})
-    groups, half = picture.bars[picture.bars["kind"] == GROUP], MARK_PX / 2 / picture.rows.px
+    groups = picture.bars[picture.bars["kind"] == GROUP]
+    half = MARK_PX / 2 / picture.rows.px
     groups = groups.assign(upper=groups["row"] - half, lower=groups["row"] + half)
     return [*_paths(groups, BRACKET, BRACKET_PX), *_paths(slivers, SLIVER, SLIVER_PX)]
 
@@ -241,8 +250,10 @@ def _paths(bars: pd.DataFrame, pattern: str, width: float) -> list[Json]:
 def wait_labels(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:
     """Write the length of each wait over its band, where there is room; none beyond the axis."""
     labels: list[Json] = []
-    axis, middles = picture.axis, list[float]()
-    end, half = axis.start + axis.length, WAIT_LABEL_PX / 2 / axis.scale
+    axis = picture.axis
+    middles = list[float]()
+    end = axis.start + axis.length
+    half = WAIT_LABEL_PX / 2 / axis.scale
     for wait in each(waits):
         length = wait.length + " so far" * wait.is_open
         middle = (wait.x0 + wait.x1) / 2

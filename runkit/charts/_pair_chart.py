@@ -69,7 +69,8 @@ def pair_chart(
     dict
         What the layout has beside that of other charts.
     """
-    theme, steps = scene.theme, scene.steps
+    theme = scene.theme
+    steps = scene.steps
     sides = [steps[steps["run"] == run] for run in (0, 1)]
     length = steps["end"] - steps["start"]
     is_unknown = steps["duration_s"].isna() | (steps["is_open"] & length.le(0))
@@ -165,7 +166,8 @@ def _columns(steps: pd.DataFrame, pair: Ints, row: Ints, theme: Theme) -> tuple[
     crosses = np.where(steps["is_failed"], f" {cross(theme)}", "")
     texts = steps["seconds"].map(lambda seconds: _signed(seconds, plus="")) + crosses
     by_run = steps.assign(text=texts).pivot(index="pair", columns="run", values="text")
-    lengths, more_s = by_run.fillna("").loc[pair], np.zeros(len(by_run))
+    lengths = by_run.fillna("").loc[pair]
+    more_s = np.zeros(len(by_run))
     np.add.at(more_s, steps["pair"], steps["seconds"].where(steps["run"] > 0, -steps["seconds"]))
     differences = [
         bold(_signed(more)) if abs(more) >= BIG_S else _signed(more)
@@ -177,7 +179,8 @@ def _columns(steps: pd.DataFrame, pair: Ints, row: Ints, theme: Theme) -> tuple[
         ("B", lengths[1], theme.muted),
         ("B − A", differences, theme.text),
     )
-    traces, x = [], 0.0
+    traces = []
+    x = 0.0
     for name, labels, color in columns:
         x += max(map(width_px, [name, *labels])) + COLUMN_GAP_PX
         options: Json = {"xaxis": "x2", "textposition": "middle left", "name": name}

@@ -189,7 +189,8 @@ class RowLayout(NamedTuple):
 
 def parents(depths: Iterable[int]) -> list[int]:
     """Return the position of the parent of each step of a tree in order, -1 at the top."""
-    positions, last = [], {-1: -1}
+    positions = []
+    last = {-1: -1}
     for step, depth in enumerate(depths):
         positions.append(last.get(depth - 1, -1))
         last[depth] = step
@@ -217,13 +218,15 @@ def chosen_steps(steps: pd.DataFrame, depth: int | str | None, limit: int) -> Fl
     """
     seconds = steps["end"] - steps["start"]
     longest = seconds[steps["kind"] == STEP].nlargest(N_LONGEST).index
-    is_long, is_top = steps.index.isin(longest), steps["depth"] == 0
+    is_long = steps.index.isin(longest)
+    is_top = steps["depth"] == 0
     conditions: list[Any] = [steps["is_failing"], steps["is_wait"], is_long, is_top]
     order = np.lexsort((-seconds.to_numpy(), np.select(conditions, [0, 1, 2, 3], 4)))
     if isinstance(depth, int):
         order = order[(steps["depth"] < depth).to_numpy()[order]]
 
-    groups, chosen = parents(steps["depth"]), set[int]()
+    groups = parents(steps["depth"])
+    chosen = set[int]()
     for step in order.tolist():
         family = []
         while step >= 0 and step not in chosen:
@@ -257,7 +260,8 @@ def tree_rows(steps: pd.DataFrame, has_row: Flags, row: NDArray[Any]) -> RowLayo
 
     Steps in a group are indented, every other group is shaded.
     """
-    bars, texts = steps[has_row], []
+    bars = steps[has_row]
+    texts = []
     n_more = int((steps["depth"].eq(0) & ~has_row).sum())
     for label, depth, kind in zip(bars["label"], bars["depth"], bars["kind"], strict=True):
         text = plain(label, MAX_LABEL)
@@ -283,7 +287,8 @@ def agent_rows(steps: pd.DataFrame, is_chosen: Flags) -> tuple[RowLayout, Floats
     band = steps["agent_no"].clip(upper=len(AGENT_COLORS))
     steps = steps.assign(band=band, lane=_lanes(steps, band), is_left=~is_chosen)
     bands = steps.groupby(["band", "run"])
-    n_at_once, has_rest = bands["lane"].max() + 1, bands["is_left"].any()
+    n_at_once = bands["lane"].max() + 1
+    has_rest = bands["is_left"].any()
     needed = n_at_once + has_rest
     height = needed.clip(upper=_most_lanes(needed))
     n_free = height - (has_rest | (height < needed))
@@ -302,7 +307,8 @@ def agent_rows(steps: pd.DataFrame, is_chosen: Flags) -> tuple[RowLayout, Floats
     ticks = (top + (height - 1) / 2).tolist()
     shaded = list(pairwise(edges))[1::2]
     rows = RowLayout(edges[-1], ROW_PX, BAR_SHARE * ROW_PX, ticks, texts, shaded)
-    number, lane = bands.ngroup().to_numpy(), steps["lane"].to_numpy()
+    number = bands.ngroup().to_numpy()
+    lane = steps["lane"].to_numpy()
     has_row = is_chosen & (lane < n_free.to_numpy()[number])
     last = (height - 1).to_numpy()[number]
     return rows, top.to_numpy()[number] + np.where(has_row, lane, last), has_row

@@ -64,7 +64,8 @@ def edge(color: str | None = None, width: float | None = None, **_: object) -> J
 
 def lines_of(text: str) -> list[Markup]:
     """Read plotly's markup, which is ours, as lines of SVG; of other tags only the text is kept."""
-    lines, styles = [Markup("")], [Json()]
+    lines = [Markup("")]
+    styles = [Json()]
     for part in TAG.split(text):
         if part.startswith("<br"):
             lines.append(Markup(""))
@@ -92,12 +93,14 @@ def text_at(
 
     The base is that of the first line.
     """
-    lines, size = lines_of(text), font["size"]
+    lines = lines_of(text)
+    size = font["size"]
     rest = (len(lines) - 1) * LINE * size
     tops = {"top": pad + 0.93 * size, "middle": 0.345 * size - rest / 2}
     tops |= {"bottom": -pad - 0.24 * size - rest, "base": 0.0}
     sign, anchor = ANCHORS[xanchor]
-    base, left = y + tops[yanchor], float(x + sign * pad)
+    base = y + tops[yanchor]
+    left = float(x + sign * pad)
     style = {"font_size": size, "text_anchor": anchor, **color_attributes("fill", font["color"])}
     elements = [
         element("text", line, x=left, y=float(base + position * LINE * size), **style)
@@ -111,13 +114,15 @@ def box(
     x0: float, x1: float, y0: float, y1: float, body: Markup | str = "", **style: Any
 ) -> Markup:
     """Draw a rectangle by its edges; `body` is what it holds."""
-    left, top = float(min(x0, x1)), float(min(y0, y1))
+    left = float(min(x0, x1))
+    top = float(min(y0, y1))
     return element("rect", body, x=left, y=top, width=abs(x1 - x0), height=abs(y1 - y0), **style)
 
 
 def polyline(x: Iterable[float], y: Iterable[float], **style: Any) -> Markup:
     """Draw a line; NaN is a gap in it."""
-    commands, pen = [], "M"
+    commands = []
+    pen = "M"
     for point_x, point_y in zip(x, y, strict=True):
         is_gap = np.isnan(point_x + point_y)
         commands.append("" if is_gap else pen + point(point_x, point_y))

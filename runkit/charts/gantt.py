@@ -140,12 +140,14 @@ def gantt(
         )
     if n_runs > len(LETTERS):
         _refuse("auto", n_runs, depth=depth, compress_waits=compress_waits)
-        facts, group = Facts(f, sla_h or LIMIT_H), group or "status"
+        facts = Facts(f, sla_h or LIMIT_H)
+        group = group or "status"
         return fleet_chart(facts, sort=sort or "attention", group=group, title=title)
     _refuse(None, n_runs, sort=sort, group=group, sla_h=sla_h)
 
     scene = scene_of(f)
-    reach, more = 0.0, Json()
+    reach = 0.0
+    more = Json()
     if n_runs == 2 and can_pair(scene.steps):
         picture, texts, more = pair_chart(scene, depth, fold=bool(compress_waits))
     else:
@@ -168,7 +170,8 @@ def _refuse(default: object, n_runs: int, **options: object) -> None:
 
 def _picture(scene: Scene, depth: int | str | None, compress_waits: bool | str) -> Picture:
     """Place the steps of one run in a tree, or of several runs in bands of their agents."""
-    steps, runs = scene.steps, scene.runs
+    steps = scene.steps
+    runs = scene.runs
     axis = _axis(steps, runs, compress_waits)
     if len(runs) == 1:
         layout = tree_of(steps, steps_with_rows(steps, depth, LOW_ROW_PX))
@@ -195,12 +198,15 @@ def _notes(picture: Picture, depth: int | str | None, *, has_lanes: bool) -> lis
     if hidden.empty:
         return []
 
-    n_steps, n_failed = len(picture.scene.frames.steps), int(steps["is_failing"].sum())
-    have, group = "a row: failed steps, waits, the longest, and groups", "group"
+    n_steps = len(picture.scene.frames.steps)
+    n_failed = int(steps["is_failing"].sum())
+    have = "a row: failed steps, waits, the longest, and groups"
+    group = "group"
     if depth != "auto":
         have = f"a row, down to level {depth}"
     if has_lanes:
-        have, group = "a lane", "agent"
+        have = "a lane"
+        group = "agent"
     longest = duration((hidden["end"] - hidden["start"]).max())
     rest = f"The others are slivers in the row of their {group}; they took {longest} or less."
     have = f"{n_steps - len(hidden):,} of {n_steps:,} steps have {have}."
@@ -262,13 +268,17 @@ def _layout(picture: Picture, heading: Heading, reach: float, more: Json) -> Jso
 
     Texts reach `reach` pixels behind the axis.
     """
-    rows, axis, theme = picture.rows, picture.axis, picture.scene.theme
-    bands, empty = _bands(picture), empty_labels(picture)
+    rows = picture.rows
+    axis = picture.axis
+    theme = picture.scene.theme
+    bands = _bands(picture)
+    empty = empty_labels(picture)
     top = -0.5 - (rows.above if bands.empty else STRIP)
     bottom = rows.n - 0.5 + len(empty)
     height = round((bottom - top) * rows.px)
     labels_px = max(map(width_px, rows.texts), default=0) + EDGE_PX
-    left, right = labels_px + EDGE_PX, EDGE_PX + round(reach)
+    left = labels_px + EDGE_PX
+    right = EDGE_PX + round(reach)
     notes, below = legend_below(legend(picture), theme, left)
 
     plot_px = min(WIDTH - left - right, PLOT_PX)

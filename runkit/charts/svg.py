@@ -200,8 +200,11 @@ class Chart:
             self.left_out.add("the legend")
         # a reader's own template may lack what ours has
         base = _merged(template(LIGHT)["layout"], layout["template"].get("layout", {}))
-        self.traces, self.layout, margin = traces, _merged(base, layout), layout["margin"]
-        self.width, self.height = layout.get("width", WIDTH), layout["height"]
+        self.traces = traces
+        self.layout = _merged(base, layout)
+        margin = layout["margin"]
+        self.width = layout.get("width", WIDTH)
+        self.height = layout["height"]
         self.font: Json = self.layout["font"]
         self.ends = {  # the edges of the whole drawing
             "x": (float(margin["l"]), float(self.width - margin["r"])),
@@ -251,7 +254,9 @@ class Chart:
         yield from self._drawn("text with an arrow", notes, self._note)
         title = self.layout["title"]
         if title.get("text"):
-            text, font, pad = title["text"], self.font | title["font"], title["pad"]
+            text = title["text"]
+            font = self.font | title["font"]
+            pad = title["pad"]
             shift = 0 if "<br>" in text else 0.7 * font["size"]
             yield text_at(pad["l"], pad["t"] + shift, text, font)
         if self.left_out:
@@ -283,23 +288,28 @@ class Chart:
         values = np.array([pair.split(",") for pair in re.findall("[^MLZ]+", path)], float)
         x, y = (self._pixels(letter, shape, values[:, i]) for i, letter in enumerate("xy"))
         points = map(point, x.tolist(), y.tolist())
-        fill, stroke = color_attributes("fill", shape.get("fillcolor")), edge(**shape["line"])
+        fill = color_attributes("fill", shape.get("fillcolor"))
+        stroke = edge(**shape["line"])
         path = re.sub("[^MLZ]+", lambda _: next(points), path)
         return element("path", d=path, **fill, **stroke)
 
     def _scale(self, name: str) -> Iterator[Markup]:
         """Draw an axis' grid and the labels of its ticks."""
-        axis, is_x = self.axes[name], name.startswith("x")
+        axis = self.axes[name]
+        is_x = name.startswith("x")
         options = axis.options
         if options.get("visible") is False:
             return
-        ends, font = self.ends["y" if is_x else "x"], self.font | options["tickfont"]
-        is_on_top, is_free = options.get("side") == "top", options.get("anchor") == "free"
+        ends = self.ends["y" if is_x else "x"]
+        font = self.font | options["tickfont"]
+        is_on_top = options.get("side") == "top"
+        is_free = options.get("anchor") == "free"
         sides = "center", "bottom" if is_on_top else "top"
 
         title = options["title"].get("text")
         if title and is_x:
-            middle, style = (axis.first + axis.last) / 2, font | options["title"]["font"]
+            middle = (axis.first + axis.last) / 2
+            style = font | options["title"]["font"]
             yield text_at(middle, ends[is_on_top], title, style, *sides, TITLE_PX)
         elif title:
             self.left_out.add("the title of the rows")
@@ -320,9 +330,12 @@ class Chart:
         if trace.get("orientation") != "h":
             raise ValueError("an upright bar")
         base, length, row = (_numbers(trace[key]) for key in ("base", "x", "y"))
-        half, radius = trace["width"] / 2, trace["marker"].get("cornerradius")
-        x0, x1 = x_axis.within(base), x_axis.within(base + length)
-        y0, y1 = y_axis.within(row - half), y_axis.within(row + half)
+        half = trace["width"] / 2
+        radius = trace["marker"].get("cornerradius")
+        x0 = x_axis.within(base)
+        x1 = x_axis.within(base + length)
+        y0 = y_axis.within(row - half)
+        y1 = y_axis.within(row + half)
         for bar in _each(trace, x0=x0, x1=x1, y0=y0, y1=y1):
             # without a hover text the mouse reaches the bar below it
             mouse = None if bar["title"] else "none"
@@ -331,8 +344,10 @@ class Chart:
 
     def _scatter(self, trace: Json, x_axis: Axis, y_axis: Axis) -> Iterator[Markup]:
         """Draw a line with gaps, marks, or texts."""
-        mode, values = trace["mode"], (trace["x"], trace["y"])
-        x, y = x_axis.at(values[0]), y_axis.at(values[1])
+        mode = trace["mode"]
+        values = (trace["x"], trace["y"])
+        x = x_axis.at(values[0])
+        y = y_axis.at(values[1])
         is_shown = x_axis.shows(values[0]) & y_axis.shows(values[1])
         if "lines" in mode and not np.isnan(x).all():
             line = trace["line"]
@@ -342,7 +357,8 @@ class Chart:
         if "markers" in mode:
             yield from _markers(trace, x=x, y=y, is_shown=is_shown)
         if "text" in mode:
-            font, (vertical, side) = self.font | trace["textfont"], trace["textposition"].split()
+            font = self.font | trace["textfont"]
+            (vertical, side) = trace["textposition"].split()
             colors = font["color"] if isinstance(font["color"], ARRAYS) else repeat(font["color"])
             texts = zip(x.tolist(), y.tolist(), trace["text"], colors, strict=False)
             for text_x, text_y, text, color in compress(texts, is_shown):
@@ -355,7 +371,8 @@ class Chart:
             raise ValueError("an arrow")
         x, y = (self._pixels(letter, note, note[letter], is_power=True) for letter in "xy")
         sides = note.get("xanchor", "center"), note.get("yanchor", "middle")
-        x, y = x + note.get("xshift", 0), y - note.get("yshift", 0)
+        x = x + note.get("xshift", 0)
+        y = y - note.get("yshift", 0)
         return text_at(x, y, note["text"], self.font | note.get("font", {}), *sides, NOTE_PX)
 
 

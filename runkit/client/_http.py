@@ -108,7 +108,8 @@ class RateLimiter:
     def __init__(
         self, rate: float | None, clock: Callable[[], float], sleep: Callable[[float], object]
     ) -> None:
-        self.clock, self.sleep = clock, sleep
+        self.clock = clock
+        self.sleep = sleep
         self.paused_until = -math.inf
         self._gap = (1 + MARGIN) / rate if rate else 0.0
         self._next = -math.inf
@@ -203,8 +204,12 @@ class Http:
         timeout: float,
         read_only: bool,
     ) -> None:
-        self.target, self.read_only, self.timeout = target, read_only, timeout
-        self.limiter, self.clock, self.sleep = limiter, limiter.clock, limiter.sleep
+        self.target = target
+        self.read_only = read_only
+        self.timeout = timeout
+        self.limiter = limiter
+        self.clock = limiter.clock
+        self.sleep = limiter.sleep
         self._reads, self._writes = connections
         # A response has shown that the host works and knows the key.
         self._has_answered = False
@@ -231,7 +236,8 @@ class Http:
         Raises the last attempt's `ApiError`.
         """
         params = without_none(**(query or {}))
-        started, attempt = self.clock(), 0
+        started = self.clock()
+        attempt = 0
         while True:
             source = self._wait_for_slot("GET", path, deadline, started + retry_for)
             if cancelled is not None and cancelled.is_set():
@@ -314,7 +320,9 @@ class Http:
         **content: Any,
     ) -> Reply:
         """Send once, and read the whole response, until the `deadline` if there is one."""
-        url, started, outcome = self.target.url + path, self.clock(), "refused"
+        url = self.target.url + path
+        started = self.clock()
+        outcome = "refused"
         left = max(MIN_TIMEOUT, deadline - started)
         end = started + min(left, self._longest)
         timeout = min(left, self.timeout)
@@ -353,14 +361,16 @@ class Http:
 
     def _note(self, response: httpx.Response) -> None:
         """Keep whether the host works, and pause if it asks for it."""
-        status, pause = response.status_code, retry_after(response)
+        status = response.status_code
+        pause = retry_after(response)
         if pause is None and status == 429:
             pause = LIMIT_WINDOW
         if status in (429, 503) and pause is not None:
             self.limiter.pause(min(pause, RETRY_AFTER_MAX))
             self._has_answered = True
         elif status < 500 and status not in (401, 403):
-            self._has_answered, self._is_down = True, False
+            self._has_answered = True
+            self._is_down = False
 
 
 def _parts(response: httpx.Response, has_ended: Callable[[], bool]) -> Iterator[bytes]:

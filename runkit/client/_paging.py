@@ -46,7 +46,9 @@ def read_pages(
     items: dict[str, Listed | None] = {}  # all, by id; None for one that cannot be read
     total: int | None = None
     read_at: datetime | None = None
-    number, has_more, is_past = 0, True, False
+    number = 0
+    has_more = True
+    is_past = False
     with Bar(unit="run", disable=not progress) as bar:
         while has_more and (limit is None or len(kept) < limit):
             number += 1

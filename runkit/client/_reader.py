@@ -61,7 +61,8 @@ class RunReader:
     def parse(self, raw: Json, reply: Reply) -> Run:
         """Read a run of a response."""
         facts = self._known.for_run(raw.get("id"), raw.get("thread_id"))
-        host, read_at = self.http.target.host, reply.read_at
+        host = self.http.target.host
+        read_at = reply.read_at
         return Run.from_json(
             contract.with_local_fields(raw, read_from=host, read_at=read_at, **facts)
         )

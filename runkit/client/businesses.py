@@ -222,7 +222,8 @@ class Businesses:
         ApiError
             If the threads cannot be read.
         """
-        runs, business_id = runs_in("listed", listed), id_of(business)
+        runs = runs_in("listed", listed)
+        business_id = id_of(business)
         unknown = self._known.unknown_threads(runs)
         if unknown - self._others[business_id]:
             self.threads_of(business_id, progress=False)
@@ -306,7 +307,8 @@ class Businesses:
             self._unsearched = sorted(listed, key=lambda business: business.status == "in_review")
         while missing() and self._unsearched and at_most > 0:
             n = min(at_most, AT_ONCE)
-            batch, self._unsearched = self._unsearched[-n:], self._unsearched[:-n]
+            batch = self._unsearched[-n:]
+            self._unsearched = self._unsearched[:-n]
             self.threads_of(batch, progress)
             at_most -= n
         left = missing()

@@ -84,7 +84,8 @@ class ResumeRequest:
 
     def send(self, answer: Mapping[str, Any]) -> Delivery:
         """Send the answer once, and check whether it arrived if the response does not say."""
-        path, body = path_to("runs", self.run_id, "resume"), resume_body(self.id, answer)
+        path = path_to("runs", self.run_id, "resume")
+        body = resume_body(self.id, answer)
         try:
             reply = self.reader.http.post(path, body, {"include": "steps"})
             run = self.reader.from_reply(reply, self.run_id)
@@ -142,7 +143,8 @@ class ResumeRequest:
     def _check(self, why: str) -> Delivery:
         """Read the run until the question is closed or the last check is done."""
         run: Run | None = None
-        state, http = "The run could not be read since then", self.reader.http
+        state = "The run could not be read since then"
+        http = self.reader.http
         sent_at = http.clock()
         for start, end in pairwise((*CHECK_TIMES, CHECK_TIMES[-1] + CHECK_TIMEOUT)):
             http.sleep(max(0.0, sent_at + start - http.clock()))
@@ -161,7 +163,8 @@ class ResumeRequest:
                 log.warning("%s", message)
                 return Delivery(UNCONFIRMED, latest, message)
             if not self._is_stale(latest):
-                run, state = latest, f"{start:g} s later, {doubt}"
+                run = latest
+                state = f"{start:g} s later, {doubt}"
 
         advice = "It was sent once and may still arrive: check again before you answer again."
         return Delivery(UNKNOWN, run, f"{why} {state}. {advice}")
@@ -176,7 +179,8 @@ class ResumeRequest:
             "interrupt_id": self.id,
             "step_id": self.asked_by,
         }
-        run, interrupt = self.known, self.interrupt
+        run = self.known
+        interrupt = self.interrupt
         if run is not None:
             columns["run_created_at"] = run.created_at.isoformat()
         if interrupt is not None:

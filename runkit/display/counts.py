@@ -104,7 +104,8 @@ def phrase(count: Count, what: str, noun: str) -> str:
     """
     if not count.of:
         return things(count, noun)
-    base, is_one = plural(count.of, noun), count.of == 1
+    base = plural(count.of, noun)
+    is_one = count.of == 1
     if is_one or not (count.n or count.is_whole):
         is_so = f"{NOT_KNOWN} whether " if count.unknown else "" if count.n else "not "
         return f"{base}, {is_so}{what}{_unread(count)}"

@@ -135,7 +135,9 @@ def df_to_html(
         The first rows; a note says how many are left out. Texts are escaped, and those
         of more than `MAX_TEXT` characters end in an ellipsis.
     """
-    heads, styles, columns = [], [], []
+    heads = []
+    styles = []
+    columns = []
     for number, column in enumerate(df):
         name = "question" if column == "label" and "asked_at" in df else str(column)
         values = df.iloc[:max_rows, number]

@@ -14,7 +14,8 @@ from runkit.display.text import one_line, visible
 
 def _escape(record: logging.LogRecord) -> bool:
     """Put the message of a record on one line, and indent its traceback."""
-    record.msg, record.args = one_line(record.getMessage()), ()
+    record.msg = one_line(record.getMessage())
+    record.args = ()
     if record.exc_info and not record.exc_text:
         traceback = logging.Formatter().formatException(record.exc_info)
         record.exc_text = textwrap.indent(visible(traceback), "  ")

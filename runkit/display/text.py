@@ -217,7 +217,8 @@ def run_label(run_id: str, business_name: object, agent_name: object, limit: int
     Missing names may be None or pandas' NA. A name is cut so that the label has at most `limit`
     characters.
     """
-    name, end = first_text(business_name, agent_name), f" · {short_id(run_id)}"
+    name = first_text(business_name, agent_name)
+    end = f" · {short_id(run_id)}"
     return shorten(name or "Unknown agent", limit - len(end)) + end
 
 
@@ -239,7 +240,8 @@ def isolate(text: object) -> Markup:
 
 def link(url: str, title: str | None = None) -> Markup:
     """Link to an address whose host is certain, and show the host; any other address is text."""
-    host, label = web_host(url), isolate(title or url)
+    host = web_host(url)
+    label = isolate(title or url)
     if host is not None:
         return _LINK.format(url, label, isolate(host))
     return Markup("{}: {}").format(label, isolate(url)) if title else label

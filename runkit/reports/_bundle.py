@@ -144,7 +144,8 @@ def read_source(
     before: sources.Source | None = None,
 ) -> ReportSource:
     """Read the frames, the sent answers, and the runs as text if the source has them."""
-    source, texts = open_source(source), []
+    source = open_source(source)
+    texts = []
     if not isinstance(source, Frames):
         source = _Records(source)
         for record in source:

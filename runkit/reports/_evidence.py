@@ -60,7 +60,8 @@ def evidence_files(data: ReportData, runs: Sequence[str], masker: Masker) -> dic
 
 def _about(data: ReportData, source: str) -> str:
     """Describe the folder: what it proves, what it holds, and how that was read."""
-    about, f = data.provenance, data.frames
+    about = data.provenance
+    f = data.frames
     gaps = [about.missing, unread(Facts(f).unread, "Steps")]
     why = " ".join(filter(None, gaps))
     assumed = static_file(Path(contract.__file__).with_suffix(".md"))

@@ -72,7 +72,8 @@ def head(f: Frames, labels: Labels, missing: str | None, *, is_business: bool = 
     `missing` says what was not read. `is_business`: the runs are those of one business.
     """
     f = one_business(f) if is_business else f
-    facts, n_runs = Facts(f), len(f.runs)
+    facts = Facts(f)
+    n_runs = len(f.runs)
     is_single = n_runs == 1
     sides = [Facts(f.select(run_id)) for run_id in f.runs["run_id"]] if n_runs in KINDS else []
     values = {
@@ -140,7 +141,9 @@ def heading(f: Frames) -> str:
 
 def _headline(facts: Facts) -> str:
     """Write in one line, by rule, how the questions of many runs stand."""
-    late, questions, words = facts.late_questions, facts.open_questions, f"over {facts.limit_h:g} h"
+    late = facts.late_questions
+    questions = facts.open_questions
+    words = f"over {facts.limit_h:g} h"
     if questions.is_none:
         return sentence(waiting_words(questions)).rstrip(".")
     if questions.unknown:  # perhaps fewer than rows
@@ -151,7 +154,8 @@ def _headline(facts: Facts) -> str:
 def _range(f: LinkedFrames) -> str:
     """Write how many runs there are, of how many businesses, and from when to when."""
     created = f.runs["created_at"].dropna()
-    text, businesses = plural(len(f.runs), "run"), businesses_of(f)
+    text = plural(len(f.runs), "run")
+    businesses = businesses_of(f)
     if businesses.n:
         text += f" of {things(businesses, 'business', 'businesses')}"
     if len(created):
@@ -186,7 +190,8 @@ def _modes(f: Frames) -> list[str]:
 
 def _side(facts: Facts) -> dict[str, Any]:
     """Describe how a run ended: failed, waiting for a reviewer, or with an output."""
-    f, [run] = facts.frames, records(facts.runs)
+    f = facts.frames
+    [run] = records(facts.runs)
     outputs = records(outputs_of(f).tail(1))
     side: dict[str, Any] = {
         "run": run,
@@ -218,7 +223,8 @@ def _side(facts: Facts) -> dict[str, Any]:
 
 def _failure(f: LinkedFrames, run: dict[Any, Any]) -> dict[str, Any]:
     """Describe a failed run: the agent's own words, else the error, and what was not checked."""
-    summary, is_empty = words_of_cause(f), has_no_output(f)
+    summary = words_of_cause(f)
+    is_empty = has_no_output(f)
     return {
         "headline": "No result: the review failed" if is_empty else "The review failed",
         "is_empty": is_empty,
@@ -269,9 +275,11 @@ def _run_tiles(facts: Facts) -> list[Tile]:
     """Count findings, answers and sources, and the time of the first run."""
     run, *_ = records(facts.runs)
     confidences = facts.artifacts["confidence"].astype("str").fillna("unrated")
-    asked, waiting = facts.questions_asked, facts.open_questions
+    asked = facts.questions_asked
+    waiting = facts.open_questions
     value, *others = filter(None, time_parts(run))
-    sources, unknown = facts.sources, NOT_KNOWN * bool(facts.n_unread)
+    sources = facts.sources
+    unknown = NOT_KNOWN * bool(facts.n_unread)
     return [
         Tile(
             "Findings",
@@ -296,7 +304,9 @@ def _run_tiles(facts: Facts) -> list[Tile]:
 
 def _needs_a_look(facts: Facts) -> list[str]:
     """List what a reader of one run should look at and the banner does not say."""
-    f, findings, questions = facts.frames, facts.artifacts, facts.questions
+    f = facts.frames
+    findings = facts.artifacts
+    questions = facts.questions
     bare = findings.loc[findings["is_bare"], "title"]
     weakest = f.runs["weakest"].dropna()
     items = {

@@ -153,7 +153,8 @@ class Masker:
     def __init__(
         self, policy: Redaction | None, keys: Collection[str] = (), page: str = ""
     ) -> None:
-        self.policy, self.page = policy, page
+        self.policy = policy
+        self.page = page
         self.keys = tuple(sorted(keys, key=len, reverse=True))
         self.counts: Counter[str] = Counter()  # different masked values, by rule
         # the masks of values that no finished file may contain

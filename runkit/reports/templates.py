@@ -114,7 +114,8 @@ class Template(NamedTuple):
         parameters = f"run_ids = [\n{ids}]" if len(run_ids) > 1 else f"run_ids = {run_ids!r}"
         for cell in nb.cells:
             if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
+                cell.outputs = []
+                cell.execution_count = None
                 if PARAMETERS in cell.metadata.get("tags", ()):
                     cell.source = parameters
         return nb

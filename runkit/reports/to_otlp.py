@@ -203,7 +203,8 @@ def _nanoseconds(microseconds: int) -> str:
 
 def _ids(run_id: str, step_id: str | None) -> Json:
     """Return the ids of a run's trace and of one span: of a step, or else the root."""
-    trace_id, span_id = _hash(run_id)[:32], _hash(f"{run_id}\n{step_id or ''}")[:16]
+    trace_id = _hash(run_id)[:32]
+    span_id = _hash(f"{run_id}\n{step_id or ''}")[:16]
     return {"traceId": trace_id, "spanId": span_id}
 
 

@@ -36,7 +36,8 @@ def read_answer(interrupt: PlacedInterrupt, value: Input, documents: list[Json],
 
 def _verdict(question: str, fields: Json, kinds: Mapping[str, str]) -> str:
     """Return the verdict of an answer, as recordings have it."""
-    decision, document_id = str(fields["decision"]), fields["document_id"]
+    decision = str(fields["decision"])
+    document_id = fields["document_id"]
     if question != "document":
         return decision
     if decision != "approve":

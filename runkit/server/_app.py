@@ -130,7 +130,8 @@ async def create_agent_run(store: Db, body: _web.NewRun) -> Json:
         business_id = business_id or thread["business_id"]
     if not business_id:
         raise RequestError(400, "business_id or thread_id is required", "business_id")
-    now, prompt = store.clock.now(), body.prompt
+    now = store.clock.now()
+    prompt = body.prompt
     return store.run(store.add_run(body.type, business_id, body.thread_id, now, prompt=prompt))
 
 
@@ -147,7 +148,8 @@ async def resume_agent_run(store: Db, run_id: Id, body: _web.NewAnswer, include:
 
     Refused with 404 for an unknown run; 422 if this question is not open or the answer is invalid.
     """
-    run, now = store.placed(run_id), store.clock.now()
+    run = store.placed(run_id)
+    now = store.clock.now()
     waiting = {interrupt.item["id"]: interrupt for interrupt in pending(run, now)}
     if body.interrupt_id not in waiting:
         state = f"waiting for {' and '.join(waiting)}" if waiting else status_at(run, now)

@@ -24,7 +24,8 @@ def business_now(store: Store, business: SeededBusiness) -> Json:
 
 def status_and_actions(store: Store, business: SeededBusiness) -> tuple[str, list[Json]]:
     """Return the status of a business now, and the actions on it and its hit, in order."""
-    status, now = str(business.body["status"]), store.clock.now()
+    status = str(business.body["status"])
+    now = store.clock.now()
     rows = [row for run_id in store.runs_of[business.id] for row in store.placed(run_id).actions]
     actions = []
     for row in sorted(rows, key=itemgetter("at")):

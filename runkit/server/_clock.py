@@ -21,7 +21,8 @@ class Clock:
     def __init__(
         self, start: int, speed: float, real_time: Callable[[], float] = time.time
     ) -> None:
-        self.speed, self._real_time = speed, real_time
+        self.speed = speed
+        self._real_time = real_time
         self._anchor = (start, real_time(), 0)  # virtual, real, busy_until
         self._latest = start
 
@@ -30,7 +31,8 @@ class Clock:
         virtual, real, busy_until = self._anchor
         passed = max(0.0, (self._real_time() - real) * 1000)
         busy = max(0, busy_until - virtual)
-        fast, slow = min(passed * self.speed, busy), max(0.0, passed - busy / self.speed)
+        fast = min(passed * self.speed, busy)
+        slow = max(0.0, passed - busy / self.speed)
         self._latest = max(self._latest, virtual + math.floor(fast + slow))
         return self._latest
 

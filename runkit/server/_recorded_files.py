@@ -76,7 +76,8 @@ def _rows_in(content: bytes) -> list[Any]:
 
 def _business(newest: Json, copies: list[Json]) -> SeededBusiness:
     """Return a business of its own for a run, from copies of it."""
-    local, run_id = local_fields(newest), newest["id"]
+    local = local_fields(newest)
+    run_id = newest["id"]
     run = {key: value for key, value in newest.items() if key != LOCAL}
     _add_questions(run, copies)
     recording = Recording(run, {}, [])

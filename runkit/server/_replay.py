@@ -112,7 +112,8 @@ class PlacedRun:
         return [self._interrupt(step["asked"], self.when(step["started_at"])) for step in steps]
 
     def _interrupt(self, recorded: Json, asked_at: float) -> PlacedInterrupt:
-        value, answer = self.with_ids(interrupt_value(recorded)), self.answers.get(recorded["id"])
+        value = self.with_ids(interrupt_value(recorded))
+        answer = self.answers.get(recorded["id"])
         if "proposals" in value:
             value["proposals"] = [self.with_ids(part) for part in objects(value["proposals"])]
         questions = {
@@ -130,7 +131,8 @@ class PlacedRun:
         return [self._action(row, int(self.when(row["at"]))) for row in rows]
 
     def _action(self, row: Json, at: int) -> Json:
-        spec, agent = self.spec, row.get("agent", "")
+        spec = self.spec
+        agent = row.get("agent", "")
         answer = self.answers.get(row.get("interrupt_id", ""))
         return {
             "id": id_in(spec.id, row["id"]),
@@ -154,10 +156,13 @@ def place(
     recording = max(recordings, key=lambda recording: _n_equal(recording, by_id))
     waits = _waits(recording.run, by_id)
     moments = moments_of(recording.run) | {end for _, end, _ in waits}
-    times, last, final = _times(recording, spec, moments, waits, spread), max(moments), ""
+    times = _times(recording, spec, moments, waits, spread)
+    last = max(moments)
+    final = ""
     if spec.stopped_at is not None:
         before = {key: at for key, at in times.items() if at <= spec.stopped_at}
-        times, final = before | {last: spec.stopped_at}, "error"
+        times = before | {last: spec.stopped_at}
+        final = "error"
     final = final or str(recording.run["status"])
     return PlacedRun(spec, recording, by_id, times, times.get(last, NEVER), final)
 
@@ -180,7 +185,8 @@ def _waits(run: Json, by_id: Mapping[str, Answer]) -> list[tuple[int, int, float
     waits = []
     for step in walk(run["steps"]):
         if item := step.get("asked"):
-            start, answer = ms_of(step["started_at"]), by_id.get(item["id"])
+            start = ms_of(step["started_at"])
+            answer = by_id.get(item["id"])
             end = max(start + 1, ms_of(step.get("completed_at") or step["started_at"]))
             waits.append((start, end, answer.at if answer else NEVER))
     return waits
@@ -197,12 +203,15 @@ def _times(
     created = ms_of(recording.run["created_at"])
     random = Random(spec.seed)  # noqa: S311 - durations, no secrets
     times: dict[int, int] = {}
-    now, last, answered = float(spec.created), created, -NEVER
+    now = float(spec.created)
+    last = created
+    answered = -NEVER
     for moment in sorted(moments | {ms_of(row["at"]) for row in recording.actions}):
         if moment <= created:
             times[moment] = spec.created + moment - created
             continue
-        now, last = now + (moment - last) * random.uniform(1 - spread, 1 + spread), moment
+        now = now + (moment - last) * random.uniform(1 - spread, 1 + spread)
+        last = moment
         # Work that went on during a wait is done when the answer comes.
         latest = min((at for start, end, at in waits if start < moment <= end), default=NEVER)
         answered = max([answered, *(at for _, end, at in waits if end == moment)])
@@ -221,7 +230,9 @@ def cut(placed: PlacedRun, at: int, steps: bool = True) -> Json:
 
     A run in the object page's form has an empty list of steps where it is read without them.
     """
-    spec, recorded, status = placed.spec, placed.recording.run, status_at(placed, at)
+    spec = placed.spec
+    recorded = placed.recording.run
+    status = status_at(placed, at)
     output = recorded.get("output")
     fields = {
         "id": spec.id,
@@ -256,7 +267,8 @@ def _steps(placed: PlacedRun, recorded: object, at: int) -> list[Json]:
 
 def _step(placed: PlacedRun, recorded: Json, at: int) -> Json:
     """Return a step; one that was never closed ends with the run."""
-    asked, closed = recorded.get("asked"), recorded.get("completed_at")
+    asked = recorded.get("asked")
+    closed = recorded.get("completed_at")
     result = recorded["result"] if isinstance(recorded.get("result"), dict) else {}
     end = placed.when(closed) if closed else placed.ended
     if asked:

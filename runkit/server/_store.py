@@ -72,7 +72,8 @@ class Store:
         self.runs: dict[str, PlacedRun] = {}
         self.runs_of: dict[str, list[str]] = defaultdict(list)  # by thread, and by business
         self.rated: set[tuple[str, str]] = set()  # runs and artifacts
-        self.seed, moment = seed, read_moment("now", now)
+        self.seed = seed
+        moment = read_moment("now", now)
         start = real_time() if moment is None else moment.timestamp()
         self.clock = Clock(round(start * 1000), speed, real_time)
         _add_history(self, history)
@@ -95,7 +96,8 @@ class Store:
 
         [A] 19: interrupted if any of its runs is, else running, else error if the last failed.
         """
-        row, now = self.threads[thread_id], self.clock.now()
+        row = self.threads[thread_id]
+        now = self.clock.now()
         runs = [self.runs[run_id] for run_id in self.runs_of[thread_id]]
         statuses = [status_at(run, now) for run in runs]
         words = ("interrupted", "running", statuses[-1])
@@ -135,7 +137,8 @@ class Store:
 
     def end_run(self, run_id: str) -> None:
         """End a run now. Raises `UsageError` for one that is unknown or has ended."""
-        run, now = self.runs.get(run_id), self.clock.now()
+        run = self.runs.get(run_id)
+        now = self.clock.now()
         if run is None or run.ended <= now:
             raise UsageError(f"run {run_id!r} is unknown or has ended; end one that works")
         self._place(run.spec._replace(stopped_at=now), (*run.answers.values(),))
@@ -159,7 +162,8 @@ def get_or_404(items: Mapping[str, Item], what: str, item_id: str) -> Item:
 
 def _add_history(store: Store, count: int) -> None:
     """Add runs of the last two weeks, with answers; they do not change the businesses."""
-    now, random = store.clock.now(), Random(f"{store.seed}/history")  # noqa: S311 - no secret
+    now = store.clock.now()
+    random = Random(f"{store.seed}/history")  # noqa: S311 - no secret
     weights = [business.weight for business in store.businesses]
     days = range(now - 14 * 24 * 60 * MINUTE, now - QUIET)
     forms = [business for business in store.businesses if business.is_form]
@@ -181,7 +185,8 @@ def _history_answer(
 ) -> Answer:
     """Build an answer: 30% come the next morning, the others within minutes; 75% are a yes."""
     minutes = random.uniform(540, 960) if random.random() < 0.3 else random.uniform(1, 25)
-    is_no, verdicts = random.random() < 0.25, {}
+    is_no = random.random() < 0.25
+    verdicts = {}
     recorded = [recording.answers.get(interrupt.recorded_id, {}) for recording in recordings]
     for agent in interrupt.questions:
         words = dict.fromkeys(given[agent] for given in recorded if agent in given)

@@ -24,7 +24,8 @@ async def stream(store: Store, run: PlacedRun) -> AsyncIterator[bytes]:
     sent = run.spec.created
     yield _encode({"type": "RUN_STARTED", **ids, "timestamp": sent})
     while not store.is_closing:
-        run, now = store.placed(run.spec.id), store.clock.now()
+        run = store.placed(run.spec.id)
+        now = store.clock.now()
         changes = [at for at in run.changes if sent < at <= now]
         for at in changes[:: -1 - len(changes) // MAX_SNAPSHOTS][::-1]:
             snapshot = {"timestamp": at, "snapshot": cut(run, at)}

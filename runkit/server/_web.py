@@ -59,8 +59,11 @@ class AccessMiddleware:
     def __init__(
         self, app: ASGIApp, clock: Clock, key: Secret, latency: float, limit: int | None
     ) -> None:
-        self.app, self.clock, self.key = app, clock, key
-        self.latency, self.limit = latency, limit
+        self.app = app
+        self.clock = clock
+        self.key = key
+        self.latency = latency
+        self.limit = limit
         self.passed: deque[float] = deque(maxlen=limit or 0)  # when the latest requests came
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -34,7 +34,9 @@ class Sandbox:
     """
 
     def __init__(self, server: SandboxServer, speed: float) -> None:
-        self.url, self._key, self.speed = server.url, server.key, speed
+        self.url = server.url
+        self._key = server.key
+        self.speed = speed
         self.businesses: tuple[SeededBusiness, ...] = tuple(server.store.businesses)
         self._server = server
         atexit.register(self.close)

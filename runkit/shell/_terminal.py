@@ -124,9 +124,11 @@ def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
     """
     if console().width < WIDE:
         more = {}
-    named, name = "Business", "business_name"
+    named = "Business"
+    name = "business_name"
     if rows["business_name"].isna().all():
-        named, name = "Agent", "agent_name"
+        named = "Agent"
+        name = "agent_name"
     table = _grid("", named, "Run", head, *more.values(), "Age")
     for row in rows.to_dict("records"):
         state = status(row["status"])
@@ -170,7 +172,8 @@ def _ranked(facts: Facts) -> pd.DataFrame:
     """
     first = facts.waiting.drop_duplicates("run_id").reset_index(names="position")
     runs = facts.runs.merge(first[["run_id", "position"]], how="left", on="run_id")
-    statuses, outcome = runs["status"].astype("str"), runs["outcome"]
+    statuses = runs["status"].astype("str")
+    outcome = runs["outcome"]
     is_unrated = runs["is_low"].isna() & runs["unrated"].notna()
     level = runs["level"].astype("str").mask(is_unrated, "unrated").where(statuses.eq("completed"))
     # A high output does not say how sure the agent was of findings that were not read.
@@ -272,7 +275,8 @@ def _findings(f: Frames) -> Iterator[Text]:
 
 def step_lines(f: Frames, name: str) -> Iterator[Table | Text]:
     """Yield the description of one step and its result, or a list of steps with one name."""
-    [run], panel = f.runs.to_dict("records"), one_run.step(f, name)
+    [run] = f.runs.to_dict("records")
+    panel = one_run.step(f, name)
     yield styled(f"{name_of(run)} ", "bold") + styled(short_id(run["run_id"]), "muted")
     yield from (styled(panel.title, "bold"), styled(panel.sentence))
     rows = panel.table.rename(columns={"duration_s": "duration"})
@@ -294,7 +298,8 @@ def _cells(rows: pd.DataFrame, *, has_heads: bool) -> Table:
 
 def _run_head(run: dict[Any, Any]) -> Iterator[Text]:
     """Describe a run: whose it is, how it ended, and where its time went."""
-    name, agent = name_of(run), agent_title(None, run["agent_name"])
+    name = name_of(run)
+    agent = agent_title(None, run["agent_name"])
     state = status(run["status"])
     parts = [styled(name, "bold"), styled(short_id(run["run_id"]), "muted")]
     if name != agent:

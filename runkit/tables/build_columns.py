@@ -38,7 +38,8 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
     `as_of` is in microseconds, or None for each run's own.
     """
     notes = rows.notes
-    runs, steps = run_fields(rows), step_fields(rows)
+    runs = run_fields(rows)
+    steps = step_fields(rows)
     _note_contradictions(runs, steps, notes)
     note_unknown_words("runs", runs, notes)
     note_unknown_words("steps", steps, notes)
@@ -70,8 +71,10 @@ def measured(
     steps ends with the last of them. A run that has not started spans 0 to 0.
     """
     moments = _as_of(runs, steps, as_of, notes)
-    started, ended = runs["started_at"], runs["ended_at"]
-    is_started, has_ended = runs["is_started"], runs["has_ended"]
+    started = runs["started_at"]
+    ended = runs["ended_at"]
+    is_started = runs["is_started"]
+    has_ended = runs["has_ended"]
     last = np.where(has_ended, ended, moments["as_of"])
     run_start = np.where(is_started, started, 0)
     run_end = np.where(is_started, np.maximum(started, last), 0)
@@ -84,7 +87,8 @@ def measured(
     detail = "ended_at is before started_at; read as equal to it"
     note_rows(notes, runs, is_reversed, "ends_before_start", detail, "ended_at")
 
-    start, completed = steps["started_at"], steps["completed_at"]
+    start = steps["started_at"]
+    completed = steps["completed_at"]
     end = np.where(steps["is_open"], last[steps["run"]], completed)
     end = np.maximum(start, end)
     is_over = runs["is_over"][steps["run"]]
@@ -104,9 +108,11 @@ def _close_groups(start: Ints, end: Ints, parent: Ints, depth: Ints, is_unclosed
 
     Inner steps come first. No step ends before it starts.
     """
-    end, last = end.copy(), start.copy()
+    end = end.copy()
+    last = start.copy()
     for level in reversed(time_budget.levels(depth)):
-        unclosed, inner = level[is_unclosed[level]], level[parent[level] >= 0]
+        unclosed = level[is_unclosed[level]]
+        inner = level[parent[level] >= 0]
         end[unclosed] = last[unclosed]
         np.maximum.at(last, parent[inner], end[inner])
     return end
@@ -114,7 +120,10 @@ def _close_groups(start: Ints, end: Ints, parent: Ints, depth: Ints, is_unclosed
 
 def _note_outside(runs: Columns, steps: Columns, notes: Notes) -> None:
     """Check that steps are inside their parent, or at the top inside their run; note the others."""
-    run, parent, start, end = steps["run"], steps["parent"], steps["start"], steps["end"]
+    run = steps["run"]
+    parent = steps["parent"]
+    start = steps["start"]
+    end = steps["end"]
     is_inner = parent >= 0  # the parent of a top step is -1, which is no position
     first = np.where(is_inner, start[parent], runs["start"][run])
     last = np.where(is_inner, end[parent], runs["end"][run])
@@ -153,7 +162,9 @@ def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: Notes) -> C
 
 def step_times(runs: Columns, steps: Columns) -> Columns:
     """Return how long each step took, by itself and on the critical path."""
-    start, end, parent = steps["start"], steps["end"], steps["parent"]
+    start = steps["start"]
+    end = steps["end"]
+    parent = steps["parent"]
     spans = start, end, parent, steps["depth"], steps["run"], runs["start"], runs["end"]
     path = time_budget.critical_path(*spans, is_waiting=steps["is_wait"])
     return {
@@ -172,8 +183,10 @@ def budget_columns(runs: Columns, steps: Columns) -> Columns:
     is_leaf = ~steps["is_wait"] & (steps["n_children"] == 0)
     spans = steps["run"], steps["start"], steps["end"], runs["start"], runs["end"]
     budget = time_budget.budget(*spans, is_waiting=steps["is_wait"], is_leaf=is_leaf)
-    duration, is_long = runs["end"] - runs["start"], steps["end"] > steps["start"]
-    has_ended, is_possible = runs["has_ended"], runs["ended_at"] >= runs["started_at"]
+    duration = runs["end"] - runs["start"]
+    is_long = steps["end"] > steps["start"]
+    has_ended = runs["has_ended"]
+    is_possible = runs["ended_at"] >= runs["started_at"]
     has_time = (duration > 0) | (bincount(steps["run"][is_long], len(duration)) == 0)
     is_known = has_time & runs["is_started"] & (is_possible | ~has_ended)
     parts = budget._asdict().items()
@@ -187,9 +200,11 @@ def budget_columns(runs: Columns, steps: Columns) -> Columns:
 
 def _note_contradictions(runs: Columns, steps: Columns, notes: Notes) -> None:
     """Check that the fields of steps agree with each other, their run and their parent."""
-    status, is_open = steps["status"], steps["is_open"]
+    status = steps["status"]
+    is_open = steps["is_open"]
     is_question = is_word(steps["type"], "interrupt")
-    is_running, is_completed = is_word(status, "running"), is_word(status, "completed")
+    is_running = is_word(status, "running")
+    is_completed = is_word(status, "completed")
     is_failed = is_word(status, "error")
     is_over = runs["is_over"][steps["run"]]
     is_of_other = pc.not_equal(steps["run_id"], take(runs["run_id"], steps["run"]))
@@ -211,7 +226,9 @@ def _note_contradictions(runs: Columns, steps: Columns, notes: Notes) -> None:
 
 def step_columns(runs: Columns, steps: Columns) -> Columns:
     """Return the columns of a step that depend on other steps."""
-    run, parent, depth = steps["run"], steps["parent"], steps["depth"]
+    run = steps["run"]
+    parent = steps["parent"]
+    depth = steps["depth"]
     step_no = position_in_group(run)
     n_children = bincount(parent, len(run))
     return {
@@ -244,7 +261,9 @@ def _failures(steps: Columns, n_children: Ints) -> Columns:
     it explains another: the sibling that failed last before it, else the parent if that failed
     without other child steps. What it says is then the error of that step.
     """
-    runs, parents, labels = steps["run"], steps["parent"], steps["label"]
+    runs = steps["run"]
+    parents = steps["parent"]
+    labels = steps["label"]
     n = len(runs)
     owners = np.where(parents >= 0, parents, n + runs).tolist()  # of a top step its run
     is_error = is_word(steps["type"], "error")
@@ -260,7 +279,8 @@ def _failures(steps: Columns, n_children: Ints) -> Columns:
     rows = np.flatnonzero(is_failed)  # a flat list of steps may be in any order
     by_end = np.lexsort((is_note[rows], steps["end"][rows], steps["depth"][rows]))
     for row in rows[by_end].tolist():
-        label, owner = labels[row].as_py(), owners[row]
+        label = labels[row].as_py()
+        owner = owners[row]
         reason = reason_of(steps["object"][row])
         target = last_failed.get(owner, -1)
         if target < 0 and owner in failed and not n_other_children[owner]:
@@ -288,7 +308,9 @@ def _failures(steps: Columns, n_children: Ints) -> Columns:
 def artifact_columns(steps: Columns, rows: Rows) -> Columns:
     """Build the columns of the artifacts frame, and the rows of their runs and steps."""
     values = _by_field(rows.artifacts, ArtifactRow)
-    run, step, artifacts = values["run"], values["step"], values["artifact"]
+    run = values["run"]
+    step = values["step"]
+    artifacts = values["artifact"]
     fields = object_columns(artifacts, Artifact)
     n_sources = [len(artifact.get("sources") or ()) for artifact in artifacts]
     return {
@@ -328,7 +350,9 @@ def source_columns(artifacts: Columns) -> Columns:
 
 def evidence_columns(sources: Columns, n: int) -> Columns:
     """Return the columns of n artifacts that depend on their sources."""
-    owner, host, tiers = sources["artifact"], sources["host"], sources["source_tier"]
+    owner = sources["artifact"]
+    host = sources["host"]
+    tiers = sources["source_tier"]
     highest_first = np.argsort(-ranks(tiers, contract.TIERS), kind="stable")
     highest_first = highest_first[flags(tiers.is_valid())[highest_first]]
     best = {
@@ -344,13 +368,16 @@ def evidence_columns(sources: Columns, n: int) -> Columns:
 def interrupt_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
     """Build the columns of the interrupts frame, and the rows of their runs."""
     values = _by_field(rows.interrupts, InterruptRow)
-    run, step, outcome = values["run"], values["step"], values["outcome"]
+    run = values["run"]
+    step = values["step"]
+    outcome = values["outcome"]
     has_step = step >= 0
     is_settled = has_step & ~is_word(outcome, PENDING, LAPSED)
     # An open question has waited until its step ends: with the run, or at as_of while that is open.
     # How long a settled one without an end waited is not known.
     # A question without a step takes the 0 behind the last step, and is masked below.
-    since, until = np.append(steps["start"], 0)[step], np.append(steps["end"], 0)[step]
+    since = np.append(steps["start"], 0)[step]
+    until = np.append(steps["end"], 0)[step]
     is_undated = is_settled & np.append(steps["is_open"], [False])[step]
     is_unmeasured = is_undated | is_word(outcome, PENDING) & runs["is_undated"][run]
     wait = np.where(has_step & ~is_unmeasured, until - since, NEVER)
@@ -383,8 +410,11 @@ def _hosts(urls: pa.Array) -> pa.Array:
 
 def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Columns:
     n = len(rows.runs)
-    steps, artifacts, interrupts = parts["steps"], parts["artifacts"], parts["interrupts"]
-    started, ended = runs["started_at"], runs["ended_at"]
+    steps = parts["steps"]
+    artifacts = parts["artifacts"]
+    interrupts = parts["interrupts"]
+    started = runs["started_at"]
+    ended = runs["ended_at"]
     is_started = runs["is_started"]
     queued = started - runs["created_at"]
     requesters = [raw.get("requester") or {} for raw in rows.runs]

@@ -202,7 +202,8 @@ def _linked(
 
     parent_of: dict[int, int] = {}
     for position in first.values():
-        step, parent = steps[position], nested_in[position]
+        step = steps[position]
+        parent = nested_in[position]
         named = step.get("parent_step_id")
         if parent >= 0:
             parent_of[position] = first[steps[parent]["id"]]
@@ -244,7 +245,8 @@ def agent_of_step(step: Json) -> str | None:
 
 def label_of_step(step: Json) -> str:
     """Return the label of a step, else its name, else its type."""
-    label, name = step.get("label"), step.get("name")
+    label = step.get("label")
+    name = step.get("name")
     if label and not label.isspace():
         return str(label)
     return str(name if name and not name.isspace() else step["type"])
@@ -399,7 +401,8 @@ def _add_artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[Interr
             origin = OUTPUT
         else:
             origin = STEP
-        interrupt_id, agent = question_ids.get(row), agent_of_step(step)
+        interrupt_id = question_ids.get(row)
+        agent = agent_of_step(step)
         artifacts += [
             ArtifactRow(run, row, origin, interrupt_id, agent, artifact)
             for artifact in step["artifacts"]

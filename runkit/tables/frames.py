@@ -301,7 +301,8 @@ class Frames:
         runs = self.runs
         lines = [plural(len(runs), "run"), self._counts()]
         if len(runs):
-            first, last = runs["created_at"].min(), runs["created_at"].max()
+            first = runs["created_at"].min()
+            last = runs["created_at"].max()
             lines[0] += f" ({status_counts(runs)})"
             lines.append(f"created {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
         if n_undated := int(self.reads["is_undated"].sum()):

@@ -192,7 +192,8 @@ def _combined(parts: Sequence[Any]) -> Frames:
     noted.append(problems_frame(problems))
     dfs["problems"] = cast(pd.concat(noted, ignore_index=True), "problems")
 
-    n_seen, n_kept = sum(part.coverage.seen for part in parts), len(dfs["runs"])
+    n_seen = sum(part.coverage.seen for part in parts)
+    n_kept = len(dfs["runs"])
     reasons = [part.coverage.why for part in parts if part.coverage.why]
     coverage = Coverage(n_seen, n_kept, n_seen - n_kept, "; ".join(reasons) or None)
     return Frames(**dfs, coverage=coverage)
@@ -206,7 +207,8 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     end = read_moment("as_of", as_of, getattr(source, "now", None))
     moment = None if end is None else micros(end)
     problems = Problems()
-    seen, are_files = 0, False
+    seen = 0
+    are_files = False
     batches: list[dict[str, pa.Table]] = []
     locations: list[str] = []
     documents: list[JsonDocument | None] = []

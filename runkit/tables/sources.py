@@ -106,7 +106,8 @@ def batches_of(source: Source) -> Iterator[list[Record]]:
         size += record.n_bytes
         if size >= BATCH_BYTES or len(batch) >= BATCH_RUNS:
             yield batch
-            batch, size = [], 0
+            batch = []
+            size = 0
     if batch:
         yield batch
 
@@ -178,7 +179,8 @@ def record_of(value: object, location: str) -> Record:
 def _runs_in(value: Any, location: str) -> Iterator[tuple[Any, str]]:
     """Yield the runs in a document: one run or webhook event, or a list or list page of them."""
     if _is_page(value):
-        value, location = value["data"], f"{location}.data"
+        value = value["data"]
+        location = f"{location}.data"
     is_list = isinstance(value, list)
     for number, item in enumerate(value if is_list else [value]):
         path = f"{location}[{number}]" if is_list else location

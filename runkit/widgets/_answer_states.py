@@ -155,7 +155,8 @@ class AnswerController:
 
     def read_case(self) -> None:
         """Read the other runs of the business, and its documents if one is to be chosen."""
-        question, business_id = self.question, self.question.run.business_id
+        question = self.question
+        business_id = self.question.run.business_id
         read = partial(_case.lines_about_others, self.client, question, self._list_runs)
         self.queue.start("case", read, self._show_case, self._case_failed)
         if business_id and "document" in map(interrupt_kind, question.proposals):
@@ -180,7 +181,8 @@ class AnswerController:
         if message.get("digest") != self.question.shown_digest:
             log.warning("a card sent a message about another question; nothing was done")
             return
-        entries, verb = self.form.received(message["values"]), message.get("verb")
+        entries = self.form.received(message["values"])
+        verb = message.get("verb")
         if verb is not None and not self.form.is_combined:
             entries["0"]["decision"] = verb
         self.edit(entries)
@@ -316,7 +318,8 @@ class AnswerController:
         return run
 
     def _on_claimed(self, number: int) -> None:
-        self._own, self._seen = number, max(number, self._seen)
+        self._own = number
+        self._seen = max(number, self._seen)
 
     def _checking(self, sent: Sent, reason: str) -> None:
         self._doubtful = sent
@@ -399,7 +402,8 @@ class AnswerController:
             return ""
         last = logged[-1]
         self._seen = last.answer_id
-        signer, sent_at = shorten(last.answered_by, MAX_NAME), live_moment(last.sent_at)
+        signer = shorten(last.answered_by, MAX_NAME)
+        sent_at = live_moment(last.sent_at)
         return f"An answer signed {signer}, sent from here at {sent_at}, {MAY_ARRIVE}"
 
     def _not_sent(self, reason: str, lead: str = "Not sent") -> str:
@@ -445,7 +449,9 @@ class Forms:
     """
 
     def __init__(self, client: Client, queue: EventQueue, **options: Any) -> None:
-        self.client, self.queue, self.options = client, queue, options
+        self.client = client
+        self.queue = queue
+        self.options = options
         self.forms: dict[str, AnswerController] = {}  # entries survive opening another question
         self.closed: list[AnswerController] = []
 

@@ -31,7 +31,8 @@ _cards: WeakValueDictionary[Any, Any] = WeakValueDictionary()
 
 def replace_card(key: object, card: Any) -> None:
     """Register a card under a key, and close the previous one of the same key."""
-    previous, _cards[key] = _cards.get(key), card
+    previous = _cards.get(key)
+    _cards[key] = card
     if previous is not None and previous is not card:
         previous.close()
 
@@ -84,8 +85,10 @@ class Card(anywidget.AnyWidget):
         on_views: Callable[[int], object],
     ) -> None:
         super().__init__()
-        self._queue, self._describe = queue, describe
-        self._handle, self._on_views = handle, on_views
+        self._queue = queue
+        self._describe = describe
+        self._handle = handle
+        self._on_views = on_views
         self._number = 0
         self._view_ids: set[str] = set()
         self._heard: tuple[str, int] = ("", 0)  # the page's newest message that was handled
@@ -124,11 +127,13 @@ class Card(anywidget.AnyWidget):
 
     def _take(self, message: FromPage) -> None:
         view_ids = (self._view_ids | {message.get("ready", "")}) - {message.get("gone"), ""}
-        has_changed, self._view_ids = view_ids != self._view_ids, view_ids
+        has_changed = view_ids != self._view_ids
+        self._view_ids = view_ids
         if has_changed and self._is_open:
             self._on_views(len(view_ids))
         # over a subshell of ipykernel 7.4 an answer can overtake what was typed just before
-        view, number = message["view"], message["n"]
+        view = message["view"]
+        number = message["n"]
         is_late = view == self._heard[0] and number < self._heard[1]
         if not is_late:  # else the page would wait for the reply to its newer message
             self._heard = (view, number)
@@ -165,7 +170,8 @@ class CellOutput:
         replace_card(self._key(), self)
         bundle = self._bundle()
         self._shown = self._static()
-        self._head, self._handle = output(self._shown), output(bundle)
+        self._head = output(self._shown)
+        self._handle = output(bundle)
 
     def _bundle(self) -> dict[str, Any]:
         """Build the second output."""
@@ -197,7 +203,8 @@ class CellOutput:
     def _end(self, bundle: Mapping[str, Any]) -> None:
         """Replace the card."""
         self._on_views(0)
-        card, self._card = self._card, None
+        card = self._card
+        self._card = None
         if card is not None:
             card.close()
             update(self._handle, bundle)

@@ -47,7 +47,9 @@ ENDINGS = {1: "st", 2: "nd", 3: "rd"}  # endings of ordinals by their last digit
 
 def evidence_of(question: Question) -> list[list[Json]]:
     """Return the findings of each proposal."""
-    artifacts, start, evidence = _proposed(question), 0, []
+    artifacts = _proposed(question)
+    start = 0
+    evidence = []
     for proposal in question.proposals:
         end = start + len(objects(proposal.get("artifacts")))
         evidence.append(describe_findings(question.frames, artifacts.iloc[start:end]))
@@ -80,7 +82,8 @@ def describe_findings(f: Frames, artifacts: pd.DataFrame) -> list[Json]:
 
 
 def _source(source: Any) -> Json:
-    url, tier = source.url or "", source.source_tier_text or ""
+    url = source.url or ""
+    tier = source.source_tier_text or ""
     host = web_host(url)
     names = [source.source_name or url] if host else [source.source_name, url]
     return {
@@ -193,7 +196,8 @@ def ordinal(position: int) -> str:
 
 def _runs_line(question: Question, runs: Sequence[Any]) -> list[Json]:
     asked_at = question.asked_at or question.run.created_at
-    rows, endings = [], []
+    rows = []
+    endings = []
     for run in runs:
         status = status_words.status(shorten(run.status, 40))
         pill = str(status), status.color
@@ -207,7 +211,8 @@ def _runs_line(question: Question, runs: Sequence[Any]) -> list[Json]:
 
 
 def _earlier_line(questions: Sequence[Any], n_unread: int) -> list[Json]:
-    rows, endings = [], []
+    rows = []
+    endings = []
     for row in questions:
         ended = row.kind, row.outcome, row.decision
         when = f", {live_moment(row.answered_at)}" if row.answered_at else ""

@@ -44,9 +44,12 @@ class EventQueue:
     def __init__(
         self, name: str, draw: Event = lambda: None, tick: Callable[[], float | None] | None = None
     ) -> None:
-        self._name, self._draw, self._tick = name, draw, tick
+        self._name = name
+        self._draw = draw
+        self._tick = tick
         self._events = deque[Event]()
-        self._wake, self._is_running = threading.Condition(), False
+        self._wake = threading.Condition()
+        self._is_running = False
         self._due: float | None = None  # time of the next tick, while it is watched
 
     def post(self, event: Event) -> None:
@@ -101,7 +104,8 @@ class EventQueue:
     def stop(self) -> bool:
         """Tick no longer; return whether it did."""
         with self._wake:
-            was_watched, self._due = self._due is not None, None
+            was_watched = self._due is not None
+            self._due = None
             self._wake.notify()
         return was_watched
 

@@ -81,7 +81,8 @@ class InboxController(Forms):
     def listed(self) -> list[Question]:
         """The waiting questions that match the filter; those put off are at the end."""
         order = {key: number for number, key in enumerate(self._later, 1)}
-        words, questions = self.filter.strip().lower(), self.waiting
+        words = self.filter.strip().lower()
+        questions = self.waiting
         if words:
             questions = [
                 item for item in questions if words in " ".join(texts_of(item).values()).lower()
@@ -122,7 +123,8 @@ class InboxController(Forms):
             if isinstance(error, NotFound):
                 self._runs.pop(run_id, None)
                 self._questions.pop(run_id, None)
-        self.read_s, self.error = time.monotonic(), ""
+        self.read_s = time.monotonic()
+        self.error = ""
         if full:
             self._full_check_at = listed.read_at or datetime.now(UTC)
         checked_at = live_moment(self._full_check_at)
@@ -149,14 +151,16 @@ class InboxController(Forms):
         self._due = time.monotonic() + self._pause
         self._is_reading = False
         if full:
-            self.is_refreshing, self.message = False, ""
+            self.is_refreshing = False
+            self.message = ""
         elif self.is_refreshing:
             self.check()
 
     def refresh_all(self) -> None:
         """Start a full check, unless one is running; the case of the open question, too."""
         if not self.is_refreshing:
-            self.is_refreshing, self.message = True, "Refreshing…"
+            self.is_refreshing = True
+            self.message = "Refreshing…"
             self.check()
             if self.form is not None:
                 self.form.read_case()
@@ -170,7 +174,8 @@ class InboxController(Forms):
             self.check()
         unnamed = [run for run in self._runs.values() if run.interrupts and not run.business_id]
         if unnamed and self._searched_s != self.read_s:
-            identify, self._searched_s = self.client.businesses.identify, self.read_s
+            identify = self.client.businesses.identify
+            self._searched_s = self.read_s
             search = partial(identify, unnamed, at_most=MAX_SEARCHED, progress=False)
             self.queue.start("identify", search, self._identified, error_message)
         return max(1.0, self._due - time.monotonic())
@@ -219,9 +224,11 @@ class InboxController(Forms):
         receipts = {form.question.key: form for form in self.closed}
         waiting = {question.key: question for question in self.waiting}
         if key in receipts:
-            self.form, self.message = receipts[key], ""
+            self.form = receipts[key]
+            self.message = ""
         elif key in waiting:
-            self.form, self.message = self.form_of(waiting[key]), ""
+            self.form = self.form_of(waiting[key])
+            self.message = ""
             self.form.check()
         elif key is not None:
             self.message = "This question is not in the list. ↻ reads all again."

@@ -117,7 +117,8 @@ class Question:
     @property
     def wait(self) -> Span:
         """How long it had waited when its run was read; else at least since the run was updated."""
-        since, read_at = self.asked_at or self.run.updated_at, self.run.read_at
+        since = self.asked_at or self.run.updated_at
+        read_at = self.run.read_at
         seconds = (read_at - since).total_seconds() if read_at else None
         return Span(seconds, is_least=self.asked_at is None, since=since)
 
@@ -377,10 +378,12 @@ def closed_receipt(
         step_id=entry.step_id,
         asked_at=None,
     )
-    outcome, sent = question.outcome(run), sent_of(entry)
+    outcome = question.outcome(run)
+    sent = sent_of(entry)
     if sent.is_confirmed:
         outcome = outcome._replace(word=ACCEPTED)
     elif outcome.word != "expired":
-        outcome, sent = outcome._replace(word="closed"), sent._replace(is_mine=False)
+        outcome = outcome._replace(word="closed")
+        sent = sent._replace(is_mine=False)
     _, receipt = verdict(question, client, outcome, sent, has_reason=has_reason)
     return receipt

@@ -53,7 +53,8 @@ class Section:
         values: Json = {}
         errors: Texts = {}
         for field in self.fields:
-            name, text = field.name, entries[field.name].strip()
+            name = field.name
+            text = entries[field.name].strip()
             if not text and name in verb.requires:
                 errors[name] = verb.missing(name)
             elif self._is_sent(name, entries, verb) and (text or self.start[name]):
@@ -70,7 +71,8 @@ class Section:
             _, holder, key = cells[name]
             holder[key] = values[name]
         actions = [(self.kind, payload)] if changed else None
-        note, document_id = values.get("note"), values.get("document_id")
+        note = values.get("note")
+        document_id = values.get("document_id")
         return questions.answer_to(verb.value, note, document_id, actions), {}
 
     def _is_sent(self, name: str, entries: Texts, verb: Verb) -> bool:
@@ -158,7 +160,8 @@ def _cells(payload: Json) -> Cells:
     """Return each field of the rows that an agent proposes, and what stands beside the rows."""
     cells = []
     for name, value in payload.items():
-        title, rows = ROW_NAMES.get(name, in_words(name)), objects(value)
+        title = ROW_NAMES.get(name, in_words(name))
+        rows = objects(value)
         cells += [] if rows else [(title, payload, name)]
         for number, row in enumerate(rows, 1):
             row_title = f"{title} {number}" if len(rows) > 1 else title

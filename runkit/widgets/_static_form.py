@@ -57,7 +57,9 @@ _template = _environment.get_template("static.html.j2")
 
 def describe_form(controller: AnswerController) -> ToPage:
     """Describe a card with one question: what is asked, the state of the answer, and the inputs."""
-    question, snapshot, receipt = controller.question, controller.snapshot, None
+    question = controller.question
+    snapshot = controller.snapshot
+    receipt = None
     if snapshot.receipt:
         receipt = describe_receipt(snapshot.receipt, controller.client)
     return {
@@ -83,8 +85,11 @@ def describe_form(controller: AnswerController) -> ToPage:
 
 def _answers(controller: AnswerController) -> Json:
     """Describe the ways to answer: the verbs and inputs of each proposal and of all together."""
-    sections, choices, needs = controller.form.sections, [], ""
-    kind, verbs = sections["0"].kind, sections["0"].verbs
+    sections = controller.form.sections
+    choices = []
+    needs = ""
+    kind = sections["0"].kind
+    verbs = sections["0"].verbs
     main = None if kind in WITHOUT_PROPOSAL else verbs[0].value
     if len(sections) > 1:
         verbs = (Verb("send", f"Send {len(sections)} answers", "send", ""),)
@@ -174,7 +179,8 @@ def describe_receipt(receipt: Receipt, client: Client) -> Json:
 
 def twin(described: ToPage, *, is_open: bool = True) -> Bundle:
     """Build the static twin of a card, which a card that has loaded folds to its summary."""
-    question, receipt = described.get("question") or {}, described.get("receipt")
+    question = described.get("question") or {}
+    receipt = described.get("receipt")
     if receipt:
         lines = [receipt["facts"]["run"], receipt["title"]]
     else:

@@ -53,7 +53,8 @@ class FeedbackForm(CellOutput):
 
     @checked
     def __init__(self, client: Client, run: str | Run) -> None:
-        self._client, self._run = client, client.runs.get(client.runs.full_id(run))
+        self._client = client
+        self._run = client.runs.get(client.runs.full_id(run))
         self._artifacts = artifacts_of(self._run)
         self._queue = EventQueue("ratings")
         self._rated: set[Artifact] = set()  # the API has accepted these
@@ -99,7 +100,8 @@ class FeedbackForm(CellOutput):
 
         def show(message: str, *, is_busy: bool = False) -> None:
             self._messages[artifact] = message
-            self._count.value, status.value = self._n_rated, block(esc(message))
+            self._count.value = self._n_rated
+            status.value = block(esc(message))
             for button in buttons:
                 button.disabled = is_busy
             update(self._head, self._static())

@@ -116,8 +116,10 @@ class InterruptInbox(CellOutput):
         super()._draw()
 
     def _describe(self) -> ToPage:
-        controller, form = self.controller, self.controller.form
-        title, questions = summary(controller), controller.listed
+        controller = self.controller
+        form = self.controller.form
+        title = summary(controller)
+        questions = controller.listed
         failure = "Update failed." if controller.error else ""
         last = [closed.snapshot.message for closed in controller.closed[-1:]]
         where = f"{self._client.mode} {self._client.host}"

@@ -90,7 +90,8 @@ class RunMonitor(CellOutput):
         self._run = client.runs.get(client.runs.full_id(run))
         self._message = ""  # how the state is known, what is wrong, or why it ended
         self._is_over = self._run.is_finished  # no more states will come
-        self._pause, self._is_reading = FIRST, False
+        self._pause = FIRST
+        self._is_reading = False
         self._zoom: list[Any] | None = None  # the range of the time axis that a person has chosen
         self._box: w.VBox | None = None  # the card, and below it the live chart
         self._drawn: Run | None = None  # in the live chart
@@ -120,7 +121,8 @@ class RunMonitor(CellOutput):
 
     def _bundle(self) -> dict[str, Any]:
         self._is_over = self.run.is_finished
-        self._message, chart = "Live updates off.", self._chart()
+        self._message = "Live updates off."
+        chart = self._chart()
         if self._is_over:
             return chart
         picture = str(svg(chart[PLOTLY]))  # for pages that cannot show a widget
@@ -135,7 +137,8 @@ class RunMonitor(CellOutput):
             self._queue.stop()
 
     def _describe(self) -> ToPage:
-        run, f = self.run, frames(self.run)
+        run = self.run
+        f = frames(self.run)
         state = f"{run.label}: {status_words.status(run.status)}"
         title = " · ".join([state, *f.runs["outcome"].dropna()])
         where = run.label if run.business_id else f"{run.label} · {UNIDENTIFIED}"
@@ -170,7 +173,8 @@ class RunMonitor(CellOutput):
         return {**plotly_bundle(figure), **_static_form.note(str(figure.layout.meta["alt"]))}
 
     def _draw_chart(self) -> None:
-        self._drawn, self._drawn_wait_s = self._run, self._wait_s
+        self._drawn = self._run
+        self._drawn_wait_s = self._wait_s
         self._live.outputs = (
             {"output_type": "display_data", "metadata": {}, "data": self._chart()},
         )
@@ -206,7 +210,8 @@ class RunMonitor(CellOutput):
 
     def _failed(self, error: Exception) -> None:
         """Try again after an error that may pass."""
-        message, self._is_reading = error_message(error), False
+        message = error_message(error)
+        self._is_reading = False
         self._is_over = not isinstance(error, Unavailable | RateLimited)
         if self._is_over:
             self._message = f"Live updates stopped: {message}"

@@ -60,7 +60,8 @@ def altered(df: pd.DataFrame, column: str) -> pd.DataFrame:
     if column == "artifact_no":
         return df.assign(artifact_no=df["artifact_no"] + 1)
     row = df[column].notna().idxmax()
-    values, value = df[column].copy(), df.at[row, column]
+    values = df[column].copy()
+    value = df.at[row, column]
     if isinstance(values.dtype, pd.CategoricalDtype):
         value = next(word for word in values.cat.categories if word != value)
     elif values.dtype == "str":
@@ -277,7 +278,8 @@ def test_the_later_state_must_come_second():
 
 def test_a_run_created_after_an_empty_list_is_new():
     """If nobody knows when the list was read, nobody knows which runs are new."""
-    later, earlier = run(run_id="b", start=200, end=300), run(run_id="a")
+    later = run(run_id="b", start=200, end=300)
+    earlier = run(run_id="a")
     before = runkit.RunList(read_at=START + timedelta(seconds=150))
     found = runkit.changes(before, [earlier, later])
     assert found[["run_id", "change", "also"]].values.tolist() == [["b", "completed", "new"]]

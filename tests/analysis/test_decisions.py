@@ -52,7 +52,8 @@ def random_case(rng: random.Random) -> Case:
 def test_decisions_equal_a_plain_loop(n):
     rng = random.Random(n)
     cases = [*(random_case(rng) for _ in range(n)), Case("lapsed")]
-    f, log = frames_of(cases), log_of(cases)
+    f = frames_of(cases)
+    log = log_of(cases)
     actions = {has_hit: actions_of(cases, f, has_hit) for has_hit in (True, False)}
     names = ["kind", "agent", "answered_by", "week", "confidence"]
     known = [(True, None), (False, True), (True, False)]  # by a log, by actions, by both
@@ -304,10 +305,13 @@ def test_a_rubber_stamper_is_found():
         shown_s, n_opened = [(6.0, 1), (90.0, 0), (240.0, 3)][number % 3]
         decision = "rejected" if number % 4 == 0 else "approved"
         if reviewer == "Chi Okafor":
-            shown_s, n_opened, decision = 4.0, 0, "approved"
+            shown_s = 4.0
+            n_opened = 0
+            decision = "approved"
         case = Case("answered", 60 * number, 300, answer=decision, reviewer=reviewer)
         cases.append(case._replace(shown_s=shown_s, n_opened=n_opened))
-    f, log = frames_of(cases), log_of(cases)
+    f = frames_of(cases)
+    log = log_of(cases)
     table = runkit.decisions(f, "answered_by", log).set_index("answered_by")
     assert table["n_answered"].tolist() == table["n_shown"].tolist() == [20] * 5
     suspects = table[(table["n_quick"] / table["n_shown"] > 0.5) & (table["n_rejected"] == 0)]
@@ -319,7 +323,8 @@ def test_a_rubber_stamper_is_found():
 def test_decisions_of_no_questions_are_an_empty_typed_frame():
     f = frames_of([Case("answered")])
     for by in ("kind", "week", "confidence"):
-        empty, table = runkit.decisions([], by), runkit.decisions(f, by)
+        empty = runkit.decisions([], by)
+        table = runkit.decisions(f, by)
         assert empty.empty
         assert empty.dtypes.equals(table.dtypes)
         assert not table.dtypes.eq("object").any()

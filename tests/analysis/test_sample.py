@@ -83,7 +83,8 @@ def test_each_stratum_has_two_questions_or_all_and_the_rest_in_proportion(fleet,
 
 
 def test_a_seed_draws_the_same_questions_of_the_same_runs(f):
-    sheet, reverse = runkit.sample(f, 40), f.select(f.runs["run_id"].iloc[::-1])
+    sheet = runkit.sample(f, 40)
+    reverse = f.select(f.runs["run_id"].iloc[::-1])
     pd.testing.assert_frame_equal(sheet, runkit.sample(reverse, 40))
     assert {*runkit.sample(f, 40, seed=1)["run_id"]} != {*sheet["run_id"]}
 

@@ -46,7 +46,8 @@ def test_dask_frames_equal_the_frames_in_memory(archive):
     """In values, dtypes and categories, but for places of problems; a run is whole in its partition."""
     import dask
 
-    expected, d = archive.frames(), archive.dask()
+    expected = archive.frames()
+    d = archive.dask()
     assert d.version == archive.version
     frames = {**dict(expected), "reads": expected.reads}
     found = dask.compute(*(getattr(d, name) for name in frames))

@@ -30,7 +30,9 @@ def test_many_small_files_are_joined_and_all_reads_as_before(archive, tmp_path, 
     """Another writer comes first; every version still reads as it did, and no value is in the log."""
     for number in range(12):
         archive.add([item(f"r{number % 4}", 100 + number)])
-    before, old, folder = held(archive), held(archive, version=3), tmp_path / "runs"
+    before = held(archive)
+    old = held(archive, version=3)
+    folder = tmp_path / "runs"
     join = Table.join_files
 
     def join_second(table, snapshot):

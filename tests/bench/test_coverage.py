@@ -30,7 +30,8 @@ def clustered(rng: np.random.Generator, rate: float, n_businesses: int = 40) -> 
 
 @pytest.mark.parametrize("rate", [0.05, 0.1, 0.2, 0.5])
 def test_intervals_over_businesses_miss_the_true_share_rarely(rate):
-    rng, n_missed = np.random.default_rng(0), 0
+    rng = np.random.default_rng(0)
+    n_missed = 0
     for _ in range(N_TRIALS):
         low, high = wilson(clustered(rng, rate).mean(), 40)
         n_missed += not low <= rate <= high
@@ -40,7 +41,8 @@ def test_intervals_over_businesses_miss_the_true_share_rarely(rate):
 
 def test_two_equal_groups_differ_rarely():
     """A/A trials: of two groups of one rate, the intervals of businesses do not overlap."""
-    rng, n_apart = np.random.default_rng(1), 0
+    rng = np.random.default_rng(1)
+    n_apart = 0
     for _ in range(N_TRIALS):
         (low_a, high_a), (low_b, high_b) = (
             wilson(clustered(rng, 0.2).mean(), 40) for _ in range(2)
@@ -57,7 +59,8 @@ def test_weighted_rates_cover_the_rate_of_the_population(name):
     sizes, rates = (np.array(column) for column in zip(*POPULATIONS[name], strict=True))
     n_wrong = np.round(sizes * rates).astype(int)
     n_drawn = np.maximum(np.round((60 - 2 * len(sizes)) * sizes / sizes.sum()) + 2, 2).astype(int)
-    true, n_covered = n_wrong.sum() / sizes.sum(), 0
+    true = n_wrong.sum() / sizes.sum()
+    n_covered = 0
     for _ in range(N_TRIALS):
         found = rng.hypergeometric(n_wrong, sizes - n_wrong, n_drawn)
         shares, n, weights = (pd.Series(column) for column in (found / n_drawn, n_drawn, sizes))

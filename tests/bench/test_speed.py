@@ -44,7 +44,8 @@ def reading(folder):
 
 def storing(folder):
     """Return writing, writing again and reading of an archive, beside `frames` of the same file."""
-    file, number = folder / "runs.ndjson", count()
+    file = folder / "runs.ndjson"
+    number = count()
     file.write_bytes(TEXT)
     archive = runkit.Archive(folder / "archive")
     archive.add(file, progress=False)
@@ -58,7 +59,9 @@ def storing(folder):
 
 def drawing(folder):
     """Return charts of one run of some and of many steps, and of a fleet."""
-    small, large, fleet = steps_of(2_000), steps_of(20_000), runkit.frames(TEXT, progress=False)
+    small = steps_of(2_000)
+    large = steps_of(20_000)
+    fleet = runkit.frames(TEXT, progress=False)
     return {
         "2,000 steps": lambda: runkit.gantt(small),
         "20,000 steps": lambda: runkit.gantt(large),
@@ -91,5 +94,6 @@ CASES = {
     ("group", "way"), [(group, way) for group, ways in CASES.items() for way in ways]
 )
 def test_speed(benchmark, group, way, tmp_path):
-    benchmark.group, benchmark.name = group.__name__, way
+    benchmark.group = group.__name__
+    benchmark.name = way
     benchmark.pedantic(group(tmp_path)[way], rounds=5, warmup_rounds=1)

@@ -24,7 +24,8 @@ def test_agreement_equals_a_plain_loop(seed):
     fleet = [
         asked._replace(decision=rng.choice([asked.decision, None])) for asked in fleet_of(seed, 90)
     ]
-    f, strata = frames_of(fleet), strata_of(fleet)
+    f = frames_of(fleet)
+    strata = strata_of(fleet)
     sheet = runkit.sample(f, 50)
     sheet["label"] = [rng.choice(LABELS) for _ in range(len(sheet))]
     sheet.loc[rng.sample(range(len(sheet)), 3), "run_id"] = "other"

@@ -64,7 +64,8 @@ def test_a_wait_is_a_band_with_its_length_and_what_is_known_of_the_answer():
     band = chart.layout["shapes"][-1]
     assert [band[name] for name in ("x0", "x1", "y1")] == [100, 160, 2.5]
     assert chart.durations[1] == "Answered"
-    read.interrupts["answered_by"], read.interrupts["decision"] = ["Ana Ortiz"], ["approved"]
+    read.interrupts["answered_by"] = ["Ana Ortiz"]
+    read.interrupts["decision"] = ["approved"]
     assert draw(read).durations[1] == "Approved by Ana Ortiz"
 
 

@@ -19,7 +19,8 @@ def failed(n, label):
 
 def waiting(n, waited=60, **more):
     """A run whose question has waited so many seconds."""
-    pending, read = question(f"q{n}", 10, None, label="Is it so?"), {"read_at": at(10 + waited)}
+    pending = question(f"q{n}", 10, None, label="Is it so?")
+    read = {"read_at": at(10 + waited)}
     return run(pending, run_id=f"w{n}", end=None, status="interrupted", _runkit=read) | more
 
 

@@ -34,7 +34,8 @@ def test_sentence_figure_and_table_come_in_this_order(displayed):
     figure = gantt(example("completed"))
     Panel("Time", "It waited.", TABLE, figure)._ipython_display_()
     assert displayed[1] is figure
-    sentence, table = displayed[0]["text/html"], displayed[2]["text/html"]
+    sentence = displayed[0]["text/html"]
+    table = displayed[2]["text/html"]
     assert ">Time</h2>" in sentence
     assert "<table" not in sentence
     for text in ("<details ", ">Step<", ">Wait<", "1 h 30 min"):

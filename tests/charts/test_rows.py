@@ -64,7 +64,8 @@ def test_every_other_step_is_a_sliver_in_the_row_of_its_group():
     inner = [step("long", 600, 700)]
     inner += [step("b", 700, 704, agent="tin"), step("c", 704, 709, agent="tin")]
     chart = draw(run(*steps, step("g", 600, 709, label="Group", steps=inner), end=709))
-    group, last = chart.rows["Group"], chart.rows["2 other top steps"]
+    group = chart.rows["Group"]
+    last = chart.rows["2 other top steps"]
     assert last == 60
     assert "TIN" in chart.legend
     assert [part for part in chart.slivers if part[0] == group] == [(group, 700, 709)] * 2

@@ -22,7 +22,8 @@ def found(
 def test_each_weakness_of_evidence_is_a_row():
     """Each weakness is a row; a finding with a good source, and one of another run or type, is none."""
     register = ("https://register.example/1", "primary")
-    web, blog = ("https://web.example/1", "secondary"), ("https://web.example/2", "secondary")
+    web = ("https://web.example/1", "secondary")
+    blog = ("https://web.example/2", "secondary")
     findings = [
         found("bare", "medium"),
         found("sure of the web", "high", web, blog, kind="address"),

@@ -29,7 +29,8 @@ def environment(**more: str) -> dict[str, str]:
 
 def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command in this process, which has imported everything already."""
-    out, err = io.StringIO(), io.StringIO()
+    out = io.StringIO()
+    err = io.StringIO()
     with (
         contextlib.chdir(cwd),
         patch.dict(os.environ, environment(**more), clear=True),
@@ -47,7 +48,8 @@ def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[
 def served(tmp_path_factory):
     """`runkit sandbox` in a process of its own; gives what it said to export."""
     command = [sys.executable, "-m", "runkit", "sandbox", "--history", "6", "--speed", "600"]
-    pipe, account = subprocess.PIPE, environment(MIDDESK_API_KEY=OTHER_KEY)
+    pipe = subprocess.PIPE
+    account = environment(MIDDESK_API_KEY=OTHER_KEY)
     process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=account)
     try:
         assert process.stdout is not None
@@ -63,7 +65,8 @@ def served(tmp_path_factory):
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory):
     """Run `runkit demo`; return what it printed, and its folder."""
-    folder, before = tmp_path_factory.mktemp("demo"), os.umask(0)
+    folder = tmp_path_factory.mktemp("demo")
+    before = os.umask(0)
     try:
         done = run("demo", "--speed", "3000", cwd=folder, **ACCOUNT)
     finally:

@@ -26,7 +26,8 @@ class SlowApi:
     """Answers with `RUNS`, the last ones only when released."""
 
     def __init__(self, page):
-        self.list, self.empty = page(*RUNS), page()
+        self.list = page(*RUNS)
+        self.empty = page()
         self.release = threading.Event()
 
     def __call__(self, call):

@@ -17,7 +17,8 @@ IDS = [f"run-{number}" for number in range(20)]
 
 def test_a_fetch_has_each_run_once_or_names_it(server, client, run_json):
     """They are in the order asked, with steps; a lost reply costs no run, a refusal only its own."""
-    refusals, dropped = {"run-0": 403, "run-3": 404}, {"run-2", "run-5"}
+    refusals = {"run-0": 403, "run-3": 404}
+    dropped = {"run-2", "run-5"}
 
     def script(request):
         run_id = request.path.removeprefix("/runs/")

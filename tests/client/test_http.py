@@ -46,7 +46,8 @@ def test_a_post_does_not_use_a_kept_connection(server, client, run_json):
     for _ in range(2):
         client.runs.get("run-1")
         client.runs.create("cip_orchestrator", thread_id="t-1")
-    once, again = ["GET /runs/run-1", "POST /runs"], ["GET /runs/run-1"]
+    once = ["GET /runs/run-1", "POST /runs"]
+    again = ["GET /runs/run-1"]
     assert server.lines == once + again + once
 
 
@@ -97,7 +98,8 @@ def test_a_connection_is_closed_whose_client_closes_meanwhile(
     server, client, run_json, monkeypatch, name
 ):
     """The pool, which is closed first, does not know it."""
-    opened, connect = [], socket.create_connection
+    opened = []
+    connect = socket.create_connection
 
     def connect_late(*args, **options):
         opened.append(connect(*args, **options))

@@ -13,7 +13,8 @@ class Book:
     """A server's list, newest first, that a test may change between two pages."""
 
     def __init__(self, run_json, count, size=10):
-        self.run_json, self.size = run_json, size
+        self.run_json = run_json
+        self.size = size
         self.runs = [self.compose(number) for number in reversed(range(count))]
         self.between = {}  # what happens before the nth request
         self.reads = []

@@ -107,7 +107,8 @@ def test_an_answer_is_confirmed_though_the_same_id_is_asked_again(
     server, client, run_json, question
 ):
     """The step of the question has ended; another one waits under the same id, beside an open step."""
-    first, work = support.question("s1", 1, None), support.step("s0", 0, None)
+    first = support.question("s1", 1, None)
+    work = support.step("s0", 0, None)
     waiting = run_json(status="interrupted", interrupts=[question], steps=[work, first])
     again = [work, support.question("s1", 1, 2), support.question("s2", 3, None)]
     server.script = lambda request: Answer(waiting | {"steps": again})

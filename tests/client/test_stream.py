@@ -24,7 +24,8 @@ def serve(server, *streams, runs):
 
     The last run stays.
     """
-    left, reads = iter(streams), list(runs)
+    left = iter(streams)
+    reads = list(runs)
 
     def answer(received):
         if received.path.endswith("/stream"):

@@ -222,7 +222,8 @@ def test_a_wrong_argument_is_an_error_of_runkit(holder, tmp_path, monkeypatch):
             "report_data": {"client": _client()},
         }
         for function, given, parameters in _functions(HOLDERS[holder]()):
-            name, known = function.__name__, {item.name for item in parameters}
+            name = function.__name__
+            known = {item.name for item in parameters}
             given |= {k: value for k, value in special.get(name, {}).items() if k in known}
             for parameter in parameters:
                 if parameter.annotation in ("object", "Source") and name != "frames":

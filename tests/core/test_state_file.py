@@ -59,7 +59,9 @@ def test_of_many_processes_and_threads_one_claims_a_question():
         return answer_log.claim({}, "Ada", key | columns, seen=seen)
 
     assert claim(0) is claim(0, step_id=None) is None
-    second, other, script = claim(first), claim(0, step_id="s2"), claim(None)
+    second = claim(first)
+    other = claim(0, step_id="s2")
+    script = claim(None)
     assert None not in (second, other, script)
     assert claim(second) is None
     answer_log.settle(script, "refused", None, None)

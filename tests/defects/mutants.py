@@ -66,7 +66,8 @@ def survivors(module: str, tool: Environment, folder: Path) -> str:
     copy = Copy(folder)
     tests = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
     tests += ["-m", "not browser", "--timeout=60", *TESTS[module]]
-    config, session = folder / "config.toml", folder / "session.sqlite"
+    config = folder / "config.toml"
+    session = folder / "session.sqlite"
     config.write_text(
         f"[cosmic-ray]\nmodule-path = 'runkit/{module}.py'\ntimeout = 300.0\n"
         f"test-command = {json.dumps(' '.join(json.dumps(part) for part in tests))}\n"

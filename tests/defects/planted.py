@@ -134,7 +134,8 @@ def test_it_is_noticed(defect, outcomes):
     """One of its tests fails, because of what it expects."""
     outcome = outcomes[defect.name].result()
     assert outcome.code != 0, f"no test notices: {defect.harm}"
-    failed, broken = outcome.named("FAILED"), outcome.named("ERROR")
+    failed = outcome.named("FAILED")
+    broken = outcome.named("ERROR")
     is_failure = outcome.code == 1 and len(failed) == 1 and not broken
     assert is_failure, f"the tests did not run to a failure:\n{outcome.output[-5000:]}"
     [(test, why)] = failed

@@ -26,7 +26,8 @@ def found_in(text: str | bytes, *secrets: str) -> list[str]:
 
 def everything_of(error: BaseException) -> str:
     """Return an error's text, traceback, arguments, attributes and pickle, and those of its causes."""
-    parts, causes = [repr(pickle.dumps(error)), *traceback.format_exception(error)], [error]
+    parts = [repr(pickle.dumps(error)), *traceback.format_exception(error)]
+    causes = [error]
     for cause in causes:
         parts.append(f"{cause} {cause!r} {cause.args!r} {vars(cause)!r}")
         more = (cause.__cause__, cause.__context__, *getattr(cause, "exceptions", ()))
@@ -36,7 +37,8 @@ def everything_of(error: BaseException) -> str:
 
 def shown_by(error: BaseException) -> str:
     """Return what a traceback with local variables shows, without the frames of tests."""
-    parts, errors = [everything_of(error)], [error]
+    parts = [everything_of(error)]
+    errors = [error]
     for item in errors:
         for frame, _ in traceback.walk_tb(item.__traceback__):
             if "/tests/" not in frame.f_code.co_filename:

@@ -58,8 +58,10 @@ def html_forms(path):
 
 def figures(texts, path):
     """Titles, labels, ticks, legends and notes of panels and charts, as pictures and drawn by plotly."""
-    runs, title = hostile_runs(texts), "".join(texts.values())[:200]
-    f, of_one = runkit.frames(runs), runkit.frames(runs[1])
+    runs = hostile_runs(texts)
+    title = "".join(texts.values())[:200]
+    f = runkit.frames(runs)
+    of_one = runkit.frames(runs[1])
     panels = [getattr(fleet, name)(f) for name in fleet.__all__]
     panels += [getattr(one_run, name)(of_one) for name in one_run.__all__ if name != "step"]
     panels += [one_run.step(of_one, step_id) for step_id in of_one.steps["step_id"]]
@@ -92,7 +94,8 @@ PAGES = {
 @pytest.mark.parametrize("name", PAGES)
 def test_hostile_text_does_nothing(browser, tmp_path, name):
     """Nothing ran, was made, asked for or opened, nothing hides, and the page was not left."""
-    path, happened = tmp_path / "page.html", []
+    path = tmp_path / "page.html"
+    happened = []
     PAGES[name](path)
     page = browser.new_page()
     page.add_init_script(WATCH)

@@ -108,7 +108,8 @@ def test_no_surface_shows_the_key_that_a_server_repeats(
 
 def test_a_key_that_begins_with_another_is_hidden_whole(server, caplog):
     caplog.set_level(logging.DEBUG, "runkit")
-    server.script, beginning = repeat("404"), "mk_test_canary_5f1c"
+    server.script = repeat("404")
+    beginning = "mk_test_canary_5f1c"
     key = f"{beginning}_and_more"
     with runkit.Client(beginning, server.url), runkit.Client(key, server.url) as client:
         with pytest.raises(NotFound) as caught:

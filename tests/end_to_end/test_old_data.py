@@ -17,7 +17,8 @@ def old(tmp_path):
 
 
 def test_saved_frames_and_an_archive_hold_the_same_runs(old):
-    f, archived = runkit.frames(old / "frames"), runkit.frames(old / "archive")
+    f = runkit.frames(old / "frames")
+    archived = runkit.frames(old / "archive")
     statuses = {
         "own-time": "completed",
         "spanned": "completed",

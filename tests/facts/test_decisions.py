@@ -33,7 +33,8 @@ def test_with_less_information_no_count_states_what_is_not_so(names):
     fleet = strangers.fleet(rng, 8)
     share = 1 if len(names) == 1 else 0.5
     page = strangers.reduced(fleet.page, names, share, rng)
-    table, true = runkit.decisions(runkit.frames(page)), true_counts(fleet)
+    table = runkit.decisions(runkit.frames(page))
+    true = true_counts(fleet)
     for name, n in table[[*COUNTS, *OVER]].sum().items():
         assert n <= true[name], (name, n, true[name])
         is_stated = len(table) > 0 and table[name].notna().all()

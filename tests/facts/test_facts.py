@@ -114,7 +114,8 @@ def test_with_less_information_no_count_states_what_is_not_so(names):
     page = strangers.reduced(fleet.page, names, share, rng)
     is_unread = [not raw["steps"] for raw in page["data"]]
     unread = [made for made, gone in zip(fleet.strangers, is_unread, strict=True) if gone]
-    true, held = true_counts(fleet), true_counts(Fleet(unread, fleet.read_at))
+    true = true_counts(fleet)
+    held = true_counts(Fleet(unread, fleet.read_at))
     f = runkit.frames(page)
     for name, count in counts_of(f).items():
         n_lost = held[name][0] if count.unread else 0
@@ -127,7 +128,8 @@ def test_with_less_information_no_count_states_what_is_not_so(names):
 def test_without_a_read_time_a_wait_is_a_bound_that_is_never_too_long():
     fleet, f = full(0)
     page = strangers.reduced(fleet.page, ["without_read_time"], 1, random.Random(0))
-    part, whole_s = run_facts(runkit.frames(page)), run_facts(f)["wait_s"]
+    part = run_facts(runkit.frames(page))
+    whole_s = run_facts(f)["wait_s"]
     assert not (part["wait_s"] > whole_s + 1e-6).any()
     assert (part["is_least"] | whole_s.isna()).all()
 

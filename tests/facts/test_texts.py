@@ -160,7 +160,8 @@ def test_no_screen_states_an_absence_that_is_not_so(names):
     rng = random.Random(len(names))
     fleet = strangers.fleet(rng, 5)
     f = runkit.frames(strangers.reduced(fleet.page, names, 0.6, rng))
-    made, read_at = fleet.strangers, fleet.read_at
+    made = fleet.strangers
+    read_at = fleet.read_at
     assert not wrong_texts(screens.FLEET, made, read_at, f)
     for stranger in rng.sample(list({item.truth.status: item for item in made}.values()), 2):
         assert not wrong_texts(screens.RUN, [stranger], read_at, f.select(stranger.run_id))

@@ -45,7 +45,8 @@ def filled(cls: type[ApiObject], text: str, **given: Any) -> Json:
 
 
 def _value(annotation: Any, text: str) -> Any:
-    origin, inner = get_origin(annotation), get_args(annotation)
+    origin = get_origin(annotation)
+    inner = get_args(annotation)
     if origin is Annotated or (origin is not None and NoneType in inner):
         return _value(inner[0], text)
     if origin is tuple:

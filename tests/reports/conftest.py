@@ -129,7 +129,8 @@ def without_kernel(monkeypatch):
 @pytest.fixture
 def leaves_nothing(monkeypatch, tmp_path_factory):
     """Check that after the test no kernel runs and no temporary file is left that it began."""
-    folder, before = tmp_path_factory.mktemp("temporary"), kernels()
+    folder = tmp_path_factory.mktemp("temporary")
+    before = kernels()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield
     assert kernels() == before

@@ -26,7 +26,9 @@ def findings(*pairs):
 
 def test_every_finding_question_and_source_of_five_runs_stands_there_once(business, fetched):
     """A loop over the raw runs, in which questions repeat findings as proposals."""
-    asked, sources, found = [], set(), set()
+    asked = []
+    sources = set()
+    found = set()
     for raw in (item.to_dict() for item in fetched if item.id in set(business.runs["run_id"])):
         steps = flat(raw["steps"])
         asked += [(s["started_at"], s["label"]) for s in steps if s["type"] == "interrupt"]

@@ -85,7 +85,8 @@ def long_words(*files: str) -> list[str]:
 
 def test_a_run_that_quotes_a_page_blocks_no_report(made, tmp_path):
     """Whatever it quotes of the files of an earlier report, `initial-scale=1` among it."""
-    source, earlier = example("completed"), made("run")
+    source = example("completed")
+    earlier = made("run")
     words = long_words(earlier.page, earlier.report.notebook.read_text())
     assert {"initial-scale=1", "color:#59636E"} <= {*words}
     source["steps"][0]["label"] = "Read initial-scale=1"

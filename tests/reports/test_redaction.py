@@ -290,7 +290,8 @@ def test_frames_are_masked_as_runs_are():
         question("q", 1, None),
     ]
     raw = run(*steps, run_id=both, agent=both, status=both, requester={"id": both, "name": both})
-    of_runs, of_frames = material(raw).frames, material(runkit.frames(raw)).frames
+    of_runs = material(raw).frames
+    of_frames = material(runkit.frames(raw)).frames
     for name, df in of_runs.items():
         pd.testing.assert_frame_equal(of_frames[name], df)
         assert df.dtypes.map(type).equals(runkit.frames(raw)[name].dtypes.map(type))

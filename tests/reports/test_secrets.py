@@ -72,7 +72,8 @@ def unsafe(tmp_path_factory):
 
     @cache
     def make_once() -> Made:
-        folder, raw = tmp_path_factory.mktemp("report"), unsafe_run()
+        folder = tmp_path_factory.mktemp("report")
+        raw = unsafe_run()
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("RUNKIT_STATE_DIR", str(folder / "state"))
             patch.setenv("MIDDESK_API_KEY", ACCOUNT_KEY)

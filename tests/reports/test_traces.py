@@ -44,7 +44,8 @@ def to_bytes(value: Any) -> Any:
 def otlp(f: object, folder: Path, **options: Any) -> tuple[list[Span], list[Any]]:
     """The spans and the log records of an export, parsed by the protocol's own definitions."""
     files = runkit.to_otlp(f, folder / "trace.json", **{"include_open": True} | options)
-    traces, logs = TracesData(), LogsData()
+    traces = TracesData()
+    logs = LogsData()
     for file, parsed in zip(files, (traces, logs), strict=True):
         json_format.ParseDict(to_bytes(json.loads(file.read_bytes())), parsed)
     [[scope], [records]] = traces.resource_spans[0].scope_spans, logs.resource_logs[0].scope_logs

@@ -37,7 +37,8 @@ def test_runs_are_refused_with_the_documented_status(server, body, status):
 def test_a_threads_status_follows_its_runs(server):
     """A thread is interrupted if any of its runs is, else running, else as the last one ended."""
     first = server.start("watchlist_hit")
-    thread_id, statuses = server.run(first)["thread_id"], []
+    thread_id = server.run(first)["thread_id"]
+    statuses = []
 
     def look():
         threads = {row["id"]: row["status"] for row in server.get("/threads")["data"]}

@@ -69,7 +69,8 @@ def test_many_syncs_hold_no_more_memory(client, tmp_path):
 
     Memory stays, and of each look no thread and no file is left open.
     """
-    archive, sizes = runkit.Archive(tmp_path / "runs"), []
+    archive = runkit.Archive(tmp_path / "runs")
+    sizes = []
     archive.sync(client, progress=False)
     with nothing_left():
         for _ in range(20):

@@ -131,7 +131,8 @@ def test_twenty_monitors_leave_nothing(box, start):
     """
     kernel = start(box)
     kernel.run("tracemalloc.start()")
-    before, sizes = held_by(kernel), []
+    before = held_by(kernel)
+    sizes = []
     for _ in range(ROUNDS):
         kernel.run(BEGIN.format(n=MONITORS))
         begun = box.now()

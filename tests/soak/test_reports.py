@@ -15,7 +15,8 @@ from tests.soak.conftest import MB, grown, nothing_left, rss
 @pytest.mark.timeout(1800)
 def test_ten_reports_leave_nothing(tmp_path, monkeypatch):
     """Each makes its two files, and then no kernel, thread, socket or temporary file is left."""
-    temporary, made = tmp_path / "tmp", tmp_path / "made"
+    temporary = tmp_path / "tmp"
+    made = tmp_path / "made"
     for folder in (temporary, made):
         folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))

@@ -70,7 +70,8 @@ def test_a_question_is_answered_settled_by_policy_or_lapsed():
 
 def test_a_question_that_was_settled_without_a_time_has_no_known_wait():
     """Also where only its result says so, and its run is over."""
-    done, decided = {"status": "completed"}, {"result": {"decision": "approve", "reviewer": "Bo"}}
+    done = {"status": "completed"}
+    decided = {"result": {"decision": "approve", "reviewer": "Bo"}}
     by_policy = {"result": {"resolution": "skip"}}
     runs = [run(question("q", 10, None, **more)) for more in (done, decided, by_policy)]
     f = runkit.frames(numbered(runs))
@@ -143,7 +144,8 @@ def test_the_weakest_finding_and_the_confidence_of_a_run():
 
 def test_an_unknown_confidence_or_tier_is_other_and_kept_as_text():
     """Ordered categories with the same words in all frames, in any case; no problem."""
-    odd, known = found(("x", "web"), ("x", "paid")), found(("x", "web"), ("x", "Primary"))
+    odd = found(("x", "web"), ("x", "paid"))
+    known = found(("x", "web"), ("x", "Primary"))
     known["confidence"] = "HIGH"
     artifacts = [odd | {"confidence": "0.87"}, known, found(("x", None)) | {"confidence": None}]
     f = runkit.frames(run(step("a", artifacts=artifacts)))

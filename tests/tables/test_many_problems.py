@@ -46,7 +46,8 @@ def test_what_a_detail_leaves_out_is_counted():
 
 def test_problems_of_an_older_copy_are_no_problems_of_the_run():
     """The newest copy is clean; the older one had an unknown type."""
-    older, newer = odd("a", 5), run(step("ok"), run_id="a", updated_at=at(500))
+    older = odd("a", 5)
+    newer = run(step("ok"), run_id="a", updated_at=at(500))
     together = runkit.frames([older, newer, odd("b", 1)])
     combined = runkit.frames([runkit.frames([older, odd("b", 1)]), runkit.frames(newer)])
     for f in (together, combined):

@@ -39,7 +39,8 @@ def test_the_object_page_form_gives_the_outcomes_of_whole_runs():
     """Every agent is known; outcomes, confidences and errors are those of the whole runs."""
     with runkit.sandbox(history=20) as box, box.client(rate=None) as client:
         raws = [item.to_dict() for item in client.runs.fetch(client.runs.list(), progress=False)]
-    whole, cut = runkit.frames(raws), runkit.frames([object_page_form(raw) for raw in raws])
+    whole = runkit.frames(raws)
+    cut = runkit.frames([object_page_form(raw) for raw in raws])
     columns = ["run_id", "agent", "agent_name", "status", "outcome", "confidence"]
     columns += ["n_errors", "n_pending"]
     pd.testing.assert_frame_equal(cut.runs[columns], whole.runs[columns])
@@ -92,7 +93,8 @@ def test_the_agent_is_that_of_the_first_top_level_step():
         ([{**step("a", agent=None), "graph": "old_name"}], "old_name"),
         ([step("a", agent=None)], None),
     ]
-    runs, agents = [run(*steps, agent=None) for steps, _ in cases], [agent for _, agent in cases]
+    runs = [run(*steps, agent=None) for steps, _ in cases]
+    agents = [agent for _, agent in cases]
     assert column(runkit.frames(numbered(runs)).runs, "agent") == agents
     assert [runkit.Run.from_json(raw).agent for raw in runs] == agents
     assert runkit.Run.from_json(runs[0] | {"agent": "own"}).agent == "own"

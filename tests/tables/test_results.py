@@ -38,7 +38,8 @@ def test_the_reason_of_a_failure_is_read_from_the_result():
 
 
 def test_the_reason_is_the_artifact_or_the_label_before_the_result():
-    result, record = {"error": "result"}, artifact("artifact", type="error")
+    result = {"error": "result"}
+    record = artifact("artifact", type="error")
     of_step = failed_in(result, artifacts=[artifact("finding"), record])
     of_error = failed_in(result, artifacts=[record], type="error")
     of_result = failed_in(result, type="error", label=None)

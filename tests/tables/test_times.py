@@ -113,8 +113,10 @@ def test_time_budget_and_critical_path_equal_a_loop(sources):
     """
     f = runkit.frames(sources, as_of=at(30))
     for source in sources:
-        read, timed = f.select(source["id"]), slow_times.timed(source, 30)
-        path, durations = slow_times.critical_path(timed), [s.end - s.start for s in timed.steps]
+        read = f.select(source["id"])
+        timed = slow_times.timed(source, 30)
+        path = slow_times.critical_path(timed)
+        durations = [s.end - s.start for s in timed.steps]
         assert read.steps["duration_s"].tolist() == durations
         assert read.steps["self_s"].tolist() == slow_times.self_time(timed)
         assert read.steps["critical_s"].tolist() == [*map(path.count, range(len(durations)))]
@@ -162,5 +164,6 @@ def test_time_budget_and_critical_path_of_examples(steps, budget, self_s, critic
 
 def test_a_run_has_the_same_numbers_beside_other_runs():
     """An open run is measured at its own newest time, whatever its neighbors did since."""
-    mine, other = run(step("a", 0, 20), end=None), run(step("b", 0, 900), run_id="other", end=900)
+    mine = run(step("a", 0, 20), end=None)
+    other = run(step("b", 0, 900), run_id="other", end=900)
     assert runkit.frames([mine, other]).runs["duration_s"].tolist() == [20, 900]

@@ -34,6 +34,7 @@ def deliveries() -> list[str]:
 
 
 def saved(controller: AnswerController) -> Any:
-    question, host = controller.question, controller.client.host
+    question = controller.question
+    host = controller.client.host
     key = _drafts.draft_key(question.run, host, question.interrupt_id, question.digest)
     return _drafts.load(key)

@@ -15,7 +15,9 @@ class Page:
 
     def __init__(self, card: Card) -> None:
         self.view: Json = {}
-        self._card, self._name, self._n = card, str(id(self)), 0
+        self._card = card
+        self._name = str(id(self))
+        self._n = 0
         card.send = lambda content, buffers=None: setattr(self, "view", content)  # type: ignore[method-assign]
         self.tell(ready=self._name)
 

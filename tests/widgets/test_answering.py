@@ -72,7 +72,8 @@ def test_the_keyboard_is_enough(show_form, live, page, asking):
 
 def test_the_focus_moves_to_the_first_error_and_the_next_card(show_form, live, page):
     """To the first error, and after a receipt to the next card."""
-    form, _ = show_form("watchlist_hit"), show_form("decision")
+    form = show_form("watchlist_hit")
+    _ = show_form("decision")
     first, last = (page.locator(".runkit-card").nth(number) for number in range(2))
     first.locator("[data-id=press-approve]").click()
     expect(first.locator(".rk-message")).to_have_text("Not sent. A reason is required to dismiss.")
@@ -137,7 +138,8 @@ class Inputs:
     """Clicks and keys, counted; what is typed into a note does not count."""
 
     def __init__(self, page: Page) -> None:
-        self.page, self.n = page, 0
+        self.page = page
+        self.n = 0
 
     def click(self, target: Locator) -> None:
         """Click."""

@@ -121,7 +121,8 @@ def test_the_case_on_a_page_opens_the_other_question(client, start, live):
     inbox = runkit.InterruptInbox(client, who="Ana Ortiz")
     card = live.add(inbox.widget)
     expect(card.locator(".rk-item").filter(has_text="2 open")).to_have_count(2)
-    case, head = card.locator(".rk-case"), card.locator(".rk-head code")
+    case = card.locator(".rk-case")
+    head = card.locator(".rk-head code")
     live.until(
         lambda: case.get_by_text("1st question").count() and head.inner_text() == first.id[:8]
     )

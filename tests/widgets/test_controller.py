@@ -48,13 +48,15 @@ def end(asking: Asking, controller: AnswerController) -> None:
 
 
 def another_notebook(asking: Asking, controller: AnswerController) -> None:
-    run, interrupt_id = controller.question.run, controller.question.interrupt_id
+    run = controller.question.run
+    interrupt_id = controller.question.interrupt_id
     asking.another().runs.resume(run, interrupt_id, {"decision": "reject"}, who="Bob")
 
 
 def dead_kernel(asking: Asking, controller: AnswerController) -> None:
     """Leave the entry of a kernel that died while it sent an answer."""
-    run, interrupt_id = controller.question.run, controller.question.interrupt_id
+    run = controller.question.run
+    interrupt_id = controller.question.interrupt_id
     known = {"host": asking.client.host, "run_id": run.id, "interrupt_id": interrupt_id}
     answer_log.claim({"decision": "reject"}, "Bob", known)
 
@@ -127,7 +129,8 @@ PRESSES = {
 @pytest.mark.parametrize("name", PRESSES)
 def test_a_press_sends_at_most_one_answer(asking, name):
     """The card claims what is known; without a receipt what was typed is kept."""
-    case, controller = PRESSES[name], asking.controller(who=WHO)
+    case = PRESSES[name]
+    controller = asking.controller(who=WHO)
     case.happens(asking, controller)
     pressed = answer(controller)
     receipt = pressed.receipt
@@ -228,7 +231,8 @@ def test_what_is_typed_while_an_answer_is_sent_is_no_part_of_it(asking):
 def test_two_forms_pressed_at_once_send_one_answer(asking):
     """Whoever was second learns that the answer was not sent, and whose was."""
     for _ in range(2):
-        question, posts = asking.question(), asking.wire.posts
+        question = asking.question()
+        posts = asking.wire.posts
         forms = [asking.form(question, who=who) for who in ("Ana", "Bob")]
         for form in forms:
             form.edit(NO)

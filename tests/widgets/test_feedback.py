@@ -42,7 +42,8 @@ def html(form: FeedbackForm) -> str:
 
 def test_another_rating_replaces_the_first(client, run):
     form = FeedbackForm(client, run)
-    row, n_rows = Row(form), len(form.widget.children) - 1
+    row = Row(form)
+    n_rows = len(form.widget.children) - 1
     assert "Replaced" not in row.rate(0)
     assert "Replaced an earlier rating" in row.rate(1)
     assert form.widget.children[0].value == f"1 of {n_rows} rated"

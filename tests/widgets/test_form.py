@@ -126,7 +126,8 @@ def test_the_two_outputs_become_a_receipt(asking, shown, receipts):
 def test_rerunning_the_cell_replaces_the_form(asking, shown):
     """After the answer, running the cell again shows its receipt."""
     run = asking.run()
-    first, second = InterruptForm(asking.client, run), InterruptForm(asking.client, run)
+    first = InterruptForm(asking.client, run)
+    second = InterruptForm(asking.client, run)
     first._ipython_display_()
     first._on_views(1)
     second._ipython_display_()

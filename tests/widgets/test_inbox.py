@@ -77,7 +77,8 @@ def test_the_refresh_button_finds_all_questions(start, show, monkeypatch):
 
 def test_unchanged_runs_are_not_read_again(client, start, show, caplog):
     """A check takes one request, and so does opening a question again."""
-    run, other = start(HIT), start(HIT)
+    run = start(HIT)
+    other = start(HIT)
     inbox, page = show()
     until(lambda: "case" in page.view and len(page.view["case"]["lines"]) > 1)
     with caplog.at_level("DEBUG", logger="runkit"):
@@ -118,7 +119,8 @@ def test_a_failed_refresh_shows_its_error(box, start, show):
 def test_a_business_identified_later_is_shown(box, start, show, monkeypatch):
     run = start(HIT)
     with box.client(rate=None) as stranger:
-        is_shown, identify = Event(), stranger.businesses.identify
+        is_shown = Event()
+        identify = stranger.businesses.identify
         monkeypatch.setattr(
             stranger.businesses, "identify", lambda *a, **k: is_shown.wait(60) and identify(*a, **k)
         )
@@ -154,7 +156,8 @@ def test_the_following_row_opens_whatever_the_filter_leaves(start, show):
 
 def test_an_answered_row_opens_its_receipt(start, show):
     """It stands at the end of the list; one name signs all answers."""
-    first, second = start(HIT), start(HIT)
+    first = start(HIT)
+    second = start(HIT)
     inbox, page = show()
     wait_for(page, first)
     page.tell(who=" Ana Ortiz ")

@@ -25,7 +25,8 @@ class Inbox:
     """An inbox in a page."""
 
     def __init__(self, page: Page, client: Client) -> None:
-        self.live, self.page = LivePage(page), page
+        self.live = LivePage(page)
+        self.page = page
         self.inbox = runkit.InterruptInbox(client, who="Ana Ortiz", drafts=False)
         self.card = self.live.add(self.inbox.widget)
         self.filter = self.card.get_by_role("textbox", name="Filter questions")

@@ -139,7 +139,8 @@ def test_an_answer_of_another_notebook_names_its_sender(show, server, run_json, 
 
 def test_a_question_that_is_asked_again_gets_its_own_answer(show, server, waiting):
     """The same id and the same question, by another step: what was pressed answers the first only."""
-    first, second = support.question("s1", 1, 2), support.question("s2", 3, None)
+    first = support.question("s1", 1, 2)
+    second = support.question("s2", 3, None)
     server.script = lambda request: Answer({**waiting, "steps": [support.question("s1", 1, None)]})
     shown = show()
     server.script = lambda request: Answer({**waiting, "steps": [first, second]})

@@ -95,7 +95,8 @@ class Kernel:
                 self._hear(self._client.get_iopub_msg(timeout=0.1))
 
     def _hear(self, message: dict[str, Any]) -> None:
-        kind, content = message["msg_type"], message["content"]
+        kind = message["msg_type"]
+        content = message["content"]
         if kind in ("stream", "display_data", "update_display_data"):
             self.heard.append((kind, content))
         data = content.get("data", {})

@@ -54,7 +54,8 @@ def test_a_double_click_in_a_kernel_sends_one_answer(kernel, posts):
 @pytest.mark.parametrize("code", HEARD_WHILE)
 def test_a_click_while_a_cell_runs_sends_one_answer(kernel, posts, code, tmp_path):
     """Heard at once or after the cell, as the kernel can: in the end one POST and a receipt."""
-    card, end = show(kernel), tmp_path / "end"
+    card = show(kernel)
+    end = tmp_path / "end"
     kernel.heard.clear()
     cell = kernel.start(CELL.format(end=str(end), code=code))
     kernel.until(lambda: "begun" in str(kernel.heard))

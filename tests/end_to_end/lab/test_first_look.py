@@ -57,7 +57,8 @@ def test_the_first_notebook_draws_itself(lab, pages):
     notebook = nbformat.read(FOLDER / NAME, 4)
     for cell in notebook.cells:
         if cell.cell_type == "code":  # what is committed would be taken for what is drawn
-            cell.outputs, cell.execution_count = [], None
+            cell.outputs = []
+            cell.execution_count = None
     nbformat.write(notebook, lab.folder / NAME)
     page = pages.new_page()
     page.set_default_timeout(90_000)
