@@ -1,14 +1,10 @@
-"""Reports, one after the other: what ten of them leave behind; and slow variations."""
+"""Reports, one after the other: what ten of them leave behind."""
 
 import tempfile
-from pathlib import Path
 
-import nbformat
 import pytest
 
 import runkit
-from support import run, step
-from tests.reports.conftest import make
 from tests.soak.conftest import MB, grown, nothing_left, rss
 
 
@@ -33,11 +29,3 @@ def test_ten_reports_leave_nothing(tmp_path, monkeypatch):
                 sizes.append(rss())
     assert len(list(made.iterdir())) == 2 * 11
     assert grown(sizes[2:]) < 10 * MB, "a page holds 5 MB: more than two of them stayed"
-
-
-def test_the_executed_notebook_is_bounded(tmp_path):
-    """A text of a megabyte is shortened in tables, their plain form included."""
-    source = run(step("s", label="long " * 200_000), output={"artifacts": []})
-    done = make(source, tmp_path / "a.html")
-    assert Path(done.report.notebook).stat().st_size < 6_000_000
-    nbformat.validate(nbformat.read(done.report.notebook, as_version=4))
