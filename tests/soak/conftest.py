@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,12 +23,6 @@ MB = 2**20
 def rss() -> int:
     """Return the memory of this process in bytes."""
     return int(psutil.Process().memory_info().rss)
-
-
-def grown(sizes: Sequence[float]) -> float:
-    """By how much the later half of some sizes lies above the earlier one, by their lowest."""
-    half = len(sizes) // 2
-    return min(sizes[half:]) - min(sizes[:half])
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import tempfile
 import pytest
 
 import runkit
-from tests.soak.conftest import MB, grown, nothing_left, rss
+from tests.soak.conftest import nothing_left
 
 
 @pytest.mark.timeout(1800)
@@ -16,7 +16,6 @@ def test_ten_reports_leave_nothing(tmp_path, monkeypatch):
     for folder in (temporary, made):
         folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    sizes = []
     with runkit.sandbox(speed=3000) as box, box.client(rate=None) as client:
         run = client.runs.wait(
             client.runs.create("cip_orchestrator", box.business("clean_pass")), poll=0.05
@@ -26,6 +25,4 @@ def test_ten_reports_leave_nothing(tmp_path, monkeypatch):
             for number in range(10):
                 runkit.report(run, made / f"{number}.html")
                 assert list(temporary.iterdir()) == []
-                sizes.append(rss())
     assert len(list(made.iterdir())) == 2 * 11
-    assert grown(sizes[2:]) < 10 * MB, "a page holds 5 MB: more than two of them stayed"

@@ -18,7 +18,6 @@ from tests.widgets.conftest import WIDGET, threads
 from tests.widgets.pages import Page
 
 PLOTLY = "application/vnd.plotly.v1+json"
-Begin = Callable[[str], Run]
 Watch = Callable[..., tuple[RunMonitor, Page]]
 
 
