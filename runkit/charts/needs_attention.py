@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.api.contract import RESOLUTIONS
+from runkit.api.contract import RESOLUTIONS, RUN_STATUSES
 from runkit.charts.panel import Panel, Row, records, render, words_of
 from runkit.display.counts import Span, lasted, paragraph, things, unread
 from runkit.display.html_tables import MAX_ROWS
@@ -69,7 +69,9 @@ def _sentence(facts: Facts, n_rows: int) -> str:
     missing = unread(facts.unread, "What needs attention")
     n_refused = facts.frames.n_refused
     refused = f"{plural(n_refused, 'record')} not read, see f.problems." * bool(n_refused)
-    return paragraph(order, missing, refused, facts.wait_note) or f"{CAUGHT_UP}."
+    n_other = (~facts.runs["status"].isin(RUN_STATUSES)).sum()
+    other = f"{plural(n_other, 'run')} of an unknown status." * bool(n_other)
+    return paragraph(order, missing, refused, other, facts.wait_note) or f"{CAUGHT_UP}."
 
 
 def _folded_words(rows: pd.DataFrame) -> str:

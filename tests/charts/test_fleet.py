@@ -68,11 +68,12 @@ def test_rows_are_ordered_by_what_is_to_do_and_one_error_is_one_row():
 
 
 def test_nothing_needs_attention_only_if_all_was_read():
-    sentences = [
-        needs(*runs).sentence for runs in ([completed("fine")], [], [completed("fine"), 5])
-    ]
+    fine = completed("fine")
+    cases = [[fine], [], [fine, 5], [fine | {"status": "paused"}]]
+    sentences = [needs(*runs).sentence for runs in cases]
     assert sentences[:2] == ["You're all caught up.", "There are no runs."]
     assert sentences[2].startswith("1 record not read")
+    assert sentences[3].startswith("1 run of an unknown status")
 
 
 def test_a_question_is_never_folded_below_20_nor_is_an_error():
