@@ -8,6 +8,7 @@ content when it is ready, after a reload and in a second view, too.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from functools import partial
 from typing import Any, cast
 from weakref import WeakValueDictionary
@@ -93,6 +94,7 @@ class Card(anywidget.AnyWidget):
         self._view_ids: set[str] = set()
         self._heard: tuple[str, int] = ("", 0)  # the page's newest message that was handled
         self._is_open = True
+        self._context = copy_context()  # of the page's newest message
         self.on_msg(self._on_message)
 
     @property
@@ -111,9 +113,13 @@ class Card(anywidget.AnyWidget):
 
         anywidget waits 2 s for a card's code. If that took longer, no message ever reaches the card
         itself. marimo has no models of layouts.
+
+        ipykernel 7.4 gives the page's next message to the thread that this one belongs to, by the
+        context variables: to the main thread, where a running cell delays it, unless it is sent as
+        a reply to the page.
         """
-        self.layout.send(content, buffers)
-        super().send(content, buffers)
+        for send in (self.layout.send, super().send):
+            self._context.copy().run(send, content, buffers)
 
     def close(self) -> None:
         """Remove the card from the page."""
@@ -123,6 +129,7 @@ class Card(anywidget.AnyWidget):
         layout.close()
 
     def _on_message(self, _widget: Card, content: Json, _buffers: list[memoryview]) -> None:
+        self._context = copy_context()
         self._queue.post(partial(self._take, cast(FromPage, content)))
 
     def _take(self, message: FromPage) -> None:

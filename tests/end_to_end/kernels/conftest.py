@@ -90,7 +90,7 @@ class Kernel:
         """Listen to what the kernel tells its front ends until something is so."""
         deadline = time.monotonic() + TIMEOUT
         while not is_true():
-            assert time.monotonic() < deadline, f"not so: {self.shown} {self.widgets}"
+            assert time.monotonic() < deadline, f"not so: {self.view} {self.shown}"
             with suppress(Empty):
                 self._hear(self._client.get_iopub_msg(timeout=0.1))
 

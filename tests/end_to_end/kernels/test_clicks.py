@@ -13,6 +13,7 @@ HEARD_WHILE = {  # measured: over which kernels a click is heard while a cell re
 CELL = """
 from pathlib import Path
 print("begun", flush=True)
+form.controller.check()  # the card is drawn while the cell runs, as every 10 s
 while not Path({end!r}).exists():
     {code}
 seen = str(form.state)
@@ -59,12 +60,16 @@ def test_a_click_while_a_cell_runs_sends_one_answer(kernel, posts, code, tmp_pat
     kernel.heard.clear()
     cell = kernel.start(CELL.format(end=str(end), code=code))
     kernel.until(lambda: "begun" in str(kernel.heard))
+    n_drawn = kernel.view[kernel.card]["n"]
+    kernel.until(lambda: kernel.view[kernel.card]["n"] > n_drawn)
     submit(kernel, "in_review", times=2)
     is_heard = (kernel.version, kernel.subshell is not None) in HEARD_WHILE[code]
-    if is_heard:
-        until(lambda: posts() == 1)
-    end.touch()
-    kernel.finish(cell)
+    try:
+        if is_heard:
+            kernel.until(lambda: posts() == 1)
+    finally:
+        end.touch()
+        kernel.finish(cell)
     assert "Kept in review" in receipt(kernel, card)
     assert (state(kernel), posts()) == ("settled", 1)
     assert (kernel.value("seen") != repr("open")) is is_heard
