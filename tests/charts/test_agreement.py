@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter, defaultdict
 
 import numpy as np
 import pandas as pd
@@ -31,15 +32,15 @@ def test_agreement_equals_a_plain_loop(seed):
     sheet.loc[rng.sample(range(len(sheet)), 3), "run_id"] = "other"
     panel = runkit.agreement(sheet, f)
 
-    results: dict[str, int] = {}
-    errors: dict[tuple[str, str], list[bool]] = {}
+    results: Counter[str] = Counter()
+    errors: defaultdict[tuple[str, str], list[bool]] = defaultdict(list)
     for run_id, label in zip(sheet["run_id"], sheet["label"], strict=True):
         asked = None if run_id == "other" else fleet[int(run_id[:8])]
         result = result_of(asked, label)
-        results[result] = results.get(result, 0) + 1
+        results[result] += 1
         if result in ("agrees", "disagrees"):
             name = strata[int(run_id[:8])]
-            errors.setdefault(name, []).append(result == "disagrees")
+            errors[name].append(result == "disagrees")
     assert panel.table["result"].value_counts()[[*results]].to_dict() == results
     assert len(panel) == len(sheet)
     assert panel.table["result"].eq("disagrees").tolist().index(False) == results["disagrees"]

@@ -13,7 +13,6 @@ from runkit.errors import UsageError
 from runkit.tables.read_frames import frames
 from support import artifact, at, question, run, step
 
-ALL = [getattr(one_run, name) for name in one_run.__all__ if name != "step"]
 SOURCE = {"url": "https://a.example.gov/1", "source_name": "A", "source_tier": "government"}
 
 
@@ -21,7 +20,7 @@ SOURCE = {"url": "https://a.example.gov/1", "source_name": "A", "source_tier": "
 def test_panels_of_one_run_take_exactly_one_run(source):
     """No run, or two, is refused, and the message says what to do."""
     f = frames(source)
-    for show in ALL:
+    for show in (one_run.findings, one_run.questions):
         with pytest.raises(UsageError, match=r"holds . runs?; expected exactly one.*select"):
             show(f)
 
@@ -91,12 +90,11 @@ ANSWERED = run(question("q", 0, 60), step("n", 60, 70, label="Recording it"), en
 
 def test_a_confirmed_answer_is_shown():
     """As plain text, with the name from the log."""
-    [row] = one_run.questions(frames(ANSWERED), logged()).table.to_dict("records")
+    panel = one_run.questions(frames(ANSWERED), logged())
+    [row] = panel.table.to_dict("records")
     assert json.loads(row["answer"]) == {"decision": "approve", "note": "seen"}
-    body = one_run.questions(frames(ANSWERED), logged()).body
-    assert "“seen”" in body
-    assert "Ana (self-declared)" in body
-    assert "Recording it" in body
+    for text in ("“seen”", "Ana (self-declared)", "Recording it"):
+        assert text in panel.body
     assert "The API keeps neither" in one_run.questions(frames(ANSWERED)).body
     assert (row["answered_by"], row["delivery"]) == ("Ana", "confirmed")
 
