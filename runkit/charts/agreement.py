@@ -116,11 +116,12 @@ def _parts(
     table: pd.DataFrame, numbers: dict[str, Estimate], by_stratum: pd.DataFrame
 ) -> Iterator[str]:
     """Write how many labels agree, and the weighted error rate with the strata it leaves out."""
-    n_agree, n_not = (int(table["result"].eq(word).sum()) for word in (AGREES, DISAGREES))
+    n_of = table["result"].value_counts()
     if not numbers:
         yield phrase(Count(0, len(table), len(table)), "agreeing", "label")
         return
-    yield f"{n_agree:,} of {plural(n_agree + n_not, 'label')} agree: {numbers['agreement']}"
+    labels = plural(n_of[AGREES] + n_of[DISAGREES], "label")
+    yield f"{n_of[AGREES]:,} of {labels} agree: {numbers['agreement']}"
     if "error_rate" not in numbers:
         yield "not weighted, as the key of the sample is missing"
         return
@@ -136,13 +137,12 @@ def _body(table: pd.DataFrame, numbers: dict[str, Estimate], by_stratum: pd.Data
     """Write the table of strata, that of lines, and AC1."""
     words = table.replace({"decided": {"not_done": "not done"}})
     lines = without_blanks(with_labels(words)).rename(columns={"label": "Label"})
-    parts = [render("section", title="Labels", body=table_html(lines))]
-    if len(by_stratum):
-        shown = by_stratum.assign(error_share=100 * by_stratum["error_share"])
-        columns = shown.rename(columns={"error_share": "error_percent"})
-        parts.insert(0, render("section", title="Strata", body=table_html(columns)))
+    shown = by_stratum.rename(columns={"error_share": "error_percent"})
+    if len(shown):
+        shown["error_percent"] *= 100
+    ac1 = ""
     if numbers:
         value, low, high = numbers["ac1"]
         interval = f"95% interval {low:.2f} to {high:.2f}" if low >= -1 else NO_INTERVAL
-        parts.append(Markup("<p>AC1 {:.2f}, {}.</p>").format(value, interval))
-    return Markup("").join(parts)
+        ac1 = f"{value:.2f}, {interval}"
+    return render("agreement", strata=table_html(shown), lines=table_html(lines), ac1=ac1)

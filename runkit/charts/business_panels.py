@@ -109,7 +109,7 @@ def _known(f: Frames) -> Panel:
     newest_id = f.runs["run_id"].iloc[0]
     newest = Facts(f.select(newest_id))
     rows = _ratings(f, f.runs)
-    findings = rows[~rows["is_output"]].drop(columns="confidence")
+    findings = rows[~rows["is_output"]]
     newest_no = findings.groupby(KEY, dropna=False, observed=True)["no"].transform("min")
     is_newest = findings["no"].eq(newest_no)
     older = findings[~is_newest].drop_duplicates(KEY)[[*KEY, "no", "ratings"]]
@@ -123,11 +123,12 @@ def _known(f: Frames) -> Panel:
     words = sentence(f"newest run: {things(newest.findings, 'finding')}")
     table = latest[KNOWN]
     is_now = latest["no"].eq(0)
-    body = render("known", rows=records(table[is_now]))
-    if not is_now.all():
-        title = "In earlier runs" + " only" * newest.findings.is_whole
-        earlier = render("known", rows=records(table[~is_now]))
-        body += render("section", title=title, body=earlier)
+    body = render(
+        "known",
+        newest=records(table[is_now]),
+        earlier=records(table[~is_now]),
+        is_whole=newest.findings.is_whole,
+    )
     return Panel("What is known now", words, table, body=body)
 
 
@@ -153,14 +154,14 @@ def _changed(f: Frames, facts: Facts) -> Panel:
     n_left_out = len(read) - n_runs
     pairs = finding_differences(f, runs)
     run = runs.iloc[pairs["no"]].set_axis(pairs.index)
-    change = pairs["side"].astype("str").map(CHANGES)
+    change = pairs["side"].map(CHANGES)
     is_unreached = change.eq("gone") & run["status"].ne("completed")
     title = pairs["title"]
     table = run.assign(
         finding=title.mask(pairs["is_output"], title + " (output)"),
         change=change.mask(is_unreached, "not reached"),
-        before=pairs["ratings_older"],
-        after=pairs["ratings_newer"],
+        before=pairs["before"],
+        after=pairs["after"],
     )[CHANGED].reset_index(drop=True)
 
     is_same = table.empty and n_runs > 1
@@ -173,14 +174,14 @@ def _changed(f: Frames, facts: Facts) -> Panel:
 def finding_differences(f: Frames, runs: pd.DataFrame) -> pd.DataFrame:
     """Return the findings and outputs in which each run differs from the run in the next row.
 
-    That is the older one; `no` is the row of the newer one.
+    That is the older one; `no` is the row of the newer one. `side` is the one that alone has the
+    finding: `left_only` is the older one, and `both` have it with another rating.
     """
     newer = _ratings(f, runs)[["no", *KEY, "ratings"]].drop_duplicates()
-    older = newer.assign(no=newer["no"] - 1)
-    key = ["no", *KEY]
-    suffixes = ("_older", "_newer")
-    pairs = older.merge(newer, "outer", key, suffixes=suffixes, indicator="side")
-    is_same = pairs["ratings_older"].eq(pairs["ratings_newer"])
+    newer = newer.rename(columns={"ratings": "after"})
+    older = newer.assign(no=newer["no"] - 1).rename(columns={"after": "before"})
+    pairs = older.merge(newer, "outer", ["no", *KEY], indicator="side").astype({"side": "str"})
+    is_same = pairs["before"].eq(pairs["after"])
     return pairs[pairs["no"].between(0, len(runs) - 2) & ~is_same]
 
 
@@ -195,8 +196,7 @@ def _questions(f: Frames, answers: pd.DataFrame | None) -> Panel:
         reason=table["reason"].fillna(table["later"]),
         wait=pd.Series(waits, table.index, "str").where(has_wait),
     )
-    is_unknown = shown["answer"].eq("Answered") & shown["answered_by"].isna()
-    is_unknown &= table["reason"].isna() & table["answer"].isna()
+    is_unknown = table["is_unknown"] & table["reason"].isna()
     words = questions_sentence(f, table)
     if n_unknown := int(is_unknown.sum()):
         words += f" {plural(n_unknown, 'answer')} not known. {UNKNOWN}"

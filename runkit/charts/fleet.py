@@ -17,6 +17,7 @@ from runkit.arguments import Hours, checked
 from runkit.charts.needs_attention import needs_panel
 from runkit.charts.panel import (
     Panel,
+    Row,
     bars,
     count_words,
     lasting,
@@ -29,7 +30,6 @@ from runkit.display.counts import (
     DAY,
     HOUR,
     NOT_KNOWN,
-    Count,
     Span,
     gap,
     lasted,
@@ -40,11 +40,10 @@ from runkit.display.counts import (
     things,
     unread,
 )
-from runkit.display.status_words import MISSING
 from runkit.display.text import Markup, duration, in_words, plural
 from runkit.facts import LIMIT_H, TO_A_PERSON, Facts, count
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import flag, is_rated, is_read, named, short_ids
+from runkit.tables.run_rules import ARTIFACT, flag, is_rated, is_read, named, short_ids
 
 __all__ = [
     "failed_steps",
@@ -62,7 +61,6 @@ OWN_SHARE = 0.5  # a step with child steps that works more than this share itsel
 # Errors with one cause differ in their ids and numbers.
 IDS_AND_NUMBERS = r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d[\d.,:]*"
 NO_STRONG = "high confidence, no source of a known government or primary tier"
-ARTIFACT = ["run_id", "artifact_no"]
 NAMES = ["run_id", "business_name", "agent_name"]
 COLORS = {
     "completed": "ok",
@@ -124,12 +122,10 @@ def outcomes(f: Frames) -> Panel:
         read, and left out of the times where nobody knows when that was.
     """
     undated_ids = f.reads.loc[f.reads["is_undated"].eq(True), "run_id"]
-    runs = f.runs
-    is_undated = runs["run_id"].isin(undated_ids)
-    status = runs["status"].astype("str")
-    runs = runs.assign(status=status, duration_s=runs["duration_s"].mask(is_undated))
-    by = runs.groupby(["agent", "status"], dropna=False)
-    table = spread(by["duration_s"], "n_runs")
+    is_undated = f.runs["run_id"].isin(undated_ids)
+    status = f.runs["status"].astype("str")
+    duration_s = f.runs["duration_s"].mask(is_undated)
+    table = spread(duration_s.groupby([f.runs["agent"], status], dropna=False), "n_runs")
     n_of_agent = table.groupby("agent", dropna=False)["n_runs"].transform("sum")
     percent = 100 * table["n_runs"] / n_of_agent
     table.insert(1, "runs_percent", percent.round(1))
@@ -165,7 +161,6 @@ def waits(f: Frames, *, sla_h: Hours = LIMIT_H) -> Panel:
     questions = facts.questions[facts.questions["is_separate"].eq(True)]
     questions = questions[questions["outcome"].isin(TO_A_PERSON)]
     wait_s = questions["wait_s"]
-    outcome = questions["outcome"]
     # Of bounds with the same label, the limit stays.
     by_label = {duration(bound): bound for bound in (HOUR / 2, DAY, 3 * DAY, sla_h * HOUR)}
     bounds = sorted(by_label.values())
@@ -173,33 +168,26 @@ def waits(f: Frames, *, sla_h: Hours = LIMIT_H) -> Panel:
     heads = [*(f"to {duration(bound)}" for bound in bounds), f"over {duration(longest)}"]
     # a lower bound has a class only if no other is above it
     has_class = ~questions["is_least"] | wait_s.gt(longest)
-    classed_s = wait_s.where(has_class)
-    classes = pd.cut(classed_s, [-np.inf, *bounds, np.inf], labels=heads).astype("str")
-    if classed_s.isna().any():
+    classes = pd.cut(wait_s.where(has_class), [-np.inf, *bounds, np.inf], labels=heads)
+    if classes.isna().any():
         heads.append(NOT_KNOWN)
-
-    rows = questions.assign(
+    questions = questions.assign(
         kind=questions["kind"].astype("str").map(KINDS).fillna(KINDS["other"]),
-        wait=classes.fillna(NOT_KNOWN),
+        wait=classes.astype("str").fillna(NOT_KNOWN),
         is_least=questions["is_least"] | wait_s.isna(),
-        median_s=wait_s.where(outcome.eq("answered")),
-        longest_s=wait_s,
-        n_questions=1,
-        **{f"n_{word}": outcome.eq(word) for word in TO_A_PERSON},
     )
-    rows = pd.concat([rows, rows.assign(kind="All")], ignore_index=True)
-    rows["kind"] = pd.Categorical(rows["kind"], [*KINDS.values(), "All"])
-    by_kind = rows.groupby("kind", observed=True)
-    sums = dict.fromkeys(["n_questions", *(f"n_{word}" for word in TO_A_PERSON)], "sum")
-    totals = by_kind.agg(sums | {"median_s": "median", "longest_s": "max", "is_least": "any"})
-    late = [count(flags) for _, flags in by_kind["is_late"]]
-    n_late = [count.n if count.n or count.is_whole else None for count in late]
-    totals.insert(0, "n_late", pd.Series(n_late, totals.index, "Int64"))
-    n_by_class = pd.crosstab(rows["kind"], rows["wait"])
-    n_by_class = n_by_class.reindex(columns=heads, fill_value=0)
-    table = n_by_class.join(totals).reset_index().astype({"kind": "str"})
-    sla_at = bounds.index(sla_h * HOUR) + 1
-    body = _waits_body(rows, table, [*heads, f"Over {sla_h:g} h"], late, sla_at)
+    groups = [(kind, questions[questions["kind"].eq(kind)]) for kind in KINDS.values()]
+    rows = [_waits_row(kind, group, heads) for kind, group in [*groups, ("All", questions)]]
+    table = pd.DataFrame(rows).astype({"kind": "str", "n_late": "Int64"})
+    table = table[table["n_questions"] > 0].reset_index(drop=True)
+    body = render(
+        "waits",
+        heads=heads,
+        others=[f"Over {sla_h:g} h", "Median answer", "Longest"],
+        rows=records(table),
+        sla_at=bounds.index(sla_h * HOUR) + 1,
+    )
+    table = table.drop(columns=["n_pending_of", "late", "longest"])
     return Panel("Waits by kind of question", _waits_sentence(facts), table, body=body)
 
 
@@ -212,34 +200,30 @@ def _waits_sentence(facts: Facts) -> str:
     return paragraph(words, missing, left_out, facts.wait_note)
 
 
-def _waits_body(
-    rows: pd.DataFrame, table: pd.DataFrame, heads: list[str], late: list[Count], sla_at: int
-) -> Markup:
-    """Write the table of waits for people, with those that are still waiting in each cell."""
-    texts = rows.groupby(["kind", "wait"], observed=True)["n_pending"].agg(_waits_cell)
-    # pandas 3.0.0 cannot add several columns that are filled with text
-    cells = texts.unstack().reindex(columns=heads[:-1])
-    cells = cells.astype("object").fillna(MISSING)
-    late_of_all = [f"{number(count)} of {count.of:,}{gap(count)}" for count in late]
-    medians = table["median_s"].map(lasting)
-    spans = map(Span, table["longest_s"], table["is_least"])
-    longest = [lasted(span) for span in spans]
-    lines = np.column_stack([cells, late_of_all, medians, longest]).tolist()
-    return render(
-        "waits",
-        heads=[*heads, "Median answer", "Longest"],
-        rows=list(zip(cells.index, lines, strict=True)),
-        sla_at=sla_at,
-    )
+def _waits_row(kind: str, questions: pd.DataFrame, heads: list[str]) -> Row:
+    """Count the questions of one kind, or of all, by the class of their wait and by outcome.
 
-
-def _waits_cell(is_pending: pd.Series[bool]) -> str:
-    """Write how many questions of a class were answered, and how many are still waiting."""
-    n_pending = int(is_pending.sum())
-    n_closed = len(is_pending) - n_pending
-    parts = [f"{n_closed:,}"] if n_closed else []
-    parts += [f"◷ {n_pending:,}"] if n_pending else []
-    return " + ".join(parts)
+    The last three columns are for people only.
+    """
+    outcome = questions["outcome"].astype("str")
+    n_of_outcome = outcome.value_counts().reindex(TO_A_PERSON, fill_value=0)
+    waits = questions["wait"], questions.loc[outcome.eq("pending"), "wait"]
+    n_of, n_pending_of = (wait.value_counts().reindex(heads, fill_value=0) for wait in waits)
+    late = count(questions["is_late"])
+    longest = Span(questions["wait_s"].max(), bool(questions["is_least"].any()))
+    return {
+        "kind": kind,
+        **n_of.to_dict(),
+        "n_late": late.n if late.n or late.is_whole else None,
+        "n_questions": len(questions),
+        **n_of_outcome.add_prefix("n_").to_dict(),
+        "median_s": questions.loc[outcome.eq("answered"), "wait_s"].median(),
+        "longest_s": longest.seconds,
+        "is_least": longest.is_least,
+        "n_pending_of": n_pending_of.to_dict(),
+        "late": f"{number(late)} of {late.of:,}{gap(late)}",
+        "longest": lasted(longest),
+    }
 
 
 @checked
@@ -272,10 +256,9 @@ def slowest_steps(f: Frames) -> Panel:
     table = kinds.head(MAX_KINDS)[["label", *kinds.columns.drop("label")]]
 
     missing = Facts(f).unread
-    part = lasting(table["critical_s"].sum())
-    whole = lasting(kinds["critical_s"].sum())
-    words = f"{len(table):,} of {plural(len(kinds), 'kind')} of steps shown: "
-    words = paragraph(f"{words}{part} of {whole} on the critical path.", unread(missing, "Steps"))
+    part, whole = (lasting(rows["critical_s"].sum()) for rows in (table, kinds))
+    shown = f"{len(table):,} of {plural(len(kinds), 'kind')} of steps shown"
+    words = paragraph(f"{shown}: {part} of {whole} on the critical path.", unread(missing, "Steps"))
     if kinds.empty:
         words = sentence(things(missing, "step with own time", "steps with own time"))
     columns = table.drop(columns=["name", "total_s", "longest_s"])
@@ -373,12 +356,13 @@ def failed_steps(f: Frames) -> Panel:
 def _where(f: Frames, table: pd.DataFrame) -> list[str]:
     """Write for each error its step, its businesses, in how many of their runs, and all run ids."""
     runs = f.runs.assign(short=short_ids(f.runs["run_id"])).set_index("run_id")
+    n_of_business = runs["business_name"].value_counts()
     lines = []
     for row in records(table):
         failed = runs.loc[row["run_ids"]]
         names = failed["business_name"].unique()
         n_runs = plural(len(failed), "run")
-        n_all = int(runs["business_name"].eq(names[0]).sum())
+        n_all = n_of_business.get(names[0], 0)
         if len(names) == 1 and n_all > 1:
             n_runs = f"{len(failed):,} of its {n_all:,} runs"
         words = ", ".join([*filter(pd.notna, names), n_runs])
@@ -408,14 +392,11 @@ def weak_findings(f: Frames) -> Panel:
     findings = facts.artifacts
     is_high = flag(findings["confidence"].eq("high"), is_rated(findings))
     weaknesses = {
-        "no source": findings["is_bare"].astype("boolean"),
+        "no source": findings["is_bare"],
         NO_STRONG: is_high & ~findings["is_strong"] & ~findings["is_bare"],
-        "high and low confidence on one source": _is_disputed(f, findings).astype("boolean"),
+        "high and low confidence on one source": _is_disputed(f, findings),
     }
-    rows = [
-        findings[is_weak.eq(True).fillna(False)].assign(weakness=name)
-        for name, is_weak in weaknesses.items()
-    ]
+    rows = [findings[is_weak].assign(weakness=name) for name, is_weak in weaknesses.items()]
     table = pd.concat(rows, ignore_index=True).merge(f.runs[NAMES], on="run_id")
 
     weak = count(reduce(operator.or_, weaknesses.values()), facts.n_unread)
@@ -423,21 +404,18 @@ def weak_findings(f: Frames) -> Panel:
     if weak.n:
         words += f": {count_words(table['weakness'])}"
     columns = ["agent", "title", "confidence", "best_tier", "n_sources", "n_hosts", "artifact_no"]
-    as_came = {"confidence": table["confidence_text"], "best_tier": table["best_tier_text"]}
-    table = table.assign(**as_came)[["weakness", *NAMES, *columns]]
+    table = table.assign(confidence=table["confidence_text"], best_tier=table["best_tier_text"])
+    table = table[["weakness", *NAMES, *columns]]
     return Panel("Weak findings", sentence(words), table)
 
 
 def _is_disputed(f: Frames, findings: pd.DataFrame) -> pd.Series[bool]:
     """Flag findings of high and low confidence on one address, in one run and of one type."""
-    extreme = findings[findings["confidence"].isin(["high", "low"])]
-    extreme = extreme[[*ARTIFACT, "type", "confidence"]].dropna()
-    urls = f.sources[[*ARTIFACT, "url"]].dropna()
-    cited = urls.merge(extreme, on=ARTIFACT)
+    extreme = findings[findings["confidence"].isin(["high", "low"])].reset_index()
+    cited = extreme.merge(f.sources[[*ARTIFACT, "url"]], on=ARTIFACT)
     n_levels = cited.groupby(["run_id", "type", "url"])["confidence"].transform("nunique")
-    disputed = cited[n_levels > 1].set_index(ARTIFACT).index
-    keys = findings.set_index(ARTIFACT).index
-    return pd.Series(keys.isin(disputed), findings.index)
+    is_disputed = findings.index.isin(cited.loc[n_levels > 1, "index"])
+    return pd.Series(is_disputed, findings.index)
 
 
 def spread(by: Any, n_name: str) -> pd.DataFrame:
@@ -454,7 +432,5 @@ def spread(by: Any, n_name: str) -> pd.DataFrame:
 
 def _with_bars(table: pd.DataFrame, column: str, colors: pd.Series[str]) -> Markup:
     """Write a table with a bar for the number of a column."""
-    names = colors.dropna().unique()
-    parts = {name: table[column].where(colors.eq(name), 0) for name in names}
-    shares = pd.DataFrame(parts, table.index)
-    return table_html(table.assign(share=bars(shares)))
+    parts = pd.get_dummies(colors).mul(table[column], axis=0)
+    return table_html(table.assign(share=bars(parts)))

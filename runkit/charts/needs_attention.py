@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import compress
-from typing import Any
 
 import pandas as pd
 
@@ -11,7 +10,7 @@ from runkit.api.contract import RESOLUTIONS, RUN_STATUSES
 from runkit.charts.panel import Panel, Row, records, render, words_of
 from runkit.display.counts import Span, lasted, paragraph, things, unread
 from runkit.display.html_tables import MAX_ROWS
-from runkit.display.status_words import CAUGHT_UP, MISSING, OUTCOMES, status
+from runkit.display.status_words import CAUGHT_UP, OUTCOMES, status
 from runkit.display.text import plural
 from runkit.facts import Facts, count
 from runkit.tables.run_rules import NO_CAUSE
@@ -30,8 +29,17 @@ NEXT_STEPS = {  # the next step by reason; the most urgent reason is first
 ENDINGS = {"lapsed": "expired"} | dict.fromkeys(RESOLUTIONS, "decided by policy")
 MARKS = {"low": ("▽", "fail"), "medium": ("▽", "attention"), "not rated": ("", "muted")}
 NAMES = ["run_id", "business_name", "agent_name", "status"]
-PART = ["why", "reason", "run_id", "since", "age_s", "is_least", "kind", "form", "is_separate"]
-LISTS = {"run_ids": "run_id", "ids": "short", "forms": "form"}  # lists by the column they are of
+PART = [
+    "why",
+    "reason",
+    "run_id",
+    "since",
+    "age_s",
+    "is_least",
+    "kind",
+    "interrupt_id",
+    "is_separate",
+]
 COLUMNS = ["next_step", "reason", *NAMES, "age_s", "is_least", "since", "n_runs", "run_ids"]
 
 
@@ -39,11 +47,7 @@ def needs_panel(facts: Facts, *, has_client: bool = False) -> Panel:
     """Show what needs somebody; each row unfolds its line of code, which uses a client if any."""
     table = _table(facts)
     rows = records(table)
-    has_names = bool(table["business_name"].notna().any())
     for row in rows:
-        name = row["business_name"] if has_names else row["agent_name"]
-        more = f" and {row['n_others']:,} more" if row["n_others"] > 0 else ""
-        row["name"] = (name or MISSING) + more
         row["icon"], row["color"] = MARKS.get(row["why"]) or status(row["status"])[1:]
         row["age"] = _age(row)
         row["code"] = _code(row, has_client=has_client)
@@ -53,7 +57,7 @@ def needs_panel(facts: Facts, *, has_client: bool = False) -> Panel:
     is_first |= (~is_first).cumsum() <= MIN_ROWS - is_first.sum()
     body = render(
         "needs",
-        subject="Business" if has_names else "Run",
+        has_names=table["business_name"].notna().any(),
         rows=list(compress(rows, is_first)),
         others=list(compress(rows, ~is_first)),
         others_words=_folded_words(table[~is_first]),
@@ -77,7 +81,7 @@ def _sentence(facts: Facts, n_rows: int) -> str:
 def _folded_words(rows: pd.DataFrame) -> str:
     """Write how many rows are folded, and of how many runs with which reason."""
     n_of_reason = rows.groupby("why", sort=False)["n_runs"].sum()
-    n_runs = len({run_id for ids in rows["run_ids"] for run_id in ids})
+    n_runs = rows["run_ids"].explode().nunique()
     parts = ", ".join(f"{n:,} {why}" for why, n in n_of_reason.items())
     return f"{plural(len(rows), 'more row')}, {plural(n_runs, 'run')}: {parts}"
 
@@ -98,29 +102,31 @@ def _table(facts: Facts) -> pd.DataFrame:
     groups = rows.groupby(["why", reason], sort=False)
     table = groups.head(1).reset_index(drop=True)
     is_question = table["why"].eq("waiting")
+    of_group = groups.agg(
+        newest=("since", "max"),
+        n_rows=("run_id", "size"),
+        n_runs=("run_id", "nunique"),
+        n_names=("business_name", "nunique"),
+        run_ids=("run_id", _values),
+        ids=("short", _values),
+        forms=("form", _values),
+    ).reset_index(drop=True)
     asked = [things(count(flags), "question") for _, flags in groups["is_separate"]]
-    is_several = is_question & (groups.size().to_numpy() > 1)
     several = pd.Series(asked, table.index, "str") + ": " + table["reason"]
-    newest = groups["since"].max().reset_index(drop=True)
-    since = pd.to_datetime(newest, utc=True)
+    since = pd.to_datetime(of_group.pop("newest"), utc=True)
     age_s = (facts.as_of - since).dt.total_seconds().clip(lower=0)
-    lists = {name: _values(groups[column]) for name, column in LISTS.items()}
-    return table.assign(
-        reason=table["reason"].mask(is_several, several),
+    return table.join(of_group).assign(
+        reason=table["reason"].mask(is_question & of_group["n_rows"].gt(1), several),
         since=since,
         age_s=table["age_s"].astype("float64").where(is_question, age_s),
         is_least=table["is_least"].eq(True),
         next_step=table["why"].map(NEXT_STEPS),
-        n_runs=groups["run_id"].nunique().to_numpy(),
-        n_others=groups["business_name"].nunique().to_numpy() - 1,
-        **lists,
     )
 
 
-def _values(by: Any) -> pd.Series[Any]:
-    """Return the list of different values of each group of a column."""
-    lists = [[*values.dropna().unique()] for _, values in by]
-    return pd.Series(lists, dtype=object)
+def _values(values: pd.Series[str]) -> list[str]:
+    """Return the different values of a column."""
+    return [*values.dropna().unique()]
 
 
 def _reasons(facts: Facts) -> pd.DataFrame:
@@ -128,38 +134,35 @@ def _reasons(facts: Facts) -> pd.DataFrame:
 
     Each has `why`, `reason` and `since`; those of one reason are in order, the newest first.
     """
-    f = facts.frames
     waiting = facts.waiting.rename(columns={"wait_s": "age_s", "label": "reason"})
-    # a form needs to know which one only where several questions of a run wait
-    ids = waiting["interrupt_id"].where(waiting["run_id"].duplicated(keep=False))
-    forms = ids.map(", {!r}".format, na_action="ignore").astype("str").fillna("")
-
     runs = facts.runs.sort_values("created_at", ascending=False, kind="stable")
-    is_failed, is_completed = (runs["status"].eq(word) for word in ("error", "completed"))
-    is_unrated = is_completed & runs["is_low"].isna() & runs["unrated"].notna()
-    level = runs["level"].where(is_completed)
-    rated = level.str.capitalize() + ": " + runs["weakest"]
-    causes = runs["outcome"].fillna(runs["has_steps"].map(NO_CAUSE))
-    runs = runs.assign(
-        why=level.mask(is_unrated, "not rated").mask(is_failed, "failed"),
-        reason=rated.mask(is_unrated, "Unrated: " + runs["unrated"]).mask(is_failed, causes),
-        since=runs["ended_at"],
+    runs = runs.assign(since=runs["ended_at"])
+    failed = runs[runs["status"].eq("error")]
+    causes = failed["outcome"].fillna(failed["has_steps"].map(NO_CAUSE))
+    failed = failed.assign(why="failed", reason=causes)
+    rated = runs[runs["status"].eq("completed")]
+    is_unrated = rated["is_low"].isna() & rated["unrated"].notna()
+    weakest = rated["level"].str.capitalize() + ": " + rated["weakest"]
+    rated = rated.assign(
+        why=rated["level"].mask(is_unrated, "not rated"),
+        reason=weakest.mask(is_unrated, "Unrated: " + rated["unrated"]),
     )
-    questions = runs[["run_id"]].merge(f.interrupts, on="run_id")
+    questions = runs[["run_id"]].merge(facts.frames.interrupts, on="run_id")
     outcome = questions["outcome"].astype("str")
     questions = questions.assign(
         why=outcome.map(ENDINGS),
         reason=outcome.map(OUTCOMES) + ": " + questions["label"].fillna(""),
         since=questions["asked_at"],
     )
-    rows = pd.concat([waiting.assign(why="waiting", form=forms), runs, questions])
-    ranks = {why: rank for rank, why in enumerate(NEXT_STEPS)}
-    rows["rank"] = rows["why"].map(ranks)
-    rows = rows.dropna(subset="rank").sort_values("rank", kind="stable")[PART]
+    rows = pd.concat([waiting.assign(why="waiting"), failed, rated, questions])
+    rows = rows[rows["why"].isin(NEXT_STEPS)]
+    rows = rows.sort_values("why", key=lambda why: why.map([*NEXT_STEPS].index), kind="stable")
+    rows = rows[PART]
     rows = rows.merge(facts.runs[[*NAMES, "business_id", "short"]], on="run_id")
-    return rows.assign(
-        reason=rows["reason"].map(words_of), form='"' + rows["short"] + '"' + rows["form"]
-    )
+    # a form needs to know which one only where several questions of a run wait
+    ids = rows["interrupt_id"].where(rows.duplicated(["run_id", "why"], keep=False))
+    ids = ids.map(", {!r}".format, na_action="ignore").astype("str").fillna("")
+    return rows.assign(reason=rows["reason"].map(words_of), form='"' + rows["short"] + '"' + ids)
 
 
 def _age(row: Row) -> str:

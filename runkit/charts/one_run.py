@@ -89,8 +89,8 @@ def _outputs_with_new_sources(f: Frames, findings: pd.DataFrame) -> pd.DataFrame
     """Return the outputs that cite an address that no finding cites."""
     outputs = outputs_of(f)
     sources = f.sources
-    cited = sources.loc[sources["artifact_no"].isin(findings["artifact_no"]), "url"]
-    is_new = ~sources["url"].isin(cited)
+    is_cited = sources["artifact_no"].isin(findings["artifact_no"])
+    is_new = ~sources["url"].isin(sources.loc[is_cited, "url"])
     new_numbers = sources.loc[is_new, "artifact_no"]
     return outputs[outputs["artifact_no"].isin(new_numbers)]
 
@@ -149,8 +149,8 @@ def questions_and_trail(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the questions of some runs in the order of asking, and their audit trail.
 
-    Each has its proposals, its wait, how it ended (`ending`), who answered (`signer`) and what the
-    log has of the answer.
+    Each has its proposals, its wait, how it ended (`ending`), who answered (`signer`), what the log
+    has of the answer, and whether neither the answer nor who gave it is known (`is_unknown`).
     """
     log = match(f, f.interrupts, NO_ANSWERS if answers is None else answers)
     table = with_answers(f.interrupts, log)
@@ -165,8 +165,9 @@ def questions_and_trail(
     ending = pd.Series(endings, table.index, "str")
     table = with_waits(f, table).join([answered, titles]).assign(signer=signer, ending=ending)
     table = table.sort_values("asked_at", kind="stable", ignore_index=True)
+    is_unknown = table["ending"].eq("Answered") & table["signer"].isna() & table["answer"].isna()
     trail = audit_trail(f, log)
-    return table.join(trail["reason"]), trail
+    return table.assign(is_unknown=is_unknown).join(trail["reason"]), trail
 
 
 def questions_sentence(f: Frames, table: pd.DataFrame) -> str:
@@ -195,44 +196,29 @@ def _logged(table: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
     last = last.set_index("question").reindex(table.index)
     is_open = table["outcome"].eq("pending") & ~last["delivery"].isin(IN_DOUBT)
     is_known = ~is_open & ~table["outcome"].isin(RESOLUTIONS)
-    later = [_after_reading(row) if row["use"] == LATER else None for row in records(last)]
-    return pd.DataFrame(
-        {
-            "answer": last["answer"].where(is_known),
-            "delivery": last["delivery"].where(is_known),
-            "later": later,
-        },
-        dtype="str",
-    )
-
-
-def _after_reading(row: Row) -> str:
-    """Write that an open question was answered after the data was read."""
-    by = f" by {row['answered_by']}" if row["answered_by"] else ""
-    when = moment(row["answered_at"])
-    return f"Answered{by}, {when}, after this data was read; fetch the run again."
+    by = (" by " + last["answered_by"]).fillna("")
+    when = last["answered_at"].map(moment).astype("str")
+    later = "Answered" + by + ", " + when + ", after this data was read; fetch the run again."
+    known = last[["answer", "delivery"]].where(is_known, axis=0)
+    return known.assign(later=later.where(last["use"].eq(LATER)))
 
 
 def _card(f: Frames, row: Row) -> Row:
     """Describe how a question of one run ended, where known: what was proposed and followed."""
     wait = wait_of(row)
-    after = ""
-    if row["outcome"] == "pending" and wait.is_known:
-        after = f", {lasted(wait)} so far"
-    elif row["outcome"] == "answered" and wait.is_known:
-        after = f" · answered {moment(row['answered_at'])}, after {lasted(wait)}"
-
-    steps = f.steps
-    is_later = steps["started_at"] >= pd.to_datetime(row["answered_at"], utc=True)
-    followed = steps[is_later].sort_values("started_at", kind="stable")
+    after = {
+        "pending": f", {lasted(wait)} so far",
+        "answered": f" · answered {moment(row['answered_at'])}, after {lasted(wait)}",
+    }
+    is_later = f.steps["started_at"] >= (row["answered_at"] or pd.NaT)
+    followed = f.steps[is_later].sort_values("started_at", kind="stable")
     followed = followed[followed["is_wait"].cumsum().eq(0)]  # up to the next question
     next_steps = followed["label"].head(MAX_STEPS)
-    is_unknown = not row["signer"] and row["ending"] == "Answered" and not row["answer"]
     lines = {
         "Proposals": row["proposals"],
         "Steps that followed": " · ".join(next_steps),
-        "Answer": UNKNOWN if is_unknown else row["later"],
+        "Answer": UNKNOWN if row["is_unknown"] else row["later"],
         "Answered by": row["signer"],
         "Delivery": row["delivery"],
     }
-    return {"after": after, "lines": [line for line in lines.items() if line[1]]}
+    return {"after": after.get(row["outcome"], "") * wait.is_known, "lines": lines}

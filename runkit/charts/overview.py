@@ -78,13 +78,12 @@ def _overview(f: Frames, sla_h: float, n_all: int | None = None, host: str = "")
     needs = needs_panel(facts, has_client=bool(host))
     tiles = fleet_tiles(facts, n_all)
     shown = ("runs", "waiting", "failed", "low", "work")
-    body = render("tiles", tiles_=[tiles[name] for name in shown])
-    body += render("section", title="Needs attention", body=needs.body)
-    body += render("section", title="All runs, when created and how long they waited", body="")
+    body = render("overview", tiles_=[tiles[name] for name in shown], needs_body=needs.body)
     figure = None if f.runs.empty else fleet_chart(facts, is_small=True)
-    newest = "" if pd.isna(facts.as_of) else moment(facts.as_of)
+    newest = moment(facts.as_of)
     # a note on open waits may name the same time
-    as_of = f"as of {newest}. " if newest and newest not in facts.wait_note else ""
+    is_news = pd.notna(facts.as_of) and newest not in facts.wait_note
+    as_of = f"as of {newest}. " * is_news
     sentence = f"{host}{as_of}{needs.sentence}"
     return replace(needs, title="Overview", sentence=sentence, figure=figure, body=body)
 
@@ -109,19 +108,11 @@ def fleet_tiles(facts: Facts, n_all: int | None = None) -> dict[str, Tile]:
         scope = f"{plural(n_refused, 'record')} not read"
     if (businesses := businesses_of(facts.frames)).n:
         scope += f", {things(businesses, 'business', 'businesses')}"
-    n_waiting, n_failed = (facts.statuses.get(word, 0) for word in ("interrupted", "error"))
     over = "question answered or waiting", "questions answered or waiting"
     return {
         "runs": Tile("Runs", f"{n_runs:,}", scope),
-        "waiting": Tile(
-            str(STATUSES["interrupted"]),
-            f"{n_waiting:,}",
-            _waits(facts),
-            "attention" if n_waiting else "text",
-        ),
-        "failed": Tile(
-            str(STATUSES["error"]), f"{n_failed:,}", _causes(facts), "fail" if n_failed else "text"
-        ),
+        "waiting": _status_tile(facts, "interrupted", _waits(facts)),
+        "failed": _status_tile(facts, "error", _causes(facts)),
         "low": Tile("Low confidence", number(facts.low_runs), base(facts.low_runs, COMPLETED)),
         "work": Tile(
             "Median work", lasting(facts.median_work_s), base(facts.timed_runs, COMPLETED)
@@ -132,6 +123,13 @@ def fleet_tiles(facts: Facts, n_all: int | None = None) -> dict[str, Tile]:
             base(facts.questions_over, *over),
         ),
     }
+
+
+def _status_tile(facts: Facts, word: str, note: str) -> Tile:
+    """Return the number of runs of a status, in its color unless there are none."""
+    n = facts.statuses.get(word, 0)
+    state = STATUSES[word]
+    return Tile(str(state), f"{n:,}", note, state.color if n else "text")
 
 
 def _waits(facts: Facts) -> str:

@@ -147,10 +147,8 @@ def records(df: pd.DataFrame) -> list[Row]:
 def bars(parts: pd.DataFrame) -> pd.Series[Any]:
     """Draw a bar for each row, all on one scale; the columns are named for colors of ours."""
     scale = 100 / (parts.sum(axis=1).max() or 1.0)
-    html = []
-    for widths in (parts * scale).round(1).to_dict("records"):
-        segments = [(color, width) for color, width in widths.items() if width]
-        html.append(render("bar", parts=segments))
+    rows = (parts * scale).round(1).to_dict("records")
+    html = [render("bar", widths=widths) for widths in rows]
     # as objects, so that pandas does not make plain text of them
     return pd.Series(html, parts.index, object)
 
@@ -163,7 +161,7 @@ def words_of(value: object, limit: int = 120) -> str:
 def count_words(values: pd.Series[Any]) -> str:
     """Count words, the most frequent first: `4 high, 1 medium`."""
     numbers = values.astype("str").fillna(MISSING).value_counts()
-    return ", ".join(f"{n:,} {words_of(word)}" for word, n in numbers.items()) or "none"
+    return ", ".join(f"{n:,} {words_of(word)}" for word, n in numbers.items())
 
 
 def lasting(seconds: Any) -> str:

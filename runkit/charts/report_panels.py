@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from runkit.api.contract import RESOLUTIONS
 from runkit.arguments import checked
 from runkit.charts._fleet_chart import fleet_chart
 from runkit.charts.business_panels import dossier, finding_differences
+from runkit.charts.fleet import NAMES
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import (
     Panel,
@@ -62,12 +64,13 @@ __all__ = [
 MAX_LINES, MAX_STEPS = 8, 5
 MAX_INDENT = 12  # levels of the table of steps
 MATCHES = {"left_only": "only in A", "right_only": "only in B", "both": "other confidence"}
-NAMES = ["run_id", "business_name", "agent_name"]
 FACTS = [  # columns of runs in which two may differ
     *("business_name", "agent_name", "status", "outcome", "confidence", "n_steps", "n_findings"),
     *("n_interrupts", "duration_s", "working_s", "waiting_s", "idle_s", "requester"),
 ]
-EVENT = ["at", "label", "note", "kind", "rank", "seconds"]
+# A step's weight is its seconds; the lines with most weight are never folded.
+EVENT = ["at", "label", "note", "kind", "weight"]
+ALWAYS, BEFORE_STEPS = math.inf, 1e12
 Event = tuple[Any, ...]  # a row of these columns
 
 
@@ -134,9 +137,10 @@ def slowest_steps_of_run(f: Frames) -> Panel:
     is_work = ~steps["is_wait"] & (steps["self_s"] > 0)
     critical = [] if f.runs["status"].eq("error").any() else ["critical_s"]
     order = [*critical, "self_s"]
-    slowest = steps[is_work].sort_values(order, ascending=False, kind="stable").head(MAX_STEPS)
-    table = slowest[["label", "agent", "self_s", *critical]]
-    return Panel("Slowest steps", "", table.reset_index(drop=True))
+    columns = ["label", "agent", "self_s", *critical]
+    work = steps.loc[is_work, columns]
+    slowest = work.sort_values(order, ascending=False, kind="stable", ignore_index=True)
+    return Panel("Slowest steps", "", slowest.head(MAX_STEPS))
 
 
 @checked
@@ -160,38 +164,36 @@ def what_happened(f: Frames) -> Panel:
         For another number of runs.
     """
     f = one_run(f, "f")
+    start, end = _ends(f)
+    events = [start, *_question_events(f), *_step_events(f), end]
+    table = pd.DataFrame(events, columns=EVENT).dropna(subset="at")  # an open run has no end
+    table = table.sort_values("at", kind="stable", ignore_index=True)
+    if table.empty:
+        return Panel("What happened", "Not started.", table[EVENT[:3]])
+
+    first = table.nlargest(MAX_LINES, "weight").index
+    times = table["at"]
+    days = dict.fromkeys([day(times.iloc[0]), day(times.iloc[-1])])
+    at = times.dt.strftime("%H:%M")
+    if len(days) > 1:
+        at = times.map(partial(day, has_year=False)) + ", " + at
+    lines = records(table.assign(at=at))
+    body = render(
+        "what_happened", lines=lines, first=[lines[n] for n in sorted(first)], lacks=_lacks(f)
+    )
+    words = f"{' to '.join(days)}, times in UTC"
+    return Panel("What happened", words, table[EVENT[:3]], body=body)
+
+
+def _ends(f: Frames) -> Iterator[Event]:
+    """Yield how a run started, and how it ended."""
     run = f.runs.iloc[0]
-    ending = status(run["status"]).word
-    kind = "end"
+    ending, kind = status(run["status"]).word, "end"
     if run["status"] == "error":
         ending = "Run failed" + ": no summary was written" * has_no_output(f)
         kind = "end fail"
-    start = (run["started_at"], "Review started", "", "", 0, 0.0)
-    end = (run["ended_at"], ending, None, kind, 0, 0.0)
-    events = pd.DataFrame([start, *_question_events(f), *_step_events(f), end], columns=EVENT)
-    events = events.dropna(subset="at").reset_index(drop=True)  # an open run has no end
-    if events.empty:
-        return Panel("What happened", "Not started.", events[EVENT[:3]])
-
-    by_weight = events.sort_values(["rank", "seconds"], ascending=[True, False], kind="stable")
-    is_first = events.index.isin(by_weight.index[:MAX_LINES])
-    events = events.assign(is_first=is_first).sort_values("at", kind="stable")
-    times = events["at"]
-    is_one_day = times.dt.normalize().nunique() == 1
-    first_day = day(times.iloc[0])
-    last_day = day(times.iloc[-1])
-    ends = dict.fromkeys([first_day, last_day])
-    words = f"{' to '.join(ends)}, times in UTC"
-    days = "" if is_one_day else times.map(partial(day, has_year=False)) + ", "
-    lines = events.assign(at=days + times.dt.strftime("%H:%M"))
-    body = render(
-        "what_happened",
-        lines=records(lines),
-        first=records(lines[lines["is_first"]]),
-        lacks=_lacks(f),
-    )
-    table = events[EVENT[:3]].reset_index(drop=True)
-    return Panel("What happened", words, table, body=body)
+    yield run["started_at"], "Review started", "", "", ALWAYS
+    yield run["ended_at"], ending, None, kind, ALWAYS
 
 
 def _step_events(f: Frames) -> Iterator[Event]:
@@ -207,9 +209,9 @@ def _step_events(f: Frames) -> Iterator[Event]:
         length = lasting(duration_s)
         if step["is_failed"]:
             failed_at = step["completed_at"] or step["started_at"]
-            yield failed_at, f"✕ {label}", f"after {length}", "fail", 2, duration_s
+            yield failed_at, f"✕ {label}", f"after {length}", "fail", duration_s
         else:
-            yield step["started_at"], label, length, "", 2, duration_s
+            yield step["started_at"], label, length, "", duration_s
 
 
 def _question_events(f: Frames) -> Iterator[Event]:
@@ -221,13 +223,13 @@ def _question_events(f: Frames) -> Iterator[Event]:
         label = words_of(question["label"])
         ending = outcome_words(*(question[name] for name in ENDING))
         if outcome in RESOLUTIONS:
-            yield asked_at, label, ending.lower(), "", 1, 0.0
+            yield asked_at, label, ending.lower(), "", BEFORE_STEPS
             continue
-        yield asked_at, f"Asked a reviewer: {label}", None, "question", 1, 0.0
+        yield asked_at, f"Asked a reviewer: {label}", None, "question", BEFORE_STEPS
         if wait_s is not None:
             wait = lasting(wait_s)
             note = f"{wait} so far" if outcome == "pending" else f"after {wait}"
-            yield asked_at + pd.Timedelta(wait_s, "s"), ending, note, "question", 1, 0.0
+            yield asked_at + pd.Timedelta(wait_s, "s"), ending, note, "question", BEFORE_STEPS
 
 
 def _lacks(f: Frames) -> str:
@@ -268,7 +270,7 @@ def low_confidence(f: Frames) -> Panel:
     summaries = summaries.rename(columns={"title": "weakest"})[["run_id", "weakest", "summary"]]
     rows = with_labels(low.merge(summaries, "left", on=["run_id", "weakest"]))
     by_reason = rows.groupby(["weakest", "summary"], dropna=False, sort=False)
-    table = by_reason["run"].agg(", ".join).rename("runs").reset_index()
+    table = by_reason["run"].agg(", ".join).reset_index(name="runs")
     return Panel("Low confidence, with its reason", "", table)
 
 
@@ -295,10 +297,10 @@ def all_runs(f: Frames) -> Panel:
     figure = None if f.runs.empty else fleet_chart(facts, is_small=True)
     columns = [*NAMES, "status", "confidence", "created_at", "working_s", "waiting_s"]
     runs = f.runs.assign(waiting_s=measured_waits(f))[columns]
-    table = runs.sort_values("created_at", ascending=False)
+    table = runs.sort_values("created_at", ascending=False, ignore_index=True)
     words = "When each was created, and how long it waited for a reviewer (log scale)."
     words = paragraph(words, unread(facts.unread, "Waits"))
-    return Panel("All runs", words, table.reset_index(drop=True), figure)
+    return Panel("All runs", words, table, figure)
 
 
 @checked
@@ -428,10 +430,9 @@ def different_findings(f: Frames) -> Panel:
     known = Facts(f).findings
     rows = finding_differences(f, f.runs[::-1])
     rows = rows[~rows["is_output"]]
-    columns = {"ratings_older": "confidence_a", "ratings_newer": "confidence_b"}
-    match = rows["side"].astype("str").map(MATCHES)
-    rows = rows.assign(match=match).rename(columns=columns)
-    table = rows[["match", "agent", "title", *columns.values()]]
+    rows = rows.assign(match=rows["side"].map(MATCHES))
+    rows = rows.rename(columns={"before": "confidence_a", "after": "confidence_b"})
+    table = rows[["match", "agent", "title", "confidence_a", "confidence_b"]]
     if known.unread:  # what they hold may be equal
         table = table[:0]
     words = unread(known, "Findings") or "No finding differs." * table.empty

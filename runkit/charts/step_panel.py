@@ -66,13 +66,12 @@ def step(f: Frames, name: NonBlank) -> Panel:
         return _list_of(f, steps, name)
     [row] = records(steps)
     [run] = records(f.runs)
-    run_started = f.runs["started_at"].iloc[0]
     step_id = row["step_id"]
     artifacts = f.artifacts[f.artifacts["step_id"] == step_id]
     sources = f.sources[f.sources["step_id"] == step_id]
     findings = rows_with_sources(artifacts.drop(columns="step_id"), sources)
     values = jsontext.leaves(row["result"])
-    after_start = steps["started_at"] - run_started
+    after_start = steps["started_at"] - f.runs["started_at"].iloc[0]
     timed = steps.assign(after_start_s=after_start.dt.total_seconds())
     times = [(column_head(name), readable(timed[name], name)[0]) for name in TIMES]
     parts = {
@@ -90,14 +89,12 @@ def step(f: Frames, name: NonBlank) -> Panel:
         "Findings of this step": render("findings", rows=findings),
         "Times": table_html(pd.DataFrame(times, columns=["time", "value"])),
     }
-
-    ids = f"run {short_id(run['run_id'])}", f"step {short_id(step_id)}"
-    names = filter(None, [run["business_name"], agent_title(row["agent"]), *ids])
+    names = [run["business_name"], agent_title(row["agent"])]
     body = render(
         "step",
         row=row,
-        where=" · ".join(names),
-        tables=[(title, html) for title, html in sections.items() if html],
+        where=[*names, f"run {short_id(run['run_id'])}", f"step {short_id(step_id)}"],
+        tables=sections,
         raw=_readable(row["result"]) if values else "",
     )
     return Panel(row["label"], _sentence(f, row, len(values), len(findings)), table, body=body)

@@ -50,10 +50,8 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
         If the run is not in the frames.
     """
     facts = run_facts(f)
-    runs = facts
-    if run_id is not None:
-        ids = f.select(run_id).runs["run_id"]
-        runs = facts[facts["run_id"].isin(ids)]
+    ids = (f if run_id is None else f.select(run_id)).runs["run_id"]
+    runs = facts[facts["run_id"].isin(ids)]
     run = runs.sort_values("duration_s", ascending=False, kind="stable").head(1)
     if run.empty:
         return Panel("Why was it slow?", "There are no runs.", run[MEASURES])
@@ -61,8 +59,7 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     others = _others(facts, row)
     known = others[others["working_s"].notna()]
     is_least = run["is_least"] & ~run["is_over"]  # nobody knows how long it has waited
-    times = run[["duration_s", "waiting_s"]].mask(is_least, axis=0)
-    shown = run.assign(**times)
+    shown = run.assign(**run[["duration_s", "waiting_s"]].mask(is_least, axis=0))
     groups = {"This run": shown, f"Median of {plural(len(known), 'other')}": known}
     medians = [
         {"group": name, "n_runs": len(group), **group[MEASURES].astype("float64").median()}
@@ -76,36 +73,36 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     body = table_html(table.drop(columns="n_runs").assign(share=share))
     body += render("legend", words={"wait": "waiting", "accent": "working"})
     label = run_label(row["run_id"], row["business_name"], row["agent_name"])
-    words = paragraph(*_sentences(f, row, known, len(others) - len(known)))
+    spent = table[[*PARTS]].iloc[0].dropna()
+    words = paragraph(*_sentences(f, row, spent, known, len(others) - len(known)))
     return Panel(f"{label} {status(row['status'])}", words, table, body=body)
 
 
 def _others(runs: pd.DataFrame, row: Row) -> pd.DataFrame:
     """Return the other completed runs of a run's agent; none for a failed run."""
-    if row["status"] == "error":
-        return runs.head(0)
     is_of_agent = runs["agent"].map(str).eq(str(row["agent"]))  # also of none
     is_other = runs["status"].eq("completed") & runs["run_id"].ne(row["run_id"])
-    return runs[is_other & is_of_agent]
+    is_compared: bool = row["status"] != "error"
+    return runs[is_other & is_of_agent & is_compared]
 
 
-def _sentences(f: Frames, row: Row, known: pd.DataFrame, n_unknown: int) -> list[str]:
+def _sentences(
+    f: Frames, row: Row, spent: pd.Series[float], known: pd.DataFrame, n_unknown: int
+) -> list[str]:
     """Write at most four sentences; that the run is not slow only where it is proved."""
     if row["status"] == "error":
-        after = f" after {lasting(row['duration_s'])}" if row["duration_s"] is not None else ""
-        where = f" in “{words_of(row['cause'])}”" if row["cause"] else ""
+        after = f" after {lasting(row['duration_s'])}" * (row["duration_s"] is not None)
+        where = f" in “{words_of(row['cause'])}”" * bool(row["cause"])
         return [f"It failed{after}{where}.", "A failed run is not compared."]
     times = ", ".join(filter(None, time_parts(row)))
-    if not row["is_over"]:
-        times = f"Not finished: {times}"
-    note = f"{plural(n_unknown, 'other run')} left out: where the time went is {NOT_KNOWN}."
-    if known.empty and not n_unknown:
-        note = "There is no other completed run of its agent to compare."
-    notes = [note] if n_unknown or known.empty else []
-    if known.empty or pd.isna(row["working_s"]):
-        return [f"{times}.", *notes]
+    notes = []
+    if n_unknown:
+        runs = plural(n_unknown, "other run")
+        notes = [f"{runs} left out: where the time went is {NOT_KNOWN}."]
+    elif known.empty:
+        notes = ["There is no other completed run of its agent to compare."]
 
-    parts = _compared(row, known)
+    parts = _compared(spent, known)
     reasons = [
         f"{parts['words'][part]}{_cause(f, row, known, part)}"
         for part in parts.index[parts["is_unusual"]][:2]
@@ -113,36 +110,34 @@ def _sentences(f: Frames, row: Row, known: pd.DataFrame, n_unknown: int) -> list
     starts = ("Slow because", "Besides,")
     sentences = [f"{start} {reason}." for start, reason in zip(starts, reasons, strict=False)]
     if not row["is_over"]:
-        sentences.insert(0, "Not finished." if reasons else f"{times}.")
+        sentences.insert(0, "Not finished." if reasons else f"Not finished: {times}.")
+    elif known.empty or "working_s" not in spent:
+        sentences = [f"{times}."]
     elif not reasons:
         n_others = len(known) + n_unknown
         is_proved = not n_unknown or parts["n_longer"].ge(RARE * n_others).all()
         start = "Not slow" if is_proved else f"{NOT_KNOWN.capitalize()} whether it is slow"
-        spent = "; ".join(parts["words"][["working_s", "waiting_s"]])
-        sentences = [f"{start} beside {plural(len(known), 'other')}: {spent}."]
+        times = "; ".join(parts["words"][["working_s", "waiting_s"]])
+        sentences = [f"{start} beside {plural(len(known), 'other')}: {times}."]
     return [*sentences, *notes]
 
 
-def _compared(row: Row, known: pd.DataFrame) -> pd.DataFrame:
+def _compared(spent: pd.Series[float], known: pd.DataFrame) -> pd.DataFrame:
     """Return for each part of a run's time whether it is unusual, the most unusual first."""
-    spent = pd.Series({part: row[part] for part in PARTS}, dtype="float64")
-    if row["is_least"] and not row["is_over"]:  # nobody knows how long it has waited
-        spent = spent.drop("waiting_s")
     times = known[[*spent.index]]
     usual = times.median()
     n_longer = times.ge(spent).sum()
     extra = spent - usual
-    median_work_s = known["working_s"].median()
-    least = MORE * usual.clip(lower=median_work_s)
-    words = [
-        f"{PARTS[part]} {lasting(spent[part])}, median {lasting(usual[part])}"
+    least = MORE * usual.clip(lower=known["working_s"].median())
+    words = {
+        part: f"{PARTS[part]} {lasting(spent[part])}, median {lasting(usual[part])}"
         for part in spent.index
-    ]
+    }
     columns = {
         "extra": extra,
         "n_longer": n_longer,
         "is_unusual": (n_longer < RARE * len(known)) & (extra > least),
-        "words": pd.Series(words, spent.index),
+        "words": pd.Series(words),
     }
     return pd.DataFrame(columns).sort_values("extra", ascending=False, kind="stable")
 
@@ -156,8 +151,8 @@ def _cause(f: Frames, row: Row, known: pd.DataFrame, part: str) -> str:
     if part == "idle_s" or asked.empty:
         return ""
     [longest] = records(asked)
-    part = f": {lasting(longest['wait_s'])}" * (longest["wait_s"] < row["waiting_s"]) or ","
-    return f"{part} for “{words_of(longest['label'])}”"
+    length = f": {lasting(longest['wait_s'])}" * (longest["wait_s"] < row["waiting_s"]) or ","
+    return f"{length} for “{words_of(longest['label'])}”"
 
 
 def _extra_step(f: Frames, run_id: str, others: pd.Series[str]) -> str:
@@ -172,7 +167,6 @@ def _extra_step(f: Frames, run_id: str, others: pd.Series[str]) -> str:
     by_kind = spent[is_other].groupby(KIND, dropna=False)
     usual_s = by_kind["own_s"].median().rename("usual_s")
     steps = spent[spent["run_id"].eq(run_id)].join(usual_s, on=KIND)
-    steps = steps.fillna({"usual_s": 0.0})
-    extra_s = (steps["own_s"] - steps["usual_s"]).nlargest(1)
-    step = steps.loc[extra_s.index[0]]
+    extra_s = steps["own_s"] - steps["usual_s"].fillna(0.0)
+    step = steps.iloc[extra_s.argmax()]
     return f": “{words_of(step['label'])}” took {lasting(step['own_s'])} itself"
