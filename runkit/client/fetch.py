@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime
 
 from runkit.api.models import Run
@@ -36,46 +36,47 @@ def fetch(
     `read_run` takes an id and the flag `cancelled=`. Raises `AuthError`, and the error of a host
     that went down before any run was read.
     """
-    missing = [run_id for run_id in ids if run_id.lower() not in have]
-    tasks: dict[str, Future[Run]] = {}
+    runs = dict(have)
+    missing = [run_id for run_id in ids if run_id.lower() not in runs]
     errors: dict[str, ApiError] = {}
-    stop: BaseException | None = None
+    stop: ApiError | None = None
+    stopped: str | None = None
     n_down = 0
     cancelled = threading.Event()
+
+    def read(run_id: str) -> None:
+        runs[run_id.lower()] = read_run(run_id, cancelled=cancelled)
+
     pool = ThreadPoolExecutor(workers, thread_name_prefix="runkit-fetch")
     try:
         with Bar(total=len(missing), unit="run", disable=not progress) as bar:
-            for run_id in missing:
-                tasks[run_id] = pool.submit(read_run, run_id, cancelled=cancelled)
+            tasks = {run_id: pool.submit(read, run_id) for run_id in missing}
             for run_id, task in tasks.items():
                 while not task.done():
                     wait([task], IDLE_INTERVAL)
                 bar.update()
                 error = task.exception()
                 n_down = n_down + 1 if isinstance(error, DOWN) else 0
-                is_refused = isinstance(error, AuthError) and error.status == 401
-                if is_refused or n_down >= min(workers, len(missing)):
-                    stop = error
-                    break
-                if isinstance(error, ApiError):
-                    errors[run_id] = error
-                elif error is not None:
+                if error is None:
+                    continue
+                if not isinstance(error, ApiError):
                     raise error
-    except KeyboardInterrupt as error:
-        stop = error
+                if error.status == 401 or n_down >= min(workers, len(missing)):
+                    stop = error
+                    stopped = f"stopped ({shorten(str(error), 100)})"
+                    break
+                errors[run_id] = error
+    except KeyboardInterrupt:
+        stopped = INTERRUPTED
     finally:
         cancelled.set()
         # Requests in flight end by themselves; waiting for them would delay Ctrl-C.
         pool.shutdown(wait=False, cancel_futures=True)
 
-    runs = {run_id: have[run_id.lower()] for run_id in ids if run_id.lower() in have}
-    for run_id, task in tasks.items():
-        if task.done() and not task.cancelled() and task.exception() is None:
-            runs[run_id] = task.result()
-    if isinstance(stop, DOWN) and not runs:
+    arrived = tuple(runs[run_id.lower()] for run_id in ids if run_id.lower() in runs)
+    if isinstance(stop, DOWN) and not arrived:
         raise stop
-    arrived = tuple(runs[run_id] for run_id in ids if run_id in runs)
-    stopped, reasons = _stop_reason(stop), error_reasons(errors)
+    reasons = error_reasons(errors)
     if stopped:
         reasons.insert(0, f"{stopped}: {len(arrived):,} of {plural(len(ids), 'run')} arrived")
     why = "; ".join(reasons) or None
@@ -86,13 +87,6 @@ def fetch(
         stop.runs = fetched
         raise stop
     return fetched
-
-
-def _stop_reason(stop: BaseException | None) -> str | None:
-    """Return what ended a batch of reads early."""
-    if isinstance(stop, KeyboardInterrupt):
-        return INTERRUPTED
-    return None if stop is None else f"stopped ({shorten(str(stop), 100)})"
 
 
 def error_reasons(errors: Mapping[str, ApiError]) -> list[str]:

@@ -5,13 +5,11 @@ import time
 
 import pytest
 
-from runkit.client import Client, _http, _reader
+from runkit.client import Client, _http
 from runkit.errors import ContractError, MaybeSent, Unavailable, WaitTimeout
 from tests.client.conftest import KEY, Answer
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"
-EVENTS = HEAD.replace(b"Length: 9999", b"Type: text/event-stream")
-KEEPALIVE = b": keepalive\n\n"
 PAUSE = 0.03  # seconds between two drips
 LIMIT = 0.3  # seconds of a request in these tests
 LESS_THAN_A_DRIP = 40  # seconds; a drip ends after a minute
@@ -54,33 +52,6 @@ def test_a_request_ends_although_its_response_does_not(server, slow_client, erro
     with pytest.raises(error):
         call(slow_client.runs)
     assert sum(request.method == "POST" for request in server.requests) == (error is MaybeSent)
-
-
-# ----------------------------------------------------------------------------------------- streams
-
-
-@pytest.mark.parametrize(
-    ("status", "kinds"),
-    [("completed", ["RUN_READ"]), ("running", ["RUN_FINISHED", "RUN_READ"])],
-)
-def test_a_stream_of_keepalives_ends_with_its_run(server, run_json, monkeypatch, status, kinds):
-    """Of a run that is running it goes on."""
-    monkeypatch.setattr(_reader, "QUIET_TIME", LIMIT)
-
-    def parts():
-        for part in drip(EVENTS, KEEPALIVE).parts:
-            yield part
-            if len(server.requests) > 2:  # the run has been read twice
-                break
-        yield b'event: RUN_FINISHED\ndata: {"run_id": "run-1"}\n\n'
-
-    server.script = lambda request: (
-        Answer(parts=parts())
-        if request.path.endswith("/stream")
-        else Answer(run_json(status=status))
-    )
-    with Client(KEY, server.url, rate=None) as client:
-        assert [event.type for event in client.runs.stream("run-1")] == kinds
 
 
 # -------------------------------------------------------------------------------------------- size
