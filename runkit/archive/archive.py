@@ -171,9 +171,17 @@ class Archive:
         """
         from runkit.archive.sync import sync
 
-        options: dict[str, Any] = {"workers": workers, "progress": progress, "limit": limit}
-        options |= {"status": status, "since": since, "until": until, "business_id": business_id}
-        return sync(self._table, client, **options)
+        return sync(
+            self._table,
+            client,
+            limit=limit,
+            status=status,
+            since=since,
+            until=until,
+            business_id=business_id,
+            workers=workers,
+            progress=progress,
+        )
 
     @checked
     def select(
@@ -292,8 +300,7 @@ class Selection:
         for part in self.parts:
             businesses = part.rows[list(BUSINESS_FIELDS)].to_dict("records")
             with self.table.translated_errors():
-                [stored] = self.table.read(part.rows, ["json"])
-                texts = stored["json"].cast("large_binary")
+                texts = self.table.json_of(part.rows)
                 for scalar, business in zip(texts, businesses, strict=True):
                     text = scalar.as_py() or b""
                     raw = _with_business(jsontext.loads(text), business)

@@ -109,10 +109,10 @@ class Table:
             paths, schema=SCHEMA, format=parquet, filesystem=filesystem
         )
 
-    def read(self, copies: pd.DataFrame, columns: list[str]) -> Iterator[pa.Table]:
-        """Read columns of some rows, file by file."""
-        for path, rows in copies.groupby("file", sort=False):
-            yield self.dataset([str(path)]).to_table(columns).take(rows["row"].to_numpy())
+    def json_of(self, rows: pd.DataFrame) -> pa.ChunkedArray:
+        """Read the JSON of some rows of one file."""
+        stored = self.dataset(rows["file"].iloc[:1]).to_table(["json"])
+        return stored["json"].take(rows["row"].to_numpy()).cast("large_binary")
 
     def open(self, version: int | None = None) -> DeltaTable:
         """Return a version, the newest by default.

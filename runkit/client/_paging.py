@@ -57,32 +57,30 @@ def read_pages(
             reply = http.get(path, {**(query or {}), **paging})
             page = reply.read_page()
             for raw in page.data:
-                item = _parsed(raw, reply, parse)
-                item_id = item.id if item else str(raw.get("id"))
-                if item_id in items:
-                    continue
-                items[item_id] = item
-                if item and keep(item):
-                    kept.append(item)
+                item_id = str(raw.get("id"))
+                if item_id not in items:
+                    item = items[item_id] = _parsed(raw, reply, parse)
+                    if item and keep(item):
+                        kept.append(item)
 
             if number == 1:
                 bar.total = total = page.total_count
                 read_at = reply.read_at
-            bar.update(len(items) - n_before)
-            has_more = bool(page.has_more)
+            n_new = len(items) - n_before
+            bar.update(n_new)
             is_past = since is not None and _is_past(since, items)
+            has_more = bool(page.has_more) and not is_past
             is_all = total is not None and len(items) >= total
-            if is_past or is_all or len(items) == n_before:
+            if is_all or not n_new:
                 break
 
-    is_more_left = has_more and not is_past
-    is_cut = limit is not None and (len(kept) > limit or (len(kept) == limit and is_more_left))
+    is_cut = limit is not None and len(kept) + has_more > limit
     reasons = [f"cut at limit={limit:,}"] if is_cut else []
     n_unreadable = list(items.values()).count(None)
     if n_unreadable:
         reasons.append(f"{plural(n_unreadable, 'record')} could not be read (see the log)")
     is_short = total is not None and len(items) < total
-    if not is_past and not is_cut and (has_more or is_short):
+    if not (is_past or is_cut) and (has_more or is_short):
         counted = f"counts {total:,}" if is_short else "has more"
         reasons.append(f"{plural(len(items), 'record')} arrived, the API {counted}")
     return ApiList(

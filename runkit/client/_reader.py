@@ -58,12 +58,9 @@ class RunReader:
 
     def parse(self, raw: Json, reply: Reply) -> Run:
         """Read a run of a response."""
-        facts = self._known.for_run(raw.get("id"), raw.get("thread_id"))
-        host = self.http.target.host
-        read_at = reply.read_at
-        return Run.from_json(
-            contract.with_local_fields(raw, read_from=host, read_at=read_at, **facts)
-        )
+        reading = {"read_from": self.http.target.host, "read_at": reply.read_at}
+        business = self._known.for_run(raw.get("id"), raw.get("thread_id"))
+        return Run.from_json(contract.with_local_fields(raw, **reading, **business))
 
     def from_reply(self, reply: Reply, run_id: str | None = None) -> Run:
         """Read the run that is a response; `run_id` is that of the request."""
@@ -123,9 +120,8 @@ class RunReader:
         if not _SHORT_ID.fullmatch(run):
             return run
 
-        run_id = full_id(run, frozenset(self._known.run_ids)) if is_to_read else None
-        if run_id is not None:
-            return run_id
+        if is_to_read and (known_id := full_id(run, frozenset(self._known.run_ids))):
+            return known_id
         listed = list_runs(progress=False)
         run_id = full_id(run, listed.ids)
         if run_id is not None and listed.why is not None:

@@ -58,14 +58,12 @@ class Reply(NamedTuple):
 
     def read(self, parse: Callable[[Json], Parsed]) -> Parsed:
         """Read the body as one object."""
-        if isinstance(self.value, dict):
-            try:
-                return parse(self.value)
-            except ContractError as error:
-                problem = str(error)
-        else:
-            problem = f"expected one object; got {kind(self.value)}."
-        raise ContractError(f"{self.source}: {problem}{write_warning(self.source)}")
+        try:
+            if not isinstance(self.value, dict):
+                raise ContractError(f"expected one object; got {kind(self.value)}.")
+            return parse(self.value)
+        except ContractError as error:
+            raise ContractError(f"{self.source}: {error}{write_warning(self.source)}") from None
 
     def read_page(self) -> Page:
         """Read the body as one page of a list."""

@@ -28,7 +28,7 @@ from runkit.client._paging import read_pages
 from runkit.client._reader import RunReader
 from runkit.client.businesses import NAME_TIMEOUT, Businesses, KnownBusinesses, id_of
 from runkit.client.fetch import fetch
-from runkit.client.resume import Delivery, ResumeRequest, deliver
+from runkit.client.resume import Delivery, ResumeRequest
 from runkit.client.run_list import RunList, runs_in
 from runkit.display.text import plural
 from runkit.errors import MaybeSent, UsageError
@@ -154,9 +154,9 @@ class Runs:
         statuses = status_words(status)
         after = read_moment("since", since, self._reader.now)
         before = read_moment("until", until, self._reader.now)
-        threads = (
-            None if business_id is None else self._businesses.threads_of(business_id, progress)
-        )
+        threads = {}
+        if business_id is not None:
+            threads = self._businesses.threads_of(business_id, progress)
         n_unassigned = 0  # runs without a thread and a business
 
         def keep(run: Run) -> bool:
@@ -165,7 +165,7 @@ class Runs:
             is_late = before is not None and run.created_at >= before
             if is_early or is_late or (statuses is not None and run.status not in statuses):
                 return False
-            if threads is None:
+            if business_id is None:
                 return True
             n_unassigned += run.thread_id is None and run.business_id is None
             return run.business_id in threads
@@ -173,17 +173,20 @@ class Runs:
         listed = read_pages(
             self._http, "/runs", self._reader.parse, None, keep, limit, after, progress
         )
-        reasons = [f"threads: {items.why}" for items in (threads or {}).values() if items.why]
+        reasons = [f"threads: {items.why}" for items in threads.values() if items.why]
         if n_unassigned:
             reasons.append(f"{plural(n_unassigned, 'run')} without a thread may be missing")
+        is_cut_only = listed.is_cut_only and not reasons
+        if listed.why:
+            reasons.append(listed.why)
         items = listed.items
         if with_businesses:
             items = self._businesses.identify(items, at_most=sys.maxsize, progress=progress).items
         return RunList(
             items,
-            "; ".join([*reasons, *filter(None, [listed.why])]) or None,
+            "; ".join(reasons) or None,
             listed.total_count,
-            is_cut_only=listed.is_cut_only and not reasons,
+            is_cut_only=is_cut_only,
             clock=self._reader.now,
             read_at=listed.read_at,
         )
@@ -237,8 +240,7 @@ class Runs:
         list_runs = cache(self.list)
         resolved = [self._reader.resolve(run, list_runs) for run in several]
         ids = {run_id.lower(): run_id for run_id in resolved}
-        current = [run for run in runs_in("listed", listed) if run.id.lower() in ids]
-        known = self._reader.unchanged(current)
+        known = self._reader.unchanged(runs_in("listed", listed))
         fetched = fetch(
             self._reader.read, tuple(ids.values()), known, workers, progress, self._reader.now
         )
@@ -354,10 +356,19 @@ class Runs:
         """
         if interrupt_id is None:
             raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
-        known = run if isinstance(run, Run) else None
-        run_id = self.full_id(run)
-        request = ResumeRequest(self._reader, run_id, interrupt_id, known, step_id, on_checking)
-        return deliver(request, answer, who, display, seen, on_claimed)
+        return ResumeRequest(
+            self._reader,
+            run_id=self.full_id(run),
+            id=interrupt_id,
+            answer=answer,
+            known=run if isinstance(run, Run) else None,
+            who=who,
+            step_id=step_id,
+            display=display,
+            seen=seen,
+            on_claimed=on_claimed,
+            on_checking=on_checking,
+        ).deliver()
 
     @checked
     def feedback(

@@ -341,7 +341,8 @@ class Businesses:
         path_to(business_id)  # no id would list the threads of all businesses
         threads = self._threads.list(business_id=business_id)
         self._known.of_thread |= dict.fromkeys(threads.ids, business_id)
-        if not threads and business_id not in self._known.facts:
+        if threads:
+            self.ensure_known(business)
+        elif business_id not in self._known.facts:
             self._read(business_id)  # the API lists no threads of an unknown business either
-        self.ensure_known(business)
         return business_id, threads

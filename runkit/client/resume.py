@@ -54,16 +54,74 @@ class ResumeRequest:
     """A request that answers a question.
 
     `id` is that of the question, and `known` the run as the caller has it, if at all. `step_id` is
-    the step of the question, which tells two askings of one id apart. `on_checking` is called with
-    the reason before the run is read to check whether the answer arrived.
+    the step of the question, which tells two askings of one id apart. The other fields are as in
+    `Runs.deliver`.
     """
 
     reader: RunReader
     run_id: str
     id: str
+    answer: Mapping[str, Any]
     known: Run | None
-    step_id: str | None = None
-    on_checking: Callable[[str], object] | None = None
+    who: str | None
+    step_id: str | None
+    display: answer_log.Display | None
+    seen: int | None
+    on_claimed: Callable[[int], object] | None
+    on_checking: Callable[[str], object] | None
+
+    def deliver(self) -> Delivery:
+        """Log the answer, send it, and log its outcome.
+
+        If sending ends in any other way than by an error of runkit, the entry of the log stays at
+        `sending`: the answer may have arrived. A log that cannot be written gives a warning and
+        does not stop the answer. Raises as `Runs.deliver`.
+        """
+        if self.interrupt is not None:
+            check_answer(self.interrupt.value, self.answer)
+        number = _try_log(self._claim)
+        if number is None:
+            return Delivery(TAKEN, self.known, "the log has another answer to this question")
+        if self.on_claimed is not None:
+            self.on_claimed(number)
+
+        def settle(outcome: str, message: str, run: Run | None) -> None:
+            created_at = run.created_at if run else None
+            if number:
+                _try_log(lambda: answer_log.settle(number, outcome, message, created_at))
+
+        try:
+            delivery = self._send()
+        except (ApiError, errors.ReadOnlyError, errors.UsageError) as error:
+            # Of a question that is closed, nobody knows whose answer closed it.
+            run = error.run if isinstance(error, Conflict) else None
+            refused = answer_log.REFUSED if isinstance(error, REFUSALS) else answer_log.FAILED
+            settle(UNCONFIRMED if run else refused, str(error), run)
+            raise
+        settle(delivery.outcome, delivery.message, delivery.run)
+        return delivery._replace(is_logged=bool(number))
+
+    def _claim(self) -> int | None:
+        """Log that the answer is about to be sent, and return the number of the entry."""
+        target = self.reader.http.target
+        run = self.known
+        interrupt = self.interrupt
+        columns = {
+            "host": target.host,
+            "mode": target.mode,
+            "run_id": self.run_id,
+            "run_created_at": run.created_at.isoformat() if run else None,
+            "interrupt_id": self.id,
+            "step_id": self.asked_by,
+        }
+        if interrupt is not None:
+            columns |= {
+                "agent": interrupt.agent,
+                "kind": interrupt_kind(interrupt.value),
+                "label": interrupt.label,
+                "question_digest": answer_log.digest(interrupt.value),
+            }
+        return answer_log.claim(self.answer, self.who, columns, self.display, self.seen)
 
     @cached_property
     def asked_by(self) -> str | None:
@@ -82,10 +140,10 @@ class ResumeRequest:
         interrupts = self.known.interrupts if self.known else ()
         return next((item for item in interrupts if item.id == self.id), None)
 
-    def send(self, answer: Mapping[str, Any]) -> Delivery:
+    def _send(self) -> Delivery:
         """Send the answer once, and check whether it arrived if the response does not say."""
         path = path_to("runs", self.run_id, "resume")
-        body = resume_body(self.id, answer)
+        body = resume_body(self.id, self.answer)
         try:
             reply = self.reader.http.post(path, body, {"include": "steps"})
             run = self.reader.from_reply(reply, self.run_id)
@@ -168,66 +226,6 @@ class ResumeRequest:
 
         advice = "It was sent once and may still arrive: check again before you answer again."
         return Delivery(UNKNOWN, run, f"{why} {state}. {advice}")
-
-    def columns(self) -> dict[str, str | None]:
-        """Return the columns of the log."""
-        target = self.reader.http.target
-        columns: dict[str, str | None] = {
-            "host": target.host,
-            "mode": target.mode,
-            "run_id": self.run_id,
-            "interrupt_id": self.id,
-            "step_id": self.asked_by,
-        }
-        run = self.known
-        interrupt = self.interrupt
-        if run is not None:
-            columns["run_created_at"] = run.created_at.isoformat()
-        if interrupt is not None:
-            columns["agent"] = interrupt.agent
-            columns["kind"] = interrupt_kind(interrupt.value)
-            columns["label"] = interrupt.label
-            columns["question_digest"] = answer_log.digest(interrupt.value)
-        return columns
-
-
-def deliver(
-    request: ResumeRequest,
-    answer: Mapping[str, Any],
-    who: str | None,
-    display: answer_log.Display | None = None,
-    seen: int | None = None,
-    on_claimed: Callable[[int], object] | None = None,
-) -> Delivery:
-    """Log an answer, send it, and log its outcome.
-
-    If sending ends in any other way than by an error of runkit, the entry of the log stays at
-    `sending`: the answer may have arrived. A log that cannot be written gives a warning and does
-    not stop the answer. Raises as `Runs.deliver`.
-    """
-    if request.interrupt is not None:
-        check_answer(request.interrupt.value, answer)
-    number = _try_log(lambda: answer_log.claim(answer, who, request.columns(), display, seen))
-    if number is None:
-        return Delivery(TAKEN, request.known, "the log has another answer to this question")
-    if on_claimed is not None:
-        on_claimed(number)
-
-    def settle(outcome: str, message: str, run: Run | None = None) -> None:
-        created_at = run.created_at if run else None
-        if number:
-            _try_log(lambda: answer_log.settle(number, outcome, message, created_at))
-
-    try:
-        delivery = request.send(answer)
-    except (ApiError, errors.ReadOnlyError, errors.UsageError) as error:
-        # Of a question that is closed, nobody knows whose answer closed it.
-        run = error.run if isinstance(error, Conflict) else None
-        refused = answer_log.REFUSED if isinstance(error, REFUSALS) else answer_log.FAILED
-        settle(UNCONFIRMED if run else refused, str(error), run)
-        raise
-    settle(delivery.outcome, delivery.message, delivery.run)
-    return delivery._replace(is_logged=bool(number))
 
 
 def is_pending(run: Run, interrupt_id: str, step_id: str | None = None) -> bool:

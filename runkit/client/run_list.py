@@ -116,7 +116,8 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     def __repr__(self) -> str:
         items = self.items[:MAX_NAMES]
         names = [getattr(item, "label", None) or short_id(item.id) for item in items]
-        names += [f"… {len(self) - MAX_NAMES:,} more"] if len(self) > MAX_NAMES else []
+        if len(self) > MAX_NAMES:
+            names.append(f"… {len(self) - MAX_NAMES:,} more")
         listed = f": {shorten(', '.join(names), 300)}" if names else ""
         return f"{type(self).__name__}({len(self):,}{listed}; {self._completeness()})"
 
@@ -136,13 +137,9 @@ class RunList(ApiList[Run]):
         from runkit.display.html_tables import MAX_ROWS, df_to_html, with_labels
 
         head = Markup("<p>{}</p>").format(f"{plural(len(self), 'run')}; {self._completeness()}")
-        runs = self.items[:MAX_ROWS]
-        table = pd.DataFrame(
-            {
-                "run": [run.label for run in runs],
-                "status": [run.status for run in runs],
-                "created_at": [run.created_at for run in runs],
-                "agent": [agent_title(run.agent, run.agent_name) for run in runs],
-            }
-        )
+        rows = [
+            (run.label, run.status, run.created_at, agent_title(run.agent, run.agent_name))
+            for run in self.items[:MAX_ROWS]
+        ]
+        table = pd.DataFrame(rows, columns=["run", "status", "created_at", "agent"])
         return block(head, df_to_html(with_labels(table), n_rows=len(self)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,10 +19,8 @@ def usable(path: str | Path) -> Path:
     """
     if not str(path).strip():
         raise UsageError(f"{path!r} is no path; expected a file or a folder, such as 'runs'.")
-    expanded = Path(path)
+    expanded = Path(os.path.expanduser(path))  # noqa: PTH111 - keeps ~ of a user that is not there
     try:
-        with suppress(RuntimeError):  # no such user: a name that starts with ~
-            expanded = expanded.expanduser()
         expanded.stat()
     except FileNotFoundError:
         pass

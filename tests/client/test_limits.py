@@ -16,14 +16,14 @@ LESS_THAN_A_DRIP = 40  # seconds; a drip ends after a minute
 pytestmark = pytest.mark.timeout(LESS_THAN_A_DRIP)
 
 
-def drip(first=HEAD, again=b" "):
-    """Answer with the first part at once and the other one again and again, for a minute."""
+def drip():
+    """Answer with a head at once and with a space again and again, for a minute."""
 
     def parts():
-        yield first
+        yield HEAD
         for _ in range(int(60 / PAUSE)):
             time.sleep(PAUSE)
-            yield again
+            yield b" "
 
     return Answer(parts=parts())
 
