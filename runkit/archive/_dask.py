@@ -49,11 +49,12 @@ def dask_frames(parts: Sequence[HasRuns], version: int) -> DaskFrames:
     A partition of `whole` is a `Frames`, and each of the six frames takes its own from it. So
     frames that are computed together, or joined, need only one reading.
     """
-    options: dict[str, Any] = {"meta": empty("runs"), "label": "runkit-frames"}
     # Dask would convert text to its own dtype.
     with dask.config.set({"dataframe.convert-string": False}):
         # A partition is the `Frames` of a part, whatever its `meta` says, and `getattr` takes one.
-        whole = dd.from_map(frames, parts, progress=False, **options)
+        whole = dd.from_map(
+            frames, parts, progress=False, meta=empty("runs"), label="runkit-frames"
+        )
         lazy: dict[str, Any] = {
             name: whole.map_partitions(getattr, name, meta=empty(name), enforce_metadata=False)
             for name in COLUMNS

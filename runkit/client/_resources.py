@@ -41,13 +41,12 @@ class Threads:
         if business_id is not None:
             path_to(business_id)  # an empty id would list all threads
 
-        query = {"business_id": business_id}
-        of_business = contract.without_none(**query)  # a thread does not name its business
+        query = contract.without_none(business_id=business_id)
         return read_pages(
             self._http,
             "/threads",
-            lambda raw, reply: Thread.from_json(raw | of_business),
-            query=query,
+            lambda raw, reply: Thread.from_json(raw | query),  # it does not name its business
+            query,
             limit=limit,
         )
 
