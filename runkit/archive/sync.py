@@ -12,6 +12,7 @@ from runkit.api import contract
 from runkit.archive._writing import Added, write_runs
 from runkit.archive.table import Table, resolve
 from runkit.client.fetch import INTERRUPTED, error_reasons
+from runkit.client.run_list import completeness
 from runkit.display.log import log
 from runkit.display.progress import Bar
 from runkit.display.text import plural, visible
@@ -54,8 +55,8 @@ class Synced:
 
     def __repr__(self) -> str:
         counts = f"{self.added.n_new:,} new, {self.added.n_changed:,} changed"
-        state = f"not complete: {self.why}" if self.why else "complete"
         listed = f"{plural(self.n_listed, 'run')} listed, {self.n_unchanged:,} unchanged"
+        state = completeness(self.why)
         return visible(f"{self.host}: {listed}; {counts}; {state}; version {self.version}")
 
 

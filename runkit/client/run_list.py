@@ -33,6 +33,11 @@ def runs_in(name: str, runs: Iterable[Run]) -> tuple[Run, ...]:
     return items
 
 
+def completeness(why: str | None) -> str:
+    """Write whether something is complete; `why` says what may be missing."""
+    return "complete" if why is None else f"not complete: {one_line(why)}"
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class ApiList(Sequence[Item_co], Generic[Item_co]):
     """An immutable sequence of the API's objects that knows whether it is complete.
@@ -119,10 +124,7 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
         if len(self) > MAX_NAMES:
             names.append(f"… {len(self) - MAX_NAMES:,} more")
         listed = f": {shorten(', '.join(names), 300)}" if names else ""
-        return f"{type(self).__name__}({len(self):,}{listed}; {self._completeness()})"
-
-    def _completeness(self) -> str:
-        return "complete" if self.why is None else f"not complete: {one_line(self.why)}"
+        return f"{type(self).__name__}({len(self):,}{listed}; {completeness(self.why)})"
 
 
 class RunList(ApiList[Run]):
@@ -136,7 +138,7 @@ class RunList(ApiList[Run]):
 
         from runkit.display.html_tables import MAX_ROWS, df_to_html, with_labels
 
-        head = Markup("<p>{}</p>").format(f"{plural(len(self), 'run')}; {self._completeness()}")
+        head = Markup("<p>{}</p>").format(f"{plural(len(self), 'run')}; {completeness(self.why)}")
         rows = [
             (run.label, run.status, run.created_at, agent_title(run.agent, run.agent_name))
             for run in self.items[:MAX_ROWS]

@@ -10,26 +10,32 @@ from tests.client.conftest import (
     client,
     fake_time,
     make_client,
+    page,
     run_json,
     server,
 )
 
-__all__ = ["client", "fake_time", "make_client", "run_json", "server"]
+__all__ = ["client", "fake_time", "make_client", "page", "run_json", "server"]
 
 
-def test_a_sync_reads_what_may_have_changed_and_nothing_else(server, client, archive, run_json):
-    """A run that worked is read again, one that had ended is not; one that is new comes along."""
-    runs = {"a": run_json("a"), "b": run_json("b", "running")}
+def script_of(page, runs, **refused):
+    """Return the script of a server that lists runs and reads those that it does not refuse."""
 
     def script(request):
         if request.path == "/runs":
-            data = list(runs.values())
-            return Answer(
-                {"object": "list", "data": data, "has_more": False, "total_count": len(data)}
-            )
-        return Answer({**runs[request.path.removeprefix("/runs/")], "steps": [step("s", 0, 10)]})
+            return page(*runs.values(), total=len(runs))
+        name = request.path.removeprefix("/runs/")
+        return Answer(runs[name] | {"steps": [step("s")]}, status=refused.get(name, 200))
 
-    server.script = script
+    return script
+
+
+def test_a_sync_reads_what_may_have_changed_and_nothing_else(
+    server, client, archive, run_json, page
+):
+    """A run that worked is read again, one that had ended is not; one that is new comes along."""
+    runs = {"a": run_json("a"), "b": run_json("b", "running")}
+    server.script = script_of(page, runs)
     assert archive.sync(client, progress=False).is_complete
     check_holds(archive, {"a": "completed", "b": "running"})
     runs["b"] = run_json("b", updated_at="2026-02-03T10:05:00Z")
@@ -43,31 +49,23 @@ def test_a_sync_reads_what_may_have_changed_and_nothing_else(server, client, arc
     ]
 
 
-def refusing(run_json, **refused):
-    """Return the script of a server that lists three runs and reads those that it does not refuse."""
-    listed = {name: run_json(name, steps=[step("s", 0, 10)]) for name in "abc"}
-
-    def script(request):
-        if request.path == "/runs":
-            data = [run | {"steps": None} for run in listed.values()]
-            return Answer({"object": "list", "data": data, "has_more": False, "total_count": 3})
-        name = request.path.removeprefix("/runs/")
-        return Answer(listed[name], status=refused.get(name, 200))
-
-    return script
+@pytest.fixture
+def three(run_json):
+    """Return three runs by id."""
+    return {name: run_json(name) for name in "abc"}
 
 
-def test_a_sync_that_could_not_read_a_run_says_so(server, client, archive, run_json):
+def test_a_sync_that_could_not_read_a_run_says_so(server, client, archive, page, three):
     """The others are kept."""
-    server.script = refusing(run_json, b=404)
+    server.script = script_of(page, three, b=404)
     synced = archive.sync(client, progress=False)
     assert not synced.is_complete
     assert list(synced.errors) == ["b"]
     check_holds(archive, {"a": "completed", "c": "completed"})
 
 
-def test_runs_that_arrived_before_a_refused_key_are_kept(server, client, archive, run_json):
-    server.script = refusing(run_json, b=401, c=401)
+def test_runs_that_arrived_before_a_refused_key_are_kept(server, client, archive, page, three):
+    server.script = script_of(page, three, b=401, c=401)
     with pytest.raises(AuthError):
         archive.sync(client, workers=1, progress=False)
     check_holds(archive, {"a": "completed"})

@@ -38,14 +38,10 @@ class Book:
 
 
 @pytest.mark.parametrize(("run_id", "total", "n"), [("run-1", None, 1), ("run-{}", 3, 3)])
-def test_a_list_that_never_ends_is_cut(server, client, run_json, run_id, total, n):
+def test_a_list_that_never_ends_is_cut(server, client, run_json, page, run_id, total, n):
     """A server repeats its page, or has a new run on each page and counts three."""
-    server.script = lambda received: Answer(
-        {
-            "data": [run_json(run_id.format(received.query["page"]))],
-            "has_more": True,
-            "total_count": total,
-        }
+    server.script = lambda received: page(
+        run_json(run_id.format(received.query["page"])), has_more=True, total=total
     )
     runs = client.runs.list()
     assert (len(runs), runs.is_complete) == (n, False)
