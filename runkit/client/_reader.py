@@ -7,7 +7,6 @@ import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -64,7 +63,7 @@ class RunReader:
 
     def from_reply(self, reply: Reply, run_id: str | None = None) -> Run:
         """Read the run that is a response; `run_id` is that of the request."""
-        run = reply.read(partial(self.parse, reply=reply))
+        run = reply.read(self.parse)
         if run_id is not None and not is_same_id(run_id, run.id):
             other = quoted(run.id, 100)
             raise ContractError(

@@ -56,12 +56,12 @@ class Reply(NamedTuple):
     read_at: datetime | None
     source: str
 
-    def read(self, parse: Callable[[Json], Parsed]) -> Parsed:
-        """Read the body as one object."""
+    def read(self, parse: Callable[[Json, Reply], Parsed]) -> Parsed:
+        """Read the body as one object; `parse` takes it and this reply."""
         try:
             if not isinstance(self.value, dict):
                 raise ContractError(f"expected one object; got {kind(self.value)}.")
-            return parse(self.value)
+            return parse(self.value, self)
         except ContractError as error:
             raise ContractError(f"{self.source}: {error}{write_warning(self.source)}") from None
 

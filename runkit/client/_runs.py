@@ -385,7 +385,8 @@ class Runs:
             )
         run_id = self.full_id(run)
         body = contract.feedback_body(artifact_id, rating, comment)
-        return self._http.post(path_to("runs", run_id, "feedback"), body).read(Feedback.from_json)
+        reply = self._http.post(path_to("runs", run_id, "feedback"), body)
+        return reply.read(lambda raw, _: Feedback.from_json(raw))
 
     @checked
     def stream(self, run: str | Run) -> Generator[Event, None, None]:

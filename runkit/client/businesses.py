@@ -10,7 +10,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import PositiveInt
@@ -64,14 +63,16 @@ class KnownBusinesses:
         self.of_thread: dict[str, str] = {}
         self.facts: dict[str, Json] = {}  # names and statuses, by the id of a business
 
-    def add(self, business: Business, read_at: datetime | None) -> None:
-        """Remember a business's name and status."""
+    def parse(self, raw: Json, reply: Reply) -> Business:
+        """Read a business of a response, and remember its name and status."""
+        business = Business.from_json(raw)
         self.facts[business.id] = {
             "business_id": business.id,
             "business_name": business.name,
             "business_status": business.status,
-            "business_status_at": read_at,
+            "business_status_at": reply.read_at,
         }
+        return business
 
     def add_from(self, run: Run) -> None:
         """Remember what a run knows, for example one from a file; data read from the API stays."""
@@ -134,12 +135,7 @@ class Businesses:
         ApiError
             If the list cannot be read.
         """
-
-        def parse(raw: dict[str, Any], reply: Reply) -> Business:
-            business = Business.from_json(raw)
-            self._known.add(business, reply.read_at)
-            return business
-
+        parse = self._known.parse
         return read_pages(self._http, "/businesses", parse, limit=limit, progress=progress)
 
     @checked
@@ -332,9 +328,7 @@ class Businesses:
 
     def _read(self, business_id: str, **limits: Any) -> Business:
         reply = self._http.get(path_to("businesses", business_id), **limits)
-        business = reply.read(Business.from_json)
-        self._known.add(business, reply.read_at)
-        return business
+        return reply.read(self._known.parse)
 
     def _read_threads(self, business: str | Business) -> tuple[str, ApiList[Thread]]:
         business_id = id_of(business)
