@@ -240,7 +240,7 @@ class Archive:
             filters["run_id"] = frozenset(full_ids(run_ids, rows["run_id"], where))
         for column, allowed in filters.items():
             if allowed is not None:
-                rows = rows[rows[column].astype(object).isin(list(allowed))]
+                rows = rows[rows[column].astype(object).isin(allowed)]
         if first is not None:
             rows = rows[rows["created_at"] >= first]
         if end is not None:

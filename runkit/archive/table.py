@@ -111,7 +111,7 @@ class Table:
 
     def json_of(self, rows: pd.DataFrame) -> pa.ChunkedArray:
         """Read the JSON of some rows of one file."""
-        stored = self.dataset(rows["file"].iloc[:1]).to_table(["json"])
+        stored = self.dataset([rows["file"].iloc[0]]).to_table(["json"])
         return stored["json"].take(rows["row"].to_numpy()).cast("large_binary")
 
     def open(self, version: int | None = None) -> DeltaTable:

@@ -164,15 +164,10 @@ class ResumeRequest:
 
     def _doubt(self, run: Run) -> str | None:
         """Return why a run does not show that the question is closed; None if it does."""
-        if self._is_stale(run):
+        if is_stale(run, self.known):
             return "an older state of the run is shown"
         is_open = is_pending(run, self.id, self.asked_by)
         return f"the question {self.id!r} is still open" if is_open else None
-
-    def _is_stale(self, run: Run) -> bool:
-        """Return whether a run is an older state than the one in which the question was open."""
-        known = self.known
-        return known is not None and is_pending(known, self.id) and is_stale(run, known)
 
     def _explain(self, refusal: ApiError) -> None:
         """Read the run again and raise the error that the refusal means, if the run shows it."""
@@ -181,7 +176,7 @@ class ResumeRequest:
             run = self.reader.read(self.run_id, retry_for=CHECK_TIMEOUT, deadline=deadline)
         except ApiError:
             return
-        if self._is_stale(run):
+        if is_stale(run, self.known):
             return
 
         facts: Any = {name: getattr(refusal, name) for name in ("status", "messages", "parameter")}
@@ -220,7 +215,7 @@ class ResumeRequest:
                 )
                 log.warning("%s", message)
                 return Delivery(UNCONFIRMED, latest, message)
-            if not self._is_stale(latest):
+            if not is_stale(latest, self.known):
                 run = latest
                 state = f"{start:g} s later, {doubt}"
 
