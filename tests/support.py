@@ -17,19 +17,16 @@ EXAMPLES = Path(__file__).parent / "examples"
 START = datetime(2026, 2, 3, 10, tzinfo=UTC)
 BROWSER_TIMEOUT = 30_000  # milliseconds; a busy machine is slow
 # threads that end by themselves
-JOBS = tuple(
-    f"runkit-{name}"
-    for name in (
-        "case",
-        "check",
-        "answer",
-        "feedback",
-        "refresh",
-        "documents",
-        "read",
-        "identify",
-        "fetch",
-    )
+JOBS = (
+    "runkit-case",
+    "runkit-check",
+    "runkit-answer",
+    "runkit-feedback",
+    "runkit-refresh",
+    "runkit-documents",
+    "runkit-read",
+    "runkit-identify",
+    "runkit-fetch",
 )
 
 

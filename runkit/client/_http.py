@@ -283,9 +283,8 @@ class Http:
         Raises httpx's `RequestError` if the stream is lost, and the `ApiError` of a refusal.
         """
         source = self._wait_for_slot("GET", path)
-        url = self.target.url + path
         with self._writes.stream(
-            "GET", url, headers=_STREAM_HEADERS, timeout=self.timeout
+            "GET", self.target.url + path, headers=_STREAM_HEADERS, timeout=self.timeout
         ) as response:
             log.debug("%s: %s", source, response.status_code)
             if not response.is_success:

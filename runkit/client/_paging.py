@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from runkit.api.contract import PER_PAGE, Json
+from runkit.api.contract import PER_PAGE, Json, read_page
 from runkit.api.models import ApiObject
 from runkit.client._http import Http, Query
 from runkit.client._replies import Reply
@@ -55,7 +55,7 @@ def read_pages(
             n_before = len(items)
             paging = {"page": number, "per_page": PER_PAGE} if is_paged else {}
             reply = http.get(path, {**(query or {}), **paging})
-            page = reply.read_page()
+            page = read_page(reply.value, reply.source)
             for raw in page.data:
                 item_id = str(raw.get("id"))
                 if item_id not in items:

@@ -13,7 +13,7 @@ import httpx
 
 from runkit import errors
 from runkit.api import jsontext
-from runkit.api.contract import Json, Page, read_page
+from runkit.api.contract import Json
 from runkit.display.hide_keys import quoted
 from runkit.display.text import kind
 from runkit.errors import ApiError, ContractError
@@ -64,10 +64,6 @@ class Reply(NamedTuple):
             return parse(self.value, self)
         except ContractError as error:
             raise ContractError(f"{self.source}: {error}{write_warning(self.source)}") from None
-
-    def read_page(self) -> Page:
-        """Read the body as one page of a list."""
-        return read_page(self.value, self.source)
 
 
 def is_write(source: str) -> bool:

@@ -229,18 +229,14 @@ def answer_log() -> pd.DataFrame:
     UsageError
         If the file cannot be read.
     """
-    return _frame(entries())
+    return answers_about()
 
 
-def answers_about(run_ids: Iterable[str]) -> pd.DataFrame:
-    """Return the rows of `answer_log()` about some runs. Raises `UsageError` as it does."""
-    return _frame(entries(run_ids))
-
-
-def _frame(rows: list[Entry]) -> pd.DataFrame:
+def answers_about(run_ids: Iterable[str] | None = None) -> pd.DataFrame:
+    """Return the rows of `answer_log()` about some runs, or all. Raises `UsageError` as it does."""
     import pandas as pd
 
-    df = pd.DataFrame(rows, columns=list(Entry._fields))
+    df = pd.DataFrame(entries(run_ids), columns=list(Entry._fields))
     df.insert(list(df).index("answered_by") + 1, "answered_by_source", SELF_DECLARED)
     dtypes = dict.fromkeys(df, "str") | dict.fromkeys(_TIMES, "datetime64[us, UTC]")
     return df.astype(dtypes | {"answer_id": "int64", _COUNT: "Int32"})
