@@ -10,7 +10,6 @@ from runkit.errors import ContractError, MaybeSent, Unavailable, WaitTimeout
 from tests.client.conftest import KEY, Answer
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"
-PAUSE = 0.03  # seconds between two drips
 LIMIT = 0.3  # seconds of a request in these tests
 LESS_THAN_A_DRIP = 40  # seconds; a drip ends after a minute
 pytestmark = pytest.mark.timeout(LESS_THAN_A_DRIP)
@@ -21,8 +20,8 @@ def drip():
 
     def parts():
         yield HEAD
-        for _ in range(int(60 / PAUSE)):
-            time.sleep(PAUSE)
+        for _ in range(2_000):
+            time.sleep(0.03)
             yield b" "
 
     return Answer(parts=parts())
