@@ -7,7 +7,7 @@ Python, which leaves an `Odd` in its place; `validated` takes these out and note
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from itertools import chain
@@ -374,7 +374,7 @@ def objects(items: object) -> list[Json]:
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
-def agent_of(run: Mapping[str, Any]) -> str | None:
+def agent_of(run: Json) -> str | None:
     """Return the agent of a raw run: its own, else that of its first top-level step that names one.
 
     The object page shows a run without its agent. A step's agent was called its graph at first.
@@ -395,14 +395,15 @@ def interrupt_value(item: Json) -> Json:
     return {name: item[name] for name in item if name != "id"}
 
 
-def _result(step: Mapping[str, Any]) -> Json:
+def result_of(step: Json) -> Json:
+    """Return the result of a step; an empty object if it has none."""
     result = step.get("result")
     return result if isinstance(result, dict) else {}
 
 
 def resolution_of(step: Json) -> str | None:
     """Read a step's resolution: `result.resolution` (OpenAPI), else `resolution` (the guide)."""
-    result = _result(step)
+    result = result_of(step)
     word = first_text(result.get("resolution"), step.get("resolution"))
     folded = (word or "").lower()
     return folded if folded in RESOLUTIONS else word
@@ -415,7 +416,7 @@ REASONS = (
 )
 
 
-def reason_of(step: Mapping[str, Any]) -> str | None:
+def reason_of(step: Json) -> str | None:
     """Read why a step failed.
 
     That is the label of a step of type `error`, else the title of the artifact of one or of an
@@ -444,12 +445,12 @@ def _reason_in(value: object) -> str | None:
     return f"{reason} ({code})"
 
 
-def answerer_of(step: Mapping[str, Any]) -> str | None:
+def answerer_of(step: Json) -> str | None:
     """Read who answered an interrupt step.
 
     [A] 32: `answered_by` or `reviewer` of its result, which no page documents.
     """
-    people = map(_result(step).get, ("answered_by", "reviewer"))
+    people = map(result_of(step).get, ("answered_by", "reviewer"))
     return first_text(*(actor_name(who) if isinstance(who, dict) else who for who in people))
 
 
@@ -462,7 +463,7 @@ DECIDED = {
 }
 
 
-def decision_of(answer: Mapping[str, Any]) -> str | None:
+def decision_of(answer: Json) -> str | None:
     """Read the decision of an answer: approved, rejected or edited; None for anything else.
 
     [A] 2, 5, 32. Edited is an approval with changed actions, or of only some proposals.
@@ -476,13 +477,13 @@ def decision_of(answer: Mapping[str, Any]) -> str | None:
     return decisions.pop() if len(decisions) == 1 else None
 
 
-def note_of(answer: Mapping[str, Any]) -> str | None:
+def note_of(answer: Json) -> str | None:
     """Read the note of an answer, and those of its proposals; None if there is none."""
     parts = (answer, *objects(answer.get("proposals")))
     return " / ".join(filter(None, (first_text(part.get("note")) for part in parts))) or None
 
 
-def actor_name(data: Mapping[str, Any]) -> str | None:
+def actor_name(data: Json) -> str | None:
     """Read the name of an account or a user who did an action. [A] 40: a user's fields."""
     return first_text(*map(data.get, ("name", "email", "id")))
 
@@ -509,7 +510,7 @@ KIND_OF_TYPE = {
 }
 
 
-def interrupt_kind(value: Mapping[str, Any]) -> str:
+def interrupt_kind(value: Json) -> str:
     """Return the kind of an interrupt, one of `KINDS`.
 
     The value's own type decides if it is known, else the types of its proposals and artifacts: one
@@ -523,11 +524,11 @@ def interrupt_kind(value: Mapping[str, Any]) -> str:
     return "mixed" if len(kinds) > 1 else next(iter(kinds), "other")
 
 
-def _kinds_of(*items: Mapping[str, Any]) -> set[str]:
+def _kinds_of(*items: Json) -> set[str]:
     return {KIND_OF_TYPE.get(str(item.get("type")), "") for item in items} - {""}
 
 
-def proposals_of(value: Mapping[str, Any]) -> list[Json]:
+def proposals_of(value: Json) -> list[Json]:
     """Return the proposals of an interrupt's value: those of a combined one, else the value itself.
 
     Only objects count; a combined value without a usable proposal is one proposal itself.
@@ -535,7 +536,7 @@ def proposals_of(value: Mapping[str, Any]) -> list[Json]:
     return objects(value.get("proposals")) or [dict(value)]
 
 
-def n_proposals(value: Mapping[str, Any]) -> int:
+def n_proposals(value: Json) -> int:
     """Return how many proposals an interrupt's value has; one that proposes nothing has none."""
     listed = objects(value.get("proposals"))
     return len(listed) or int(bool(objects(value.get("artifacts")) or value.get("payload")))

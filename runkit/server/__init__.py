@@ -6,7 +6,7 @@
 
 sandbox            `sandbox`: starts a server on a thread of this process; `Sandbox`
 _launch            the server
-_app               the endpoints that runkit's client uses
+_app               the endpoints that runkit's client uses, answers, and the event stream
 _web               access, bodies of requests, and the format of refusals
 _store             what clients sent, and the clock
 _clock             virtual time
@@ -14,8 +14,6 @@ _accounts          the account, ids and times
 _recordings        finished runs in the API's form, and their businesses
 _recorded_files    a user's file of finished runs
 _replay            a run that is made from a recording, and its state at a time
-_stream            its stream of events
-_answer_effects    what an answer says
 _business_actions  the status of a business, and the actions on it
 
 A run is a pure function of its recordings, seed, answers and the time (`_replay.cut`).

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from runkit.api.contract import parse_time
+from runkit.api.contract import Json, parse_time
 
-Json = dict[str, Any]
 _uuid = lru_cache(1_000)(UUID)
 # namespace of all ids made here
 SPACE = str(uuid5(NAMESPACE_URL, "https://runkit.example.com/sandbox"))
@@ -24,8 +22,12 @@ def id_in(space: str, name: str) -> str:
 
 def iso(ms: int) -> str:
     """Write a virtual time, in milliseconds since 1970, as the API does."""
-    when = EPOCH + timedelta(milliseconds=ms)
-    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment_of(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment_of(ms: int) -> datetime:
+    """Return a virtual time, in milliseconds since 1970, as a datetime in UTC."""
+    return EPOCH + timedelta(milliseconds=ms)
 
 
 @lru_cache(100_000)

@@ -5,10 +5,12 @@ Handlers do not wait for anything, so requests are served one at a time, in orde
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
+import orjson
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
@@ -17,17 +19,28 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from runkit.api.contract import Json
+from runkit.api.questions import answer_errors
 from runkit.local.secret import Secret
 from runkit.server import _web
-from runkit.server._accounts import ACCOUNT, Json, iso
-from runkit.server._answer_effects import read_answer
+from runkit.server._accounts import ACCOUNT, iso
 from runkit.server._business_actions import business_now, status_and_actions
-from runkit.server._replay import pending, status_at
+from runkit.server._replay import (
+    Answer,
+    PlacedInterrupt,
+    PlacedRun,
+    cut,
+    pending,
+    status_at,
+    updated,
+)
 from runkit.server._store import Store, get_or_404
-from runkit.server._stream import stream
 from runkit.server._web import AccessMiddleware, RequestError, error_response, or_list
 
 Item = TypeVar("Item")
+LETTER = "irs_letter"  # the type of the document that supports a TIN
+MAX_SNAPSHOTS = 500  # of a replayed stream; of more changes they are an even selection
+POLL_S = 0.05  # real seconds after which a live stream looks again
 
 
 # -- arguments of handlers
@@ -157,9 +170,47 @@ async def resume_agent_run(store: Db, run_id: Id, body: _web.NewAnswer, include:
         raise RequestError(422, message, "interrupt_id")
 
     documents = store.by_id[run.spec.business_id].documents
-    answer = read_answer(waiting[body.interrupt_id], body.input, documents, now)
+    answer = _read_answer(waiting[body.interrupt_id], body.input, documents, now)
     store.add_answer(run_id, answer)
     return store.run(run_id, "steps" in include)
+
+
+def _read_answer(
+    interrupt: PlacedInterrupt, value: _web.Input, documents: list[Json], at: int
+) -> Answer:
+    """Read an input as one verdict for each question ([A] 2, 5); 422 if it is no answer.
+
+    `documents` are those of the business.
+    """
+    kinds = {document["id"]: document["document_type"] for document in documents}
+    shared = value.model_dump(exclude={"proposals", "answered_by"})
+    parts = {part.agent: part.model_dump(exclude_unset=True) for part in value.proposals}
+    answer = Answer(interrupt.recorded_id, at, {}, {}, {}, value.answered_by)
+    for agent, question in interrupt.questions.items():
+        fields = shared | parts.get(agent, {})
+        for name, message in answer_errors(question, fields).items():
+            raise RequestError(422, f"{agent}: {message}", f"input.{name}")
+        answer.verdicts[agent] = _verdict(question, fields, kinds)
+        for action in fields["actions"] or ():
+            if action["type"] == question and action["payload"] is not None:
+                answer.payloads[agent] = action["payload"]
+        if fields["note"]:
+            answer.notes[agent] = fields["note"]
+    return answer
+
+
+def _verdict(question: str, fields: Json, kinds: Mapping[str, str]) -> str:
+    """Return the verdict of an answer, as recordings have it."""
+    decision = str(fields["decision"])
+    document_id = fields["document_id"]
+    if question != "document":
+        return decision
+    if decision != "approve":
+        return "none"
+    if document_id not in kinds:
+        message = "document_id is not a document on file; reject to continue without"
+        raise RequestError(422, message, "input.document_id")
+    return "supports" if kinds[document_id] == LETTER else "unrelated"
 
 
 @router.post("/runs/{id}/feedback", status_code=201)
@@ -184,7 +235,45 @@ async def submit_agent_run_feedback(store: Db, run_id: Id, body: _web.NewFeedbac
 @router.get("/runs/{id}/stream")
 async def stream_agent_run_events(store: Db, run_id: Id) -> Response:
     """Stream a run's events from its start."""
-    return StreamingResponse(stream(store, store.placed(run_id)), media_type="text/event-stream")
+    return StreamingResponse(_events(store, store.placed(run_id)), media_type="text/event-stream")
+
+
+async def _events(store: Store, run: PlacedRun) -> AsyncIterator[bytes]:
+    """Yield a run's events from its start, then live until it waits or ends.
+
+    [A] 7, 8, 10. Each iteration looks at the run again, so that a new answer takes effect.
+    """
+    sent = run.spec.created
+    yield _message(run, "RUN_STARTED", sent)
+    while not store.is_closing:
+        run = store.placed(run.spec.id)
+        now = store.clock.now()
+        changes = [at for at in run.changes if sent < at <= now]
+        for at in changes[:: -1 - len(changes) // MAX_SNAPSHOTS][::-1]:
+            yield _message(run, "STATE_SNAPSHOT", at, snapshot=cut(run, at))
+            await asyncio.sleep(0)  # notice a disconnected client between snapshots
+        sent = max(sent, now)
+        if status_at(run, now) != "running":
+            yield _last_message(run, now)
+            return
+        await asyncio.sleep(POLL_S)
+
+
+def _last_message(run: PlacedRun, now: int) -> bytes:
+    """Return the last event of the stream of a run that waits or has ended."""
+    at = updated(run, now)
+    if status_at(run, now) == "error":
+        return _message(run, "RUN_ERROR", at, message="the run failed")
+    interrupts = [interrupt.item for interrupt in pending(run, now)]
+    outcome = {"type": "interrupt", "interrupts": interrupts} if interrupts else {"type": "success"}
+    return _message(run, "RUN_FINISHED", at, outcome=outcome)
+
+
+def _message(run: PlacedRun, kind: str, at: int, **more: Any) -> bytes:
+    """Return the text of an event."""
+    ids = {"run_id": run.spec.id, "thread_id": run.spec.thread_id}
+    event = {"type": kind, **ids, "timestamp": at, **more}
+    return b"event: %b\ndata: %b\n\n" % (kind.encode(), orjson.dumps(event))
 
 
 # -- actions, businesses and documents

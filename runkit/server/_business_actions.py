@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from operator import itemgetter
 
+from runkit.api.contract import Json
 from runkit.api.validation import objects
-from runkit.server._accounts import ACCOUNT, Json, iso
+from runkit.server._accounts import ACCOUNT, id_in, iso
 from runkit.server._recordings import SeededBusiness
 from runkit.server._store import Store
 
@@ -26,16 +27,15 @@ def status_and_actions(store: Store, business: SeededBusiness) -> tuple[str, lis
     """Return the status of a business now, and the actions on it and its hit, in order."""
     status = str(business.body["status"])
     now = store.clock.now()
-    rows = [row for run_id in store.runs_of[business.id] for row in store.placed(run_id).actions]
+    runs = [store.placed(run_id) for run_id in store.runs_of[business.id]]
     actions = []
-    for row in sorted(rows, key=itemgetter("at")):
-        if row["at"] <= now:
-            changes = CHANGES.get(row["type"], {})
-            if row["type"] == "decision":
-                after = row["payload"]["status"]
-                changes = {"status": {"before": status, "after": after}}
-                status = status if row["is_past"] else after
-            actions.append(_action_json(row, business, changes))
+    for row in sorted((row for run in runs for row in run.actions(now)), key=itemgetter("at")):
+        changes = CHANGES.get(row["type"], {})
+        if row["type"] == "decision":
+            after = row["payload"]["status"]
+            changes = {"status": {"before": status, "after": after}}
+            status = status if row["at"] <= row["run"].past_until else after
+        actions.append(_action_json(row, business, changes))
     return status, actions
 
 
@@ -49,9 +49,10 @@ def _action_json(row: Json, business: SeededBusiness, changes: Json) -> Json:
         target = {"object": TARGETS[row["type"]], "id": object_id}
         effects = [{"operation": "updated", "diff": changes, "target": target}]
     account = {"id": ACCOUNT["id"], "name": ACCOUNT["name"]}
-    run = row["run"] | {"status": "running"}
+    spec = row["run"]
+    run = {"id": spec.id, "thread_id": spec.thread_id, "agent": spec.agent, "status": "running"}
     return {
-        "id": row["id"],
+        "id": id_in(spec.id, row["id"]),
         "type": row["type"],
         "object_type": "Watchlist::Result" if is_hit else "Business",
         "object_id": object_id,

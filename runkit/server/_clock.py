@@ -36,6 +36,6 @@ class Clock:
         self._latest = max(self._latest, virtual + math.floor(fast + slow))
         return self._latest
 
-    def expect(self, stop: int | None) -> None:
-        """Run at `speed` at least until `stop`, when a run next stops (None: it waits)."""
-        self._anchor = (self.now(), self._real_time(), max(self._anchor[2], stop or 0))
+    def expect(self, stop: int) -> None:
+        """Run at `speed` at least until `stop`, when a run next stops (0: it waits)."""
+        self._anchor = (self.now(), self._real_time(), max(self._anchor[2], stop))

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from runkit.api.contract import FINAL_STATUSES, LOCAL, local_fields
+from runkit.api.contract import FINAL_STATUSES, LOCAL, Json, local_fields
 from runkit.api.jsontext import loads
 from runkit.api.models import Run
-from runkit.api.validation import objects, resolution_of, validated
+from runkit.api.validation import objects, resolution_of, result_of, validated
 from runkit.display.log import log
 from runkit.display.text import agent_title, first_text, run_label, short_id, shorten
 from runkit.errors import UsageError
 from runkit.local.files import usable
-from runkit.server._accounts import SPACE, Json, id_in
+from runkit.server._accounts import SPACE, id_in
 from runkit.server._recordings import Recording, SeededBusiness, walk
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -28,19 +29,14 @@ def read_recordings(path: str | Path) -> list[SeededBusiness]:
     Runs that cannot be played are left out, and named in the log. Raises `UsageError` if nothing is
     left.
     """
-    try:
-        content = usable(path).read_bytes()
-        content = gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
-    except (OSError, EOFError, zlib.error) as error:
-        raise UsageError.of_path(path, error) from None
     problems: list[str] = []
-    copies: dict[str, list[Json]] = {}
-    for number, row in enumerate(_rows_in(content), 1):
+    copies: dict[str, list[Json]] = defaultdict(list)
+    for number, row in enumerate(_rows_of(path), 1):
         run, notes, _ = validated(Run, row)
         if run is None:
             problems.append(f"record {number}: {notes[0].detail}")
         else:
-            copies.setdefault(run["id"], []).append(run)
+            copies[run["id"]].append(run)
     businesses = []
     for run_id, rows in copies.items():
         final = [row for row in rows if row["status"] in FINAL_STATUSES and row.get("steps")]
@@ -60,18 +56,24 @@ def read_recordings(path: str | Path) -> list[SeededBusiness]:
     return businesses
 
 
-def _rows_in(content: bytes) -> list[Any]:
+def _rows_of(path: str | Path) -> list[Any]:
     """Return the records of a document, or of each line; None for one that is not JSON."""
+    try:
+        content = usable(path).read_bytes()
+        content = gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError.of_path(path, error) from None
+    document = _json_or_none(content)
+    if document is None:
+        return [_json_or_none(line) for line in content.splitlines() if line.strip()]
+    records = document.get("data", document) if isinstance(document, dict) else document
+    return records if isinstance(records, list) else [records]
+
+
+def _json_or_none(text: bytes) -> Any:
     with suppress(ValueError):
-        document = loads(content)
-        records = document.get("data", [document]) if isinstance(document, dict) else document
-        return records if isinstance(records, list) else [records]
-    rows: list[Any] = []
-    for line in filter(bytes.strip, content.splitlines()):
-        rows.append(None)
-        with suppress(ValueError):
-            rows[-1] = loads(line)
-    return rows
+        return loads(text)
+    return None
 
 
 def _business(newest: Json, copies: list[Json]) -> SeededBusiness:
@@ -106,9 +108,7 @@ def _add_questions(run: Json, copies: list[Json]) -> None:
     pauses = (step for step in walk(run["steps"]) if step["type"] == "interrupt")
     steps = [step for step in pauses if resolution_of(step) is None]
     for step in steps:
-        result = step.get("result")
-        known = result.get("interrupt_id") if isinstance(result, dict) else None
-        item_id = first_text(known, next(iter(items), None))
+        item_id = first_text(result_of(step).get("interrupt_id"), next(iter(items), None))
         value = {key: step[key] for key in ("agent", "label", "artifacts") if step.get(key)}
         # an id that is asked again is another question
         step["asked"] = items.pop(item_id, {"value": value}) | {"id": f"{item_id}/{step['id']}"}

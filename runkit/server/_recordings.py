@@ -27,9 +27,10 @@ from typing import NamedTuple
 
 import orjson
 
+from runkit.api.contract import Json
 from runkit.api.validation import agent_of, objects
 from runkit.display.text import agent_title
-from runkit.server._accounts import SPACE, Json, id_in
+from runkit.server._accounts import SPACE, id_in
 
 ORCHESTRATOR = "cip_orchestrator"
 FOLDER = Path(__file__).with_name("recordings")

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 from typing import NamedTuple
 
+from runkit.api.contract import Json
 from runkit.api.questions import questions_in
-from runkit.api.validation import interrupt_kind, interrupt_value, objects
-from runkit.server._accounts import ACCOUNT, Json, id_in, iso, ms_of
+from runkit.api.validation import interrupt_kind, interrupt_value, objects, result_of
+from runkit.server._accounts import ACCOUNT, id_in, iso, ms_of
 from runkit.server._recordings import Recording, walk
 
 NEVER = math.inf  # the time of everything that follows an open question
@@ -45,11 +46,14 @@ class Answer(NamedTuple):
     """A parsed answer: the verdicts, notes and edited payloads by the agents that asked."""
 
     recorded_id: str  # of the interrupt, in the recording
-    at: int
+    at: float
     verdicts: dict[str, str]
     notes: dict[str, str]
     payloads: dict[str, Json]
     person: str | None = None  # who answered, if the answer says it
+
+
+UNANSWERED = Answer("", NEVER, {}, {}, {})
 
 
 class PlacedInterrupt(NamedTuple):
@@ -80,6 +84,10 @@ class PlacedRun:
         """Return when a recorded time is."""
         return self.times.get(ms_of(text), NEVER) if text else NEVER
 
+    def answer_to(self, recorded_id: str) -> Answer:
+        """Return the answer to an interrupt."""
+        return self.answers.get(recorded_id, UNANSWERED)
+
     def written(self, text: str | None, at: int) -> str | None:
         """Return a recorded time as the run shows it at `at`."""
         when = self.when(text)
@@ -91,14 +99,11 @@ class PlacedRun:
 
     def with_ids(self, holder: Json) -> Json:
         """Return an object with the artifacts of this run; [A] 17: with ids, where recorded."""
-        if not isinstance(holder.get("artifacts"), list):
-            return {**holder}
-        return holder | {
-            "artifacts": [
-                item | {"id": id_in(self.spec.id, str(item["id"]))} if item.get("id") else item
-                for item in objects(holder["artifacts"])
-            ]
-        }
+        artifacts = [
+            item | {"id": id_in(self.spec.id, str(item["id"]))} if item.get("id") else item
+            for item in objects(holder.get("artifacts"))
+        ]
+        return holder | ({"artifacts": artifacts} if artifacts else {})
 
     @cached_property
     def changes(self) -> list[int]:
@@ -113,7 +118,6 @@ class PlacedRun:
 
     def _interrupt(self, recorded: Json, asked_at: float) -> PlacedInterrupt:
         value = self.with_ids(interrupt_value(recorded))
-        answer = self.answers.get(recorded["id"])
         if "proposals" in value:
             value["proposals"] = [self.with_ids(part) for part in objects(value["proposals"])]
         questions = {
@@ -121,28 +125,22 @@ class PlacedRun:
         }
         fields = {"value": value} if isinstance(recorded.get("value"), dict) else value
         item = recorded | fields | {"id": self.interrupt_id(recorded["id"])}
-        answered_at = answer.at if answer else NEVER
+        answered_at = self.answer_to(recorded["id"]).at
         return PlacedInterrupt(recorded["id"], asked_at, answered_at, item, questions)
 
-    @property
-    def actions(self) -> list[Json]:
-        """What the agent does, with the notes and payloads of the answers."""
-        rows = [row for row in self.recording.actions if self.when(row["at"]) < NEVER]
-        return [self._action(row, int(self.when(row["at"]))) for row in rows]
-
-    def _action(self, row: Json, at: int) -> Json:
-        spec = self.spec
-        agent = row.get("agent", "")
-        answer = self.answers.get(row.get("interrupt_id", ""))
-        return {
-            "id": id_in(spec.id, row["id"]),
-            "type": row["type"],
-            "at": at,
-            "payload": (answer and answer.payloads.get(agent)) or row["payload"],
-            "note": (answer and answer.notes.get(agent)) or row["note"],
-            "run": {"id": spec.id, "thread_id": spec.thread_id, "agent": spec.agent},
-            "is_past": at <= spec.past_until,
-        }
+    def actions(self, now: int) -> Iterator[Json]:
+        """Yield what the agent did until now, with the notes and payloads of the answers."""
+        for row in self.recording.actions:
+            at = self.when(row["at"])
+            if at <= now:
+                answer = self.answer_to(row.get("interrupt_id", ""))
+                agent = row.get("agent", "")
+                yield row | {
+                    "at": int(at),
+                    "payload": answer.payloads.get(agent) or row["payload"],
+                    "note": answer.notes.get(agent) or row["note"],
+                    "run": self.spec,
+                }
 
 
 def place(
@@ -158,12 +156,11 @@ def place(
     moments = moments_of(recording.run) | {end for _, end, _ in waits}
     times = _times(recording, spec, moments, waits, spread)
     last = max(moments)
-    final = ""
+    final = str(recording.run["status"])
     if spec.stopped_at is not None:
         before = {key: at for key, at in times.items() if at <= spec.stopped_at}
         times = before | {last: spec.stopped_at}
         final = "error"
-    final = final or str(recording.run["status"])
     return PlacedRun(spec, recording, by_id, times, times.get(last, NEVER), final)
 
 
@@ -186,9 +183,8 @@ def _waits(run: Json, by_id: Mapping[str, Answer]) -> list[tuple[int, int, float
     for step in walk(run["steps"]):
         if item := step.get("asked"):
             start = ms_of(step["started_at"])
-            answer = by_id.get(item["id"])
             end = max(start + 1, ms_of(step.get("completed_at") or step["started_at"]))
-            waits.append((start, end, answer.at if answer else NEVER))
+            waits.append((start, end, by_id.get(item["id"], UNANSWERED).at))
     return waits
 
 
@@ -269,11 +265,11 @@ def _step(placed: PlacedRun, recorded: Json, at: int) -> Json:
     """Return a step; one that was never closed ends with the run."""
     asked = recorded.get("asked")
     closed = recorded.get("completed_at")
-    result = recorded["result"] if isinstance(recorded.get("result"), dict) else {}
+    result = result_of(recorded)
     end = placed.when(closed) if closed else placed.ended
     if asked:
-        answer = placed.answers.get(asked["id"])
-        end = answer.at if answer else NEVER
+        answer = placed.answer_to(asked["id"])
+        end = answer.at
         result = _answered(result, answer, placed.spec.past_until)
         if "interrupt_id" in result:
             result["interrupt_id"] = placed.interrupt_id(asked["id"])
@@ -298,11 +294,11 @@ def _step(placed: PlacedRun, recorded: Json, at: int) -> Json:
     return step
 
 
-def _answered(result: Json, answer: Answer | None, past_until: int) -> Json:
+def _answered(result: Json, answer: Answer, past_until: int) -> Json:
     """Return the result of a question's step; an answer of now replaces the recorded one."""
-    is_past = answer is not None and answer.at < past_until
+    is_past = answer.at < past_until
     result = {key: result[key] for key in result if is_past or key not in RECORDED_ANSWER}
-    return result | ({"answered_by": {"name": answer.person}} if answer and answer.person else {})
+    return result | ({"answered_by": {"name": answer.person}} if answer.person else {})
 
 
 def status_at(placed: PlacedRun, at: int) -> str:
@@ -326,8 +322,9 @@ def updated(placed: PlacedRun, at: int) -> int:
     return placed.changes[max(0, bisect_right(placed.changes, at) - 1)]
 
 
-def next_stop(placed: PlacedRun, at: int) -> int | None:
-    """Return when a run that is running at `at` will wait or end; None if it waits or has ended."""
-    stops = [*(interrupt.asked_at for interrupt in placed.interrupts), placed.ended]
-    next_ones = [] if pending(placed, at) else [int(stop) for stop in stops if at < stop < NEVER]
-    return min(next_ones, default=None)
+def next_stop(placed: PlacedRun, at: int) -> int:
+    """Return when a run that works at `at` will wait or end; 0 if it does not work."""
+    if pending(placed, at):
+        return 0
+    stops = (*(interrupt.asked_at for interrupt in placed.interrupts), placed.ended)
+    return min((int(stop) for stop in stops if at < stop < NEVER), default=0)

@@ -11,9 +11,10 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
+from runkit.api.contract import Json
 from runkit.arguments import Moment, checked, read_moment
 from runkit.errors import UsageError
-from runkit.server._accounts import ACCOUNT, SPACE, Json, id_in, iso
+from runkit.server._accounts import ACCOUNT, SPACE, id_in, iso
 from runkit.server._clock import Clock
 from runkit.server._recorded_files import read_recordings
 from runkit.server._recordings import Recording, agent_json, packaged, renamed

@@ -10,7 +10,6 @@ import hmac
 import time
 from collections import deque
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -21,9 +20,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runkit.api.contract import MAX_COMMENT
+from runkit.api.contract import MAX_COMMENT, Json
 from runkit.local.secret import Secret
-from runkit.server._accounts import Json
+from runkit.server._accounts import moment_of
 from runkit.server._clock import Clock
 
 
@@ -76,8 +75,8 @@ class AccessMiddleware:
 
         async def send_dated(message: Message) -> None:
             if message["type"] == "http.response.start":
-                moment = datetime.fromtimestamp(self.clock.now() / 1000, UTC)
-                MutableHeaders(scope=message)["date"] = format_datetime(moment, usegmt=True)
+                date = format_datetime(moment_of(self.clock.now()), usegmt=True)
+                MutableHeaders(scope=message)["date"] = date
             await send(message)
 
         await asyncio.sleep(self.latency)

@@ -6,13 +6,14 @@ import atexit
 import signal
 from collections.abc import Callable
 from contextlib import closing, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from runkit.arguments import Moment, checked, full_id
 from runkit.display.hide_keys import hide
 from runkit.errors import MissingExtra, UsageError
+from runkit.server._accounts import moment_of
 from runkit.server._recordings import SeededBusiness
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ class Sandbox:
 
     def __init__(self, server: SandboxServer, speed: float) -> None:
         self.url = server.url
-        self._key = server.key
         self.speed = speed
         self.businesses: tuple[SeededBusiness, ...] = tuple(server.store.businesses)
         self._server = server
@@ -44,7 +44,7 @@ class Sandbox:
     @property
     def key(self) -> str:
         """The API key of the sandbox."""
-        return str(self._key.get_secret_value())
+        return str(self._server.key.get_secret_value())
 
     @checked
     def business(self, name: str) -> str:
@@ -118,7 +118,7 @@ class Sandbox:
         datetime
             The current time of the sandbox.
         """
-        return datetime.fromtimestamp(self._server.store.clock.now() / 1000, UTC)
+        return moment_of(self._server.store.clock.now())
 
     def close(self) -> None:
         """Stop the server. Closing it twice does nothing."""
