@@ -187,7 +187,7 @@ class Interrupt(CombinedProposal):
     """
 
     id: Maybe[str]
-    value: Annotated[dict[str, Any], As(CombinedProposal)]
+    value: Annotated[Json, As(CombinedProposal)]
 
     @staticmethod
     def _read(clean: Json) -> Json:
@@ -214,7 +214,7 @@ class Step(ApiObject):
     graph: Maybe[str]
     parent_step_id: Maybe[str]
     completed_at: Maybe[Time]
-    result: Maybe[dict[str, Any]]
+    result: Maybe[Json]
     artifacts: Items[Artifact]
     steps: Items[Step]
 

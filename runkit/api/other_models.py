@@ -32,8 +32,8 @@ class Thread(ApiObject):
     created_at: Time
     updated_at: Time
     status: Status
-    metadata: Maybe[dict[str, Any]]
-    requester: Maybe[dict[str, Any]]
+    metadata: Maybe[Json]
+    requester: Maybe[Json]
     business_id: Maybe[str]
     steps: Maybe[Items[Step]]
 
@@ -49,7 +49,7 @@ class Feedback(ApiObject):
     run_id: str
     rating: str
     artifact_id: str
-    reviewer: dict[str, Any]
+    reviewer: Json
     superseded_prior: bool
     created_at: Time
     comment: Maybe[str]
@@ -59,15 +59,15 @@ class Effect(ApiObject):
     """What an action changed. `diff` has the values before and after, by field."""
 
     operation: str
-    diff: Maybe[dict[str, Any]]
-    target: Maybe[dict[str, Any]]
+    diff: Maybe[Json]
+    target: Maybe[Json]
 
 
 class Actor(ApiObject):
     """Who did an action: an account, a user or a run."""
 
     actor_type: str
-    data: Maybe[dict[str, Any]]
+    data: Maybe[Json]
 
 
 class Action(ApiObject):
@@ -81,7 +81,7 @@ class Action(ApiObject):
     effects: Items[Effect]
     actors: Items[Actor]
     note: Maybe[str]
-    metadata: Maybe[dict[str, Any]]
+    metadata: Maybe[Json]
 
 
 class Business(ApiObject):
@@ -114,7 +114,7 @@ class Document(ApiObject):
     created_at: Maybe[Time]
     source: Maybe[Any]
     filing_date: Maybe[str]
-    metadata: Maybe[dict[str, Any]]
+    metadata: Maybe[Json]
 
 
 class Event(ApiObject):
@@ -128,8 +128,8 @@ class Event(ApiObject):
     run_id: Maybe[str]
     thread_id: Maybe[str]
     timestamp: Maybe[float]
-    snapshot: Maybe[dict[str, Any]]
-    outcome: Maybe[dict[str, Any]]
+    snapshot: Maybe[Json]
+    outcome: Maybe[Json]
     message: Maybe[str]
 
     @staticmethod

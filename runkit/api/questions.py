@@ -32,7 +32,7 @@ def questions_in(value: Json) -> list[Json]:
     return proposals if len(agents) == len(proposals) and not has_schema(value) else [value]
 
 
-def has_schema(question: Mapping[str, Any]) -> bool:
+def has_schema(question: Json) -> bool:
     """Return whether a question has a JSON Schema for its answer.
 
     [A] 36: by AG-UI's name or a likely one.
@@ -41,7 +41,7 @@ def has_schema(question: Mapping[str, Any]) -> bool:
     return any(isinstance(question.get(name), dict) for name in names)
 
 
-def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
+def proposed_payload(proposal: Json, action: str) -> Json:
     """Return the payload of the proposed action, as far as the question contains it.
 
     [A] 37: an explicit `payload` of the proposal or of one of its artifacts comes first. Otherwise
@@ -182,11 +182,9 @@ ROW_NAMES = {"sources": "Source", "addresses": "Address", "people": "Person"}
 FIELDS: dict[str, tuple[FormField, ...]] = {
     "decision": (REJECT_REASON,),
     "dismissal": (DISMISS_REASON,),
-    "verify_tin": (FOLDED_NOTE,),
     "document": (DOCUMENT_ID, FOLDED_NOTE),
-    "add_sources": (FOLDED_NOTE,),
-    "add_attributes": (FOLDED_NOTE,),
     "other": (NOTE, JSON),
+    **dict.fromkeys(EDITABLE, (FOLDED_NOTE,)),
 }
 
 # ------------------------------------------------------------------------------------------ answers
@@ -216,7 +214,7 @@ def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:
     return {"proposals": [{"agent": agent, **answer} for agent, answer in answers]}
 
 
-def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
+def answer_errors(kind: str, answer: Json) -> dict[str, str]:
     """Return the errors of an answer to one question, by field.
 
     A kind without fixed words has none. [A] 2, and [A] 12, 13: the answer that leads to a rejection
