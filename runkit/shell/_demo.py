@@ -60,9 +60,8 @@ def run_demo(folder: Path, *, speed: float) -> Path:
         folder = files.folder_at(folder)  # fails before the runs start
         speed_words = f"its time runs {speed:g} times as fast"
         write([styled(f"6 runs · sandbox at {box.url} · {speed_words}", "muted")])
-        ids = {business.scenario: business.id for business in box.businesses}
         runs = {
-            name: client.runs.create("cip_orchestrator", business_id=ids[name])
+            name: client.runs.create("cip_orchestrator", business_id=box.business(name))
             for name in SCENARIOS
         }
         _watch(client, runs, timeout=EXTRA_WAIT_S + MAX_RUN_S / box.speed)
@@ -71,8 +70,7 @@ def run_demo(folder: Path, *, speed: float) -> Path:
 
     page = _write_page(folder, f, runs[QUESTION_SCENARIO])
     file = folder / RUNS_FILE
-    with files.replacing(file) as part:
-        part.write_text("".join(f"{run.to_json()}\n" for run in fetched), encoding="utf-8")
+    _write_file(file, "".join(f"{run.to_json()}\n" for run in fetched))
     charts = styled(f"Charts: {page.resolve().as_uri()}", "muted")
     write(["", *run_table(f), "", charts, styled(f"Runs: {file}", "muted")])
     return page
@@ -96,6 +94,10 @@ def _write_page(folder: Path, f: Frames, answered: Run) -> Path:
         figure_div(gantt(f).update_layout(width=WIDTH)),
     )
     page = folder / "index.html"
-    with files.replacing(page) as part:
-        part.write_text(offline_page("runkit demo", [section]), encoding="utf-8")
+    _write_file(page, offline_page("runkit demo", [section]))
     return page
+
+
+def _write_file(path: Path, text: str) -> None:
+    with files.replacing(path) as part:
+        part.write_text(text, encoding="utf-8")

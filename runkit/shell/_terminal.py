@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TypeAlias
 
 import pandas as pd
 from rich.console import Console
@@ -19,7 +19,7 @@ from rich.text import Text
 from runkit.charts import one_run
 from runkit.charts.gantt import time_words
 from runkit.charts.needs_attention import MARKS
-from runkit.charts.panel import lasting, words_of
+from runkit.charts.panel import Row, lasting, words_of
 from runkit.display.counts import Span, age, lasted, waiting_words
 from runkit.display.status_words import (
     CAUGHT_UP,
@@ -49,6 +49,7 @@ from runkit.tables.run_rules import (
 )
 from runkit.tables.schema import LAPSED, PENDING
 
+Lines: TypeAlias = Iterable[Table | Text | str]
 # rich's style by a field of `runkit.display.colors.Theme`, or "bold"
 STYLES = {
     "fail": "red",
@@ -90,7 +91,7 @@ def console() -> Console:
     )
 
 
-def write(lines: Iterable[Table | Text | str]) -> None:
+def write(lines: Lines) -> None:
     """Write tables, and lines of text, to stdout."""
     screen = console()
     for line in lines:
@@ -124,12 +125,9 @@ def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
     """
     if console().width < WIDE:
         more = {}
-    named = "Business"
-    name = "business_name"
-    if rows["business_name"].isna().all():
-        named = "Agent"
-        name = "agent_name"
-    table = _grid("", named, "Run", head, *more.values(), "Age")
+    is_named = rows["business_name"].notna().any()
+    name = "business_name" if is_named else "agent_name"
+    table = _grid("", "Business" if is_named else "Agent", "Run", head, *more.values(), "Age")
     for row in rows.to_dict("records"):
         state = status(row["status"])
         mark = WEAK.get(str(row.get("weak")), (state.icon or "?", state.color))
@@ -147,7 +145,7 @@ def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
     return table
 
 
-def run_table(f: Frames, *, has_all: bool = True) -> Iterator[Table | Text]:
+def run_table(f: Frames, *, has_all: bool = True) -> Lines:
     """Yield a table of the runs, what needs somebody first.
 
     Without `has_all`, it leaves out the runs that nobody needs to look at, and counts them.
@@ -195,11 +193,11 @@ def _ranked(facts: Facts) -> pd.DataFrame:
         ],
         age_s=runs["wait_s"].where(is_waiting, (facts.as_of - since).dt.total_seconds()),
     )
-    order = {"rank": True, "position": True, "age_s": True, "created_at": False}
-    return runs.sort_values([*order], ascending=[*order.values()])
+    order = ["rank", "position", "age_s", "created_at"]  # of the last the newest is first
+    return runs.sort_values(order, ascending=[True, True, True, False])
 
 
-def inbox(f: Frames, source: str, missing: str | None = None) -> Iterator[Table | Text]:
+def inbox(f: Frames, source: str, missing: str | None = None) -> Lines:
     """Yield the questions that wait for a reviewer, by kind, then the oldest first.
 
     `source` says in the head where and when they were read, `missing` what could not be read.
@@ -221,7 +219,7 @@ def inbox(f: Frames, source: str, missing: str | None = None) -> Iterator[Table 
     yield styled("As data: runkit inbox --json (exit code 4: something waits)", "muted")
 
 
-def run_tree(f: Frames) -> Iterator[Table | Text | str]:
+def run_tree(f: Frames) -> Lines:
     """Yield a description of one run, and its steps as a tree with durations.
 
     ◆ marks the critical path.
@@ -240,29 +238,25 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
     # A failed run has no critical path.
     has_path = run["status"] != "error" and steps["is_critical"].any()
     table = _grid("Step", "Time", "", has_heads=False)
-    for stem, step in zip(_stems(steps), steps.to_dict("records"), strict=True):
+    for (stem, indent), step in zip(_stems(steps), steps.to_dict("records"), strict=True):
         question = questions.get(step["step_id"])
         is_unmeasured = question is not None and pd.isna(question["wait_s"])
         time = MISSING if is_unmeasured else lasting(step["duration_s"])
         mark = "◆" if has_path and step["is_critical"] else ""
-        table.add_row(styled(stem, "muted") + _step_label(step), time, mark)
-
+        label = words_of(step["label"])
+        text = styled(f"✕ {label}", "fail") if step["is_failed"] else styled(label)
+        table.add_row(styled(stem, "muted") + text, time, mark)
         detail = _ending(question) if question else step["error"]
         if pd.notna(detail):
-            indent = styled(stem.replace("├─ ", "│  ").replace("└─ ", "   ") + "  ", "muted")
-            table.add_row(indent + styled(detail, "muted" if question else "fail"))
+            color = "muted" if question else "fail"
+            table.add_row(styled(f"{indent}  ", "muted") + styled(detail, color))
     yield table
     if has_path:
         yield styled("◆ on the critical path", "muted")
     yield from _findings(f)
 
 
-def _step_label(step: dict[Any, Any]) -> Text:
-    label = words_of(step["label"])
-    return styled(f"✕ {label}", "fail") if step["is_failed"] else styled(label)
-
-
-def _findings(f: Frames) -> Iterator[Text]:
+def _findings(f: Frames) -> Lines:
     """Name the findings of a run, weakest first, and say how to see a step with its result."""
     findings = findings_of(f).sort_values("confidence", kind="stable")  # weakest first
     confidence = findings["confidence_text"].fillna(MISSING).map(words_of)
@@ -273,14 +267,16 @@ def _findings(f: Frames) -> Iterator[Text]:
     yield styled("One step with its result: add --step and its label", "muted")
 
 
-def step_lines(f: Frames, name: str) -> Iterator[Table | Text]:
+def step_lines(f: Frames, name: str) -> Lines:
     """Yield the description of one step and its result, or a list of steps with one name."""
     [run] = f.runs.to_dict("records")
     panel = one_run.step(f, name)
-    yield styled(f"{name_of(run)} ", "bold") + styled(short_id(run["run_id"]), "muted")
-    yield from (styled(panel.title, "bold"), styled(panel.sentence))
+    yield styled(f"{_name_of(run)} ", "bold") + styled(short_id(run["run_id"]), "muted")
+    yield styled(panel.title, "bold")
+    yield styled(panel.sentence)
+    yield Text()
     rows = panel.table.rename(columns={"duration_s": "duration"})
-    yield from (Text(), _cells(rows, has_heads="part" not in rows))
+    yield _cells(rows, has_heads="part" not in rows)
 
 
 def _cells(rows: pd.DataFrame, *, has_heads: bool) -> Table:
@@ -296,9 +292,9 @@ def _cells(rows: pd.DataFrame, *, has_heads: bool) -> Table:
     return table
 
 
-def _run_head(run: dict[Any, Any]) -> Iterator[Text]:
+def _run_head(run: Row) -> Lines:
     """Describe a run: whose it is, how it ended, and where its time went."""
-    name = name_of(run)
+    name = _name_of(run)
     agent = agent_title(None, run["agent_name"])
     state = status(run["status"])
     parts = [styled(name, "bold"), styled(short_id(run["run_id"]), "muted")]
@@ -316,19 +312,18 @@ def _run_head(run: dict[Any, Any]) -> Iterator[Text]:
     yield styled(f"{time_words(run, str)} · created {live_moment(run['created_at'])}")
 
 
-def _stems(steps: pd.DataFrame) -> list[str]:
-    """Draw the branches of a tree in front of each step, which are in tree order."""
+def _stems(steps: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Draw the branches of a tree in front of each step, and of a line below it, in tree order."""
     is_last = ~steps.duplicated("parent_step_id", keep="last")
-    stems: list[str] = []
     branches: list[str] = []
     for depth, last in zip(steps["depth"], is_last, strict=True):
         del branches[depth:]
-        stems.append("".join(branches) + ("└─ " if last else "├─ "))
+        stem = "".join(branches)
         branches.append("   " if last else "│  ")
-    return stems
+        yield stem + ("└─ " if last else "├─ "), "".join(branches)
 
 
-def _ending(question: dict[Any, Any]) -> str:
+def _ending(question: Row) -> str:
     """Describe how a question ended, by whom and when, as far as it is known."""
     text = outcome_words(*(question[name] for name in ENDING))
     is_settled = question["outcome"] not in (PENDING, LAPSED)
@@ -336,6 +331,6 @@ def _ending(question: dict[Any, Any]) -> str:
     return text if pd.isna(when) else f"{text}, {live_moment(when)}"
 
 
-def name_of(run: dict[Any, Any]) -> str:
+def _name_of(run: Row) -> str:
     """Return the name of a run: its business, else its agent."""
     return first_text(run["business_name"]) or agent_title(None, run["agent_name"])

@@ -119,8 +119,13 @@ def serve_sandbox(arguments: argparse.Namespace) -> int:
         echo("Serving on 127.0.0.1. To use it from another shell, run these two lines there.")
         echo("Press Ctrl-C to stop.")
 
-    options = {name: value for name, value in vars(arguments).items() if name != "command"}
-    serve(**options, announce=announce)
+    serve(
+        port=arguments.port,
+        speed=arguments.speed,
+        history=arguments.history,
+        replay=arguments.replay,
+        announce=announce,
+    )
     return 0
 
 
@@ -278,8 +283,12 @@ def make_report(arguments: argparse.Namespace) -> int:
     # all arguments are checked before anything is fetched
     output_paths(arguments.output, arguments.evidence)
     templates.find_template(arguments.template)
-    options = {name: getattr(arguments, name) for name in ("template", "evidence")}
-    result = runkit.report(_source(arguments), arguments.output, **options)
+    result = runkit.report(
+        _source(arguments),
+        arguments.output,
+        template=arguments.template,
+        evidence=arguments.evidence,
+    )
     echo(result, file=sys.stdout)
     return _completeness(result.missing)
 
