@@ -132,14 +132,8 @@ def serve():
         yield start
 
 
-@pytest.fixture
-def server(serve):
-    """A new server at noon, at speed 1."""
-    return serve()
-
-
 @pytest.fixture(scope="module")
-def shared():
-    """One for all tests of a module; each looks at its own runs."""
+def server():
+    """One for all tests of a module, at noon and at speed 1; each looks at its own runs."""
     with serving() as start:
         yield start()

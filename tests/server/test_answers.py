@@ -5,13 +5,6 @@ import pytest
 from tests.server.conftest import BUSINESS
 from tests.server.test_scenarios import names
 
-
-@pytest.fixture
-def server(shared):
-    """One for all these tests."""
-    return shared
-
-
 TIN, WATCHLIST = "tin_verification", "watchlist_resolution"
 
 

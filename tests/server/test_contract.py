@@ -16,12 +16,6 @@ RECORDED = [name for name, item in BUSINESS.items() if item.recordings and not i
 RECORDED.remove("long_200")  # a second, for nothing new
 
 
-@pytest.fixture
-def server(shared):
-    """One for all these tests."""
-    return shared
-
-
 @pytest.mark.parametrize("scenario", RECORDED)
 def test_a_run_is_as_documented_at_every_stage(server, scenario):
     """From its creation over each question to its end, in full and in the list."""

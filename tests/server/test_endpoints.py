@@ -4,13 +4,6 @@ import pytest
 
 from tests.server.conftest import BUSINESS
 
-
-@pytest.fixture
-def server(shared):
-    """One for all these tests."""
-    return shared
-
-
 NOBODY = "00000000-0000-4000-8000-00000000abcd"
 
 

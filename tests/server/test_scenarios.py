@@ -7,12 +7,6 @@ from runkit.server import Sandbox
 from tests.server.conftest import BUSINESS
 
 
-@pytest.fixture
-def server(shared):
-    """One for all these tests."""
-    return shared
-
-
 def summary(run):
     [artifact] = run["output"]["artifacts"]
     return str(artifact["summary"])

@@ -2,14 +2,6 @@
 
 import json
 
-import pytest
-
-
-@pytest.fixture
-def server(shared):
-    """One for all these tests."""
-    return shared
-
 
 def events(text):
     """The `event:` word, if any, and the data of each message."""
