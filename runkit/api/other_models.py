@@ -134,8 +134,11 @@ class Event(ApiObject):
 
     @staticmethod
     def _read(clean: Json) -> Json:
-        ids = {"run_id": clean.get("run_id") or clean.get("runId")}
-        return {**clean, **ids, "thread_id": clean.get("thread_id") or clean.get("threadId")}
+        return {
+            **clean,
+            "run_id": clean.get("run_id") or clean.get("runId"),
+            "thread_id": clean.get("thread_id") or clean.get("threadId"),
+        }
 
     @property
     def run(self) -> Run | None:

@@ -251,10 +251,10 @@ def validated(cls: Any, raw: Any) -> Checked:
         checked = _check(cls, raw, odd)
         return _without_odd(cls, raw, checked) if odd else Checked(raw, [], {})
     except ValidationError as error:
-        return Checked(None, [_broken(error, (), None)], {})
+        note = _broken(error, (), None)
     except RecursionError:
-        detail = f"its steps are nested deeper than {MAX_LEVELS} levels"
-        return Checked(None, [Note("too_deep", detail)], {})
+        note = Note("too_deep", f"its steps are nested deeper than {MAX_LEVELS} levels")
+    return Checked(None, [note], {})
 
 
 def _without_odd(cls: Any, raw: Json, checked: Json) -> Checked:
@@ -270,7 +270,6 @@ def _without_odd(cls: Any, raw: Json, checked: Json) -> Checked:
     lists: list[list[Any]] = []
     queue: list[tuple[Any, Any, Any, Path, str | None]] = [(cls, raw, clean, (), None)]
     for view, source, copy, path, owner in queue:  # the loop appends to it
-        is_list = isinstance(copy, list)
         is_steps = path[-1:] == ("steps",)
         for key, inner_view in _values_in(view, copy):
             at = (*path, key)
@@ -282,14 +281,14 @@ def _without_odd(cls: Any, raw: Json, checked: Json) -> Checked:
             if isinstance(value, Odd):
                 value, note = _settled(value, at, step_id)
                 notes += note
-                if note and is_list:
+                if note and isinstance(copy, list):  # the item is lost
                     value = []
                     lists.append(copy)
-                if note and is_steps:
-                    lost[step_id] = owner or _text(came, "parent_step_id")
-                    came = _steps_in(came)
-                    at = (*at, "steps")
-                    value = _check(_list_of(view), came, [])
+                    if is_steps:
+                        lost[step_id] = owner or _text(came, "parent_step_id")
+                        came = _steps_in(came)
+                        at = (*at, "steps")
+                        value = _check(_list_of(view), came, [])
             if isinstance(value, dict) and inner_view:
                 value = {**came, **value}
             copy[key] = value
@@ -359,11 +358,11 @@ def _broken(failure: ValidationError, path: Path, step_id: str | None) -> Note:
     *_, name = path or ("the object",)
     if isinstance(name, int):
         name = f"item {name}"
-    if error["type"] == "missing" or value is None:
-        return Note("bad_field", f"{name}: required but absent", path, step_id)
-    expected = error["msg"].removeprefix("Input should be ")
-    detail = f"{name}: expected {expected}, found {kind(value)} {brief(value, 40)}"
-    return Note("bad_field", detail, path, step_id)
+    detail = "required but absent"
+    if error["type"] != "missing" and value is not None:
+        expected = error["msg"].removeprefix("Input should be ")
+        detail = f"expected {expected}, found {kind(value)} {brief(value, 40)}"
+    return Note("bad_field", f"{name}: {detail}", path, step_id)
 
 
 # ---------------------------------------------------------------------------- what a run is made of
@@ -470,9 +469,8 @@ def decision_of(answer: Json) -> str | None:
     """
     parts = objects(answer.get("proposals")) or [dict(answer)]
     decisions = {DECIDED.get(str(part.get("decision")).lower()) for part in parts}
-    if decisions == {"approved", "rejected"}:
-        return "edited"
-    if decisions == {"approved"} and any(part.get("actions") is not None for part in parts):
+    is_changed = any(part.get("actions") is not None for part in parts)
+    if decisions == {"approved", "rejected"} or (decisions == {"approved"} and is_changed):
         return "edited"
     return decisions.pop() if len(decisions) == 1 else None
 
@@ -503,7 +501,7 @@ KINDS = (  # in the order of every screen
 # [A] 16: types are open words. First the names of actions, then the likely names of artifacts that
 # propose them and of requests for documents.
 KIND_OF_TYPE = {
-    **dict(zip(ACTION_TYPES, ACTION_TYPES, strict=True)),
+    **{word: word for word in ACTION_TYPES},
     **dict.fromkeys(("document", "document_request", "document_upload"), "document"),
     "tin_verification": "verify_tin",
     "watchlist_dismissal": "dismissal",

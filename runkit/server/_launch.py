@@ -42,7 +42,7 @@ class SandboxServer:
     ) -> None:
         self.key = Secret(key or f"mk_test_sandbox_{secrets.token_urlsafe(24)}")
         self.store = Store(**store_options)
-        self.config = uvicorn.Config(
+        config = uvicorn.Config(
             self.make_app(latency=latency, limit=limit),
             host=HOST,
             port=port,
@@ -56,7 +56,7 @@ class SandboxServer:
             timeout_keep_alive=KEEP_SECONDS,
             timeout_graceful_shutdown=2,
         )
-        self.server = uvicorn.Server(self.config)
+        self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self._serve, name="runkit-sandbox", daemon=True)
         self.thread.start()
         while not self.server.started:

@@ -209,11 +209,11 @@ def _times(
         now = now + (moment - last) * random.uniform(1 - spread, 1 + spread)
         last = moment
         # Work that went on during a wait is done when the answer comes.
-        latest = min((at for start, end, at in waits if start < moment <= end), default=NEVER)
+        now = min([now, *(at for start, end, at in waits if start < moment <= end)])
         answered = max([answered, *(at for _, end, at in waits if end == moment)])
         if answered == NEVER:
             break
-        now = max(min(now, latest), answered)
+        now = max(now, answered)
         times[moment] = int(now)
     return times
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -68,7 +68,7 @@ class Store:
         recorded = {item.agent for business in self.businesses for item in business.recordings}
         self.agents = {kind: agent_json(kind) for kind in sorted(recorded)}
         self.spread = SPREAD if replay is None else 0.0
-        self.counts: dict[str, int] = defaultdict(int)
+        self.counts: Counter[str] = Counter()
         self.threads: dict[str, Json] = {}
         self.runs: dict[str, PlacedRun] = {}
         self.runs_of: dict[str, list[str]] = defaultdict(list)  # by thread, and by business

@@ -10,6 +10,7 @@ import hmac
 import time
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -49,21 +50,21 @@ def or_list(words: Iterable[str]) -> str:
     return " or ".join(sorted(words))
 
 
+@dataclass
 class AccessMiddleware:
     """ASGI middleware that checks the key, limits the rate and dates each response.
 
     The date is in virtual time. The key goes no further.
     """
 
-    def __init__(
-        self, app: ASGIApp, clock: Clock, key: Secret, latency: float, limit: int | None
-    ) -> None:
-        self.app = app
-        self.clock = clock
-        self.key = key
-        self.latency = latency
-        self.limit = limit
-        self.passed: deque[float] = deque(maxlen=limit or 0)  # when the latest requests came
+    app: ASGIApp
+    clock: Clock
+    key: Secret
+    latency: float
+    limit: int | None
+
+    def __post_init__(self) -> None:
+        self.passed: deque[float] = deque(maxlen=self.limit or 0)  # when the latest requests came
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""

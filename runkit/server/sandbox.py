@@ -205,7 +205,7 @@ def sandbox(
     return Sandbox(server, speed)
 
 
-def serve(*, announce: Callable[[str, str], None] | None = None, **options: Any) -> None:
+def serve(*, announce: Callable[[str, str], None], **options: Any) -> None:
     """Serve until Ctrl-C or SIGTERM; calls `announce(url, key)` once it listens.
 
     Options and errors are those of `sandbox`.
@@ -213,8 +213,7 @@ def serve(*, announce: Callable[[str, str], None] | None = None, **options: Any)
     server = _start(**options)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with closing(server), suppress(KeyboardInterrupt):
-        if announce is not None:
-            announce(server.url, server.key.get_secret_value())
+        announce(server.url, server.key.get_secret_value())
         while server.thread.is_alive():  # an endless wait hides Ctrl-C on Windows
             server.thread.join(0.5)
 
