@@ -127,6 +127,6 @@ class FaultyBox(Sandbox):
 def sandbox(speed: float = 60, **options: Any) -> FaultyBox:
     """Start a sandbox that takes faults."""
     server = FaultyServer(speed=speed, **options)
-    box = FaultyBox(server, speed)
+    box = FaultyBox(server)
     box.server = server
     return box

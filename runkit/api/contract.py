@@ -76,9 +76,9 @@ ACTION_TYPES = ("add_sources", "add_attributes", "verify_tin", "decision", "dism
 
 
 def create_body(
-    agent: str, business_id: str | None, thread_id: str | None = None, prompt: str | None = None
+    agent: str, business_id: str | None, thread_id: str | None, prompt: str | None
 ) -> Json:
-    """Build the body of POST /runs and of POST /threads. [A] 35: the prompt is sent if given."""
+    """Build the body of POST /runs. [A] 35: the prompt is sent if given."""
     return without_none(type=agent, business_id=business_id, thread_id=thread_id, prompt=prompt)
 
 

@@ -192,9 +192,9 @@ FIELDS: dict[str, tuple[FormField, ...]] = {
 
 def answer_to(
     decision: str,
-    note: str | None = None,
-    document_id: str | None = None,
-    actions: Iterable[tuple[str, Json]] | None = None,
+    note: str | None,
+    document_id: str | None,
+    actions: Iterable[tuple[str, Json]] | None,
 ) -> Json:
     """Build the input that answers one question.
 

@@ -64,7 +64,7 @@ HOSTS = ["127.0.0.1", "localhost"]
 router = APIRouter(prefix="/v1")
 
 
-def create_app(store: Store, key: Secret, latency: float = 0, limit: int | None = None) -> FastAPI:
+def create_app(store: Store, key: Secret, latency: float, limit: int | None) -> FastAPI:
     """Build the app of a sandbox. `limit` is requests per second, `latency` seconds for each."""
     access = Middleware(AccessMiddleware, clock=store.clock, key=key, latency=latency, limit=limit)
     app = FastAPI(

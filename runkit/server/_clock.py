@@ -11,16 +11,13 @@ Virtual times are whole milliseconds since 1970 (UTC); real times are seconds as
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 
 
 class Clock:
     """The server's clock. It can be read from any thread, and never runs backward."""
 
-    def __init__(
-        self, start: int, speed: float, real_time: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, start: int, speed: float, real_time: Callable[[], float]) -> None:
         self.speed = speed
         self._real_time = real_time
         self._anchor = (start, real_time(), 0)  # virtual, real, busy_until

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import signal
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -34,9 +34,9 @@ class Sandbox:
         Virtual seconds per real second.
     """
 
-    def __init__(self, server: SandboxServer, speed: float) -> None:
+    def __init__(self, server: SandboxServer) -> None:
         self.url = server.url
-        self.speed = speed
+        self.speed = server.store.clock.speed
         self.businesses: tuple[SeededBusiness, ...] = tuple(server.store.businesses)
         self._server = server
         atexit.register(self.close)
@@ -191,7 +191,11 @@ def sandbox(
     UsageError
         For an invalid argument, a port in use, and a file without a run that can be played.
     """
-    server = _start(
+    try:
+        from runkit.server._launch import SandboxServer
+    except ImportError:
+        raise MissingExtra.of("sandbox", "starting a sandbox") from None
+    server = SandboxServer(
         speed=speed,
         seed=seed,
         history=history,
@@ -202,7 +206,7 @@ def sandbox(
         latency=latency,
         limit=limit,
     )
-    return Sandbox(server, speed)
+    return Sandbox(server)
 
 
 def serve(*, announce: Callable[[str, str], None], **options: Any) -> None:
@@ -210,17 +214,9 @@ def serve(*, announce: Callable[[str, str], None], **options: Any) -> None:
 
     Options and errors are those of `sandbox`.
     """
-    server = _start(**options)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with closing(server), suppress(KeyboardInterrupt):
-        announce(server.url, server.key.get_secret_value())
-        while server.thread.is_alive():  # an endless wait hides Ctrl-C on Windows
-            server.thread.join(0.5)
-
-
-def _start(**options: Any) -> SandboxServer:
-    try:
-        from runkit.server._launch import SandboxServer
-    except ImportError:
-        raise MissingExtra.of("sandbox", "starting a sandbox") from None
-    return SandboxServer(**options)
+    with sandbox(**options) as box, suppress(KeyboardInterrupt):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        announce(box.url, box.key)
+        thread = box._server.thread
+        while thread.is_alive():  # an endless wait hides Ctrl-C on Windows
+            thread.join(0.5)

@@ -131,7 +131,7 @@ def test_resume_is_refused_where_nothing_waits(server):
 def test_a_question_lapses_with_its_run(server):
     """A run that is ended ends in error, and the step of its question stays open."""
     run = server.reach("combined_proposal")
-    box = Sandbox(server.running, speed=1)
+    box = Sandbox(server.running)
     box.end_run(run["id"])
     ended = server.run(run["id"])
     assert (ended["status"], ended["interrupts"], ended["output"]) == ("error", [], None)
