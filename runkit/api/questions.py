@@ -177,7 +177,7 @@ DOCUMENT_ID = FormField(
 JSON = FormField(
     "raw", "Answer as JSON", "json", "An object that is sent as the answer.", is_folded=True
 )
-EDITABLE = ("verify_tin", "add_sources", "add_attributes")  # with inputs for what is proposed
+EDITABLE = ("verify_tin", "add_sources", "add_attributes")  # a person may change what is proposed
 ROW_NAMES = {"sources": "Source", "addresses": "Address", "people": "Person"}
 FIELDS: dict[str, tuple[FormField, ...]] = {
     "decision": (REJECT_REASON,),

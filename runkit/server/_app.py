@@ -20,7 +20,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from runkit.api.contract import Json
-from runkit.api.questions import answer_errors
+from runkit.api.questions import EDITABLE, answer_errors
 from runkit.local.secret import Secret
 from runkit.server import _web
 from runkit.server._accounts import ACCOUNT, iso
@@ -192,7 +192,7 @@ def _read_answer(
             raise RequestError(422, f"{agent}: {message}", f"input.{name}")
         answer.verdicts[agent] = _verdict(question, fields, kinds)
         for action in fields["actions"] or ():
-            if action["type"] == question and action["payload"] is not None:
+            if action["type"] == question and question in EDITABLE and action["payload"]:
                 answer.payloads[agent] = action["payload"]
         if fields["note"]:
             answer.notes[agent] = fields["note"]

@@ -137,8 +137,8 @@ class PlacedRun:
                 agent = row.get("agent", "")
                 yield row | {
                     "at": int(at),
-                    "payload": answer.payloads.get(agent) or row["payload"],
-                    "note": answer.notes.get(agent) or row["note"],
+                    "payload": answer.payloads.get(agent, row["payload"]),
+                    "note": answer.notes.get(agent, row["note"]),
                     "run": self.spec,
                 }
 

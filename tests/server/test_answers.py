@@ -32,7 +32,8 @@ def test_an_approved_agent_acts(server, scenario, decision, kinds):
 
 def test_a_decision_changes_the_business(server):
     """It tells what it changed, from what to what, and the business has the new status."""
-    server.answer(server.reach("decision"), decision="approved")
+    edited = [{"type": "decision", "payload": {"status": "gone"}}]  # has nothing to edit
+    server.answer(server.reach("decision"), decision="approved", actions=edited)
     [made] = server.actions("decision")
     [effect] = made["effects"]
     assert effect["diff"] == {"status": {"before": "in_review", "after": "approved"}}
