@@ -185,18 +185,19 @@ def _read_answer(
     kinds = {document["id"]: document["document_type"] for document in documents}
     shared = value.model_dump(exclude={"proposals", "answered_by"})
     parts = {part.agent: part.model_dump(exclude_unset=True) for part in value.proposals}
-    answer = Answer(interrupt.recorded_id, at, {}, {}, {}, value.answered_by)
+    verdicts = {}
+    notes = {}
+    payloads = {}
     for agent, question in interrupt.questions.items():
         fields = shared | parts.get(agent, {})
         for name, message in answer_errors(question, fields).items():
             raise RequestError(422, f"{agent}: {message}", f"input.{name}")
-        answer.verdicts[agent] = _verdict(question, fields, kinds)
+        verdicts[agent] = _verdict(question, fields, kinds)
+        notes[agent] = fields["note"]
         for action in fields["actions"] or ():
-            if action["type"] == question and question in EDITABLE and action["payload"]:
-                answer.payloads[agent] = action["payload"]
-        if fields["note"]:
-            answer.notes[agent] = fields["note"]
-    return answer
+            if action["type"] == question and question in EDITABLE:
+                payloads[agent] = action["payload"]
+    return Answer(interrupt.recorded_id, at, verdicts, notes, payloads, value.answered_by)
 
 
 def _verdict(question: str, fields: Json, kinds: Mapping[str, str]) -> str:

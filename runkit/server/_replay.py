@@ -48,8 +48,8 @@ class Answer(NamedTuple):
     recorded_id: str  # of the interrupt, in the recording
     at: float
     verdicts: dict[str, str]
-    notes: dict[str, str]
-    payloads: dict[str, Json]
+    notes: dict[str, str | None]
+    payloads: dict[str, Json | None]
     person: str | None = None  # who answered, if the answer says it
 
 
@@ -137,8 +137,8 @@ class PlacedRun:
                 agent = row.get("agent", "")
                 yield row | {
                     "at": int(at),
-                    "payload": answer.payloads.get(agent, row["payload"]),
-                    "note": answer.notes.get(agent, row["note"]),
+                    "payload": answer.payloads.get(agent) or row["payload"],
+                    "note": answer.notes.get(agent) or row["note"],
                     "run": self.spec,
                 }
 

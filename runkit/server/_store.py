@@ -195,6 +195,6 @@ def _history_answer(
     note = random.choice((None, "checked by ops", "matches our records"))
     if "dismissal" in interrupt.questions.values() and not is_no:
         note = note or "not the listed person"  # a dismissal needs a note
-    notes = dict.fromkeys(verdicts, note) if note else {}
+    notes = dict.fromkeys(verdicts, note)
     answered_at = int(interrupt.asked_at) + round(minutes * MINUTE)
     return Answer(interrupt.recorded_id, answered_at, verdicts, notes, {})
