@@ -21,6 +21,8 @@ from runkit.server._accounts import ACCOUNT, id_in, iso, ms_of
 from runkit.server._recordings import Recording, walk
 
 NEVER = math.inf  # the time of everything that follows an open question
+# times of a run and of a step; those in results are data
+TIMES = ("created_at", "started_at", "completed_at", "ended_at")
 # fields of a recorded answer that a live one replaces
 RECORDED_ANSWER = ("answered_by", "reviewer", "decision", "comment")
 
@@ -152,11 +154,15 @@ def place(
     """
     by_id = {answer.recorded_id: answer for answer in answers}
     recording = max(recordings, key=lambda recording: _n_equal(recording, by_id))
-    waits = _waits(recording.run, by_id)
-    moments = moments_of(recording.run) | {end for _, end, _ in waits}
-    times = _times(recording, spec, moments, waits, spread)
+    run = recording.run
+    steps = [*walk(run["steps"])]
+    waits = [_wait(step, by_id) for step in steps if step.get("asked")]
+    moments = {ms_of(part[name]) for part in (run, *steps) for name in TIMES if part.get(name)}
+    moments |= {wait.end for wait in waits}
     last = max(moments)
-    final = str(recording.run["status"])
+    moments |= {ms_of(row["at"]) for row in recording.actions}
+    times = _times(sorted(moments), ms_of(run["created_at"]), waits, spec, spread)
+    final = str(run["status"])
     if spec.stopped_at is not None:
         before = {key: at for key, at in times.items() if at <= spec.stopped_at}
         times = before | {last: spec.stopped_at}
@@ -170,50 +176,41 @@ def _n_equal(recording: Recording, by_id: Mapping[str, Answer]) -> int:
     return sum(by_id[key].verdicts == verdicts for key, verdicts in known if key in by_id)
 
 
-def moments_of(run: Json) -> set[int]:
-    """Return the times of a recorded run and its steps; those in results are data."""
-    names = ("created_at", "started_at", "completed_at", "ended_at")
-    holders = (run, *walk(run["steps"]))
-    return {ms_of(holder[name]) for holder in holders for name in names if holder.get(name)}
+class Wait(NamedTuple):
+    """A wait for an answer: its recorded start and end, and when the answer came."""
+
+    start: int
+    end: int
+    answered_at: float
 
 
-def _waits(run: Json, by_id: Mapping[str, Answer]) -> list[tuple[int, int, float]]:
-    """Return the recorded start and end of each wait for an answer, and when the answer came."""
-    waits = []
-    for step in walk(run["steps"]):
-        if item := step.get("asked"):
-            start = ms_of(step["started_at"])
-            end = max(start + 1, ms_of(step.get("completed_at") or step["started_at"]))
-            waits.append((start, end, by_id.get(item["id"], UNANSWERED).at))
-    return waits
+def _wait(step: Json, by_id: Mapping[str, Answer]) -> Wait:
+    start = ms_of(step["started_at"])
+    end = max(start + 1, ms_of(step.get("completed_at") or step["started_at"]))
+    return Wait(start, end, by_id.get(step["asked"]["id"], UNANSWERED).at)
 
 
 def _times(
-    recording: Recording,
-    spec: RunSpec,
-    moments: set[int],
-    waits: list[tuple[int, int, float]],
-    spread: float,
+    moments: list[int], created: int, waits: list[Wait], spec: RunSpec, spread: float
 ) -> dict[int, int]:
     """Return when each recorded time is. What follows an open question is left out."""
-    created = ms_of(recording.run["created_at"])
     random = Random(spec.seed)  # noqa: S311 - durations, no secrets
     times: dict[int, int] = {}
     now = float(spec.created)
     last = created
     answered = -NEVER
-    for moment in sorted(moments | {ms_of(row["at"]) for row in recording.actions}):
+    for moment in moments:
         if moment <= created:
             times[moment] = spec.created + moment - created
             continue
         now = now + (moment - last) * random.uniform(1 - spread, 1 + spread)
         last = moment
         # Work that went on during a wait is done when the answer comes.
-        now = min([now, *(at for start, end, at in waits if start < moment <= end)])
-        answered = max([answered, *(at for _, end, at in waits if end == moment)])
+        around = [wait.answered_at for wait in waits if wait.start < moment <= wait.end]
+        answered = max([answered, *(wait.answered_at for wait in waits if wait.end == moment)])
         if answered == NEVER:
             break
-        now = max(now, answered)
+        now = max(min([now, *around]), answered)
         times[moment] = int(now)
     return times
 
