@@ -24,7 +24,7 @@ from typing import (
     get_type_hints,
 )
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import GetPydanticSchema, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict
 
@@ -107,14 +107,10 @@ class _List(_Tolerant):
         return super().__get_pydantic_core_schema__(wanted, handler.generate_schema)
 
 
-class _Text:
-    """Marks text of which a usual form passes; `read` reads another or raises `ValueError`."""
-
-    def __init__(self, usual: CoreSchema, read: Callable[[Any], Any], name: str) -> None:
-        self._schema = _or_odd(usual, read, custom_error_type="text", custom_error_message=name)
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
-        return self._schema
+def _text(usual: CoreSchema, read: Callable[[Any], Any], name: str) -> GetPydanticSchema:
+    """Mark text of which a usual form passes; `read` reads another or raises `ValueError`."""
+    schema = _or_odd(usual, read, custom_error_type="text", custom_error_message=name)
+    return GetPydanticSchema(lambda *_: schema)
 
 
 def _other_time(value: Any) -> Odd:
@@ -134,15 +130,15 @@ def _no_id(value: Any) -> Odd:
 
 
 _TOLERANT, _LIST = _Tolerant(), _List()
-_TIME = _Text(core_schema.str_schema(pattern=TIME), _other_time, "an ISO 8601 time")
+_TIME = _text(core_schema.str_schema(pattern=TIME), _other_time, "an ISO 8601 time")
 _WORDS = core_schema.literal_schema([*{*RUN_STATUSES, *STEP_STATUSES}])
 Maybe = Annotated[T | None, _TOLERANT]
 Items = Annotated[tuple[T, ...], _LIST]
 Time = Annotated[datetime, _TIME]
 Id = Annotated[
-    str, _Text(core_schema.str_schema(min_length=1), _no_id, "an id of at least one character")
+    str, _text(core_schema.str_schema(min_length=1), _no_id, "an id of at least one character")
 ]
-Status = Annotated[str, _Text(_WORDS, _other_status, "a valid string")]
+Status = Annotated[str, _text(_WORDS, _other_status, "a valid string")]
 
 
 class View:
@@ -275,7 +271,7 @@ def _without_odd(cls: Any, raw: Json, checked: Json) -> Checked:
             at = (*path, key)
             came = source[key]
             value = copy[key]
-            step_id = _text(came, "id") if is_steps else owner
+            step_id = _text_in(came, "id") if is_steps else owner
             if is_steps and at.count("steps") > MAX_LEVELS:
                 raise RecursionError
             if isinstance(value, Odd):
@@ -285,7 +281,7 @@ def _without_odd(cls: Any, raw: Json, checked: Json) -> Checked:
                     value = []
                     lists.append(copy)
                     if is_steps:
-                        lost[step_id] = owner or _text(came, "parent_step_id")
+                        lost[step_id] = owner or _text_in(came, "parent_step_id")
                         came = _steps_in(came)
                         at = (*at, "steps")
                         value = _check(_list_of(view), came, [])
@@ -345,7 +341,7 @@ def _list_of(view: Any) -> Any:
     return list[Annotated[view, _TOLERANT]]
 
 
-def _text(step: Any, name: str) -> str | None:
+def _text_in(step: Any, name: str) -> str | None:
     value = step.get(name) if isinstance(step, dict) else None
     return value if isinstance(value, str | None) else brief(value)
 

@@ -144,8 +144,8 @@ async def create_agent_run(store: Db, body: _web.NewRun) -> Json:
     if not business_id:
         raise RequestError(400, "business_id or thread_id is required", "business_id")
     now = store.clock.now()
-    prompt = body.prompt
-    return store.run(store.add_run(body.type, business_id, body.thread_id, now, prompt=prompt))
+    run_id = store.add_run(body.type, business_id, body.thread_id, now, prompt=body.prompt)
+    return store.run(run_id)
 
 
 @router.get("/runs/{id}")
