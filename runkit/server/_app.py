@@ -193,7 +193,7 @@ def _read_answer(
         for name, message in answer_errors(question, fields).items():
             raise RequestError(422, f"{agent}: {message}", f"input.{name}")
         verdicts[agent] = _verdict(question, fields, kinds)
-        notes[agent] = fields["note"]
+        notes[agent] = fields["note"] or ""
         for action in fields["actions"] or ():
             if action["type"] == question and question in EDITABLE:
                 payloads[agent] = action["payload"]

@@ -50,7 +50,7 @@ class Answer(NamedTuple):
     recorded_id: str  # of the interrupt, in the recording
     at: float
     verdicts: dict[str, str]
-    notes: dict[str, str | None]
+    notes: dict[str, str]
     payloads: dict[str, Json | None]
     person: str | None = None  # who answered, if the answer says it
 

@@ -192,7 +192,7 @@ def _history_answer(
     for agent in interrupt.questions:
         words = dict.fromkeys(given[agent] for given in recorded if agent in given)
         verdicts[agent] = [*words, *ANY_VERDICT][is_no]
-    note = random.choice((None, "checked by ops", "matches our records"))
+    note = random.choice(("", "checked by ops", "matches our records"))
     if "dismissal" in interrupt.questions.values() and not is_no:
         note = note or "not the listed person"  # a dismissal needs a note
     notes = dict.fromkeys(verdicts, note)
