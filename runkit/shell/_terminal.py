@@ -240,8 +240,7 @@ def run_tree(f: Frames) -> Lines:
     table = _grid("Step", "Time", "", has_heads=False)
     for (stem, indent), step in zip(_stems(steps), steps.to_dict("records"), strict=True):
         question = questions.get(step["step_id"])
-        is_unmeasured = question is not None and pd.isna(question["wait_s"])
-        time = MISSING if is_unmeasured else lasting(step["duration_s"])
+        time = lasting(question["wait_s"] if question else step["duration_s"])
         mark = "◆" if has_path and step["is_critical"] else ""
         label = words_of(step["label"])
         text = styled(f"✕ {label}", "fail") if step["is_failed"] else styled(label)
