@@ -9,7 +9,7 @@ from runkit.api.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.charts.business_panels import one_business
 from runkit.charts.one_run import unfinished
 from runkit.charts.overview import Tile, fleet_tiles
-from runkit.charts.panel import count_words, records, render, when, words_of
+from runkit.charts.panel import Row, count_words, records, render, when, words_of
 from runkit.client.hosts import HOST_OF_KEY, is_loopback
 from runkit.display.counts import (
     NOT_KNOWN,
@@ -48,13 +48,12 @@ from runkit.tables.run_rules import (
     words_of_cause,
 )
 
-KINDS = {1: "KYB review report", 2: "Comparison of two reviews"}
 COLORS = {"error": "fail", "interrupted": "attention"}  # colors of a banner by status
+Values = dict[str, Any]  # what the template shows, by name
 RETURNED = "What the agent returned"
 MAX_QUOTE = 600  # characters of a text that is quoted as a whole
 MAX_START = 400  # characters of the start of a longer one
 MAX_WHOLE = 10_000  # characters of the whole text
-MAX_TITLES = 3  # a line about what needs a look names so many
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=\S)")
 
 
@@ -73,36 +72,44 @@ def head(f: Frames, labels: Labels, missing: str | None, *, is_business: bool = 
     """
     f = one_business(f) if is_business else f
     facts = Facts(f)
-    n_runs = len(f.runs)
-    is_single = n_runs == 1
-    sides = [Facts(f.select(run_id)) for run_id in f.runs["run_id"]] if n_runs in KINDS else []
-    values = {
-        "kind": KINDS.get(n_runs, "Fleet report"),
-        "what": f"run {short_id(f.runs['run_id'].iloc[0])}" if is_single else _range(f),
-        "heading": heading(f) if sides else _headline(facts),
-        "about": _about(f) if is_single else "",
-        "sides": [_side(side) for side in sides],
-        "tiles_": _tiles(facts),
-    }
     if is_business:
-        values |= _business(f, facts)
-    if labels.title:
-        values["heading"] = labels.title
+        values = _business(f, facts)
+    elif len(f.runs) == 1:
+        values = _review(f, facts)
+    elif len(f.runs) == 2:
+        sides = [_side(Facts(f.select(run_id))) for run_id in f.runs["run_id"]]
+        values = {"kind": "Comparison of two reviews", "heading": heading(f), "sides": sides}
+    else:
+        tiles = fleet_tiles(facts)
+        shown = [tiles[name] for name in ("waiting", "over", "failed", "low")]
+        values = {"kind": "Fleet report", "heading": _headline(facts), "tiles_": shown}
+    if len(f.runs) == 1:
+        values |= {"see": _titles_to_see(facts), "unread": unread(facts.unread, "Steps")}
     return render(
         "head",
-        **values,
-        prepared_by=labels.prepared_by,
+        **{"what": _range(f)} | values,
+        labels=labels,
         read=_read(f),
-        tags=[*_modes(f), *filter(None, [labels.classification])],
+        modes=_modes(f),
         wait_note=facts.wait_note,
-        needs_a_look=[
-            *(_needs_a_look(facts) if is_single else []),
-            *([sentence(missing)] if missing else []),
-        ],
+        missing=sentence(missing or ""),
     )
 
 
-def _business(f: Frames, facts: Facts) -> dict[str, Any]:
+def _review(f: Frames, facts: Facts) -> Values:
+    """Describe one run: how it ended, and its numbers."""
+    side = _side(facts)
+    return {
+        "kind": "KYB review report",
+        "what": f"run {short_id(side['run']['run_id'])}",
+        "heading": heading(f),
+        "run": side["run"],
+        "sides": [side],
+        "tiles_": _run_tiles(facts),
+    }
+
+
+def _business(f: Frames, facts: Facts) -> Values:
     """Describe a business: how its newest run ended, and the numbers of all its runs."""
     run = f.runs.iloc[0]
     newest = Facts(f.select(run["run_id"]))
@@ -112,7 +119,6 @@ def _business(f: Frames, facts: Facts) -> dict[str, Any]:
     which = f"Newest run {short_id(run['run_id'])}, created {when(run['created_at'])}"
     return {
         "kind": "Business dossier",
-        "what": _range(f),
         "heading": name,
         "about": " ".join(f"Also named {other}." for other in others),
         "sides": [_side(newest) | {"which": which}],
@@ -136,19 +142,20 @@ def heading(f: Frames) -> str:
     """Return what a report is about: one or two businesses or runs, or how many runs."""
     names = f.runs["business_name"].fillna("Run " + f.runs["run_id"].map(short_id))
     different = dict.fromkeys(names.map(shorten))
-    return " and ".join(different) if len(names) in KINDS else plural(len(names), "run")
+    return " and ".join(different) if len(names) in (1, 2) else plural(len(names), "run")
 
 
 def _headline(facts: Facts) -> str:
     """Write in one line, by rule, how the questions of many runs stand."""
-    late = facts.late_questions
     questions = facts.open_questions
-    words = f"over {facts.limit_h:g} h"
+    late = f"over {facts.limit_h:g} h"
     if questions.is_none:
-        return sentence(waiting_words(questions)).rstrip(".")
-    if questions.unknown:  # perhaps fewer than rows
-        return sentence(things(questions, "open question"), short(late, words)).rstrip(".")
-    return sentence(phrase(late, words, "open question")).rstrip(".")
+        parts = [waiting_words(questions)]
+    elif questions.unknown:  # perhaps fewer than rows
+        parts = [things(questions, "open question"), short(facts.late_questions, late)]
+    else:
+        parts = [phrase(facts.late_questions, late, "open question")]
+    return sentence(*parts).rstrip(".")
 
 
 def _range(f: LinkedFrames) -> str:
@@ -171,16 +178,6 @@ def _read(f: Frames) -> str:
     return f"last updated {moment(f.runs['updated_at'].max())}"
 
 
-def _about(f: Frames) -> str:
-    [run] = records(f.runs)
-    for_whom = f" for {shorten(run['requester'])}" if run["requester"] else ""
-    created = f" · created {when(run['created_at'])}" if run["created_at"] else ""
-    business = "" if run["business_name"] else "Business not in the data · "
-    return (
-        f"{business}Reviewed by {agent_title(run['agent'], run['agent_name'])}{for_whom}{created}"
-    )
-
-
 def _modes(f: Frames) -> list[str]:
     """Return whether the data are of a sandbox, of test or of live businesses, if known."""
     hosts = [re.sub(r":\d+$", "", host).strip("[]") for host in f.read_from]
@@ -188,40 +185,45 @@ def _modes(f: Frames) -> list[str]:
     return sorted({"SANDBOX" if is_loopback(host) else others.get(host, "LIVE") for host in hosts})
 
 
-def _side(facts: Facts) -> dict[str, Any]:
+def _side(facts: Facts) -> Values:
     """Describe how a run ended: failed, waiting for a reviewer, or with an output."""
     f = facts.frames
     [run] = records(facts.runs)
-    outputs = records(outputs_of(f).tail(1))
-    side: dict[str, Any] = {
+    if run["status"] == "error":
+        ending = _failure(f, run)
+    elif facts.open_questions.of:
+        ending = _waiting(facts)
+    else:
+        ending = _result(f, run)
+    return {
         "run": run,
         "label": run_label(run["run_id"], run["business_name"], run["agent_name"]),
         "time": ", ".join(filter(None, time_parts(run))),
         "color": COLORS.get(run["status"], "neutral"),
         "quote": {},
-    }
-    if run["status"] == "error":
-        return side | _failure(f, run)
-    if facts.open_questions.of:
-        return side | _waiting(facts)
-    if run["status"] == "completed":
-        side["returned"] = [words_of(value, MAX_QUOTE) for value in returned_by(f)]
+    } | ending
+
+
+def _result(f: LinkedFrames, run: Row) -> Values:
+    """Describe the output of a run and what its agent returned, or say that there is none."""
+    values = returned_by(f) if run["status"] == "completed" else []
+    returned = [words_of(value, MAX_QUOTE) for value in values]
+    outputs = records(outputs_of(f).tail(1))
     if outputs:
-        [output] = outputs
-        return side | {
-            "headline": words_of(run["outcome"]),
-            "quote": _quote(output["summary"]),
-            "confidence": output["confidence_text"],
-        }
-    if side.get("returned"):
-        return side | {"headline": RETURNED}
-    headline = "No result yet"
-    if run["status"] in FINAL_STATUSES:
+        headline = words_of(run["outcome"])
+    elif returned:
+        headline = RETURNED
+    elif run["status"] not in FINAL_STATUSES:
+        headline = "No result yet"
+    else:
         headline = "No output" if has_no_output(f) else "The output is not known"
-    return side | {"headline": headline}
+    ending: Values = {"headline": headline, "returned": returned}
+    for output in outputs:
+        ending |= {"quote": _quote(output["summary"]), "confidence": output["confidence_text"]}
+    return ending
 
 
-def _failure(f: LinkedFrames, run: dict[Any, Any]) -> dict[str, Any]:
+def _failure(f: LinkedFrames, run: Row) -> Values:
     """Describe a failed run: the agent's own words, else the error, and what was not checked."""
     summary = words_of_cause(f)
     is_empty = has_no_output(f)
@@ -234,7 +236,7 @@ def _failure(f: LinkedFrames, run: dict[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _waiting(facts: Facts) -> dict[str, Any]:
+def _waiting(facts: Facts) -> Values:
     """Describe the first question that waits, and say how many there are."""
     [first, *others] = records(facts.waiting)
     text = sentence(f"asked by {agent_title(first['agent'])}", f"waiting {lasted(wait_of(first))}")
@@ -243,7 +245,7 @@ def _waiting(facts: Facts) -> dict[str, Any]:
     return {"headline": f"Waiting for a reviewer: {words_of(first['label'])}", "text": text}
 
 
-def _quote(text: str | None) -> dict[str, str]:
+def _quote(text: str | None) -> Values:
     """Split what an agent wrote: its last sentence holds the conclusion.
 
     `whole` is there only if something is left out.
@@ -258,17 +260,6 @@ def _quote(text: str | None) -> dict[str, str]:
         "last": shorten(last, MAX_QUOTE),
         "whole": whole,
     }
-
-
-def _tiles(facts: Facts) -> list[Tile]:
-    """Return the numbers of one run or of many; those of two are in their banners."""
-    n_runs = len(facts.frames.runs)
-    if n_runs == 1:
-        return _run_tiles(facts)
-    if n_runs in KINDS:
-        return []
-    tiles = fleet_tiles(facts)
-    return [tiles[name] for name in ("waiting", "over", "failed", "low")]
 
 
 def _run_tiles(facts: Facts) -> list[Tile]:
@@ -302,14 +293,14 @@ def _run_tiles(facts: Facts) -> list[Tile]:
     ]
 
 
-def _needs_a_look(facts: Facts) -> list[str]:
-    """List what a reader of one run should look at and the banner does not say."""
+def _titles_to_see(facts: Facts) -> dict[str, list[str]]:
+    """Return what a reader of one run should see and the banner does not say, by its reason."""
     f = facts.frames
     findings = facts.artifacts
     questions = facts.questions
     bare = findings.loc[findings["is_bare"], "title"]
     weakest = f.runs["weakest"].dropna()
-    items = {
+    titles = {
         "Question expired": questions.loc[questions["outcome"].eq("lapsed"), "label"],
         "Finding without a source": bare,
         "Problem in the data": f.problems["detail"],
@@ -318,11 +309,5 @@ def _needs_a_look(facts: Facts) -> list[str]:
         "Decided by policy": questions.loc[questions["outcome"].isin(RESOLUTIONS), "label"],
     }
     if not f.runs["status"].eq("error").any():
-        items["Step failed"] = f.steps.loc[f.steps["error"].notna(), "label"]
-    lines = []
-    for reason, titles in items.items():
-        names = [words_of(title, 80) for title in titles.head(MAX_TITLES)]
-        if n_more := len(titles) - len(names):
-            names.append(f"and {n_more:,} more")
-        lines += [f"{reason}: {'; '.join(names)}"] * bool(names)
-    return [*lines, *filter(None, [unread(facts.unread, "Steps")])]
+        titles["Step failed"] = f.steps.loc[f.steps["error"].notna(), "label"]
+    return {reason: column.tolist() for reason, column in titles.items()}
