@@ -38,16 +38,14 @@ if TYPE_CHECKING:
     from runkit.reports.templates import Template
 
 MAX_IDS = 3  # the table has so many run ids; the first cell has all
-CSS_CLASS = "runkit-provenance"  # the class of the block in a notebook's HTML
 # characters; a shorter value, such as "none", is a common word and not a key
 MIN_KEY_LENGTH = 8
 DATA_FILE = "data.pickle"
-_BLOCK = Markup('<div class="{}">{}</div>')
+_BLOCK = Markup('<div class="runkit-provenance">{}</div>')
 _LOCAL_COLUMNS = {  # where and when the same data was read
     "runs": ["business_status_at"],
     "problems": ["location"],
 }
-OTHER_FRAMES = ("answers", "actions", "changes")  # frames beside those of the runs
 NO_LABELS = Labels()
 NOT_MASKED = "names of people and companies, and postal addresses, are not masked"
 
@@ -66,7 +64,7 @@ class Provenance(NamedTuple):
 
     def _repr_html_(self) -> str:
         rows = [(name.capitalize(), text) for name, text in self.facts.items()]
-        return block(_BLOCK.format(CSS_CLASS, html_table(("Fact", "Value"), rows)))
+        return block(_BLOCK.format(html_table(("Fact", "Value"), rows)))
 
 
 class ReportData(NamedTuple):
@@ -120,22 +118,15 @@ class _Records(list[Any]):
 
 
 class ReportSource(NamedTuple):
-    """The data of a report before redaction, as in `ReportData`.
+    """The data of a report before redaction.
 
-    `texts` are the runs as JSON: what looks like a secret in a field that frames leave out is
-    masked in them.
+    `more` are frames beside those of the runs, as in `ReportData`. `texts` are the runs as JSON:
+    what looks like a secret in a field that frames leave out is masked in them.
     """
 
     frames: Frames
-    answers: pd.DataFrame
-    actions: pd.DataFrame | None = None
-    changes: pd.DataFrame | None = None
-    texts: Sequence[str] = ()
-
-    def tables(self) -> dict[str, pd.DataFrame]:
-        """Return all frames by name: the six, `reads`, and what there is of `OTHER_FRAMES`."""
-        more = {"reads": self.frames.reads, **{name: getattr(self, name) for name in OTHER_FRAMES}}
-        return dict(self.frames.items()) | {name: df for name, df in more.items() if df is not None}
+    more: Mapping[str, pd.DataFrame]
+    texts: Sequence[str]
 
 
 def read_source(
@@ -154,7 +145,12 @@ def read_source(
     f = frames(source)
     answers = answers_about(f.runs["run_id"])
     f = frames(f, answers=answers) if len(answers) else f
-    return ReportSource(f, answers, actions, None if before is None else changes(before, f), texts)
+    more = {"answers": answers}
+    if actions is not None:
+        more["actions"] = actions
+    if before is not None:
+        more["changes"] = changes(before, f)
+    return ReportSource(f, more, texts)
 
 
 def redact_source(
@@ -164,11 +160,14 @@ def redact_source(
     labels: Labels = NO_LABELS,
 ) -> ReportData:
     """Mask the data and the labels, and describe the provenance."""
-    name, digest = (template.path.name, template.digest) if template else ("", "")
+    names = [template.path.name] if template else []
     why = source.frames.coverage.why or ""
-    changed_words = "" if source.changes is None else source.changes.attrs["sentence"]
-    tables = masker.tables(source.tables(), [*labels, name, why, changed_words, *source.texts])
-    more = {name: tables.pop(name) for name in OTHER_FRAMES if name in tables}
+    changed_words = source.more["changes"].attrs["sentence"] if "changes" in source.more else ""
+    tables = masker.tables(
+        {**dict(source.frames.items()), "reads": source.frames.reads, **source.more},
+        [*labels, *names, why, changed_words, *source.texts],
+    )
+    more = {name: tables.pop(name) for name in source.more}
     if "changes" in more:
         more["changes"].attrs["sentence"] = masker.text(changed_words)
     # a tax number can be recovered from the digest of an answer by trying all numbers
@@ -177,38 +176,33 @@ def redact_source(
     coverage = source.frames.coverage._replace(why=masker.text(why) or None)
     f: Frames = replace(source.frames, **tables, coverage=coverage)
     masked_labels = Labels(*map(masker.text, labels))
-    data_digest = digest_of(f, more, masked_labels)
-    about = _provenance(f, masker, masker.text(name), digest, data_digest)
+    about = _provenance(f, masker, template, digest_of(f, more, masked_labels))
     return ReportData(f, provenance=about, labels=masked_labels, **more)
 
 
-def _provenance(
-    f: Frames, masker: Masker, template: str, template_digest: str, digest: str
-) -> Provenance:
+def _provenance(f: Frames, masker: Masker, template: Template | None, digest: str) -> Provenance:
     """Describe where the masked frames come from, and how many values were masked."""
     run_ids = tuple(f.runs["run_id"])
     n_more = len(run_ids) - MAX_IDS
     more = f", and {n_more:,} more (all are in the report's notebook)" if n_more > 0 else ""
     read_at = " to ".join(dict.fromkeys(map(timestamp, f.read_at or ()))) or "at an unknown time"
     hosts = ", ".join(f.read_from) or "an unknown host"
-    archive = ""
-    if f.version is not None:
-        archive = f"version {f.version}: archive.frames(version={f.version})"
+    archive = f"version {f.version}: archive.frames(version={f.version})"
     facts = {
         "runs": f"{len(run_ids):,}: {', '.join(run_ids[:MAX_IDS])}{more}",
         "read": f"{read_at}, from {hosts}",
-        "archive": archive,
+        "archive": "" if f.version is None else archive,
         "data": masker.text(f.summary()[-1]),
         "redaction": _redaction(masker),
         "data digest": f"SHA-256 {digest} of the redacted data",
-        "template": template and f"{template}, SHA-256 {template_digest}",
+        "template": template and f"{masker.text(template.path.name)}, SHA-256 {template.digest}",
         "created": f"{timestamp(datetime.now(UTC))} with {DISTRIBUTION} {runkit.__version__}",
         "to reproduce": "Fetch these runs and report on them with the same template and redaction. "
         "If all runs have ended, the data digest is the same.",
     }
-    facts = {name: text for name, text in facts.items() if text}
-    missing = None if f.is_complete else facts["data"]
-    return Provenance(run_ids, digest, missing, dict(masker.counts), facts)
+    known = {name: text for name, text in facts.items() if text}
+    missing = None if f.is_complete else known["data"]
+    return Provenance(run_ids, digest, missing, dict(masker.counts), known)
 
 
 def _redaction(masker: Masker) -> str:

@@ -9,13 +9,15 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pandas as pd
+
 from runkit.api import contract
-from runkit.display.counts import unread
+from runkit.display.counts import paragraph, unread
 from runkit.display.text import static_file
 from runkit.errors import UsageError
 from runkit.facts import Facts
 from runkit.local import files
-from runkit.reports._bundle import OTHER_FRAMES, ReportData
+from runkit.reports._bundle import ReportData
 from runkit.reports.redaction import Masker
 
 SUMS, RUNS = "SHA256SUMS", "runs.ndjson"
@@ -45,13 +47,12 @@ def evidence_files(data: ReportData, runs: Sequence[str], masker: Masker) -> dic
 
     `runs` are the raw runs as JSON, none if the source was `Frames`.
     """
-    tables = {name: getattr(data, name) for name in OTHER_FRAMES}
     texts = {
         f"{name}.ndjson": df.to_json(
             orient="records", lines=True, date_format="iso", date_unit="us", force_ascii=False
         )
-        for name, df in tables.items()
-        if df is not None and len(df)
+        for name, df in data._asdict().items()
+        if isinstance(df, pd.DataFrame) and len(df)
     }
     if runs:
         texts[RUNS] = "".join(f"{masker.text(run)}\n" for run in runs)
@@ -61,9 +62,7 @@ def evidence_files(data: ReportData, runs: Sequence[str], masker: Masker) -> dic
 def _about(data: ReportData, source: str) -> str:
     """Describe the folder: what it proves, what it holds, and how that was read."""
     about = data.provenance
-    f = data.frames
-    gaps = [about.missing, unread(Facts(f).unread, "Steps")]
-    why = " ".join(filter(None, gaps))
+    why = paragraph(about.missing, unread(Facts(data.frames).unread, "Steps"))
     assumed = static_file(Path(contract.__file__).with_suffix(".md"))
     text = {
         "proves": PROVES,
@@ -90,11 +89,11 @@ def write_evidence(folder: Path, data: ReportData, texts: Mapping[str, str]) -> 
                 _write(part / name, text)
             if RUNS not in texts:
                 data.frames.save(part / "frames")
-            paths = sorted(path for path in part.rglob("*") if path.is_file())
-            sums = (
+            paths = sorted(filter(Path.is_file, part.rglob("*")))
+            sums = [
                 f"{sha256(path.read_bytes()).hexdigest()}  {path.relative_to(part).as_posix()}\n"
                 for path in paths
-            )
+            ]
             _write(part / SUMS, "".join(sums))
             if folder.exists():
                 folder.rmdir()
