@@ -5,7 +5,6 @@ It writes ids, names, times and outcomes. Findings, sources and results of steps
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
@@ -101,7 +100,7 @@ def to_otlp(
     scope = {"scope": {"name": "runkit", "version": runkit.__version__}, "schemaUrl": SEMCONV}
     resource = {"resource": {"attributes": _attributes({"service.name": "middesk-agents"})}}
 
-    spans = [*map(_root_span, runs), *_step_spans(steps)]
+    spans = [*map(_root_span, runs), *map(_step_span, steps)]
     pauses = [record for step in steps if step["is_wait"] for record in _pause_records(step)]
     traces = {"resourceSpans": [resource | {"scopeSpans": [scope | {"spans": spans}]}]}
     logs = {"resourceLogs": [resource | {"scopeLogs": [scope | {"logRecords": pauses}]}]}
@@ -110,20 +109,24 @@ def to_otlp(
 
 
 def _runs_and_steps(f: Frames, redact: bool | Redaction) -> tuple[list[Json], list[Json]]:
-    """Return masked runs, and steps with their questions; `start` and `end` are in microseconds."""
+    """Return masked runs, and steps with their questions; `delegate` has all steps below one."""
     safe = replace(f, **make_masker(redact).tables(dict(f.items())))
     questions = safe.interrupts.dropna(subset="step_id").drop_duplicates(STEP_KEY)
     asked = questions[[*STEP_KEY, "interrupt_id", "outcome"]]
+    agents = safe.steps.groupby(["run_id", "parent_step_id"])["agent"]
+    delegates = agents.first().where(agents.nunique(dropna=False).eq(1)).rename("delegate")
     steps = safe.steps.drop(columns="result").merge(asked, how="left", on=STEP_KEY)
+    steps = steps.join(delegates, on=STEP_KEY)
     runs = safe.runs.assign(started_at=safe.runs["started_at"].fillna(safe.runs["created_at"]))
     return _records(runs), _records(steps)
 
 
 def _records(df: pd.DataFrame) -> list[Json]:
+    """Return the rows of a frame with `start` and `end` in nanoseconds, as text."""
     # not `Timestamp.value`, which is nanoseconds for any unit of the column
     start = df["started_at"].dt.as_unit("us").astype("int64")
     end = start + df["duration_s"].fillna(0).mul(1e6).round().astype("int64")
-    return records(df.assign(start=start, end=end))
+    return records(df.assign(start=start.astype("str") + "000", end=end.astype("str") + "000"))
 
 
 def _write(path: Path, document: Json) -> Path:
@@ -139,25 +142,20 @@ def _root_span(run: Json) -> Json:
     return span | {"status": {"code": ERROR} if run["status"] == "error" else {}}
 
 
-def _step_spans(steps: list[Json]) -> Iterator[Json]:
-    children: dict[tuple[str, str | None], set[str | None]] = defaultdict(set)
-    for step in steps:
-        children[step["run_id"], step["parent_step_id"]].add(step["agent"])
-    for step in steps:
-        agents = children[step["run_id"], step["step_id"]]
-        [delegate] = agents if len(agents) == 1 else [None]
-        attributes = _named(step, STEP_ATTRIBUTES)
-        if delegate in (None, step["agent"]):
-            name = step["label"]
-            attributes |= {"gen_ai.agent.name": step["agent"], "openinference.span.kind": "CHAIN"}
-        else:
-            name = f"invoke_agent {delegate}"
-            attributes |= _invoked(delegate)
-        yield _span(step, step["step_id"], name, INTERNAL, attributes) | {
-            "parentSpanId": _ids(step["run_id"], step["parent_step_id"])["spanId"],
-            # A pause for a reviewer is no error, even if its run ended first.
-            "status": {"code": ERROR, "message": step["label"]} if step["is_failed"] else {},
-        }
+def _step_span(step: Json) -> Json:
+    delegate = step["delegate"]
+    if delegate in (None, step["agent"]):
+        name = step["label"]
+        agent = {"gen_ai.agent.name": step["agent"], "openinference.span.kind": "CHAIN"}
+    else:
+        name = f"invoke_agent {delegate}"
+        agent = _invoked(delegate)
+    span = _span(step, step["step_id"], name, INTERNAL, _named(step, STEP_ATTRIBUTES) | agent)
+    return span | {
+        "parentSpanId": _ids(step["run_id"], step["parent_step_id"])["spanId"],
+        # A pause for a reviewer is no error, even if its run ended first.
+        "status": {"code": ERROR, "message": step["label"]} if step["is_failed"] else {},
+    }
 
 
 def _pause_records(step: Json) -> Iterator[Json]:
@@ -170,9 +168,9 @@ def _pause_records(step: Json) -> Iterator[Json]:
     times = {"paused": step["start"]}
     if step["outcome"] == "answered":
         times["resumed"] = step["end"]
-    for event, microseconds in times.items():
+    for event, time in times.items():
         yield _ids(step["run_id"], step["step_id"]) | {
-            "timeUnixNano": _nanoseconds(microseconds),
+            "timeUnixNano": time,
             "eventName": f"gen_ai.agent.{event}",
             "attributes": _attributes(pause),
         }
@@ -191,14 +189,10 @@ def _span(row: Json, step_id: str | None, name: str, kind: int, attributes: Json
     return _ids(row["run_id"], step_id) | {
         "name": name,
         "kind": kind,
-        "startTimeUnixNano": _nanoseconds(row["start"]),
-        "endTimeUnixNano": _nanoseconds(row["end"]),
+        "startTimeUnixNano": row["start"],
+        "endTimeUnixNano": row["end"],
         "attributes": _attributes(attributes),
     }
-
-
-def _nanoseconds(microseconds: int) -> str:
-    return str(microseconds * 1_000)
 
 
 def _ids(run_id: str, step_id: str | None) -> Json:
