@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import PositiveInt
 
 import runkit
 from runkit.arguments import Words, checked
-from runkit.display.log import log
-from runkit.display.text import plural
-from runkit.reports._bundle import ReportData, make_masker, read_data, read_source, redact_source
+from runkit.reports._bundle import (
+    ReportData,
+    ReportSource,
+    make_masker,
+    read_data,
+    read_source,
+    redact_source,
+)
 from runkit.reports.redaction import Redaction
 from runkit.reports.templates import DATA_NAME
 from runkit.tables.read_frames import frames
-
-if TYPE_CHECKING:
-    from runkit.api.models import Run
-    from runkit.client import Client
 
 # The options of the sandbox that examples are taken from.
 EXAMPLES: dict[str, Any] = {"speed": 600, "history": 40, "seed": 7}
@@ -70,28 +71,27 @@ def report_data(
         return read_data(Path(folder))._replace(is_business=business)
     masker = make_masker(redact)
     ids = [run_ids] if isinstance(run_ids, str) else list(run_ids)
-    with ExitStack() as stack:
-        if ids:
-            reader = client or stack.enter_context(runkit.Client(read_only=True))
-            runs = reader.runs.fetch(ids, progress=False)
-            source = read_source(frames(runs, businesses=reader) if business else runs)
-        else:
-            box = stack.enter_context(runkit.sandbox(**EXAMPLES))
-            reader = stack.enter_context(box.client(read_only=True))
-            source = read_source(_examples(reader, examples, business=business))
-            log.info("no run_ids: %s from the sandbox", plural(examples, "example"))
+    source = _fetched(ids, client, business) if ids else _examples(examples, business)
     return redact_source(source, masker)._replace(is_business=business)
 
 
-def _examples(client: Client, n: int, *, business: bool) -> list[Run]:
+def _fetched(ids: list[str], client: runkit.Client | None, business: bool) -> ReportSource:
+    """Read these runs, of a business with its name."""
+    with nullcontext(client) if client else runkit.Client(read_only=True) as reader:
+        runs = reader.runs.fetch(ids, progress=False)
+        return read_source(frames(runs, businesses=reader) if business else runs)
+
+
+def _examples(n: int, business: bool) -> ReportSource:
     """Read `n` runs, completed ones that waited long first, or those of the busiest business."""
-    listed = client.runs.list(business_id=client.businesses.list(), progress=False)
-    runs = client.runs.fetch(listed, progress=False)
+    with runkit.sandbox(**EXAMPLES) as box, box.client(read_only=True) as client:
+        listed = client.runs.list(business_id=client.businesses.list(), progress=False)
+        runs = client.runs.fetch(listed, progress=False)
     table = frames(runs).runs
-    table = table.assign(is_completed=table["status"].eq("completed"))
-    ids = table["business_id"]
     if business:
+        ids = table["business_id"]
         examples = table[ids.eq(ids.mode()[0])]
     else:
+        table = table.assign(is_completed=table["status"].eq("completed"))
         examples = table.nlargest(n, ["is_completed", "waiting_s"])
-    return [run for run in runs if run.id in {*examples["run_id"]}]
+    return read_source([run for run in runs if run.id in {*examples["run_id"]}])
