@@ -227,8 +227,11 @@ PREFILTER = (
 )
 
 
-def spans(text: str, rules: Collection[str]) -> Iterator[tuple[int, int, str]]:
-    """Yield start, stop and rule of what the rules find in a text: a pattern's group, or all of it.
+Match = tuple[int, int, str, str]  # start, stop, rule, and the mask if it is known
+
+
+def spans(text: str, rules: Collection[str]) -> Iterator[Match]:
+    """Yield what the rules find in a text: a pattern's group, or all of it.
 
     Of the group `each`, every number is found by itself.
     """
@@ -239,10 +242,10 @@ def spans(text: str, rules: Collection[str]) -> Iterator[tuple[int, int, str]]:
                 group = match.lastgroup
                 if group == "each":
                     numbers = _EACH_NUMBER.finditer(folded, *match.span(group))
-                    yield from ((*number.span(), rule) for number in numbers)
+                    yield from ((*number.span(), rule, "") for number in numbers)
                 # a pattern with groups of which none matched keeps its text
                 elif group or not match.re.groups:
-                    yield *match.span(group or 0), rule
+                    yield *match.span(group or 0), rule, ""
 
 
 # ------------------------------------------------------------------------------ characters, escapes
@@ -396,6 +399,7 @@ def field_value(name: str, value: object, rule: str) -> str | None:
 # ------------------------------------------------------------------------------------------ masking
 
 Mask = Callable[[str, str], str]  # takes a rule and a value
+Edit = Callable[[str], str | None]  # None leaves a text as it is
 
 
 def parse_json(text: str) -> Any:
@@ -404,9 +408,7 @@ def parse_json(text: str) -> Any:
         return jsontext.loads(text.encode()) if text.lstrip()[:1] in ("{", "[") else None
 
 
-def mask_fields(
-    value: Any, rules: Collection[str], mask: Mask, edit: Callable[[str], str | None]
-) -> None:
+def mask_fields(value: Any, rules: Collection[str], mask: Mask, edit: Edit) -> None:
     """Mask fields of a JSON object or list by their names, in place.
 
     `edit` is called for all other texts and the names. Two names that become equal stay apart.
@@ -433,7 +435,7 @@ def mask_fields(
             item[name] = child
 
 
-def mask_matches(text: str, matches: Iterable[tuple[int, int, str, str]], mask: Mask) -> str:
+def mask_matches(text: str, matches: Iterable[Match], mask: Mask) -> str:
     """Mask matches in a text: start, minus stop, and the rule or the mask that is known.
 
     Of two that overlap, the first and longest mask comes first.

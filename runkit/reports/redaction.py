@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -29,6 +29,8 @@ from runkit.reports._sensitive import (
     PREFILTER,
     RULES,
     TAX_RULES,
+    Edit,
+    Match,
     fold,
     layers,
     mask_fields,
@@ -43,6 +45,7 @@ from runkit.tables.schema import COLUMNS
 # ------------------------------------------------------------------------------------------- policy
 
 _RULE_NAME = re.compile(r"[\w .-]{1,40}")
+_REVEALABLE = [rule for rule in RULES if rule != "key"]
 
 
 @checked
@@ -102,10 +105,9 @@ class Redaction:
         reveal = (self.reveal,) if isinstance(self.reveal, str) else tuple(self.reveal)
         object.__setattr__(self, "patterns", patterns)
         object.__setattr__(self, "reveal", reveal)
-        names = [rule for rule in RULES if rule != "key"]
         for name in reveal:
-            if name not in names:
-                raise UsageError.one_of("reveal", name, names)
+            if name not in _REVEALABLE:
+                raise UsageError.one_of("reveal", name, _REVEALABLE)
 
 
 def _compile(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
@@ -150,16 +152,14 @@ class Masker:
     found.
     """
 
-    def __init__(
-        self, policy: Redaction | None, keys: Collection[str] = (), page: str = ""
-    ) -> None:
+    def __init__(self, policy: Redaction | None, keys: Collection[str] = ()) -> None:
         self.policy = policy
-        self.page = page
+        self.page = ""
         self.keys = tuple(sorted(keys, key=len, reverse=True))
         self.counts: Counter[str] = Counter()  # different masked values, by rule
         # the masks of values that no finished file may contain
         self.secrets: dict[str, str] = {}
-        policy = policy or Redaction(reveal=[name for name in RULES if name != "key"])
+        policy = policy or Redaction(reveal=_REVEALABLE)
         self._rules = set(RULES).difference(policy.reveal)
         keys_rule = [("key", re.compile("|".join(map(re.escape, self.keys))))] if keys else []
         custom_rules = [(name, re.compile(pattern)) for name, pattern in policy.patterns.items()]
@@ -239,7 +239,7 @@ class Masker:
             self._masked[text] = self._edit(text, self._mask_text)
         return self._masked[text]
 
-    def _edit(self, text: str, edit_part: Callable[[str], str | None]) -> str:
+    def _edit(self, text: str, edit_part: Edit) -> str:
         """Mask a text.
 
         In JSON, fields are masked by their names, and `edit_part` edits all other texts.
@@ -252,15 +252,14 @@ class Masker:
         after = jsontext.dumps(value)
         return text if after == before else after
 
-    def _matches(self, text: str) -> Iterator[tuple[int, int, str, str]]:
+    def _matches(self, text: str) -> Iterator[Match]:
         """Yield what to mask in a text and under its escapes: start, minus stop, rule, mask."""
         for plain, positions in layers(text):
             for start, stop, rule, mask in self._matches_in(plain):
                 yield positions[start], -positions[stop], rule, mask
 
-    def _matches_in(self, text: str) -> Iterator[tuple[int, int, str, str]]:
-        for start, stop, rule in spans(text, self._rules):
-            yield start, stop, rule, ""
+    def _matches_in(self, text: str) -> Iterator[Match]:
+        yield from spans(text, self._rules)
         is_id = _ID_OR_TIME.fullmatch(text)  # ids join frames: all of one is masked, or nothing
         for rule, pattern in self._policy_rules:
             matches = [pattern.fullmatch(text)] if is_id else pattern.finditer(text)
@@ -283,8 +282,8 @@ class Masker:
             normal = normal.casefold()
         if normal not in self._masks:
             self.counts[rule] += 1
-            has_tail = self._keep_last and rule in TAX_RULES
-            tail = f" …{normal[-self._keep_last :]}" if has_tail else ""
+            n_last = self._keep_last if rule in TAX_RULES else 0
+            tail = f" …{normal[-n_last:]}" if n_last else ""
             self._masks[normal] = f"[{rule} {self.counts[rule]}{tail}]"
         for part in _secret_parts(value) if self.policy else ():
             if part not in self._ids and _shape(part) not in self._page_shape:
@@ -302,11 +301,10 @@ def _secret_parts(value: str) -> Iterator[str]:
     plain = _ADDRESS.sub(" ", unescape_all(value))
     for part in {*plain.split(), *re.split(r"[\s=&;:]+", plain)}:
         secret = re.sub(r"\A[\W_]+|[\W_]+\Z", "", part)
-        if len(secret) < MIN_SECRET_LENGTH or not _MARKUP.isdisjoint(secret):
-            continue
+        is_long = len(secret) >= MIN_SECRET_LENGTH and _MARKUP.isdisjoint(secret)
         is_mixed = any(map(str.isalpha, secret)) and any(map(str.isdigit, secret))
         is_other = any(pattern.fullmatch(secret) for pattern in (_NUMBER_OR_TIME, _ID_OR_TIME))
-        if is_mixed and not is_other:
+        if is_long and is_mixed and not is_other:
             yield secret
 
 
