@@ -150,8 +150,9 @@ def report(
     from runkit.reports._export import page_text, to_html
 
     html_path, notebook_path, folder = output_paths(path, evidence)
-    marks = ("RAW" if redact is False else None, classification)
-    labels = _labels(title, " · ".join(filter(None, marks)), prepared_by)
+    marks = [mark for mark in ("RAW" if redact is False else None, classification) if mark]
+    texts = (title or "", " · ".join(marks), prepared_by or "")
+    labels = Labels(*(" ".join(text.split()) for text in texts))
     masker = make_masker(redact)
     _check_arguments(actions, notebook_path)
     chosen = None if template is None else templates.find_template(template)
@@ -187,11 +188,6 @@ def report(
         missing=about.missing,
         evidence=folder,
     )
-
-
-def _labels(*texts: str | None) -> Labels:
-    """Put the labels on one line each."""
-    return Labels(*(" ".join((text or "").split()) for text in texts))
 
 
 def _check_arguments(actions: pd.DataFrame | None, notebook_path: Path) -> None:

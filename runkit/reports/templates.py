@@ -42,7 +42,6 @@ _INHERITED_VARIABLES = re.compile(
 )
 _IMPORT_OPTIONS = ("--ignore-cwd", "--IPKernelApp.exec_lines=__import__('sys').path.append('')")
 """Modules next to the template can be imported, but replace no other module."""
-_ANSI_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _REQUIRED_PACKAGES = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nh3")
 MAX_LINES = 6  # an error message quotes so many lines of the failed cell
 
@@ -143,19 +142,16 @@ def with_provenance(nb: Any, html: str, text: str) -> str:
 def find_template(template: str | Path | None, n_runs: int = 1) -> Template:
     """Return a template by its name or the number of runs, or the user's notebook by its path."""
     name = {1: "run", 2: "compare"}.get(n_runs, "fleet") if template is None else str(template)
-    if name in _RUN_COUNTS:
-        path = template_folder() / f"{name}.ipynb"
-    elif Path(name).suffix == ".ipynb":
-        path = usable(name)
-    else:
+    is_ours = name in _RUN_COUNTS
+    if not is_ours and Path(name).suffix != ".ipynb":
         raise UsageError.one_of("template", name, [*_RUN_COUNTS, "my_template.ipynb"])
+    path = template_folder() / f"{name}.ipynb" if is_ours else usable(name)
     try:
-        text = path.read_text(encoding="utf-8")
+        return Template(name if is_ours else path.name, path, path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(
             f"template={name!r} cannot be read ({type(error).__name__}: {path})."
         ) from None
-    return Template(name if name in _RUN_COUNTS else path.name, path, text)
 
 
 def execute(
@@ -185,11 +181,10 @@ def execute(
         try:
             _run_in_thread(_execute(client, _environment(data)))
         except CellExecutionError as error:
-            reason = _ANSI_COLOR.sub("", f"{error.ename}: {error.evalue}")
+            reason = f"{error.ename}: {error.evalue}"
         except (TimeoutError, RuntimeError) as error:  # a cell took too long, or the kernel died
             reason = str(error).split("\n")[0]
         else:
-            notebook.metadata.pop("widgets", None)
             return
     index = started[-1] if started else 0
     lines = mask(notebook.cells[index].source).strip().split("\n")[:MAX_LINES]
