@@ -44,6 +44,11 @@ class Count(NamedTuple):
         return not self.unknown and not self.unread
 
     @property
+    def has_number(self) -> bool:
+        """Some are known to be so, or it is known that none is."""
+        return self.n > 0 or self.is_whole
+
+    @property
     def is_none(self) -> bool:
         """It is known that none is so."""
         return not self.n and self.is_whole
@@ -87,12 +92,12 @@ class Span(NamedTuple):
 
 def number(count: Count) -> str:
     """Write the number alone, a dash where none is known but there may be some: `27`, `–`."""
-    return f"{count.n:,}" if count.n or count.is_whole else MISSING
+    return f"{count.n:,}" if count.has_number else MISSING
 
 
 def short(count: Count, what: str) -> str:
     """Write the number where the things are named beside it: `27 late; 3 not known`, `all late`."""
-    if not count.n and not count.is_whole:
+    if not count.has_number:
         return f"{NOT_KNOWN} whether {what}{_unread(count)}"
     return f"{_quantity(count)} {what}{gap(count)}"
 
@@ -105,8 +110,7 @@ def phrase(count: Count, what: str, noun: str) -> str:
     if not count.of:
         return things(count, noun)
     base = plural(count.of, noun)
-    is_one = count.of == 1
-    if is_one or not (count.n or count.is_whole):
+    if count.of == 1 or not count.has_number:
         is_so = f"{NOT_KNOWN} whether " if count.unknown else "" if count.n else "not "
         return f"{base}, {is_so}{what}{_unread(count)}"
     of = "" if count.is_all else " of"
@@ -126,7 +130,7 @@ def things(count: Count, noun: str, nouns: str | None = None) -> str:
 
 def share(count: Count) -> str:
     """Write which part is so: `90%`, `≥ 30%` where more may be, a dash where none is known."""
-    if not count.of or not (count.n or count.is_whole):
+    if not count.of or not count.has_number:
         return MISSING
     return f"{'≥ ' * bool(count.unknown)}{100 * count.n / count.of:.0f}%"
 
