@@ -87,13 +87,9 @@ esc = Markup.escape  # text enters runkit's HTML only this way
 
 
 def visible(text: str) -> str:
-    r"""Show invisible characters as codes such as `\x1b` or `\u202e`; LF and TAB stay."""
-    return UNSEEN.sub(lambda match: "\n" if match[0] == "\r\n" else code(match[0]), text)
-
-
-def code(character: str) -> str:
-    """Return the Python escape of an invisible character, which every font can draw."""
-    return character.encode("unicode_escape").decode()
+    r"""Show invisible characters as Python escapes such as `\x1b` or `\u202e`; LF and TAB stay."""
+    lines = text.replace("\r\n", "\n")
+    return UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), lines)
 
 
 def static_file(path: Path) -> Markup:
@@ -201,9 +197,7 @@ def agent_title(agent_type: object, name: object = None) -> str:
 
     Missing words may be None or pandas' NA.
     """
-    if named := first_text(name):
-        return named
-    return in_words(first_text(agent_type) or "Unknown agent", _OF_TITLE)
+    return first_text(name) or in_words(first_text(agent_type) or "Unknown agent", _OF_TITLE)
 
 
 def in_words(word: str, capitals: re.Pattern[str] = _OF_PHRASE) -> str:
@@ -211,15 +205,15 @@ def in_words(word: str, capitals: re.Pattern[str] = _OF_PHRASE) -> str:
     return capitals.sub(lambda match: match[0].upper(), one_line(word.replace("_", " ")))
 
 
-def run_label(run_id: str, business_name: object, agent_name: object, limit: int = BRIEF) -> str:
+def run_label(run_id: str, business_name: object, agent_name: object) -> str:
     """Name a run wherever it is shown: its business, else its agent, and its short id.
 
-    Missing names may be None or pandas' NA. A name is cut so that the label has at most `limit`
+    Missing names may be None or pandas' NA. A name is cut so that the label has at most `BRIEF`
     characters.
     """
-    name = first_text(business_name, agent_name)
+    name = first_text(business_name, agent_name) or "Unknown agent"
     end = f" · {short_id(run_id)}"
-    return shorten(name or "Unknown agent", limit - len(end)) + end
+    return shorten(name, BRIEF - len(end)) + end
 
 
 def web_host(url: str) -> str | None:
@@ -277,9 +271,8 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.2g} s"
     _, unit, small, size, large = next(row for row in _UNITS if seconds < row[0])
     whole, rest = divmod(int(seconds / unit + 0.5), size)
-    if whole == 0 or rest == 0:
-        return f"{whole:,} {large}" if whole else f"{rest} {small}"
-    return f"{whole:,} {large} {rest} {small}"
+    parts = {large: whole, small: rest}
+    return " ".join(f"{number:,} {name}" for name, number in parts.items() if number) or "0 s"
 
 
 def moment(when: datetime | None) -> str:
