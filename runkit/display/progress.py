@@ -57,21 +57,17 @@ class _CellOutput:
     encoding = "utf-8"  # tqdm draws blocks if its file has this
 
     def __init__(self) -> None:
+        from IPython.display import DisplayHandle
+
         self._line = ""
-        self._handle: Any = None
+        self._handle: Any = DisplayHandle()
 
     def write(self, text: str) -> None:
         line = text.strip()
-        if line == self._line:
-            return
-        from IPython.display import display
-
-        bundle = {"text/plain": line}
-        if self._handle is None:
-            self._handle = display(bundle, raw=True, display_id=True)
-        else:
-            self._handle.update(bundle, raw=True)
-        self._line = line
+        if line != self._line:
+            show = self._handle.update if self._line else self._handle.display
+            show({"text/plain": line}, raw=True)
+            self._line = line
 
     def flush(self) -> None:
         """Do nothing: outputs are sent immediately."""
