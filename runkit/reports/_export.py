@@ -23,15 +23,6 @@ from runkit.charts.theme import unmarked
 from runkit.display.text import Markup, esc, static_file, visible, web_host
 
 PLOTLY = "application/vnd.plotly.v1+json"
-MIME_TYPES = [
-    PLOTLY,
-    "image/png",
-    "image/jpeg",
-    "text/html",
-    "text/markdown",
-    "text/latex",
-    "text/plain",
-]
 HIDDEN = "remove-cell"  # the tag of a cell that is not in the report
 _TAGS = nh3.ALLOWED_TAGS - {"area", "img", "map"} | {"tfoot"}
 _ATTRIBUTES = {
@@ -79,11 +70,7 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
     """
     cells = [cell for cell in notebook.cells if HIDDEN not in cell.metadata.get("tags", ())]
     parts = [_cell(cell) for cell in cells]
-    has_heading = any("<h1" in part for part in parts)
-    running_head = " · ".join(filter(None, (title, classification)))
-    body = _TEMPLATE.page(
-        title="" if has_heading else title, running_head=running_head, parts=parts
-    )
+    body = _TEMPLATE.page(title=title, classification=classification, parts=parts)
     return offline_page(title, [Markup(body)], style=_STYLE)  # noqa: S704
 
 
@@ -151,6 +138,6 @@ def _console(text: str) -> Markup:
 
 
 _ENVIRONMENT = Environment(loader=FileSystemLoader(_STATIC), autoescape=True, finalize=esc)
-_ENVIRONMENT.globals |= {"mime_types": MIME_TYPES, "plotly": PLOTLY}
+_ENVIRONMENT.globals["plotly"] = PLOTLY
 _ENVIRONMENT.filters |= {"clean": clean, "console": _console, "figure": _figure, "wide": wide}
 _TEMPLATE: Any = _ENVIRONMENT.get_template("report.html.j2").module
