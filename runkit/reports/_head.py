@@ -48,7 +48,6 @@ from runkit.tables.run_rules import (
     words_of_cause,
 )
 
-COLORS = {"error": "fail", "interrupted": "attention"}  # colors of a banner by status
 Values = dict[str, Any]  # what the template shows, by name
 RETURNED = "What the agent returned"
 MAX_QUOTE = 600  # characters of a text that is quoted as a whole
@@ -199,7 +198,6 @@ def _side(facts: Facts) -> Values:
         "run": run,
         "label": run_label(run["run_id"], run["business_name"], run["agent_name"]),
         "time": ", ".join(filter(None, time_parts(run))),
-        "color": COLORS.get(run["status"], "neutral"),
         "quote": {},
     } | ending
 
