@@ -409,6 +409,7 @@ REASONS = (
     *("error", "message", "error_message", "reason"),
     *("detail", "exception", "errors", "title"),
 )
+REASON_LEVELS = 50  # of objects and lists in a result; Python's stack ends at a few hundred
 
 
 def reason_of(step: Json) -> str | None:
@@ -427,13 +428,13 @@ def reason_of(step: Json) -> str | None:
     return first_text(label, *titles, _reason_in(step.get("result")))
 
 
-def _reason_in(value: object) -> str | None:
+def _reason_in(value: object, levels: int = REASON_LEVELS) -> str | None:
     """Read the first text that says why; of a list from its first item."""
-    if isinstance(value, list):
-        return _reason_in(value[0]) if value else None
-    if not isinstance(value, dict):
+    if isinstance(value, list) and value and levels:
+        return _reason_in(value[0], levels - 1)
+    if not isinstance(value, dict) or not levels:
         return first_text(value)
-    reason = first_text(*(_reason_in(value.get(name)) for name in REASONS))
+    reason = first_text(*(_reason_in(value.get(name), levels - 1) for name in REASONS))
     code = value.get("code")
     if reason is None or isinstance(code, bool) or not isinstance(code, str | int):
         return reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ REASONS = [
     ({"error": {"status": 500}, "value": "text"}, "Research failed"),
     ({"errors": []}, "Research failed"),
     (None, "Research failed"),
+    (reduce(lambda inner, _: {"error": inner}, range(700), "too deep"), "Research failed"),
 ]
 
 
