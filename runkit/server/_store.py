@@ -62,12 +62,13 @@ class Store:
         self.is_closing = False  # ends all streams
         if replay is None:
             self.businesses = [*packaged(), *(renamed() if history > FEW else ())]
+            self.spread = SPREAD
         else:
             self.businesses = read_recordings(replay)
+            self.spread = 0.0
         self.by_id = {business.id: business for business in self.businesses}
         recorded = {item.agent for business in self.businesses for item in business.recordings}
         self.agents = {kind: agent_json(kind) for kind in sorted(recorded)}
-        self.spread = SPREAD if replay is None else 0.0
         self.counts: Counter[str] = Counter()
         self.threads: dict[str, Json] = {}
         self.runs: dict[str, PlacedRun] = {}
