@@ -57,15 +57,14 @@ def fetch(
                 bar.update()
                 error = task.exception()
                 n_down = n_down + 1 if isinstance(error, DOWN) else 0
-                if error is None:
-                    continue
-                if not isinstance(error, ApiError):
+                if isinstance(error, ApiError):
+                    if error.status == 401 or n_down >= min(workers, len(missing)):
+                        stop = error
+                        stopped = f"stopped ({shorten(str(error), 100)})"
+                        break
+                    errors[run_id] = error
+                elif error is not None:
                     raise error
-                if error.status == 401 or n_down >= min(workers, len(missing)):
-                    stop = error
-                    stopped = f"stopped ({shorten(str(error), 100)})"
-                    break
-                errors[run_id] = error
     except KeyboardInterrupt:
         stopped = INTERRUPTED
     finally:
