@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -38,9 +37,6 @@ def show(live, asking):
     yield show
     for form in forms:
         form.close()
-
-
-Show = Callable[[str], Locator]
 
 
 def nodes(page: Page, role: str) -> dict[str, Json]:

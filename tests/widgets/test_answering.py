@@ -45,9 +45,6 @@ def show_form(live, asking):
         form.close()
 
 
-Show = Callable[[str], runkit.InterruptForm]
-
-
 def test_the_keyboard_is_enough(show_form, live, page, asking):
     """A combined proposal is answered by keys alone, with one POST; the log has what was opened."""
     form = show_form("combined_proposal")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from tests.widgets.pages import Page
 from tests.widgets.test_inbox import refresh
 
 Json = dict[str, Any]
-Start = Callable[[str], Run]
 
 
 @pytest.fixture

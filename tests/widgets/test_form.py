@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from comm import get_comm_manager
 
@@ -15,8 +13,6 @@ from tests.client.conftest import Answer
 from tests.widgets.answering import answer
 from tests.widgets.conftest import WIDGET, threads
 from tests.widgets.pages import Page
-
-Open = Callable[[InterruptForm], Page]
 
 
 @pytest.fixture

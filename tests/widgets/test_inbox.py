@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from threading import Event
-from typing import Any
 
 import pytest
 
@@ -18,8 +16,6 @@ from tests.client.conftest import Answer, Received
 from tests.widgets.conftest import threads
 from tests.widgets.pages import Page
 
-Start, Show = Callable[[str], Run], Callable[..., tuple[InterruptInbox, Page]]
-Json = dict[str, Any]
 HIT = "watchlist_hit"
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import Page, expect
 
 import runkit
-from runkit.api.models import Run
 from runkit.client import Client
 from tests.widgets.live import LivePage
 from tests.widgets.test_inbox import refresh
 
-HIT, ADDRESS, DECISION = "Tacoma Harbor", "Lakeline", "Table Rock"  # businesses of three scenarios
+ADDRESS = "Lakeline"  # the business of a scenario
 
 WIDER = """() => [...document.querySelectorAll(".runkit-card *")]
     .filter((node) => node.clientWidth && node.scrollWidth > node.clientWidth + 1)
@@ -68,9 +65,6 @@ def show(page, client):
     yield show
     for inbox in inboxes:
         inbox.inbox.close()
-
-
-Ask, Show = Callable[..., list[Run]], Callable[[], Inbox]
 
 
 def test_the_filter_keeps_its_text(ask, show, monkeypatch):

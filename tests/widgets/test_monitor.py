@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from html import unescape
 from typing import Any
 
@@ -18,7 +17,6 @@ from tests.widgets.conftest import WIDGET, threads
 from tests.widgets.pages import Page
 
 PLOTLY = "application/vnd.plotly.v1+json"
-Watch = Callable[..., tuple[RunMonitor, Page]]
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from support import jobs_end, until
 from tests.client.conftest import KEY, Answer, Received, Server
 from tests.widgets.pages import Page
 
-Compose = Callable[..., dict[str, Any]]
 NOTE = "born in 1951, ours in 1984"
 NOWHERE = "/dev/null/state"  # a folder that nobody can make
 
@@ -73,10 +71,6 @@ def take(server, waiting, run_json):
         )
 
     return take
-
-
-Show = Callable[[], Shown]
-Take = Callable[..., None]
 
 
 def posts(server: Server) -> list[Any]:
