@@ -41,6 +41,7 @@ from runkit.widgets._event_queue import Event, EventQueue, error_message
 from runkit.widgets._page_messages import Entries, FromPage, Texts
 from runkit.widgets._question import (
     ACCEPTED,
+    CLEAR,
     Outcome,
     Question,
     Receipt,
@@ -126,7 +127,8 @@ class AnswerController:
         self.refusal = READ_ONLY if client.read_only else ""
         if question.interrupt_id is None:
             self.refusal = NO_ID
-        self._list_runs = list_runs or self._list_recent
+        recent = partial(client.runs.list, since=f"{DAYS}d", progress=False)
+        self._list_runs: Callable[[], Iterable[Run]] = list_runs or recent
         self._has_reason = receipts == "full"
         self._use_drafts = drafts
         self._draft_key = draft_key(
@@ -150,13 +152,10 @@ class AnswerController:
             self._shown_at = datetime.now(UTC)
             self.read_case()
 
-    def _list_recent(self) -> Iterable[Run]:
-        return self.client.runs.list(since=f"{DAYS}d", progress=False)
-
     def read_case(self) -> None:
         """Read the other runs of the business, and its documents if one is to be chosen."""
         question = self.question
-        business_id = self.question.run.business_id
+        business_id = question.run.business_id
         read = partial(_case.lines_about_others, self.client, question, self._list_runs)
         self.queue.start("case", read, self._show_case, self._case_failed)
         if business_id and "document" in map(interrupt_kind, question.proposals):
@@ -259,12 +258,9 @@ class AnswerController:
         # while an answer is sent, its result decides
         if self.snapshot.receipt or self._is_sending or is_stale(run, self.run):
             return
-        outcome = self.question.outcome(run)
         if state is State.UNKNOWN:
             self._resolve(run)
-        elif outcome.word != "open":
-            self._close(run, outcome, UNSENT if self.is_edited else "")
-        else:
+        elif not self._end_if_closed(run, UNSENT if self.is_edited else ""):
             self.run = run
 
     # -- sending: on a thread of its own, which returns what its result changes
@@ -305,7 +301,7 @@ class AnswerController:
             return partial(self._change, State.UNKNOWN, f"{UNCONFIRMED} {delivery.message}")
         if delivery.outcome == CONFIRMED:
             outcome = question.outcome(delivery.run)._replace(word=ACCEPTED)
-            sent = sent._replace(is_confirmed=True)
+            sent = sent._replace(certainty=CLEAR)
             return partial(self._end, delivery.run, outcome, sent, is_logged=delivery.is_logged)
         return partial(self._resolve, delivery.run)
 
@@ -327,11 +323,8 @@ class AnswerController:
 
     def _taken(self, run: Run) -> None:
         """Take the run after another answer from this machine was sent first."""
-        outcome = self.question.outcome(run)
-        if outcome.word == "open":
+        if not self._end_if_closed(run, UNSENT):
             self._change(State.OPEN, self._not_sent(self._warning(), "Your answer was not sent"))
-        else:
-            self._close(run, outcome, UNSENT)
 
     def _delivered(self, take: Event) -> None:
         self._is_sending = False
@@ -353,28 +346,33 @@ class AnswerController:
 
     def _resolve(self, run: Run) -> None:
         """Take the outcome of an unconfirmed answer."""
-        outcome = self.question.outcome(run)
-        if outcome.word != "open":
-            self._close(run, outcome)
-            return
-        self.run = run
-        message = f"The question is still open. Your answer was sent once and {MAY_ARRIVE}"
-        self._change(State.OPEN, message)
+        if not self._end_if_closed(run):
+            self.run = run
+            message = f"The question is still open. Your answer was sent once and {MAY_ARRIVE}"
+            self._change(State.OPEN, message)
 
     # -- state changes
 
-    def _close(self, run: Run, outcome: Outcome, unsent: str = "") -> None:
+    def _end_if_closed(self, run: Run, unsent: str = "") -> bool:
+        """End the question if a state of the run shows that it is closed; return whether it is."""
+        outcome = self.question.outcome(run)
+        is_closed = outcome.word != "open"
+        if is_closed:
+            self._close(run, outcome, unsent)
+        return is_closed
+
+    def _close(self, run: Run, outcome: Outcome, unsent: str) -> None:
         """End a question that is closed; an answer from here may have closed it."""
         logged = self._logged() if outcome.word == "closed" else []
         others = [sent_of(entry) for entry in reversed(logged) if entry.answer_id != self._own]
-        confirmed = [sent for sent in others if sent.is_confirmed]
-        doubtful = [sent._replace(is_mine=False) for sent in others]
-        sent = next(iter([*confirmed, *filter(None, [self._doubtful]), *doubtful]), None)
-        self._end(run, outcome, sent, unsent=unsent)
+        confirmed = [sent for sent in others if sent.certainty == CLEAR]
+        likely = [*confirmed, *filter(None, [self._doubtful]), *others, None]
+        self._end(run, outcome, likely[0], unsent=unsent)
 
     def _end(self, run: Run, outcome: Outcome, sent: Sent | None, **more: Any) -> None:
-        more |= {"has_reason": self._has_reason}
-        state, receipt = verdict(self.question, self.client, outcome, sent, **more)
+        state, receipt = verdict(
+            self.question, self.client, outcome, sent, has_reason=self._has_reason, **more
+        )
         self.run = run
         self._change(state, receipt.title, receipt=receipt)
         _drafts.drop(self._draft_key)
@@ -466,10 +464,10 @@ class Forms:
 
     def update_forms(self, runs: Iterable[Run]) -> None:
         """Pass newer states of their runs to the forms."""
-        by_id = {run.id: run for run in runs}
-        for form in self.forms.values():
-            if form.run.id in by_id:
-                form.update_run(by_id[form.run.id])
+        for run in runs:
+            for form in self.forms.values():
+                if form.run.id == run.id:
+                    form.update_run(run)
 
     def move_closed(self) -> list[AnswerController]:
         """Move the forms that have ended since the last call to `closed`, and return them."""

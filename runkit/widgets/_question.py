@@ -21,7 +21,7 @@ from runkit.api.validation import KINDS, answerer_of, interrupt_kind, note_of, p
 from runkit.client import Client
 from runkit.client.resume import is_pending
 from runkit.display import status_words
-from runkit.display.counts import Count, Span, waiting_words
+from runkit.display.counts import Span
 from runkit.display.text import moment, short_id, shorten
 from runkit.errors import UsageError
 from runkit.local import answer_log
@@ -138,8 +138,7 @@ class Question:
 
     def outcome(self, run: Run) -> Outcome:
         """Return the outcome in a newer state of the run, read with its steps."""
-        is_open = is_pending(run, self.interrupt_id or "", self.step_id)
-        if is_open and not run.is_finished:
+        if is_pending(run, self.interrupt_id or "", self.step_id):
             current = next((item for item in run.interrupts if item.id == self.interrupt_id), None)
             is_same = current is None or answer_log.digest(current.value) == self.digest
             return Outcome("open" if is_same else "changed")
@@ -206,7 +205,7 @@ def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
     if len(waiting) > 1:
         choices = "; ".join(f"{item.interrupt_id!r}: {shorten(item.label, 80)}" for item in waiting)
         raise UsageError(
-            f"run {short_id(run.id)} has {waiting_words(Count(n := len(waiting), n))}; "
+            f"run {short_id(run.id)} has {len(waiting):,} questions waiting; "
             f"choose one with interrupt=: {choices}"
         )
     return waiting[0] if waiting else None
@@ -255,6 +254,7 @@ VERDICTS: dict[tuple[str, str], tuple[State, str, str]] = {
     ("changed", DOUBTFUL): (State.CONFLICT, "attention", f"{{doubt}} {_CHANGED}"),
     ("changed", NONE): (State.CONFLICT, "attention", f"Not sent. {_CHANGED}"),
     ("expired", DOUBTFUL): (State.EXPIRED, "neutral", f"{_EXPIRED} {{doubt}}"),
+    ("expired", THEIRS): (State.EXPIRED, "neutral", f"{_EXPIRED} {{doubt}}"),
     ("expired", NONE): (State.EXPIRED, "neutral", f"{_EXPIRED} This doesn't count as a rejection."),
 }
 LOGGED = "in runkit.answer_log() on the machine that sent it"
@@ -266,32 +266,28 @@ UNCONFIRMED = "unconfirmed: the API doesn't tell whose answer it took"
 class Receipt:
     """The outcome of a question: one sentence, and its details by name.
 
-    `words` name the answer, `tone` is ok, attention or neutral. `reason` is the typed text, empty
-    with `receipts="short"`.
+    `tone` is ok, attention or neutral. `reason` is the typed text, empty with `receipts="short"`.
     """
 
     title: str
     facts: dict[str, str]
-    words: str = ""
     tone: str = "attention"
     reason: str = ""
 
 
 class Sent(NamedTuple):
-    """An answer that left this machine. `by` is self-declared."""
+    """An answer that left this machine, and what is known of it. `by` is self-declared."""
 
     at: datetime
     by: str
     answer: Json
-    is_confirmed: bool = False
-    is_mine: bool = True  # sent by this card
+    certainty: str = DOUBTFUL
 
 
 def sent_of(entry: Entry) -> Sent:
-    """Return an answer of the log."""
-    return Sent(
-        entry.sent_at, entry.answered_by, json.loads(entry.answer), entry.delivery == CONFIRMED
-    )
+    """Return an answer of the log, which another card sent."""
+    certainty = CLEAR if entry.delivery == CONFIRMED else THEIRS
+    return Sent(entry.sent_at, entry.answered_by, json.loads(entry.answer), certainty)
 
 
 def receipt_facts(run: Run, client: Client) -> dict[str, str]:
@@ -315,12 +311,9 @@ def verdict(
     an answer that closed nothing. `has_reason`: whether the receipt of an accepted answer shows the
     typed text.
     """
-    certainty = NONE
-    if sent is not None and not (sent.is_mine or sent.is_confirmed) and outcome.by:
+    if sent is not None and sent.certainty == THEIRS and outcome.by:
         sent = None  # the API names who answered
-    if sent is not None:
-        certainty = CLEAR if sent.is_confirmed else DOUBTFUL if sent.is_mine else THEIRS
-    state, tone, title = VERDICTS[outcome.word, certainty]
+    state, tone, title = VERDICTS[outcome.word, sent.certainty if sent else NONE]
     by = shorten(outcome.by or "", 80)
     facts = receipt_facts(question.run, client) | {"question": shorten(question.label, 300)}
     values = {
@@ -328,28 +321,26 @@ def verdict(
         "when": f", {moment(outcome.at)}" if outcome.at else "",
         "unsent": unsent,
     }
-    if sent is None:
-        return state, Receipt(title.format(**values).strip(), facts, tone=tone)
-
-    answer = Questionnaire(question.value).receipt(sent.answer)
-    digest = answer_log.digest(sent.answer)[:SHORT_DIGEST]
-    facts |= {
-        "answer": f"{answer} (SHA-256 {digest}…)",
-        "signed": f"{sent.by} ({SELF_DECLARED}: the API records only the account)",
-        "delivery": "confirmed" if certainty == CLEAR else UNCONFIRMED,
-        "full answer": LOGGED if is_logged else UNLOGGED,
-    }
-    whose = "your answer" if sent.is_mine else f"the answer signed {sent.by}"
-    values |= {
-        "answer": answer,
-        "at": moment(outcome.at or sent.at),
-        "who": by or sent.by,
-        "doubt": f"We couldn't confirm that {whose} of {moment(sent.at)} arrived.",
-    }
-    title = title.format(**values).strip()
-    is_shown = has_reason and outcome.word == ACCEPTED
-    reason = shorten(note_of(sent.answer) or "", MAX_REASON) if is_shown else ""
-    return state, Receipt(title, facts, answer if certainty == CLEAR else "", tone, reason)
+    reason = ""
+    if sent is not None:
+        answer = Questionnaire(question.value).receipt(sent.answer)
+        digest = answer_log.digest(sent.answer)[:SHORT_DIGEST]
+        whose = f"the answer signed {sent.by}" if sent.certainty == THEIRS else "your answer"
+        facts |= {
+            "answer": f"{answer} (SHA-256 {digest}…)",
+            "signed": f"{sent.by} ({SELF_DECLARED}: the API records only the account)",
+            "delivery": "confirmed" if sent.certainty == CLEAR else UNCONFIRMED,
+            "full answer": LOGGED if is_logged else UNLOGGED,
+        }
+        values |= {
+            "answer": answer,
+            "at": moment(outcome.at or sent.at),
+            "who": by or sent.by,
+            "doubt": f"We couldn't confirm that {whose} of {moment(sent.at)} arrived.",
+        }
+        if has_reason and outcome.word == ACCEPTED:
+            reason = shorten(note_of(sent.answer) or "", MAX_REASON)
+    return state, Receipt(title.format(**values).strip(), facts, tone, reason)
 
 
 def closed_receipt(
@@ -380,10 +371,9 @@ def closed_receipt(
     )
     outcome = question.outcome(run)
     sent = sent_of(entry)
-    if sent.is_confirmed:
+    if sent.certainty == CLEAR:
         outcome = outcome._replace(word=ACCEPTED)
     elif outcome.word != "expired":
         outcome = outcome._replace(word="closed")
-        sent = sent._replace(is_mine=False)
     _, receipt = verdict(question, client, outcome, sent, has_reason=has_reason)
     return receipt
