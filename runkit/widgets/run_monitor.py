@@ -129,16 +129,9 @@ class RunMonitor(CellOutput):
         static = {"image/svg+xml": picture, "text/plain": chart["text/plain"]}
         return _card.widget_view(self.widget) | static
 
-    def _on_views(self, n_views: int) -> None:
-        """Watch the run only while a page displays the card."""
-        if n_views and not self._is_over:
-            self._queue.watch(FIRST)
-        else:
-            self._queue.stop()
-
     def _describe(self) -> ToPage:
         run = self.run
-        f = frames(self.run)
+        f = frames(run)
         state = f"{run.label}: {status_words.status(run.status)}"
         title = " · ".join([state, *f.runs["outcome"].dropna()])
         where = run.label if run.business_id else f"{run.label} · {UNIDENTIFIED}"
@@ -183,6 +176,8 @@ class RunMonitor(CellOutput):
 
     def _tick(self) -> float | None:
         """Read the run; the pause to the next time grows while nothing changes."""
+        if self._is_over:
+            return None
         if not self._is_reading:
             read = partial(self._client.runs.get, self._run)
             self._queue.start("read", read, self._take, self._failed)
@@ -203,7 +198,6 @@ class RunMonitor(CellOutput):
         if run.is_finished:
             self._message = "Run finished. Live updates off."
             self._is_over = True
-            self._queue.stop()
         self._forms.update_forms([run])  # first, because it may give a receipt
         self._run = run
         self._ask()
@@ -215,10 +209,9 @@ class RunMonitor(CellOutput):
         self._is_over = not isinstance(error, Unavailable | RateLimited)
         if self._is_over:
             self._message = f"Live updates stopped: {message}"
-            self._queue.stop()
-            return
-        self._message = f"{message} Trying again."
-        self._pause = min(RETRY_MAXIMUM, self._pause * GROWTH)
+        else:
+            self._message = f"{message} Trying again."
+            self._pause = min(RETRY_MAXIMUM, self._pause * GROWTH)
 
     def _ask(self) -> None:
         """Build a form for each new question."""
