@@ -57,7 +57,7 @@ class InboxController(Forms):
         self.expired: list[Question] = []
         self.coverage = self.missing = self.error = self.message = self.filter = ""
         self.is_refreshing = self.is_shown = False
-        self._full_check_at = datetime.now(UTC)  # of the server's clock
+        self._full_check_at: datetime  # of the server's clock
         self.read_s = time.monotonic()  # when the list was read last
         self._order: list[str] = []  # keys of the waiting questions as they were listed last
         self._following: str | None = None  # the key after the one that was closed
@@ -134,9 +134,10 @@ class InboxController(Forms):
             for run in fetched
             if run.status == "interrupted" and not self._questions.get(run.id)
         ]
-        names = f"{plural(len(lost), 'run')} can't be read ({', '.join(lost[:MAX_NAMED])})"
-        unread = f"the questions of {names}" if lost else ""
-        gaps = [listed.why if full else "", fetched.why, unread]
+        gaps = [listed.why if full else "", fetched.why]
+        if lost:
+            names = ", ".join(lost[:MAX_NAMED])
+            gaps.append(f"the questions of {plural(len(lost), 'run')} can't be read ({names})")
         self.missing = "; ".join(filter(None, gaps))
         if self.missing:
             self.coverage += f" {MAY_BE_MISSING}: {self.missing}."
@@ -203,21 +204,23 @@ class InboxController(Forms):
 
     def receive(self, message: FromPage) -> None:
         """Take what a person did."""
-        self.filter = message.get("filter", self.filter)
-        if message.get("refresh"):
-            self.refresh_all()
-        if "open" in message:
-            self.open(message["open"])
-        if "step" in message:
-            self._step(message["step"])
-        if "later" in message:
-            self._put_off(message["later"])
-        if "who" in message:
-            self._sign(message["who"])
-        # a message about a question goes to its form, whichever is open by now
-        for form in [*self.forms.values()]:
-            if form.question.shown_digest == message.get("digest"):
-                form.receive(message)
+        match message:
+            case {"refresh": True}:
+                self.refresh_all()
+            case {"filter": text}:
+                self.filter = text
+            case {"open": key}:
+                self.open(key)
+            case {"step": by}:
+                self._step(by)
+            case {"later": key}:
+                self._put_off(key)
+            case {"who": name}:
+                self._sign(name)
+            case {"digest": digest}:  # it goes to its question, whichever is open by now
+                for form in [*self.forms.values()]:
+                    if form.question.shown_digest == digest:
+                        form.receive(message)
 
     def open(self, key: str | None) -> None:
         """Open the form of a question, or a receipt; the form that was open keeps its entries."""
@@ -253,7 +256,7 @@ class InboxController(Forms):
         """Return the key that follows in the list as it was shown, at its end the first one."""
         at = self._order.index(key) if key in self._order else -1
         waiting = {question.key for question in self.listed} - {key}
-        rest = [*self._order[at + 1 :], *self._order[: max(at, 0)]]
+        rest = [*self._order[at + 1 :], *self._order[: at + 1]]
         return next((other for other in rest if other in waiting), None)
 
     def _sign(self, name: str) -> None:
