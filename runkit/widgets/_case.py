@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import pandas as pd
@@ -47,14 +48,9 @@ ENDINGS = {1: "st", 2: "nd", 3: "rd"}  # endings of ordinals by their last digit
 
 def evidence_of(question: Question) -> list[list[Json]]:
     """Return the findings of each proposal."""
-    artifacts = _proposed(question)
-    start = 0
-    evidence = []
-    for proposal in question.proposals:
-        end = start + len(objects(proposal.get("artifacts")))
-        evidence.append(describe_findings(question.frames, artifacts.iloc[start:end]))
-        start = end
-    return evidence
+    findings = iter(describe_findings(question.frames, _proposed(question)))
+    artifacts = (objects(proposal.get("artifacts")) for proposal in question.proposals)
+    return [[*islice(findings, len(proposed))] for proposed in artifacts]
 
 
 def _proposed(question: Question) -> pd.DataFrame:
@@ -198,13 +194,15 @@ def _runs_line(question: Question, runs: Sequence[Any]) -> list[Json]:
     asked_at = question.asked_at or question.run.created_at
     rows = []
     endings = []
+    n_newer = 0
     for run in runs:
         status = status_words.status(shorten(run.status, 40))
-        pill = str(status), status.color
-        end = "newer" if run.created_at > asked_at else "older"
-        rows.append(_row(f"created {live_moment(run.created_at)}", pill, run=run.run_id, end=end))
+        is_newer = run.created_at > asked_at
+        n_newer += is_newer
+        created = f"created {live_moment(run.created_at)}"
+        end = "newer" if is_newer else "older"
+        rows.append(_row(created, (str(status), status.color), run=run.run_id, end=end))
         endings.append(status.word.lower())
-    n_newer = sum(row["end"] == "newer" for row in rows)
     newer = f"; {plural(n_newer, 'is', 'are')} newer than this question" if n_newer else ""
     title = f"{plural(len(rows), 'other run')} of this business, {_endings(endings)}{newer}"
     return _folded(title, rows)

@@ -71,9 +71,8 @@ class Section:
             _, holder, key = cells[name]
             holder[key] = values[name]
         actions = [(self.kind, payload)] if changed else None
-        note = values.get("note")
-        document_id = values.get("document_id")
-        return questions.answer_to(verb.value, note, document_id, actions), {}
+        inputs = values.get("note"), values.get("document_id")
+        return questions.answer_to(verb.value, *inputs, actions), {}
 
     def _is_sent(self, name: str, entries: Texts, verb: Verb) -> bool:
         """Return whether an entry is part of the answer; a proposal is only if it was changed."""
@@ -118,22 +117,23 @@ class Questionnaire:
         errors = {key: texts for key, (_, texts) in answers.items() if texts}
         if not self.is_combined:
             return answers["0"][0], errors
-        agents = [section.proposal["agent"] for section in self.sections.values()]
-        parts = zip(agents, (answer for answer, _ in answers.values()), strict=True)
+        parts = [
+            (section.proposal["agent"], answers[key][0]) for key, section in self.sections.items()
+        ]
         return questions.combined_answer(parts), errors
 
     def receipt(self, answer: Json) -> str:
         """Describe an answer to this question for the receipt."""
         by_agent = {part.get("agent"): part for part in objects(answer.get("proposals"))}
-        receipts = []
+        receipts: list[str] = []
         for section in self.sections.values():
             part = by_agent.get(section.proposal.get("agent"), answer)
             verb = section.verb(part.get("decision"))
-            receipts.append(verb.receipt if verb else "Answered")
-        first, *others = receipts
-        # An acronym such as TIN keeps its capitals.
-        lower = (text if text[1].isupper() else text[0].lower() + text[1:] for text in others)
-        return "; ".join([first, *lower])
+            text = verb.receipt if verb else "Answered"
+            if receipts and not text[1].isupper():  # an acronym such as TIN keeps its capitals
+                text = text[0].lower() + text[1:]
+            receipts.append(text)
+        return "; ".join(receipts)
 
 
 def _section(proposal: Json, documents: Sequence[Document]) -> Section:
@@ -142,18 +142,15 @@ def _section(proposal: Json, documents: Sequence[Document]) -> Section:
         kind = "other"
     payload = questions.proposed_payload(proposal, kind)
     cells = _cells(payload) if kind in EDITABLE else {}
-    proposed = [_proposed(name, title, holder[key]) for name, (title, holder, key) in cells.items()]
-    inputs = [_with_documents(field, proposal, documents) for field in FIELDS[kind]]
-    start = {"decision": ""} | {field.name: text for field, text in proposed}
-    start |= dict.fromkeys((field.name for field in inputs), "")
-    fields = (*(field for field, _ in proposed), *inputs)
-
+    inputs = [_proposed(name, title, holder[key]) for name, (title, holder, key) in cells.items()]
+    inputs += [(_with_documents(field, proposal, documents), "") for field in FIELDS[kind]]
+    start = {"decision": ""} | {field.name: text for field, text in inputs}
     suffix = "" if len(objects(payload.get("sources"))) == 1 else "s"
     verbs = tuple(
         verb._replace(button=verb.button.format(s=suffix), receipt=verb.receipt.format(s=suffix))
         for verb in VERBS[kind]
     )
-    return Section(kind, verbs, fields, start, proposal)
+    return Section(kind, verbs, tuple(field for field, _ in inputs), start, proposal)
 
 
 def _cells(payload: Json) -> Cells:
@@ -162,7 +159,8 @@ def _cells(payload: Json) -> Cells:
     for name, value in payload.items():
         title = ROW_NAMES.get(name, in_words(name))
         rows = objects(value)
-        cells += [] if rows else [(title, payload, name)]
+        if not rows:
+            cells.append((title, payload, name))
         for number, row in enumerate(rows, 1):
             row_title = f"{title} {number}" if len(rows) > 1 else title
             cells += [

@@ -33,7 +33,7 @@ from runkit.display.text import (
 )
 from runkit.widgets._answer_states import AnswerController
 from runkit.widgets._page_messages import ToPage
-from runkit.widgets._question import UNIDENTIFIED, Question, Receipt, State
+from runkit.widgets._question import UNIDENTIFIED, Receipt, State
 from runkit.widgets._questionnaire import NO_LABEL, Section
 
 MAX_RAW = 20_000  # characters of raw JSON on a card; the card says how many more there are
@@ -57,16 +57,13 @@ _template = _environment.get_template("static.html.j2")
 
 def describe_form(controller: AnswerController) -> ToPage:
     """Describe a card with one question: what is asked, the state of the answer, and the inputs."""
-    question = controller.question
     snapshot = controller.snapshot
-    receipt = None
-    if snapshot.receipt:
-        receipt = describe_receipt(snapshot.receipt, controller.client)
+    ended = snapshot.receipt
+    receipt = describe_receipt(ended, controller.client) if ended else None
     return {
         "kind": "form",
-        "question": _question(question, controller.client, controller.evidence)
-        | _answers(controller),
-        "case": _case_head(question.run) | {"lines": controller.case_lines},
+        "question": _question(controller) | _answers(controller),
+        "case": _case_head(controller.question.run) | {"lines": controller.case_lines},
         "values": controller.entries,
         "receipt": receipt,
         "status": {
@@ -86,18 +83,15 @@ def describe_form(controller: AnswerController) -> ToPage:
 def _answers(controller: AnswerController) -> Json:
     """Describe the ways to answer: the verbs and inputs of each proposal and of all together."""
     sections = controller.form.sections
+    first = sections["0"]
+    verbs = first.verbs
+    main = None if first.kind in WITHOUT_PROPOSAL else verbs[0].value
     choices = []
-    needs = ""
-    kind = sections["0"].kind
-    verbs = sections["0"].verbs
-    main = None if kind in WITHOUT_PROPOSAL else verbs[0].value
-    if len(sections) > 1:
-        verbs = (Verb("send", f"Send {len(sections)} answers", "send", ""),)
-        main = verbs[0].value
+    if controller.form.is_combined:
+        main = "send"
+        verbs = (Verb(main, f"Send {len(sections)} answers", main, ""),)
         scope = "both" if len(sections) == 2 else "all"
         choices = [(f"Approve {scope}", "A"), (f"Reject {scope}", "X")]
-    else:
-        needs = NEEDS.get(kind, "")
     return {
         "sections": [
             _section(key, section, controller.reasons.get(section.kind, ()))
@@ -106,7 +100,7 @@ def _answers(controller: AnswerController) -> Json:
         "verbs": [_verb(verb) for verb in verbs],
         "main": main,
         "all": choices,
-        "needs": needs,
+        "needs": NEEDS.get(first.kind, ""),
         "caution": "" if controller.question.run.business_id else "Business not identified.",
     }
 
@@ -140,8 +134,9 @@ def _verb(verb: Verb) -> Json:
     return {**verb._asdict(), "requires": {name: verb.missing(name) for name in verb.requires}}
 
 
-def _question(question: Question, client: Client, evidence: list[list[Json]]) -> Json:
+def _question(controller: AnswerController) -> Json:
     """Describe a question with its evidence: who asks what, and on what findings."""
+    question = controller.question
     run = question.run
     proposals = [
         {
@@ -149,7 +144,7 @@ def _question(question: Question, client: Client, evidence: list[list[Json]]) ->
             "agent": agent_title(proposal.get("agent") or ""),
             "evidence": findings,
         }
-        for proposal, findings in zip(question.proposals, evidence, strict=True)
+        for proposal, findings in zip(question.proposals, controller.evidence, strict=True)
     ]
     name = run.agent_name if question.agent in (None, run.agent) else None
     agent = shorten(agent_title(question.agent or run.agent, name), 100)
@@ -158,8 +153,8 @@ def _question(question: Question, client: Client, evidence: list[list[Json]]) ->
         "digest": question.shown_digest,
         "business": shorten(run.business_name or "", 100),
         "run": short_id(run.id),
-        "host": client.host,
-        "mode": client.mode,
+        "host": controller.client.host,
+        "mode": controller.client.mode,
         "title": truncated(question.label),
         "asked": f"Asked by {agent}{since}",
         "proposals": proposals,

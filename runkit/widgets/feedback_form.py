@@ -10,7 +10,6 @@ import time
 import ipywidgets as w
 
 from runkit.api.models import Artifact, Run
-from runkit.api.other_models import Feedback
 from runkit.arguments import checked
 from runkit.client import Client
 from runkit.display.text import block, esc, moment, shorten, truncated
@@ -110,16 +109,17 @@ class FeedbackForm(CellOutput):
             if button.disabled:
                 return
 
-            def post() -> Feedback:
+            def post() -> str:
                 time.sleep(SETTLE_S)
-                rating = RATINGS[button.description]
-                return self._client.runs.feedback(self._run, artifact.id, rating, comment.value)
-
-            def rated(sent: Feedback) -> None:
-                self._rated.add(artifact)
+                word = button.description
+                send = self._client.runs.feedback
+                sent = send(self._run, artifact.id, RATINGS[word], comment.value)
                 replaced = " Replaced an earlier rating." if sent.superseded_prior else ""
-                word = button.description.lower()
-                show(f"Rated {word}, {moment(sent.created_at)}.{replaced}")
+                return f"Rated {word.lower()}, {moment(sent.created_at)}.{replaced}"
+
+            def rated(message: str) -> None:
+                self._rated.add(artifact)
+                show(message)
 
             def failed(error: Exception) -> None:
                 show(f"We couldn't confirm the rating. {error_message(error)}")

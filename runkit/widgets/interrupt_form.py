@@ -160,14 +160,9 @@ class InterruptForm(CellOutput):
         return CHECK_INTERVAL
 
     def _draw(self) -> None:
-        if self.receipt is None:
-            super()._draw()
-            return
-        if self._card is not None:
-            self._card.show()  # first, for its announcement and focus
-        is_kept = self._open.offered  # the card offers to copy it
-        _card.update(self._head, self._static() if is_kept else _static_form.EMPTY)
-        if not is_kept:
+        super()._draw()  # first, for the card's announcement and focus
+        if self.receipt is not None and not self._open.offered:  # else the card offers a copy
+            _card.update(self._head, _static_form.EMPTY)
             # the card itself stays for reloaded pages
             _card.update(self._handle, self._static())
             self._handle = None

@@ -117,14 +117,17 @@ class InterruptInbox(CellOutput):
 
     def _describe(self) -> ToPage:
         controller = self.controller
-        form = self.controller.form
+        form = controller.form
         title = summary(controller)
-        questions = controller.listed
         failure = "Update failed." if controller.error else ""
+        empty = {
+            "title": "No question is open." if controller.waiting else title,
+            "text": controller.coverage,
+        }
         last = [closed.snapshot.message for closed in controller.closed[-1:]]
         where = f"{self._client.mode} {self._client.host}"
         return {
-            **(_static_form.describe_form(form) if form else {"empty": self._empty()}),
+            **(_static_form.describe_form(form) if form else {"empty": empty}),
             "kind": "inbox",
             "title": title,
             "lines": [f"{where} · {controller.coverage}", controller.error],
@@ -132,18 +135,12 @@ class InterruptInbox(CellOutput):
             "oldest": oldest(controller.waiting),
             "error": f"{controller.error} {controller.message}".strip(),
             "age": time.monotonic() - controller.read_s,
-            "rows": inbox_lines(controller, questions),
+            "rows": inbox_lines(controller),
             "open": form.question.key if form else None,
             "has_filter": bool(controller.filter) or len(controller.waiting) > FILTER_FROM,
             # what is spoken has no times and ages, which change all the time
             "spoken": " ".join(filter(None, (*last, controller.message, f"{title}.", failure))),
         }
-
-    def _empty(self) -> dict[str, str]:
-        """Describe the card when no question is open."""
-        controller = self.controller
-        title = "No question is open." if controller.waiting else summary(controller)
-        return {"title": title, "text": controller.coverage}
 
 
 def summary(controller: InboxController) -> str:
@@ -159,27 +156,23 @@ def oldest(questions: Sequence[Question]) -> str:
     known = [wait for wait in waits if wait.is_known]
     if not known:
         return ""
-    longest = max(known, key=lambda wait: wait.seconds or 0)
-    text = f"oldest {age(longest._replace(is_least=any(wait.is_least for wait in waits)))}"
+    is_least = any(wait.is_least for wait in waits)
+    text = f"oldest {age(max(known)._replace(is_least=is_least))}"
     are_late = [wait.is_over(LATE) for wait in waits]
     late = Count(are_late.count(True), len(waits), are_late.count(None))
     return f"{text} · {short(late, f'over {duration(LATE)}')}" if late.n else text
 
 
-def inbox_lines(controller: InboxController, questions: Sequence[Question]) -> list[Line]:
+def inbox_lines(controller: InboxController) -> list[Line]:
     """Describe the list: the waiting questions, the closed ones, and the expired ones."""
     n_open = Counter(question.run.business_id for question in controller.waiting)
     n_open[None] = 1  # runs of unknown businesses are not counted together
-    waiting = [_line(question, n_open=n_open[question.run.business_id]) for question in questions]
+    waiting = [_line(item, n_open=n_open[item.run.business_id]) for item in controller.listed]
     closed = [_closed_line(form) for form in reversed(controller.closed)]
-    expired = [_line(question, is_fixed=True) for question in controller.expired]
-    head: list[Line] = [{"head": EXPIRED}] if expired else []
-    lines = [
-        *_first(waiting),
-        *_first(closed),
-        *head,
-        *_first(expired),
-    ]
+    lines = [*_first(waiting), *_first(closed)]
+    if controller.expired:
+        expired = [_line(question, is_fixed=True) for question in controller.expired]
+        lines += [{"head": EXPIRED}, *_first(expired)]
     return [*lines, {"head": controller.coverage}] if lines else []
 
 
@@ -193,12 +186,9 @@ def _first(rows: list[Line]) -> list[Line]:
 def _line(question: Question, /, **more: Any) -> Line:
     """Describe a line of the list."""
     wait = question.wait
-    line: Line = {
-        "key": question.key,
-        "age": age(wait),
-        "tone": "attention" if wait.is_over(LATE) else "",
-    }
-    return cast(Line, {**line, **texts_of(question), **more})
+    tone = "attention" if wait.is_over(LATE) else ""
+    line = {"key": question.key, "age": age(wait), "tone": tone, **texts_of(question), **more}
+    return cast(Line, line)
 
 
 def _closed_line(form: AnswerController) -> Line:
