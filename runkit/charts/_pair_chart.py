@@ -27,7 +27,6 @@ from runkit.charts.theme import (
     colored,
     cross,
     entry,
-    line_trace,
     text_trace,
     width_px,
 )
@@ -101,11 +100,9 @@ def pair_chart(
     is_a = steps["run"].eq(0).to_numpy()
     picture = picture_of(scene, layout, axes, TimeAxis(edges, edges), is_a)
     columns, numbers_px = _columns(steps, pair, row, theme)
-    marks = _diamonds(picture.bars[picture.bars.index.isin(different)], theme)
-    names = [("■", "A, above"), ("□", "B, below"), ("◆", "first difference")][: 2 + len(marks)]
-    entries = tuple(entry(mark, theme.muted, name) for mark, name in names)
+    entries = entry("■", theme.muted, "A, above"), entry("□", theme.muted, "B, below")
     more = _layout(axes, longest, theme, numbers_px)
-    return picture._replace(entries=entries), [*columns, *marks], more
+    return picture._replace(entries=entries), columns, more
 
 
 def _matched(a: pd.DataFrame, b: pd.DataFrame) -> list[int]:
@@ -194,13 +191,6 @@ def _signed(seconds: float, plus: str = "+") -> str:
     if np.isnan(seconds):
         return "–"
     return ("−" if seconds < 0 else plus) + duration(abs(seconds))
-
-
-def _diamonds(bars: pd.DataFrame, theme: Theme) -> list[Trace]:
-    """Draw a diamond at the first difference in each run."""
-    mark = {"symbol": "diamond", "size": 10, "color": theme.text}
-    options = {"name": "first difference", "mode": "markers", "marker": mark, "cliponaxis": False}
-    return [] if bars.empty else [line_trace(bars["x0"], bars["row"], **options)]
 
 
 def _layout(axes: list[TimeAxis], longest: TimeAxis, theme: Theme, numbers_px: float) -> Json:
