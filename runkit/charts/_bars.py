@@ -5,8 +5,7 @@ Whatever is drawn is a function of this frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from types import SimpleNamespace
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,6 +39,7 @@ from runkit.time_budget import (
 )
 
 FAILING, WAITING = "✕ failing step", OUTCOMES["pending"]
+NO_RANGES = np.empty((0, 2))  # of time
 EPOCH = pd.Timestamp(0, tz="UTC")
 MAX_VALUES = 3  # values, and findings, in a hover text
 MAX_NAME, MAX_TITLE, MAX_VALUE = 40, 50, 90  # characters in a hover text
@@ -54,7 +54,8 @@ class Scene(NamedTuple):
 
     Beside the frames' columns `steps` have
     - `run`: position in `runs`; `start`, `end`: seconds since the origin of the run
-    - `kind`; `is_failing`: it failed, and not because of a step within
+    - `kind`; `is_stub`: it has no end, and is no question
+    - `is_failing`: it failed, and not because of a step within
     - `agent_name`, `agent_no`; `color`, which `legend` names
     - `note`: the error's message, what is known of an answer, or that there is no end, else empty
 
@@ -106,13 +107,15 @@ def scene_of(f: Frames) -> Scene:
     is_group = has_children & steps["type"].ne("interrupt")
     agent_no, agents = _agents(runs, steps)
     colors = np.array([*AGENT_COLORS, OTHER_COLOR])[agent_no.clip(max=len(AGENT_COLORS))]
-    legend = dict(zip(AGENT_COLORS, agents, strict=False))
-    if len(agents) > len(AGENT_COLORS):
-        legend[OTHER_COLOR] = OTHERS
-
+    legend = dict(zip(AGENT_COLORS, agents, strict=False)) | {
+        OTHER_COLOR: OTHERS,
+        FAILED_COLOR: FAILING,
+        theme.wait: WAITING.lower(),
+    }
     statuses = steps["run"].map(runs["status"])
     notes = _notes(f, steps, statuses)
     steps = steps.assign(
+        is_stub=steps["is_open"] & ~is_wait,
         # a question that expired with its run waits no longer
         is_open=steps["is_open"] & (~is_wait | (notes == WAITING)),
         start=start,
@@ -128,7 +131,6 @@ def scene_of(f: Frames) -> Scene:
     path = _critical_parts(steps, runs)
     steps = steps[is_shown(steps)]
     path.index = steps.index.get_indexer(path.index)
-    legend |= {FAILED_COLOR: FAILING, theme.wait: WAITING.lower()}
     return Scene(f, steps.reset_index(drop=True), path[path.index >= 0], runs, legend, theme)
 
 
@@ -248,12 +250,12 @@ def _hovers(scene: Scene, bars: pd.DataFrame) -> list[str]:
 def _findings(f: Frames, bars: pd.DataFrame) -> dict[Any, list[str]]:
     """Return the titles of the findings of bars with their confidence, by run and step."""
     artifacts = f.artifacts[f.artifacts["step_id"].isin(bars["step_id"])]
-    findings: dict[Any, list[str]] = {}
-    for artifact in each(artifacts[[*STEP_KEY, "title", "confidence_text"]]):
-        word = artifact.confidence_text
+    lines = []
+    for title, word in zip(artifacts["title"], artifacts["confidence_text"], strict=True):
         confidence = f" ({plain(word)} confidence)" if isinstance(word, str) else ""
-        line = f"◆ {plain(artifact.title, MAX_TITLE)}{confidence}"
-        findings.setdefault((artifact.run_id, artifact.step_id), []).append(line)
+        lines.append(f"◆ {plain(title, MAX_TITLE)}{confidence}")
+    by_step: Any = artifacts.assign(line=lines).groupby(STEP_KEY)["line"]
+    findings: dict[Any, list[str]] = by_step.agg(list).to_dict()
     return findings
 
 
@@ -279,10 +281,9 @@ def _state(bar: Any) -> str:
     return f"{state}: {plain(bar.note)}" if bar.note else state
 
 
-def each(bars: pd.DataFrame) -> Iterator[Any]:
-    """Iterate over rows whose columns are attributes; pandas' tuples take longer to make."""
-    rows: list[Any] = bars.to_dict("records")
-    return (SimpleNamespace(**row) for row in rows)
+def each(bars: pd.DataFrame) -> Iterable[Any]:
+    """Iterate over rows whose columns are attributes."""
+    return bars.itertuples()
 
 
 def blocked(bars: pd.DataFrame) -> Floats:

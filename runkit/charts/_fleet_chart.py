@@ -65,7 +65,7 @@ BEFORE_HEAD, AFTER_HEAD = 0.3, 1.05  # rows more before the heading of a group, 
 ROW_TICKS = (60, HOUR, DAY, 10 * DAY)  # beside the bars there is no room for more
 TEXT_SHARE = 0.5  # the text of the longest wait has this share of the scale
 SPLIT = (0.4, 0.44)  # the work ends, and the waits start, at these shares of the width
-INDENT = NBSP * 4  # the text of a dot begins so far from its middle
+INDENT = NBSP * 5  # the text of a dot begins so far from its middle
 ON_TOP = {"side": "top", "tickangle": 0, "fixedrange": True}
 
 
@@ -100,8 +100,8 @@ def fleet_chart(
     """
     from runkit.charts.figure import RunFigure
 
-    runs = _runs(facts, sort)
     theme = chosen_theme()
+    runs = _runs(facts, sort, theme)
     sla_h = facts.limit_h
     heading = heading_of(theme, *_title(facts, runs, title))
     rows = _in_rows(runs, group)
@@ -114,7 +114,7 @@ def fleet_chart(
     return RunFigure([*_work(rows, theme), *_waits(rows, theme)], layout)
 
 
-def _runs(facts: Facts, sort: str) -> pd.DataFrame:
+def _runs(facts: Facts, sort: str, theme: Theme) -> pd.DataFrame:
     """Return the runs in order, with all that is drawn and written of them.
 
     `wait_s` is null where a wait is not known; `since` is of open questions only.
@@ -127,17 +127,25 @@ def _runs(facts: Facts, sort: str) -> pd.DataFrame:
     rank = pd.Index(ORDER).get_indexer(pd.Index(statuses))
     records = runs.to_dict("records")
     business = runs["business_name"].fillna(runs["agent_name"])
+    newest = created.rank(ascending=False, na_option="bottom")
+    urgent = newest.where(statuses.eq("error"), -runs["wait_s"].fillna(0))
     runs = runs.assign(
         rank=np.where(rank < 0, len(ORDER), rank),  # other words come last
         has_waited=(runs["wait_s"] > 0) | is_open,
         waited=[_waited(run) for run in records],
         hover=[_hover(run) for run in records],
+        state=[_state(run, theme) for run in records],
         business=business,
         name=[plain(name, MAX_NAME) for name in business],
         short_id=short_ids(runs["run_id"]).map(plain),
         day=(created - created.min().normalize()).dt.total_seconds() / DAY,
     )
-    return runs.iloc[np.lexsort(_sort_keys(runs, sort))].reset_index(drop=True)
+    keys = {  # the last one of several counts most
+        "attention": [-runs["working_s"].fillna(0), urgent, runs["rank"]],
+        "time": [newest],
+        "duration": [-runs["duration_s"].fillna(-1)],
+    }
+    return runs.iloc[np.lexsort(keys[sort])].reset_index(drop=True)
 
 
 def _waited(run: dict[Any, Any]) -> str:
@@ -147,17 +155,6 @@ def _waited(run: dict[Any, Any]) -> str:
     return lasted(wait) + " so far" * is_exact
 
 
-def _sort_keys(runs: pd.DataFrame, sort: str) -> list[pd.Series[Any]]:
-    """Return the keys that order the runs; the last one counts most."""
-    newest = runs["created_at"].rank(ascending=False, na_option="bottom")
-    if sort == "time":
-        return [newest]
-    if sort == "duration":
-        return [-runs["duration_s"].fillna(-1)]
-    urgent = newest.where(runs["status"].eq("error"), -runs["wait_s"].fillna(0))
-    return [-runs["working_s"].fillna(0), urgent, runs["rank"]]
-
-
 def _hover(run: dict[Any, Any]) -> str:
     """Write the hover text of a run: its label, its state and outcome, and where its time went."""
     label = run_label(run["run_id"], run["business_name"], run["agent_name"])
@@ -165,6 +162,13 @@ def _hover(run: dict[Any, Any]) -> str:
     if isinstance(run["outcome"], str):
         lines.append(plain(run["outcome"], MAX_OUTCOME))
     return "<br>".join([*lines, ", ".join(filter(None, time_parts(run)))])
+
+
+def _state(run: dict[Any, Any], theme: Theme) -> str:
+    """Write the status and the confidence of a run."""
+    confidence = run["confidence"]
+    suffix = f" · {level(confidence, theme)}" if isinstance(confidence, str) else ""
+    return pill(run["status"], theme) + suffix
 
 
 def _title(facts: Facts, runs: pd.DataFrame, title: str | None) -> list[list[str]]:
@@ -217,9 +221,15 @@ def _layout(
     y = runs["y"].tolist()
     ticks = [*(first["y"] - AFTER_HEAD), *y]
     rows = row_axis(theme, labels_px, ticks, [*heads, *names]) | {"range": [y[-1] + 0.7, -0.7]}
-    states = array_ticks(y, _states(runs, theme)) | {"anchor": "x2", "ticklabelstandoff": STATES_PX}
+    states = array_ticks(y, runs["state"].tolist()) | {
+        "anchor": "x2",
+        "ticklabelstandoff": STATES_PX,
+    }
     margin = {"l": labels_px + 16, "r": RIGHT_PX, "t": HEAD_PX, "b": BOTTOM_PX}
-    band, label = _band(theme, sla_h)
+    limit = sla_h * HOUR
+    beyond = {"xref": "x2", "x0": limit, "x1": 1e20, "yref": "y2 domain", "y0": 0, "y1": 1}
+    corner = {"xref": "x2", "x": np.log10(limit), "yref": "paper", "y": 1, "yanchor": "top"}
+    band, label = sla_band(theme, sla_h, beyond, corner)
     return figure_layout(theme, heading, int(row_px * (y[-1] + ROW_EDGES)), margin) | {
         "xaxis": _work_axis(runs),
         "xaxis2": _wait_axis(runs),
@@ -246,23 +256,6 @@ def _wait_axis(runs: pd.DataFrame) -> Json:
     until = low + (high - low) / (1 - TEXT_SHARE)
     scale = {"domain": [SPLIT[1], 1], "range": [low, until], "type": "log", "anchor": "y2"}
     return ON_TOP | ticks | scale | {"title": {"text": "Waiting for a reviewer (log scale)"}}
-
-
-def _band(theme: Theme, sla_h: float) -> tuple[Json, Json]:
-    """Shade the waits that are longer than `sla_h`, with a label at the top."""
-    limit = sla_h * HOUR
-    beyond = {"xref": "x2", "x0": limit, "x1": 1e20, "yref": "y2 domain", "y0": 0, "y1": 1}
-    corner = {"xref": "x2", "x": np.log10(limit), "yref": "paper", "y": 1, "yanchor": "top"}
-    return sla_band(theme, sla_h, beyond, corner)
-
-
-def _states(runs: pd.DataFrame, theme: Theme) -> list[str]:
-    """Write the status and the confidence of each run."""
-    states = []
-    for word, confidence in zip(runs["status"], runs["confidence"], strict=True):
-        suffix = f" · {level(confidence, theme)}" if isinstance(confidence, str) else ""
-        states.append(pill(word, theme) + suffix)
-    return states
 
 
 def _work(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
@@ -298,5 +291,5 @@ def _waits(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     return [
         bar_trace(0 * y + MIN_WAIT, ends - MIN_WAIT, y, 0.1, line, hoverinfo="skip", **axes),
         line_trace(ends, y, **dots),
-        text_trace(ends, y, NBSP + INDENT + runs["waited"], theme.text, **axes),
+        text_trace(ends, y, INDENT + runs["waited"], theme.text, **axes),
     ]

@@ -142,7 +142,7 @@ def points_layout(
         "xaxis": dates,
         "yaxis": rows | {"showgrid": True, "type": "log", "range": waits},
         "shapes": [band, SHADE | across | lane],
-        "annotations": [label, *legend, *notes],
+        "annotations": [label, legend, *notes],
     }
 
 
@@ -174,15 +174,18 @@ def _names(runs: pd.DataFrame, days: list[float], waits: list[float], theme: The
     lines_px = LINE_PX * np.arange(len(waiting))
     down_px = np.maximum.accumulate(y_px - lines_px) + lines_px - y_px
     is_left = waiting["day"] < np.mean(days)
-    notes = []
-    columns = waiting.assign(log_wait=log_wait, is_left=is_left, down_px=down_px)
-    for run in columns.to_dict("records"):
-        sign, anchor = (1, "left") if run["is_left"] else (-1, "right")
-        position: Json = {"x": run["day"], "y": run["log_wait"], "xanchor": anchor}
-        position |= {"xshift": sign * MARK_PX, "yshift": -run["down_px"]}
-        text = f"{run['name']}, {lasted(Span(run['wait_s']))}"
-        notes.append(annotation(text, theme.attention, **position))
-    return notes
+    names = zip(waiting["name"], waiting["wait_s"], strict=True)
+    places: Any = pd.DataFrame(
+        {
+            "text": [f"{name}, {lasted(Span(wait_s))}" for name, wait_s in names],
+            "x": waiting["day"],
+            "xanchor": np.where(is_left, "left", "right"),
+            "xshift": np.where(is_left, MARK_PX, -MARK_PX),
+            "y": log_wait,
+            "yshift": -down_px,
+        }
+    )
+    return [annotation(color=theme.attention, **place) for place in places.to_dict("records")]
 
 
 def _list(runs: pd.DataFrame, theme: Theme) -> list[Json]:

@@ -55,30 +55,26 @@ NOTE_PX = 66  # a fold of this width has room for "not to scale"
 
 def traces(picture: Picture) -> list[Trace]:
     """Draw what lies in the rows, from the bottom up."""
-    layers = (_bars, _parts, _waits, _stubs, _instants)
-    return [trace for draw in layers for trace in draw(picture)]
+    return [*_bars(picture), _waits(picture), _stubs(picture), _instants(picture)]
 
 
 def _bars(picture: Picture) -> list[Trace]:
-    """Draw one pale trace for each color; groups and waits have marks over them."""
-    bars = picture.bars[picture.bars["x1"] > picture.bars["x0"]]
-    groups: Any = bars.groupby(["kind", "color"])
+    """Draw a pale trace for each kind and color, and over all of them what is solid.
+
+    Groups and waits have marks of their own; the own time of groups is thinner than a bar.
+    """
+    bar_px = picture.rows.bar_px
+    bars: Any = picture.bars[picture.bars["x1"] > picture.bars["x0"]]
+    parts: Any = picture.parts
+    looks = ["kind", "color"]
     result = []
-    for (kind, color), group in groups:
+    for (kind, color), group in bars.groupby(looks):
         name = "group" if kind == GROUP else plain(picture.scene.legend[color])
         fill = TRANSPARENT if kind == GROUP else faded(color)
         edge = color if kind == STEP else TRANSPARENT
-        options = {"name": name} | hover_texts(group)
-        result.append(_boxes(picture, group, fill, edge, picture.rows.bar_px, **options))
-    return result
-
-
-def _parts(picture: Picture) -> list[Trace]:
-    """Draw what is solid: of steps all of the bar's height, the own time of groups thinner."""
-    groups: Any = picture.parts.groupby([picture.parts["kind"].eq(GROUP), "color"])
-    result = []
-    for (is_group, color), group in groups:
-        height = GROUP_PX if is_group else picture.rows.bar_px
+        result.append(_boxes(picture, group, fill, edge, bar_px, name=name, **hover_texts(group)))
+    for (kind, color), group in parts.groupby(looks):
+        height = GROUP_PX if kind == GROUP else bar_px
         result.append(_boxes(picture, group, color, color, height, hoverinfo="skip", name="solid"))
     return result
 
@@ -100,49 +96,38 @@ def _segments(x0: Any, x1: Any, row: Any, line: Json, **options: Any) -> Trace:
     return line_trace(x, np.repeat(row, 3), line=line, **options)
 
 
-def _instants(picture: Picture) -> list[Trace]:
+def _instants(picture: Picture) -> Trace:
     """Draw ticks for steps without duration, which a bar would not show."""
     bars = picture.bars
     instants = bars[(bars["x1"] <= bars["x0"]) & (bars["kind"] != WAIT)]
-    if instants.empty:
-        return []
-    color = {"color": instants["color"].tolist()}
-    line = color | {"width": TICK_PX}
-    mark = color | {"symbol": "line-ns", "size": max(4.0, picture.rows.bar_px), "line": line}
+    color = instants["color"].tolist()
+    line = {"color": color, "width": TICK_PX}
+    mark = {"color": color, "symbol": "line-ns", "size": picture.rows.bar_px, "line": line}
     options = hover_texts(instants) | {"mode": "markers", "name": "instant", "marker": mark}
-    return [line_trace(instants["x0"], instants["row"], **options)]
+    return line_trace(instants["x0"], instants["row"], **options)
 
 
-def _waits(picture: Picture) -> list[Trace]:
+def _waits(picture: Picture) -> Trace:
     """Draw a dotted line from each question to its answer; an open one ends in an open circle."""
     waits = picture.bars[picture.bars["kind"] == WAIT]
     color = picture.scene.theme.wait
-    if waits.empty:
-        return []
     ends = np.where(waits["is_open"], picture.scene.theme.ground, color)
     fills = [fill for end in ends.tolist() for fill in (color, end, end)]
     mark = {"size": MARK_PX, "color": fills, "line": {"width": 2, "color": color}}
     dotted = {"color": color, "width": 3, "dash": "dot"}
     options = {"mode": "lines+markers", "marker": mark, "cliponaxis": False}
-    return [_segments(waits["x0"], waits["x1"], waits["row"], dotted, **options)]
+    return _segments(waits["x0"], waits["x1"], waits["row"], dotted, **options)
 
 
-def _stubs(picture: Picture) -> list[Trace]:
+def _stubs(picture: Picture) -> Trace:
     """Draw a dotted stub behind each step that has not ended."""
-    steps = picture.bars[is_stub(picture.bars)]
-    if steps.empty:
-        return []
+    steps = picture.bars[picture.bars["is_stub"]]
     line = {"color": picture.scene.theme.muted, "width": 2, "dash": "dot"}
     ends = steps["x1"] + STUB * picture.axis.length
-    return [_segments(steps["x1"], ends, steps["row"], line, name="open step")]
+    return _segments(steps["x1"], ends, steps["row"], line, name="open step")
 
 
-def is_stub(bars: pd.DataFrame) -> pd.Series[bool]:
-    """Return which steps end in a stub."""
-    return bars["is_open"] & (bars["kind"] != WAIT)
-
-
-def durations(picture: Picture) -> tuple[list[Trace], float]:
+def durations(picture: Picture) -> tuple[Trace, float]:
     """Write each bar's duration at its end; return also how far texts reach behind the axis in px.
 
     Where several bars share a row, a step's name follows, and a text without room is left out.
@@ -150,27 +135,28 @@ def durations(picture: Picture) -> tuple[list[Trace], float]:
     bars = picture.bars
     axis = picture.axis
     theme = picture.scene.theme
-    next_start = bars.sort_values("x0").groupby("row")["x0"].shift(-1)
     scale = MIN_PLOT_PX / axis.length
-    room_px = ((next_start - bars["x1"]) * scale).fillna(np.inf)
-    ends = bars["x1"] + STUB * axis.length * is_stub(bars)
+    end = bars["x1"] + STUB * axis.length * bars["is_stub"]
+    next_start = bars.sort_values("x0").groupby("row")["x0"].shift(-1)
+    right_px = (axis.start + axis.length - bars["x1"]) * scale
+    room_px = np.fmin((next_start - end) * scale, right_px + MAX_RIGHT_PX)  # the last has no next
 
-    labels = []
-    reach = 0.0
-    for bar, room, end in zip(each(bars), room_px, ends, strict=True):
-        right_px = MIN_PLOT_PX * (1 - (bar.x1 - axis.start) / axis.length)
-        most = min(room - (end - bar.x1) * scale, right_px + MAX_RIGHT_PX)
-        for text in _end_texts(bar, picture):
-            width = width_px(text) * TEXT_SCALE
-            if width <= most:
-                color = theme.text if bar.is_critical or picture.scene.path.empty else theme.muted
-                labels.append((end, bar.row, f"{NBSP}{text}", color))
-                reach = max(reach, width - right_px)
-                break
-    if not labels:
-        return [], reach
-    x_values, rows, label_texts, colors = zip(*labels, strict=True)
-    return [text_trace(x_values, rows, label_texts, list(colors), name="durations")], reach
+    texts = []
+    for bar, room in zip(each(bars), room_px, strict=True):
+        fitting = (text for text in _end_texts(bar, picture) if _text_px(text) <= room)
+        texts.append(next(fitting, ""))
+    labels = bars.assign(x=end, text=texts, right_px=right_px)
+    labels = labels[labels["text"] != ""]
+    reach = max([0.0, *(labels["text"].map(_text_px) - labels["right_px"])])
+    is_dark = labels["is_critical"] | picture.scene.path.empty
+    colors = np.where(is_dark, theme.text, theme.muted).tolist()
+    words = [NBSP + text for text in labels["text"]]
+    return text_trace(labels["x"], labels["row"], words, colors, name="durations"), reach
+
+
+def _text_px(text: str) -> float:
+    """Return the width of a text at the end of a bar."""
+    return width_px(text) * TEXT_SCALE
 
 
 def _end_texts(bar: Any, picture: Picture) -> list[str]:
@@ -220,10 +206,7 @@ def shades(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:
     x0, x1 = (waits[edge].to_numpy() for edge in ("x0", "x1"))
     _, *ranges = unions(np.zeros(len(waits), np.int64), x0, x1)
     wait = ground | {"y0": top, "y1": rows.n - 0.5, "fillcolor": faded(theme.wait, 0.12)}
-    shades_of_waits = (
-        wait | {"x0": start, "x1": end} for start, end in np.stack(ranges, 1).tolist()
-    )
-    return [*bands, *shades_of_waits]
+    return [*bands, *(wait | {"x0": start, "x1": end} for start, end in zip(*ranges, strict=True))]
 
 
 def groups_and_slivers(picture: Picture) -> list[Json]:
@@ -249,23 +232,20 @@ def _paths(bars: pd.DataFrame, pattern: str, width: float) -> list[Json]:
 
 def wait_labels(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:
     """Write the length of each wait over its band, where there is room; none beyond the axis."""
-    labels: list[Json] = []
+    labels: dict[float, Json] = {}
     axis = picture.axis
-    middles = list[float]()
     end = axis.start + axis.length
     half = WAIT_LABEL_PX / 2 / axis.scale
     for wait in each(waits):
         length = wait.length + " so far" * wait.is_open
         middle = (wait.x0 + wait.x1) / 2
         x = min(middle, end - half)
-        if all(abs(x - other) >= 2 * half for other in middles):
-            middles.append(x)
+        if all(abs(x - other) >= 2 * half for other in labels):
             position = {"x": end, "xanchor": "right", "align": "right"} if x < middle else {"x": x}
             text = f"{bold(length)}<br>{WAITING.lower()}"
-            labels.append(
-                annotation(text, picture.scene.theme.attention, y=top, **BELOW | position)
-            )
-    return labels
+            color = picture.scene.theme.attention
+            labels[x] = annotation(text, color, y=top, **BELOW | position)
+    return [*labels.values()]
 
 
 def fold_labels(picture: Picture) -> list[Json]:

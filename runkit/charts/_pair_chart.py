@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from difflib import SequenceMatcher
-from itertools import zip_longest
 
 import numpy as np
 import pandas as pd
 
-from runkit.charts._bars import Picture, Scene, blocked, picture_of
+from runkit.charts._bars import NO_RANGES, Picture, Scene, blocked, picture_of
 from runkit.charts._placement import (
-    RowLayout,
     TimeAxis,
     axes_of,
     relative_axis,
@@ -50,8 +48,8 @@ ABOVE = 0.1 - HEAD_ROW  # rows over the first one
 
 def can_pair(steps: pd.DataFrame) -> bool:
     """Return whether two runs are small enough to be matched step by step."""
-    n_a, n_b = (int(steps["run"].eq(run).sum()) for run in (0, 1))
-    return 0 < n_a * n_b <= MAX_PAIRS
+    n_pairs = np.bincount(steps["run"], minlength=2).prod()
+    return bool(0 < n_pairs <= MAX_PAIRS)
 
 
 def pair_chart(
@@ -70,30 +68,32 @@ def pair_chart(
     """
     theme = scene.theme
     steps = scene.steps
-    sides = [steps[steps["run"] == run] for run in (0, 1)]
     length = steps["end"] - steps["start"]
     is_unknown = steps["duration_s"].isna() | (steps["is_open"] & length.le(0))
-    steps = steps.assign(pair=_matched(*sides), seconds=length.mask(is_unknown))
-    tree = _tree(steps)
+    steps = steps.assign(pair=_matched(steps), seconds=length.mask(is_unknown))
+    sides = [steps[steps["run"] == run] for run in (0, 1)]
+    tree = _tree(steps, theme)
     has_row = steps_with_rows(tree, depth, PAIR_PX)
 
     n_same = first_difference(*sides)
-    different = [side.index[n_same] for side in sides if n_same is not None and n_same < len(side)]
-    first = steps["pair"][different].min()
+    is_different = steps.groupby("run").cumcount() == n_same
     pair = np.flatnonzero(has_row)
-    row = np.arange(len(pair)) + (pair >= first)  # the label of the difference has a row of its own
-    rows = _rows(tree[has_row], tree_rows(tree, has_row, row), theme)
-    if n_same is not None and (pair >= first).any():
-        ticks = [*rows.ticks, int(np.argmax(pair >= first))]
-        rows = rows._replace(ticks=ticks, texts=[*rows.texts, _label(n_same)])
+    is_behind = pair >= steps["pair"][is_different].min()
+    row = np.arange(len(pair)) + is_behind  # the label of the difference has a row of its own
+    rows = tree_rows(tree, has_row, row, tree["note"][has_row])
+    ticks, texts = rows.ticks, rows.texts
+    if is_behind.any():
+        label = f"Identical for {plural(n_same, 'step')}, then:" if n_same else "First difference:"
+        ticks = [*ticks, int(np.argmax(is_behind))]
+        texts = [*texts, bold(f"◆ {label}")]
+    rows = rows._replace(px=PAIR_PX, bar_px=BAR_PX, ticks=ticks, texts=texts, above=ABOVE)
 
-    row_of_pair = pd.Series(row, pair).reindex(steps["pair"]).to_numpy()
-    offsets = OFFSETS[steps["run"]]
-    own_row = row_of_pair + offsets
-    layout = rows, rows_of_all(steps, own_row, rows.n - 1 + offsets), ~np.isnan(own_row)
+    own_row = pd.Series(row, pair).reindex(steps["pair"]).to_numpy()
+    row_of_step = rows_of_all(steps, own_row, rows) + OFFSETS[steps["run"]]
+    layout = rows, row_of_step, ~np.isnan(own_row)
     start = min([0.0, *steps["start"]])
     ends = [float(side["end"].max()) for side in sides]
-    axes = axes_of(start, ends, [blocked(side)[: len(side) * fold] for side in sides])
+    axes = axes_of(start, ends, [blocked(side) if fold else NO_RANGES for side in sides])
     longest = max(axes, key=lambda axis: axis.length)
     edges = longest.positions[[0, -1]]
     scene = scene._replace(path=scene.path[:0])  # A is solid
@@ -105,57 +105,39 @@ def pair_chart(
     return picture._replace(entries=entries), columns, more
 
 
-def _matched(a: pd.DataFrame, b: pd.DataFrame) -> list[int]:
+def _matched(steps: pd.DataFrame) -> list[int]:
     """Match the steps of two runs, in tree order: return the number of the pair of each step.
 
     A step without a partner has a number of its own.
     """
-    keys = [
-        list(side[COMPARED].astype(str).itertuples(index=False, name=None))
-        for side in map(named, (a, b))
-    ]
-    pairs: tuple[list[int], list[int]] = [], []
+    kinds = named(steps).groupby(COMPARED, dropna=False).ngroup()
+    a, b = (kinds[steps["run"] == run].tolist() for run in (0, 1))
+    pairs_of_a: list[int] = []
+    pairs_of_b: list[int] = []
     n = 0
-    matcher = SequenceMatcher(a=keys[0], b=keys[1], autojunk=False)
-    for operation, a0, a1, b0, b1 in matcher.get_opcodes():
+    for operation, a0, a1, b0, b1 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         of_a = range(n, n + a1 - a0)
         of_b = of_a if operation == "equal" else range(of_a.stop, of_a.stop + b1 - b0)
-        pairs[0].extend(of_a)
-        pairs[1].extend(of_b)
+        pairs_of_a += of_a
+        pairs_of_b += of_b
         n = of_b.stop
-    return pairs[0] + pairs[1]
+    return pairs_of_a + pairs_of_b
 
 
-def _tree(steps: pd.DataFrame) -> pd.DataFrame:
-    """Return a step for each pair: that of A if it has one, as long as the longer of both."""
+def _tree(steps: pd.DataFrame, theme: Theme) -> pd.DataFrame:
+    """Return a step for each pair: that of A if it has one, as long as the longer of both.
+
+    A `note` says of which run a step is that has no partner.
+    """
     pairs = steps.groupby("pair")
-    return (
-        pairs.head(1)
-        .set_index("pair")
-        .sort_index()
-        .assign(
-            start=0.0,
-            end=pairs["seconds"].max().fillna(0),
-            is_failing=pairs["is_failing"].any(),
-            n_runs=pairs.size(),
-        )
+    only_a, only_b = (colored(f" · only {letter}", theme.muted) for letter in "AB")
+    tree = pairs.head(1).set_index("pair").sort_index()
+    return tree.assign(
+        start=0.0,
+        end=pairs["seconds"].max().fillna(0),
+        is_failing=pairs["is_failing"].any(),
+        note=np.select([pairs.size() > 1, tree["run"] > 0], ["", only_b], only_a),
     )
-
-
-def _rows(tree: pd.DataFrame, rows: RowLayout, theme: Theme) -> RowLayout:
-    """Write of which run each step is that has no partner."""
-    notes = np.select([tree["n_runs"] > 1, tree["run"] > 0], ["", " · only B"], " · only A")
-    texts = [
-        text + colored(note, theme.muted) if note else text
-        for text, note in zip_longest(rows.texts, notes.tolist())
-    ]
-    return rows._replace(px=PAIR_PX, bar_px=BAR_PX, texts=texts, above=ABOVE)
-
-
-def _label(n_same: int) -> str:
-    """Name the first difference."""
-    text = f"Identical for {plural(n_same, 'step')}, then:" if n_same else "First difference:"
-    return bold(f"◆ {text}")
 
 
 def _columns(steps: pd.DataFrame, pair: Ints, row: Ints, theme: Theme) -> tuple[list[Trace], float]:
@@ -164,8 +146,7 @@ def _columns(steps: pd.DataFrame, pair: Ints, row: Ints, theme: Theme) -> tuple[
     texts = steps["seconds"].map(lambda seconds: _signed(seconds, plus="")) + crosses
     by_run = steps.assign(text=texts).pivot(index="pair", columns="run", values="text")
     lengths = by_run.fillna("").loc[pair]
-    more_s = np.zeros(len(by_run))
-    np.add.at(more_s, steps["pair"], steps["seconds"].where(steps["run"] > 0, -steps["seconds"]))
+    more_s = np.bincount(steps["pair"], np.where(steps["run"] > 0, 1, -1) * steps["seconds"])
     differences = [
         bold(_signed(more)) if abs(more) >= BIG_S else _signed(more)
         for more in more_s[pair].tolist()

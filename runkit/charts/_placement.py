@@ -10,7 +10,7 @@ linear piece by piece.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import compress, pairwise
+from itertools import compress, pairwise, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from runkit.display.colors import AGENT_COLORS
 from runkit.display.counts import DAY
 from runkit.display.text import duration, plural
 from runkit.errors import UsageError
-from runkit.time_budget import Flags
+from runkit.time_budget import Flags, Ints
 
 Floats = NDArray[np.float64]
 
@@ -226,46 +226,48 @@ def chosen_steps(steps: pd.DataFrame, depth: int | str | None, limit: int) -> Fl
         order = order[(steps["depth"] < depth).to_numpy()[order]]
 
     groups = parents(steps["depth"])
-    chosen = set[int]()
+    is_chosen = np.zeros(len(steps), np.bool_)
     for step in order.tolist():
         family = []
-        while step >= 0 and step not in chosen:
+        while step >= 0 and not is_chosen[step]:
             family.append(step)
             step = groups[step]
-        if len(chosen) + len(family) <= limit:
-            chosen.update(family)
-    return np.isin(np.arange(len(steps)), [*chosen])
+        if np.count_nonzero(is_chosen) + len(family) <= limit:
+            is_chosen[family] = True
+    return is_chosen
 
 
 def tree_of(steps: pd.DataFrame, has_row: Flags) -> tuple[RowLayout, Floats, Flags]:
     """Return the rows of a tree, the row of each step, and whether the step has it for itself."""
     number = np.cumsum(has_row) - 1.0
     rows = tree_rows(steps, has_row, number[has_row])
-    rest = np.full(len(steps), rows.n - 1.0)
-    return rows, rows_of_all(steps, np.where(has_row, number, np.nan), rest), has_row
+    return rows, rows_of_all(steps, np.where(has_row, number, np.nan), rows), has_row
 
 
-def rows_of_all(steps: pd.DataFrame, row: Floats, rest: Floats) -> Floats:
-    """Return each step's own row, else that of the nearest group that has one, else `rest`."""
-    rows: list[float] = []
-    groups = parents(steps["depth"])
-    for own, group, last in zip(row.tolist(), groups, rest.tolist(), strict=True):
-        shared = rows[group] if group >= 0 else last
-        rows.append(shared if np.isnan(own) else own)
-    return np.array(rows)
+def rows_of_all(steps: pd.DataFrame, row: Floats, rows: RowLayout) -> Floats:
+    """Return each step's own row, else that of the nearest group that has one, else the last."""
+    numbers: list[float] = []
+    for own, group in zip(row.tolist(), parents(steps["depth"]), strict=True):
+        shared = numbers[group] if group >= 0 else rows.n - 1
+        numbers.append(shared if np.isnan(own) else own)
+    return np.array(numbers)
 
 
-def tree_rows(steps: pd.DataFrame, has_row: Flags, row: NDArray[Any]) -> RowLayout:
+def tree_rows(
+    steps: pd.DataFrame, has_row: Flags, row: NDArray[Any], notes: Iterable[str] = repeat("")
+) -> RowLayout:
     """Describe a tree with rows for some steps, and a last one if others are at the top.
 
-    Steps in a group are indented, every other group is shaded.
+    Steps in a group are indented, every other group is shaded; `notes` stand behind the labels.
     """
     bars = steps[has_row]
     texts = []
     n_more = int((steps["depth"].eq(0) & ~has_row).sum())
-    for label, depth, kind in zip(bars["label"], bars["depth"], bars["kind"], strict=True):
+    columns = zip(bars["label"], bars["depth"], bars["kind"], notes, strict=False)
+    for label, depth, kind, note in columns:
         text = plain(label, MAX_LABEL)
-        texts.append(INDENT * min(depth, MAX_INDENT) + (bold(text) if kind == GROUP else text))
+        text = bold(text) if kind == GROUP else text
+        texts.append(INDENT * min(depth, MAX_INDENT) + text + note)
     is_top = bars["depth"].eq(0).to_numpy()
     edges = [*row[is_top].tolist(), *(row[-1:] + 1)]  # where steps at the top begin, and the end
     is_group = bars["kind"][is_top] == GROUP
@@ -285,7 +287,8 @@ def agent_rows(steps: pd.DataFrame, is_chosen: Flags) -> tuple[RowLayout, Floats
     many steps at once the last lane is for all others.
     """
     band = steps["agent_no"].clip(upper=len(AGENT_COLORS))
-    steps = steps.assign(band=band, lane=_lanes(steps, band), is_left=~is_chosen)
+    lane = _lanes(steps, band)
+    steps = steps.assign(band=band, lane=lane, is_left=~is_chosen)
     bands = steps.groupby(["band", "run"])
     n_at_once = bands["lane"].max() + 1
     has_rest = bands["is_left"].any()
@@ -307,11 +310,10 @@ def agent_rows(steps: pd.DataFrame, is_chosen: Flags) -> tuple[RowLayout, Floats
     ticks = (top + (height - 1) / 2).tolist()
     shaded = list(pairwise(edges))[1::2]
     rows = RowLayout(edges[-1], ROW_PX, BAR_SHARE * ROW_PX, ticks, texts, shaded)
-    number = bands.ngroup().to_numpy()
-    lane = steps["lane"].to_numpy()
-    has_row = is_chosen & (lane < n_free.to_numpy()[number])
-    last = (height - 1).to_numpy()[number]
-    return rows, top.to_numpy()[number] + np.where(has_row, lane, last), has_row
+    number = bands.ngroup()
+    first, last, n_own = (column.to_numpy()[number] for column in (top, height - 1, n_free))
+    has_row = is_chosen & (lane < n_own)
+    return rows, first + np.where(has_row, lane, last), has_row
 
 
 def _most_lanes(needed: pd.Series[int]) -> int:
@@ -320,7 +322,7 @@ def _most_lanes(needed: pd.Series[int]) -> int:
     return next((n for n in sizes if needed.clip(upper=n).sum() <= MAX_LANES), 1)
 
 
-def _lanes(steps: pd.DataFrame, band: pd.Series[int]) -> list[int]:
+def _lanes(steps: pd.DataFrame, band: pd.Series[int]) -> Ints:
     """Return the lowest free lane of its band for each step, in order of start.
 
     Of two that start together the outer step comes first. A step may begin where another ends in
@@ -332,4 +334,4 @@ def _lanes(steps: pd.DataFrame, band: pd.Series[int]) -> list[int]:
         for step, start, end in zip(group.index, group["start"], group["end"], strict=True):
             lane = lanes[step] = np.argmax(ends <= start)
             ends[lane] = end
-    return lanes.tolist()
+    return lanes

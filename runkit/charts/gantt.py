@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import PositiveInt
 
 from runkit.arguments import Hours, checked
-from runkit.charts._bars import Picture, Scene, blocked, picture_of, scene_of
+from runkit.charts._bars import NO_RANGES, Picture, Scene, blocked, picture_of, scene_of
 from runkit.charts._fleet_chart import fleet_chart
 from runkit.charts._marks import (
     STUB,
@@ -18,7 +18,6 @@ from runkit.charts._marks import (
     empty_labels,
     fold_labels,
     groups_and_slivers,
-    is_stub,
     legend,
     shades,
     traces,
@@ -32,7 +31,6 @@ from runkit.charts._placement import (
     MAX_ROWS,
     PLOT_PX,
     WAIT,
-    TimeAxis,
     agent_rows,
     axes_of,
     chosen_steps,
@@ -152,10 +150,12 @@ def gantt(
         picture, texts, more = pair_chart(scene, depth, fold=bool(compress_waits))
     else:
         picture = _picture(scene, depth, compress_waits)
-        texts, reach = durations(picture)
+        label, reach = durations(picture)
+        texts = [label]
     notes = _notes(picture, depth, has_lanes=n_runs > 1 and not more)
     heading = run_heading(scene.runs, scene.theme, title, notes)
-    return RunFigure([*traces(picture), *texts], _layout(picture, heading, reach, more))
+    data = [trace for trace in (*traces(picture), *texts) if len(trace["x"])]
+    return RunFigure(data, _layout(picture, heading, reach, more))
 
 
 def _refuse(default: object, n_runs: int, **options: object) -> None:
@@ -172,23 +172,17 @@ def _picture(scene: Scene, depth: int | str | None, compress_waits: bool | str) 
     """Place the steps of one run in a tree, or of several runs in bands of their agents."""
     steps = scene.steps
     runs = scene.runs
-    axis = _axis(steps, runs, compress_waits)
+    start = min([0.0, *steps["start"]])
+    end = max([0.0, *steps["end"], *runs["duration_s"].fillna(0)])
+    folds = blocked(steps)
+    if compress_waits == "auto":
+        compress_waits = float(np.diff(folds).sum()) > FOLDED_SHARE * (end - start)
+    [axis] = axes_of(start, [end], [folds if compress_waits else NO_RANGES])
     if len(runs) == 1:
         layout = tree_of(steps, steps_with_rows(steps, depth, LOW_ROW_PX))
     else:
         layout = agent_rows(steps, chosen_steps(steps, depth, MAX_BARS))
     return picture_of(scene, layout, [axis] * len(runs), axis, steps["is_failing"].to_numpy())
-
-
-def _axis(steps: pd.DataFrame, runs: pd.DataFrame, compress_waits: bool | str) -> TimeAxis:
-    """Return the time axis, with its waits folded where the argument says so."""
-    start = min([0.0, *steps["start"]])
-    end = max([0.0, *steps["end"], *runs["duration_s"].fillna(0)])
-    folds = blocked(steps)
-    is_long = float(np.diff(folds).sum()) > FOLDED_SHARE * (end - start)
-    is_folded = is_long if compress_waits == "auto" else compress_waits
-    [axis] = axes_of(start, [end], [folds if is_folded else folds[:0]])
-    return axis
 
 
 def _notes(picture: Picture, depth: int | str | None, *, has_lanes: bool) -> list[str]:
@@ -222,11 +216,9 @@ def run_heading(
     """
     businesses, agents = (_names(*runs[name].unique()) for name in ("business_name", "agent_name"))
     shared = [plain(names[0], MAX_NAME) for names in (businesses, agents) if len(names) == 1]
-    names = [plain(name, MAX_TITLE) for name in _names(title)] or shared
-    run, created = (
-        "run " + short_ids(runs["run_id"]),
-        runs["created_at"].map(moment, na_action="ignore"),
-    )
+    names = [plain(title, MAX_TITLE)] if title else shared
+    run = "run " + short_ids(runs["run_id"])
+    created = runs["created_at"].map(moment, na_action="ignore")
     # a line has no room for both the name and the time
     about, more = (run, created) if len(businesses) == 1 else (runs["business_name"], run)
     runs = runs.assign(run=run.map(plain), about=about, more=more)
@@ -279,14 +271,14 @@ def _layout(picture: Picture, heading: Heading, reach: float, more: Json) -> Jso
     labels_px = max(map(width_px, rows.texts), default=0) + EDGE_PX
     left = labels_px + EDGE_PX
     right = EDGE_PX + round(reach)
-    notes, below = legend_below(legend(picture), theme, left)
+    note, below = legend_below(legend(picture), theme, left)
 
     plot_px = min(WIDTH - left - right, PLOT_PX)
-    stub = STUB * axis.length * is_stub(picture.bars).any()
+    stub = STUB * axis.length * picture.bars["is_stub"].any()
     span = [axis.start - 2 * axis.length / PLOT_PX, axis.start + axis.length + stub]
-    time = relative_axis(axis._replace(px=plot_px)) | {"range": span, "tickangle": 0}
-    time |= {"showgrid": True} | more.get("xaxis", {})
-    labels = [*notes, *wait_labels(picture, bands, top), *fold_labels(picture), *empty]
+    ticks = relative_axis(axis._replace(px=plot_px))
+    time = ticks | {"range": span, "tickangle": 0, "showgrid": True} | more.get("xaxis", {})
+    labels = [note, *wait_labels(picture, bands, top), *fold_labels(picture), *empty]
     if rows.n >= MAX_ROWS:  # a chart that is taller than a screen has ticks also above it
         for tick, text in zip(time["tickvals"], time["ticktext"], strict=True):
             labels.append(annotation(text, theme.muted, x=tick, y=top, yanchor="bottom"))

@@ -121,12 +121,12 @@ def heading_of(theme: Theme, title: Iterable[str], *others: Sequence[str]) -> He
     Lines are parts in plotly's markup, of which the empty ones are left out.
     """
     name, *parts = title
-    head = packed([colored(bold(name), theme.text), *parts], " · ", TITLE_PX)
+    head = [colored(bold(name), theme.text), *parts]
     rest = [line for parts in others for line in packed(parts, " · ", HEADING_PX)]
-    lines = [colored(line, theme.muted) for line in head]
+    lines = [colored(line, theme.muted) for line in packed(head, " · ", TITLE_PX)]
     lines += [f'<span style="font-size:13px">{colored(line, theme.muted)}</span>' for line in rest]
-    whole = filter(None, (" · ".join(filter(None, parts)) for parts in ([name, *parts], *others)))
-    return Heading(lines, ". ".join(map(unmarked, whole)))
+    sentences = (" · ".join(filter(None, parts)) for parts in (head, *others))
+    return Heading(lines, ". ".join(map(unmarked, filter(None, sentences))))
 
 
 def packed(parts: Iterable[str], gap: str, px: float) -> list[str]:
@@ -191,7 +191,7 @@ def entry(mark: str, color: str, name: str) -> str:
     return f"{colored(mark, color)}{NBSP}{plain(name, 40)}"
 
 
-def legend_below(entries: Sequence[str], theme: Theme, left: int) -> tuple[list[Json], int]:
+def legend_below(entries: Sequence[str], theme: Theme, left: int) -> tuple[Json, int]:
     """Write a legend below the ticks, and how much room both need.
 
     It is one text, which begins where the labels of rows do; `left` is the margin of these.
@@ -200,7 +200,7 @@ def legend_below(entries: Sequence[str], theme: Theme, left: int) -> tuple[list[
     below = {"xref": "paper", "x": 0, "xanchor": "left", "xshift": EDGE_PX - left, "align": "left"}
     below |= {"yref": "paper", "y": 0, "yanchor": "top", "yshift": -AXIS_PX, "name": "legend"}
     note = annotation("<br>".join(lines), theme.muted, FONT_PX, **below)
-    return [note] if entries else [], AXIS_PX + EDGE_PX + LEGEND_LINE_PX * len(lines)
+    return note, AXIS_PX + EDGE_PX + LEGEND_LINE_PX * len(lines)
 
 
 def hover_texts(marks: pd.DataFrame) -> Trace:
@@ -255,11 +255,10 @@ def text_trace(
 
 
 def chosen_theme() -> Theme:
-    """Return the theme of plotly's default template: dark if one of its names ends in "dark"."""
+    """Return the theme of plotly's default template: dark if its name has the word."""
     import plotly.io
 
-    names = (plotly.io.templates.default or "").split("+")
-    return DARK if any(name.endswith("dark") for name in names) else LIGHT
+    return DARK if "dark" in (plotly.io.templates.default or "") else LIGHT
 
 
 def plain(value: object, limit: int = 60) -> str:
