@@ -135,11 +135,11 @@ def title_of(text: str | None) -> Markup | str:
     return element("title", unmarked(text.replace("<br>", "\n"))) if text else ""
 
 
-def symbol_at(
-    x: float, y: float, radius: float, symbol: str, body: Markup | str, style: Json
-) -> Markup:
-    """Draw a mark."""
+def symbol_at(mark: Json) -> Markup:
+    """Draw a mark of one of the few symbols of ours."""
+    radius = mark["size"] / 2
+    symbol, title, style, x, y = (mark[name] for name in ("symbol", "title", "style", "x", "y"))
     if symbol.startswith("circle"):
-        return element("circle", body, cx=x, cy=y, r=float(radius), **style)
+        return element("circle", title, cx=x, cy=y, r=radius, **style)
     path = re.sub(r"-?[\d.]+", lambda match: coordinate(float(match[0]) * radius), SYMBOLS[symbol])
-    return element("path", body, d=path, transform=f"translate({point(x, y)})", **style)
+    return element("path", title, d=path, transform=f"translate({point(x, y)})", **style)

@@ -15,7 +15,8 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, compress, repeat
+from itertools import chain, compress
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 FAULTS = (LookupError, TypeError, AttributeError, ValueError)  # of a figure with other parts
 CLEAR = ("circle-open", "x-thin", "line-ns")  # symbols without a fill
-ARRAYS = (list, tuple, np.ndarray)  # types that hold a value for each mark
 TITLE_PX = 16  # from an axis to its title
 TICK_PX, NOTE_PX = 1, 2  # around labels of ticks, and around other texts
 NEAR_PX = 0.5  # a mark that is not farther from the axes is drawn
@@ -56,6 +56,7 @@ SHAPES = {
 }
 # Light and dark colors; of names with one light color the first counts.
 PAIRS = dict(zip(LIGHT[::-1], DARK[::-1], strict=True))
+AXES = ("xaxis", "xaxis2", "yaxis", "yaxis2")
 KNOWN = {  # what is drawn, and what has no effect on a picture; the rest is named in it
     "figure": "annotations autosize barmode dragmode font height hovermode legend margin meta "
     "modebar paper_bgcolor plot_bgcolor shapes showlegend template title uirevision width xaxis "
@@ -74,7 +75,7 @@ KNOWN = {  # what is drawn, and what has no effect on a picture; the rest is nam
 PARTS = {
     **{name: name for name in ("line", "marker", "font", "title")},
     **dict.fromkeys(("textfont", "tickfont"), "font"),
-    **dict.fromkeys(("xaxis", "xaxis2", "yaxis", "yaxis2"), "axis"),
+    **dict.fromkeys(AXES, "axis"),
     "shapes": "shape",
     "annotations": "annotation",
 }
@@ -212,8 +213,8 @@ class Chart:
         }
         self.axes = {
             name.replace("axis", ""): self._axis(name[0], _merged(base[name[:5]], layout[name]))
-            for name in PARTS
-            if PARTS[name] == "axis" and name in layout
+            for name in AXES
+            if name in layout
         }
 
     def _axis(self, letter: str, options: Json) -> Axis:
@@ -241,20 +242,21 @@ class Chart:
             plot = box(*self.ends["x"], *self.ends["y"], **color_attributes("fill", inner))
             yield element("g", plot)
         shapes = [_merged(SHAPE, shape) for shape in self.layout.get("shapes", ())]
-        layers = {name: [shape for shape in shapes if shape["layer"] == name] for name in LAYERS}
-        yield from self._drawn("shape", layers["below"], self._shape)
+        below, between, above = (
+            [shape for shape in shapes if shape["layer"] == layer] for layer in LAYERS
+        )
+        yield from self._drawn("shape", below, self._shape)
         yield from chain.from_iterable(map(self._scale, self.axes))
-        yield from self._drawn("shape", layers["between"], self._shape)
+        yield from self._drawn("shape", between, self._shape)
         # plotly draws all bars below all lines
-        traces = sorted(self.traces, key=lambda trace: str(trace["type"]))
+        traces = sorted(self.traces, key=itemgetter("type"))
         seen = [trace for trace in traces if trace.get("visible", True) is True]
         yield from self._drawn("trace", seen, self._trace)
-        yield from self._drawn("shape", layers["above"], self._shape)
+        yield from self._drawn("shape", above, self._shape)
         notes = self.layout.get("annotations", ())
         yield from self._drawn("text with an arrow", notes, self._note)
         title = self.layout["title"]
-        if title.get("text"):
-            text = title["text"]
+        if text := title.get("text"):
             font = self.font | title["font"]
             pad = title["pad"]
             shift = 0 if "<br>" in text else 0.7 * font["size"]
@@ -331,16 +333,12 @@ class Chart:
             raise ValueError("an upright bar")
         base, length, row = (_numbers(trace[key]) for key in ("base", "x", "y"))
         half = trace["width"] / 2
-        radius = trace["marker"].get("cornerradius")
         x0 = x_axis.within(base)
         x1 = x_axis.within(base + length)
         y0 = y_axis.within(row - half)
         y1 = y_axis.within(row + half)
         for bar in _each(trace, x0=x0, x1=x1, y0=y0, y1=y1):
-            # without a hover text the mouse reaches the bar below it
-            mouse = None if bar["title"] else "none"
-            style = {"rx": radius} | bar["style"] | {"pointer_events": mouse}
-            yield box(bar["x0"], bar["x1"], bar["y0"], bar["y1"], bar["title"], **style)
+            yield box(bar["x0"], bar["x1"], bar["y0"], bar["y1"], bar["title"], **bar["style"])
 
     def _scatter(self, trace: Json, x_axis: Axis, y_axis: Axis) -> Iterator[Markup]:
         """Draw a line with gaps, marks, or texts."""
@@ -355,15 +353,14 @@ class Chart:
             ends = x_axis.within(values[0]), y_axis.within(values[1])
             yield polyline(*ends, stroke_dasharray=dash, **edge(**line))
         if "markers" in mode:
-            yield from _markers(trace, x=x, y=y, is_shown=is_shown)
+            yield from map(symbol_at, compress(_each(trace, x=x, y=y), is_shown))
         if "text" in mode:
             font = self.font | trace["textfont"]
-            (vertical, side) = trace["textposition"].split()
-            colors = font["color"] if isinstance(font["color"], ARRAYS) else repeat(font["color"])
-            texts = zip(x.tolist(), y.tolist(), trace["text"], colors, strict=False)
-            for text_x, text_y, text, color in compress(texts, is_shown):
-                style = font | {"color": color}
-                yield text_at(text_x, text_y, text, style, OPPOSITE[side], vertical)
+            vertical, side = trace["textposition"].split()
+            columns = {"x": x, "y": y, "text": trace["text"], "color": font["color"]}
+            for text in compress(_records(columns), is_shown):
+                style = font | {"color": text["color"]}
+                yield text_at(text["x"], text["y"], text["text"], style, OPPOSITE[side], vertical)
 
     def _note(self, note: Json) -> Markup:
         """Write an annotation without an arrow."""
@@ -376,28 +373,27 @@ class Chart:
         return text_at(x, y, note["text"], self.font | note.get("font", {}), *sides, NOTE_PX)
 
 
-def _each(trace: Json, **columns: Any) -> Iterator[Json]:
-    """Iterate over the bars or marks of a trace with their positions, `style` and `title`.
+def _records(columns: Json) -> list[Any]:
+    """Return a dictionary for each mark; a column is one value for all of them, or one for each."""
+    return pd.DataFrame(columns).to_dict("records")
 
-    What plotly says of their look is one value for all of them, or one for each.
-    """
+
+def _each(trace: Json, **columns: Any) -> Iterator[Json]:
+    """Iterate over the bars or marks of a trace with their positions, `style` and `title`."""
     look = trace["marker"]
     line = look.get("line", {})
     hover = None if trace.get("hoverinfo") == "skip" else trace.get("customdata")
     columns |= {"color": look["color"], "edge": line.get("color"), "edge_px": line.get("width")}
     columns |= {"size": look.get("size"), "symbol": look.get("symbol", "circle"), "hover": hover}
-    marks: list[Any] = pd.DataFrame(columns).to_dict("records")
-    for mark in marks:
+    for mark in _records(columns):
         color = None if mark["symbol"] in CLEAR else mark["color"]
-        style = color_attributes("fill", color) | edge(mark["edge"], mark["edge_px"])
-        yield mark | {"style": style, "title": title_of(mark["hover"])}
-
-
-def _markers(trace: Json, **columns: Any) -> Iterator[Markup]:
-    """Draw marks of the few symbols of ours."""
-    opacity = trace["marker"].get("opacity")
-    for mark in _each(trace, **columns):
-        style = mark["style"] | {"opacity": opacity}
-        if mark["is_shown"] and (style["fill"] != "none" or "stroke" in style):
-            radius = mark["size"] / 2
-            yield symbol_at(mark["x"], mark["y"], radius, mark["symbol"], mark["title"], style)
+        title = title_of(mark["hover"])
+        style = {
+            "rx": look.get("cornerradius"),
+            **color_attributes("fill", color),
+            **edge(mark["edge"], mark["edge_px"]),
+            "opacity": look.get("opacity"),
+            # without a hover text the mouse reaches what is below
+            "pointer_events": None if title else "none",
+        }
+        yield mark | {"style": style, "title": title}
