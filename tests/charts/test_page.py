@@ -9,7 +9,7 @@ from plotly.offline import get_plotlyjs
 
 from runkit.charts.figure import RULES
 from runkit.charts.gantt import gantt
-from support import run, step
+from support import question, run, step
 
 
 @pytest.mark.browser
@@ -21,15 +21,16 @@ def test_a_figure_of_plotly_follows_the_theme_of_the_notebook(browser):
     page.set_content(f'<body data-jp-theme-light="false" style="{colors}">{output}</body>')
     page.add_script_tag(content=get_plotlyjs())
     draw = "([data, layout]) => Plotly.newPlot('plot', data, layout)"
-    figure = json.loads(gantt([run(step("b")), run(step("a", name="b"), run_id="s")]).to_json())
+    waiting = run(step("a"), question("q", 1, None), end=None, status="interrupted")
+    figure = json.loads(gantt(waiting).to_json())
     page.evaluate(draw, [figure["data"], figure["layout"]])
     look = "([mark, name]) => getComputedStyle(document.querySelector(mark)).getPropertyValue(name)"
     title = ".gtitle [style*='{}']".format
     words = {title("1F2328"): "fill", title("59636E"): "fill"}
-    marks = {".bg": "fill", ".point[style*='31, 35']": "fill", **words}
+    marks = {".bg": "fill", ".point[style*='255, 255, 255']": "fill", **words}
     assert [page.evaluate(look, [*mark]) for mark in marks.items()] == [
         "rgb(17, 17, 17)",
-        "rgb(255, 255, 255)",
+        "rgb(17, 17, 17)",
         "rgb(255, 255, 255)",
         "rgb(204, 204, 204)",
     ]
