@@ -79,7 +79,7 @@ def budget(
 
     start, end = _clipped(run, start, end, run_start, run_end)
     waits = find_waits(run, start, end, is_waiting)
-    parts = work_in_waits(waits, run[is_leaf], start[is_leaf], end[is_leaf])
+    parts = work_in_waits(waits, run, start, end, is_leaf)
     overlap: Ints = _totals(*parts, run_start, run_end)[WORKING]
     return Budget(working, waiting, run_end - run_start - working - waiting, overlap)
 
@@ -87,13 +87,12 @@ def budget(
 class Waits(NamedTuple):
     """The time in which runs wait, in order of run and time; no two overlap.
 
-    Each belongs to one question: `step` is its position, `closes` when it ends.
+    Each belongs to one question; `step` is its position.
     """
 
     run: Ints
     start: Times
     end: Times
-    closes: Times
     step: Ints
 
 
@@ -105,47 +104,54 @@ def find_waits(run: Ints, start: Times, end: Times, is_waiting: Flags) -> Waits:
     """
     asked = np.flatnonzero(is_waiting & (end > start))
     asked = asked[np.lexsort((-end[asked], start[asked], run[asked]))]
-    number = np.arange(len(asked))
-    rank = np.empty_like(number)
-    rank[np.lexsort((-number, end[asked], run[asked]))] = number
-    step = asked[rank == np.maximum.accumulate(rank)]  # no question before it closes later
-    asker = run[step]
-    since = start[step]
-    closes = end[step]
-    has_next = np.append(asker[1:] == asker[:-1], False)[: len(asker)]
-    until = np.where(has_next, np.minimum(closes, np.roll(since, -1)), closes)
-    return Waits(asker, since, until, closes, step)
+    last: list[int] = []  # the questions that close later than those before
+    for number in asked.tolist():
+        if not last or run[last[-1]] != run[number] or end[last[-1]] < end[number]:
+            last.append(number)
+    step = np.array(last, np.int64)
+    asker, since, until = (values[step] for values in (run, start, end))
+    np.minimum(until[:-1], since[1:], out=until[:-1], where=asker[1:] == asker[:-1])
+    return Waits(asker, since, until, step)
 
 
-def _pairs(waits: Waits, run: Ints) -> tuple[Ints, Ints]:
-    """Return each of some things with each wait of its run: positions of both."""
-    last = np.searchsorted(waits.run, run, "right")
-    n_waits = last - np.searchsorted(waits.run, run)
-    thing = np.repeat(np.arange(len(run)), n_waits)
-    return thing, np.arange(len(thing)) - np.repeat(np.cumsum(n_waits) - last, n_waits)
+def _next_closing(run: Ints, closes: Times, of_run: Ints, time: Times) -> Ints:
+    """Return the position of the first range that closes after each time, or in a later run.
 
-
-def work_in_waits(waits: Waits, run: Ints, start: Times, end: Times) -> tuple[Ints, Times, Times]:
-    """Return run, start and end of the parts of steps inside questions of their run.
-
-    A step that spans a question is no sign that work went on meanwhile, and has no part there.
+    The ranges are in order of run and of their ends.
     """
-    step, wait = _pairs(waits, run)
-    opens = waits.start[wait]
-    closes = waits.closes[wait]
-    since = np.maximum(start[step], opens)
-    until = np.minimum(end[step], waits.end[wait])
-    is_part = (since < until) & ((start[step] > opens) | (end[step] < closes))
-    return run[step][is_part], since[is_part], until[is_part]
+    order = np.lexsort((np.append(closes, time), np.append(run, of_run)))  # ranges first at a tie
+    n_closed = np.empty_like(order)
+    n_closed[order] = np.cumsum(order < len(run))
+    return n_closed[len(run) :]
 
 
-def _waited(waits: Waits, run: Ints, time: Ints) -> Ints:
-    """Return how long the run of each time has waited before it."""
-    which, wait = _pairs(waits, run)
-    waited = np.zeros(len(time), np.int64)
-    length = waits.end[wait] - waits.start[wait]
-    np.add.at(waited, which, np.clip(time[which] - waits.start[wait], 0, length))
-    return waited
+def _around(
+    run: Ints, opens: Times, closes: Times, of_run: Ints, time: Times
+) -> tuple[Times, Times]:
+    """Return start and end of the first range that closes after each time, if it is open then.
+
+    Else both are the time itself.
+    """
+    first = _next_closing(run, closes, of_run, time)
+    since, until = (np.append(edge, 0)[first] for edge in (opens, closes))
+    is_open = (np.append(run, -1)[first] == of_run) & (since <= time)
+    return np.where(is_open, since, time), np.where(is_open, until, time)
+
+
+def work_in_waits(
+    waits: Waits, run: Ints, start: Times, end: Times, is_leaf: Flags
+) -> tuple[Ints, Times, Times]:
+    """Return run, start and end of the parts of leaf steps inside questions of their run.
+
+    A step that spans a question is no sign that work went on meanwhile, and has no part there: it
+    has one in the wait in which it begins, and one in the questions that close after it ends.
+    """
+    closes = end[waits.step]
+    run, start, end = (values[is_leaf] for values in (run, start, end))
+    asked, until = _around(waits.run, waits.start, waits.end, run, start)
+    since, _ = _around(waits.run, waits.start, closes, run, end)
+    until = np.where(asked < start, np.minimum(end, until), start)
+    return np.tile(run, 2), np.append(start, np.maximum(start, since)), np.append(until, end)
 
 
 WORKING, WAITING, BOTH = 1, 2, 3  # what is open in a piece of time; 0 is nothing
@@ -158,6 +164,11 @@ class _Pieces(NamedTuple):
     start: Times
     end: Times
     state: Ints
+
+    def of(self, state: int) -> tuple[Ints, Times, Times]:
+        """Return group, start and end of the pieces in a state."""
+        is_so = self.state == state
+        return self.group[is_so], self.start[is_so], self.end[is_so]
 
 
 def _cut(group: Ints, start: Times, end: Times, is_waiting: Flags | bool = False) -> _Pieces:
@@ -212,20 +223,19 @@ def blocked_ranges(
     Times of several runs are on one axis.
     """
     waits = find_waits(run, start, end, is_waiting)
-    _, since, until = work_in_waits(waits, run[is_leaf], start[is_leaf], end[is_leaf])
+    _, since, until = work_in_waits(waits, run, start, end, is_leaf)
     is_wait = np.repeat([True, False], [len(waits.run), len(since)])
     edges = np.append(waits.start, since), np.append(waits.end, until)
-    return _joined(_cut(np.zeros(len(is_wait), np.int64), *edges, is_wait), WAITING)[1:]
+    return _joined(*_cut(np.zeros(len(is_wait), np.int64), *edges, is_wait).of(WAITING))[1:]
 
 
 def unions(group: Ints, start: Times, end: Times) -> tuple[Ints, Times, Times]:
     """Return group, start and end of the ranges that the intervals of each group cover."""
-    return _joined(_cut(group, start, end), WORKING)
+    return _joined(*_cut(group, start, end).of(WORKING))
 
 
-def _joined(pieces: _Pieces, state: int) -> tuple[Ints, Times, Times]:
-    """Return group, start and end of the pieces in a state; those that touch become one."""
-    group, start, end = (values[pieces.state == state] for values in pieces[:3])
+def _joined(group: Ints, start: Times, end: Times) -> tuple[Ints, Times, Times]:
+    """Return pieces in order of group and time; those that touch become one."""
     is_first = (np.diff(group, prepend=-1) != 0) | (start != np.roll(end, 1))
     return group[is_first], start[is_first], end[np.roll(is_first, -1)]
 
@@ -236,13 +246,12 @@ def _joined(pieces: _Pieces, state: int) -> tuple[Ints, Times, Times]:
 class CriticalPath(NamedTuple):
     """`is_on[i]`: step i, or a step in it, has time on the path; `length[i]`: its own time there.
 
-    `parts` are the step, start and end of each stretch of the path, on the axis without `waits`.
+    `parts` are the step, start and end of each stretch of the path; those of a run do not overlap.
     """
 
     is_on: Flags
     length: Ints
     parts: Ints
-    waits: Waits
 
 
 def critical_path(
@@ -258,7 +267,7 @@ def critical_path(
 ) -> CriticalPath:
     """Return the critical path of each run: back from its end along what it last waited for.
 
-    Waiting time belongs to its question (`find_waits`) and is cut out of the axis. On the rest, at
+    Waiting time belongs to its question (`find_waits`) and counts for nothing else. On the rest, at
     a cursor, the child open latest before it is taken: the greatest min(end, cursor) among the
     children that start before the cursor; at a tie the earliest start, then tree order. The walk
     goes on inside it, and then from its start. Children are clipped to their parent, and those that
@@ -266,33 +275,47 @@ def critical_path(
     of a run and the time that no step of it covers add up to its duration exactly.
     """
     n = len(start)
-    runs = np.arange(len(run_start))
     start, end = _clipped(run, start, end, run_start, run_end)
     waits = find_waits(run, start, end, is_waiting)
     # Behind the steps stands a node for each run, which owns its top steps.
-    group = np.append(run, runs)
+    group = np.append(run, np.arange(len(run_start)))
     owner = np.where(parent >= 0, parent, n + run)
-    start = np.append(start, run_start)
-    end = np.append(end, run_end)
-    cut = np.flatnonzero(np.isin(group, waits.run))
-    for times in (start, end):
-        times[cut] -= _waited(waits, group[cut], times[cut])
+    waiting = unions(waits.run, waits.start, waits.end)
+    # The walk sees all of a wait as one moment: its end.
+    _, start = _around(*waiting, group, np.append(start, run_start))
+    _, end = _around(*waiting, group, np.append(end, run_end))
     for level in levels(depth):
         start[level] = np.maximum(start[level], start[owner[level]])
         end[level] = np.minimum(end[level], end[owner[level]])
 
     on, parts = _walk(start, end, owner)
+    parts = _with_waits(parts, group, waits)
+    step, since, until = parts = parts[:, parts[0] < n]
     is_on = np.zeros(len(group), np.bool_)
-    length = np.zeros(len(group), np.int64)
     is_on[on] = True
-    step, since, until = parts.T
-    np.add.at(length, step, until - since)
-    length[waits.step] = waits.end - waits.start
     for position in waits.step.tolist():
         while position < n and not is_on[position]:
             is_on[position] = True
             position = owner[position]
-    return CriticalPath(is_on[:n], length[:n], parts[step < n], waits)
+    length = np.zeros(n, np.int64)
+    np.add.at(length, step, until - since)
+    return CriticalPath(is_on[:n], length, parts)
+
+
+def _with_waits(parts: Ints, run: Ints, waits: Waits) -> Ints:
+    """Return the stretches of paths that span waits without these, and the waits as stretches.
+
+    `run` is that of each step.
+    """
+    step, since, until = parts[:, np.lexsort((parts[1], run[parts[0]]))]
+    runs = run[step]
+    edges = np.append(since, waits.start), np.append(until, waits.end)
+    is_wait = np.repeat([False, True], [len(step), len(waits.step)])
+    pieces = _cut(np.append(runs, waits.run), *edges, is_wait)
+    group, *worked = pieces.of(WORKING)
+    owner = step[_next_closing(runs, until, group, worked[0])]
+    waited = waits.step, waits.start, waits.end
+    return np.concatenate([np.stack([owner, *worked]), np.stack(waited)], 1)
 
 
 def _walk(start: Ints, end: Ints, owner: Ints) -> tuple[list[int], Ints]:
@@ -326,28 +349,4 @@ def _walk(start: Ints, end: Ints, owner: Ints) -> tuple[list[int], Ints]:
             cursor = begins[child]
         if begins[family] < cursor:
             parts.append((family, begins[family], cursor))
-    return on, np.array(parts, np.int64).reshape(-1, 3)
-
-
-def stretches(path: CriticalPath, run: Ints) -> Ints:
-    """Return the step, start and end of each stretch of the path, with the waits put back.
-
-    One that a wait interrupts becomes two. Those of a step add up to its `length`.
-    """
-    waits = path.waits
-    (step, since, until) = path.parts.T.copy()
-    part, wait = _pairs(waits, run[step])
-    length = waits.end - waits.start
-    cut_at = (waits.start - _waited(waits, waits.run, waits.start))[wait]
-    is_before = cut_at <= since[part]
-    is_over = cut_at < until[part]
-    is_inside = is_over & ~is_before
-    for edge, is_passed in ((since, is_before), (until, is_over)):
-        np.add.at(edge, part[is_passed], length[wait[is_passed]])
-
-    inside = wait[is_inside]
-    edges = np.append(since, waits.start[inside]), np.append(until, waits.end[inside])
-    is_wait = np.repeat([False, True], [len(step), len(inside)])
-    pieces = _cut(np.append(np.arange(len(step)), part[is_inside]), *edges, is_wait)
-    parts = np.stack([step[pieces.group], pieces.start, pieces.end], 1)[pieces.state == WORKING]
-    return np.concatenate([parts, np.stack([waits.step, waits.start, waits.end], 1)])
+    return on, np.array(parts, np.int64).reshape(-1, 3).T

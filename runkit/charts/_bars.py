@@ -34,7 +34,6 @@ from runkit.time_budget import (
     Ints,
     blocked_ranges,
     critical_path,
-    stretches,
     unions,
 )
 
@@ -142,7 +141,7 @@ def _critical_parts(steps: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     run, depth = (steps[name].to_numpy(np.int64) for name in ("run", "depth"))
     tree = np.array(parents(depth.tolist()), np.int64), depth, run
     path = critical_path(start, end, *tree, *bounds, is_waiting=steps["is_wait"].to_numpy())
-    step, since, until = stretches(path, run).T
+    step, since, until = path.parts
     parts: pd.DataFrame = steps.iloc[step].assign(start=since / 1e6, end=until / 1e6)
     return parts[parts["is_critical"]]
 
