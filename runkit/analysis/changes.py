@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from runkit.analysis._differences import (
@@ -40,6 +39,12 @@ CHANGES = {
     STEPS: "with other steps",
     OTHERWISE: "otherwise",
 }
+UNCHANGED = (
+    "unchanged",
+    "unchanged as far as they can be compared",
+    "only before",
+    "only now",
+)
 MAX_WHAT = 200  # characters of what differs
 DTYPES: dict[str, Any] = {
     "change": pd.CategoricalDtype(list(CHANGES), ordered=True),
@@ -76,11 +81,11 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
         run was completed.
 
         `attrs["sentence"]` counts all runs, and those of which something cannot be compared: steps
-        that were not read on both sides, a business that one side does not know, and a text that
-        one side masks. Never compared is what depends on reading: `as_of`, durations of a run that
-        was open on both sides, `business_status_at`, `agent_name`, positions, locations of
-        problems, and decisions that only one side has from an answer log. Of runs that version 0.3
-        saved, what depends on steps is not compared with what was read later.
+        that were not read on both sides, and a business that one side does not know. Never compared
+        is what depends on reading: `as_of`, durations of a run that was open on both sides,
+        `business_status_at`, `agent_name`, positions, locations of problems, and decisions that
+        only one side has from an answer log. Of runs that version 0.3 saved, what depends on steps
+        is not compared with what was read later. A masked text is another text.
 
     Raises
     ------
@@ -129,18 +134,16 @@ def _is_older(f: Frames, other: Frames) -> bool:
 
 def _counts(old: pd.DataFrame, new: pd.DataFrame, table: pd.DataFrame, doubts: pd.DataFrame) -> str:
     """Count all runs by what became of them, in parts that add up."""
-    ids = pd.concat([old["run_id"], new["run_id"]]).drop_duplicates()
-    change = table.set_index("run_id")["change"].astype("str")
-    changed = ids.map(change).map(CHANGES)
-    others = {
-        "unchanged as far as they can be compared": ids.isin(doubts["run_id"]),
-        "only before": ~ids.isin(new["run_id"]),
-        "only now": ~ids.isin(old["run_id"]),
-    }
-    words = np.select([*others.values()], [*others], "unchanged")
-    words_by_id = pd.Series(words, ids.index, "str")
-    n_of = changed.fillna(words_by_id).value_counts()
-    order = [*CHANGES.values(), "unchanged", *others]
+    was = pd.Index(old["run_id"])
+    now = pd.Index(new["run_id"])
+    unchanged, in_part, only_before, only_now = UNCHANGED
+    words = pd.Series(unchanged, was.union(now), "str")
+    words[doubts["run_id"]] = in_part
+    words[was.difference(now)] = only_before
+    words[now.difference(was)] = only_now
+    words[table["run_id"]] = table["change"].map(CHANGES).to_numpy()
+    n_of = words.value_counts()
+    order = [*CHANGES.values(), *UNCHANGED]
     return ", ".join(f"{n_of[word]:,} {word}" for word in order if word in n_of)
 
 
@@ -149,14 +152,15 @@ def _strongest(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     kinds = pd.CategoricalDtype([*CHANGES, FOLLOWS], ordered=True)
     names = runs[["run_id", "business_name", "agent_name", "updated_at"]]
     rows = cells.astype({"change": kinds}).sort_values("change", kind="stable")
-    rows = rows.merge(names, on="run_id")
-    first = rows.drop_duplicates("run_id").set_index("run_id")
-    is_strongest = rows["change"].eq(rows["run_id"].map(first["change"]))
-    named = rows[is_strongest].dropna(subset="what").groupby("run_id")["what"]
+    rows = rows.merge(names, on="run_id").astype({"change": "str"})
+    strongest = rows.groupby("run_id")["change"].transform("first")
+    is_strongest = rows["change"].eq(strongest)
     is_other = ~is_strongest & rows["change"].ne(FOLLOWS)
-    others = rows[is_other].astype({"change": "str"}).groupby("run_id")["change"]
+    named = rows[is_strongest].dropna(subset="what").groupby("run_id")["what"]
+    others = rows[is_other].groupby("run_id")["change"]
+    first = rows.drop_duplicates("run_id").set_index("run_id")
     first = first.assign(
-        change=first["change"].astype("str").replace(FOLLOWS, OTHERWISE),
+        change=first["change"].replace(FOLLOWS, OTHERWISE),
         what=named.agg(lambda names: shorten("; ".join(names.unique()), MAX_WHAT)),
         when=first["when"].fillna(first["updated_at"]),
         also=others.agg(lambda kinds: ", ".join(kinds.unique())),
