@@ -112,12 +112,10 @@ def _problem(
         values = value if isinstance(value, list | tuple | set) else [value]
         if name not in keys and any(map(_is_key, values)):
             return f"{name} is or has an API key (not shown); expected it as api_key= only"
-    for name, adapter in adapters.items():
-        if name not in arguments:
-            continue
-        value = arguments[name]
+        adapter = adapters.get(name)
         try:
-            adapter.validate_python(value)
+            if adapter:
+                adapter.validate_python(value)
         except ValidationError as error:
             got = f" is {type(value).__name__}" if name in SECRET else f"={brief(value)}"
             expected = " or ".join(detail["msg"] for detail in error.errors())

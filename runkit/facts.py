@@ -152,14 +152,11 @@ class Facts:
     def oldest(self) -> Span:
         """How long the oldest open question waits."""
         waiting = self.waiting
-        longest = waiting["wait_s"].max()
-        since = waiting["since"].min()
         is_exact = waiting["wait_s"].notna() & ~waiting["is_least"]
-        return Span(
-            None if pd.isna(longest) else float(longest),
-            is_least=not is_exact.all(),
-            since=None if pd.isna(since) else since,
-        )
+        longest = waiting["wait_s"].max()
+        first = waiting["since"].min()
+        row = {"wait_s": longest, "is_least": not is_exact.all(), "since": first}
+        return run_rules.wait_of(row)
 
     @cached_property
     def questions_asked(self) -> Count:
@@ -199,9 +196,8 @@ class Facts:
     @cached_property
     def statuses(self) -> dict[str, int]:
         """The number of runs by status, by the API's word."""
-        return {
-            str(word): int(n) for word, n in self.frames.runs["status"].value_counts().items() if n
-        }
+        words = self.frames.runs["status"].astype("str")
+        return {word: int(n) for word, n in words.value_counts().items()}
 
     @cached_property
     def failing_steps(self) -> pd.DataFrame:
@@ -211,23 +207,19 @@ class Facts:
     @cached_property
     def causes(self) -> Count:
         """Of the failed runs those with a known cause."""
-        n_failed = len(self._of_status("error"))
-        n_known = len(self.failing_steps)
-        return Count(n_known, n_failed, n_failed - n_known)
+        return _known(len(self.failing_steps), len(self._of_status("error")))
 
     @cached_property
     def low_runs(self) -> Count:
         """Of the completed runs those with a finding or an output of low confidence."""
-        is_completed = self.frames.runs["status"].eq("completed")
-        ratings = run_rules.ratings(self.frames)
-        return count(ratings.loc[is_completed, "is_low"])
+        runs = self.runs
+        return count(runs.loc[runs["status"].eq("completed"), "is_low"])
 
     @cached_property
     def timed_runs(self) -> Count:
         """Of the completed runs those whose working time is known."""
-        completed = self._of_status("completed")
-        n_known = int(completed["working_s"].notna().sum())
-        return Count(n_known, len(completed), len(completed) - n_known)
+        work_s = self._of_status("completed")["working_s"]
+        return _known(int(work_s.count()), len(work_s))
 
     @cached_property
     def median_work_s(self) -> float:
@@ -268,8 +260,12 @@ def businesses_of(f: LinkedFrames) -> Count:
     """Count the businesses of the runs; each run that names none may be of another."""
     ids = f.runs["business_id"].fillna(f.runs["business_name"])
     n = ids.nunique()
-    n_unknown = int(ids.isna().sum())
-    return Count(n, n + n_unknown, n_unknown)
+    return _known(n, n + int(ids.isna().sum()))
+
+
+def _known(n: int, of: int) -> Count:
+    """Count things that are so, of which the others are unknown."""
+    return Count(n, of, of - n)
 
 
 def count(flags: pd.Series[Any], n_unread: int = 0) -> Count:

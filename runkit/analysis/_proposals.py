@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from runkit.analysis.actions import check_actions, fully_known, status_after
+from runkit.analysis.actions import agreed, check_actions, fully_known, status_after
 from runkit.api.validation import KIND_OF_TYPE
 from runkit.facts import Facts
 from runkit.tables.audit_trail import match, proposed_artifacts, with_answers
@@ -67,21 +67,18 @@ def effects(rows: pd.DataFrame, actions: pd.DataFrame) -> pd.Series[str]:
     statuses = statuses.where(statuses.isin(DECIDED))
     results = statuses.mask(~is_decision, "approved")
     by_proposal = results.groupby([done[name] for name in ("run_id", "step_id", "type")])
-    agreed = by_proposal.first().where(by_proposal.nunique(dropna=False) == 1)
+    columns = {"result": agreed(by_proposal), "n_done": by_proposal.size()}
 
     key = ["run_id", "step_id", "kind"]
-    keys = pd.MultiIndex.from_frame(rows[key])
-    kinds = pd.MultiIndex.from_frame(rows[["run_id", "kind"]])
+    known = rows[key].join(pd.DataFrame(columns), on=key)
     # of equal proposals with fewer actions, nobody knows which were done
     n_alike = rows.groupby(key)["kind"].transform("size")
-    is_short = by_proposal.size().reindex(keys).to_numpy() < n_alike
-    known = pd.Series(agreed.reindex(keys).to_numpy(), rows.index, "str")
-    known = known.mask(is_short)
-    is_not_done = ~keys.isin(agreed.index) & kinds.isin([*fully_known(actions)])
-    return known.mask(is_not_done, NOT_DONE)
+    result = known["result"].astype("str").mask(known["n_done"] < n_alike)
+    kinds = pd.MultiIndex.from_frame(rows[["run_id", "kind"]])
+    is_complete = kinds.isin([*fully_known(actions)])
+    return result.mask(known["n_done"].isna() & is_complete, NOT_DONE)
 
 
 def effects_by_question(rows: pd.DataFrame, results: pd.Series[str]) -> pd.Series[str]:
     """Return the result of each question, null where its proposals have different ones."""
-    by_question = results.groupby(rows["question"])
-    return by_question.first().where(by_question.nunique(dropna=False) == 1)
+    return agreed(results.groupby(rows["question"]))

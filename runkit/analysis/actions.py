@@ -48,12 +48,7 @@ DTYPES: dict[str, Any] = {
 }
 JOINED = ["step_id", "interrupt_id", "proposal_no", "settled_by"]
 BUSINESS, RESULT = "Business", "Watchlist::Result"
-OBJECT_OF_CHANGE = {
-    "add_sources": BUSINESS,
-    "add_attributes": BUSINESS,
-    "verify_tin": BUSINESS,
-    "dismissal": RESULT,
-}
+CHANGES_OF = {BUSINESS: ("add_sources", "add_attributes", "verify_tin"), RESULT: ("dismissal",)}
 LISTED = "listed"  # a key of attrs; its value is text: each operation of pandas deep-copies attrs
 
 
@@ -218,8 +213,7 @@ def fully_known(actions: pd.DataFrame) -> set[tuple[str, str]]:
     known = {
         (run_id, action_type)
         for run_id, object_type in listed["complete"]
-        for action_type, type_of_object in OBJECT_OF_CHANGE.items()
-        if type_of_object == object_type
+        for action_type in CHANGES_OF[object_type]
     }
     not_joined = actions.loc[actions["step_id"].isna(), ["run_id", "type"]]
     return known.difference(not_joined.itertuples(index=False, name=None))
@@ -239,9 +233,14 @@ def _join(actions: pd.DataFrame, proposals: pd.DataFrame) -> pd.DataFrame:
     known = pd.DataFrame(matches, columns=columns).astype(pairs[columns].dtypes)
     known = known.merge(proposals, on="proposal")
     by_action = known.groupby("action_id")[JOINED]
-    joined = by_action.first().where(by_action.nunique(dropna=False) == 1)
+    joined = agreed(by_action)
     joined["proposal_no"] = joined["proposal_no"].where(joined["step_id"].notna())
     return joined.reset_index()
+
+
+def agreed(groups: Any) -> Any:
+    """Return the value that all rows of each group have, null where they have different ones."""
+    return groups.first().where(groups.nunique(dropna=False) == 1)
 
 
 def _match(pairs: pd.DataFrame) -> Iterator[tuple[str, int]]:

@@ -32,10 +32,11 @@ MIN_FOR_P90 = 10  # answers; of fewer, the 90th percentile is nearly the longest
 MIN_FOR_INTERVAL = 10  # businesses; an interval of fewer says nearly nothing
 OVER_DAYS = (1, 3, 7)
 OVER_COUNTS = [f"n_over_{days}d" for days in OVER_DAYS]
-ENDINGS = ["n_pending", "n_auto", "n_lapsed", "n_answered"]
+ENDINGS = ["n_auto", "n_lapsed", "n_answered"]  # besides n_pending
 RESULTS = ["n_approved", "n_rejected", "n_not_done", "n_unknown"]
 COLUMNS = [
     "n_asked",
+    "n_pending",
     *ENDINGS,
     *RESULTS,
     "n_edited",
@@ -166,10 +167,11 @@ def _counts(flags: pd.DataFrame, group: pd.Series[str], facts: Facts) -> pd.Data
     """Count the flags of each group; 0 is null where some are not known or were not read."""
     by_group = flags.groupby(group)
     counts = by_group.sum().astype("Int32")
-    n_unread = dict.fromkeys([*ENDINGS, *RESULTS, "n_edited"], facts.n_unread)
-    n_unread |= dict.fromkeys(["n_pending", *OVER_COUNTS], facts.open_questions.unread)
-    is_unread = [n_unread.get(str(name), 0) > 0 for name in counts]
-    is_doubtful = by_group.count().lt(by_group.size(), axis=0) | is_unread
+    is_doubtful = by_group.count().lt(by_group.size(), axis=0)
+    if facts.n_unread:
+        is_doubtful[[*ENDINGS, *RESULTS, "n_edited"]] = True
+    if facts.open_questions.unread:
+        is_doubtful[["n_pending", *OVER_COUNTS]] = True
     is_doubtful["n_against"] = False  # of the known ones
     counts = counts.mask(counts.eq(0) & is_doubtful)
     for name, base in (("n_quick", "n_shown"), ("n_against", "n_known")):
@@ -316,8 +318,7 @@ def groups_of(questions: pd.DataFrame, by: str) -> pd.Series[str]:
 
 def _ordered(table: pd.DataFrame, by: str) -> pd.DataFrame:
     """Sort weeks by time, the highest confidence first, others by size; "unknown" is last."""
-    levels = pd.Series(range(len(CONFIDENCES)), CONFIDENCES)
-    level = levels.reindex(table[by]).array
+    level = pd.Categorical(table[by], CONFIDENCES).codes
     size: Any = {"week": 0, "confidence": level}.get(by, table["n_asked"])
     keys = table.assign(is_unknown=table[by] == UNKNOWN, rank=-size)
     in_order = keys.sort_values(["is_unknown", "rank", by]).index

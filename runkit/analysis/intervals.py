@@ -39,10 +39,9 @@ def wilson(share: Any, n: Any) -> tuple[Any, Any]:
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
-def share_of(n: float, of: float) -> Estimate:
-    """Return the share of `n` of some things."""
-    share = n / of
-    return Estimate(share, *map(float, wilson(share, of)))
+def of_share(share: float, n: float) -> Estimate:
+    """Return a share of `n` things with Wilson's interval."""
+    return Estimate(share, *map(float, wilson(share, n)))
 
 
 def weighted_share(shares: pd.Series[Any], n: pd.Series[Any], sizes: pd.Series[Any]) -> Estimate:
@@ -53,8 +52,7 @@ def weighted_share(shares: pd.Series[Any], n: pd.Series[Any], sizes: pd.Series[A
     """
     weights = sizes / sizes.sum()
     share = float((weights * shares).sum())
-    n_effective = 1 / (weights**2 / n).sum()
-    return Estimate(share, *map(float, wilson(share, n_effective)))
+    return of_share(share, n=1 / (weights**2 / n).sum())
 
 
 def ac1(table: pd.DataFrame) -> Estimate:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from runkit.analysis._proposals import effects, proposals, questions_with_answers
-from runkit.analysis.intervals import Estimate, ac1, share_of, weighted_share
+from runkit.analysis.intervals import Estimate, ac1, of_share, weighted_share
 from runkit.analysis.sample import EDITABLE, LABELS, key_path, proposal_texts, settled_of
 from runkit.api.validation import DECIDED
 from runkit.display.text import brief
@@ -151,18 +151,14 @@ def strata(table: pd.DataFrame, key: pd.DataFrame | None) -> pd.DataFrame:
     if key is None:
         return pd.DataFrame()
     lines = compared_lines(table)
-    is_wrong = lines["result"].eq(DISAGREES)
-    question = [lines[name] for name in ("stratum", *IDS)]
-    by_question = is_wrong.groupby(question).mean()
-    by_stratum = by_question.groupby(level=0)
-    columns = {
-        "n_compared": by_stratum.size(),
-        "n_wrong": by_question.gt(0).groupby(level=0).sum(),
-        "error_share": by_stratum.mean(),
-    }
-    counts = pd.DataFrame(columns).reindex(key["stratum"]).set_axis(key.index)
-    counts = counts.fillna({"n_compared": 0}).astype({"n_compared": "int32", "n_wrong": "Int32"})
-    return key.drop(columns=["n_drawn", "weight"], errors="ignore").join(counts)
+    lines = lines.assign(error_share=lines["result"].eq(DISAGREES))
+    by_question = lines.groupby(["stratum", *IDS])["error_share"].mean().reset_index("stratum")
+    by_question["n_wrong"] = by_question["error_share"].gt(0)
+    by_stratum = by_question.groupby("stratum")
+    counts = by_stratum.agg({"stratum": "size", "n_wrong": "sum", "error_share": "mean"})
+    counts = counts.rename(columns={"stratum": "n_compared"})
+    table = key.drop(columns=["n_drawn", "weight"], errors="ignore").join(counts, on="stratum")
+    return table.fillna({"n_compared": 0}).astype({"n_compared": "int32", "n_wrong": "Int32"})
 
 
 def compared_lines(table: pd.DataFrame) -> pd.DataFrame:
@@ -175,12 +171,12 @@ def estimates(table: pd.DataFrame, by_stratum: pd.DataFrame) -> dict[str, Estima
     lines = compared_lines(table)
     if lines.empty:
         return {}
-    n_agree = int(lines["result"].eq(AGREES).sum())
+    share = float(lines["result"].eq(AGREES).mean())
     other = lines["decided" if "decided" in lines else "second"].replace(AGREED_WORDS)
     words = sorted({*lines["label"], *other})
     pairs = pd.crosstab(lines["label"], other)
     pairs = pairs.reindex(words, columns=words, fill_value=0)
-    numbers = {"agreement": share_of(n_agree, len(lines)), "ac1": ac1(pairs)}
+    numbers = {"agreement": of_share(share, len(lines)), "ac1": ac1(pairs)}
     if len(by_stratum):
         rows = by_stratum[by_stratum["n_compared"].gt(0)]
         numbers["error_rate"] = weighted_share(

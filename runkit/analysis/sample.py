@@ -32,6 +32,7 @@ COLUMNS = [
 LABELS = ["approved", "rejected"]
 # kinds whose proposal has values, which people change
 EDITABLE = ("add_attributes", "add_sources", "document", "verify_tin")
+ALLOWED = {True: "approved / rejected / edited", False: "approved / rejected"}  # by it
 
 
 @checked
@@ -113,10 +114,11 @@ def sample(
     sheet.attrs["key"] = key.to_dict("records")
     sheet.attrs["sentence"] = _sentence(facts, settled, questions, key, seed)
     if target:
-        words = [" / ".join(labels) for labels in ([*LABELS, "edited"], LABELS)]
-        full = sheet.assign(allowed=np.where(rows["kind"].isin(EDITABLE), *words))
-        columns = [*COLUMNS[:-2], "allowed", *COLUMNS[-2:]]
-        write_sheet(full[columns], target)
+        full = sheet.copy()
+        full.insert(
+            full.columns.get_loc("label"), "allowed", rows["kind"].isin(EDITABLE).map(ALLOWED)
+        )
+        write_sheet(full, target)
         write_sheet(key, key_path(target))
     return sheet
 

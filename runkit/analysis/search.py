@@ -77,8 +77,7 @@ def search(
 
 def _columns(f: Frames, where: Words | None) -> list[tuple[str, str]]:
     """Return frames and columns of text that the argument `where` names, or all."""
-    texts: dict[str, pd.DataFrame] = {name: df.select_dtypes("str") for name, df in f.items()}
-    pairs = [(name, str(column)) for name, df in texts.items() for column in df]
+    pairs = [(name, str(column)) for name, df in f.items() for column in df.select_dtypes("str")]
     names = one_or_several("where", where)
     if names is None:
         return pairs
