@@ -153,7 +153,7 @@ class Facts:
         """How long the oldest open question waits."""
         waiting = self.waiting
         is_exact = waiting["wait_s"].notna() & ~waiting["is_least"]
-        longest = waiting["wait_s"].max()
+        longest = float(waiting["wait_s"].max())
         first = waiting["since"].min()
         row = {"wait_s": longest, "is_least": not is_exact.all(), "since": first}
         return run_rules.wait_of(row)
@@ -196,8 +196,9 @@ class Facts:
     @cached_property
     def statuses(self) -> dict[str, int]:
         """The number of runs by status, by the API's word."""
-        words = self.frames.runs["status"].astype("str")
-        return {word: int(n) for word, n in words.value_counts().items()}
+        return {
+            str(word): int(n) for word, n in self.frames.runs["status"].value_counts().items() if n
+        }
 
     @cached_property
     def failing_steps(self) -> pd.DataFrame:

@@ -290,7 +290,8 @@ def critical_path(
 
     on, parts = _walk(start, end, owner)
     parts = _with_waits(parts, group, waits)
-    step, since, until = parts = parts[:, parts[0] < n]
+    parts = parts[:, parts[0] < n]
+    step, since, until = parts
     is_on = np.zeros(len(group), np.bool_)
     is_on[on] = True
     for position in waits.step.tolist():

@@ -126,8 +126,9 @@ def _cells(name: str, old: Frames, new: Frames, runs: pd.DataFrame) -> pd.DataFr
     cells = cells.join(pairs).reset_index()
     is_row = cells["column"].eq("row")
     shown = cells["column"].replace(TEXT_OF)
-    what = shown if name == "runs" else shown + " of " + cells["label"]
-    cells = cells.assign(frame=name, what=what.mask(is_row, name))
+    if name != "runs":
+        shown = (shown + " of " + cells["label"]).str.removesuffix(" of ")
+    cells = cells.assign(frame=name, what=shown.mask(is_row, name))
     return cells[cells["is_pair"].ne(is_row)]
 
 
