@@ -81,4 +81,5 @@ def effects(rows: pd.DataFrame, actions: pd.DataFrame) -> pd.Series[str]:
 
 def effects_by_question(rows: pd.DataFrame, results: pd.Series[str]) -> pd.Series[str]:
     """Return the result of each question, null where its proposals have different ones."""
-    return agreed(results.groupby(rows["question"]))
+    result: pd.Series[str] = agreed(results.groupby(rows["question"]))
+    return result

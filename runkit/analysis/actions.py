@@ -233,7 +233,7 @@ def _join(actions: pd.DataFrame, proposals: pd.DataFrame) -> pd.DataFrame:
     known = pd.DataFrame(matches, columns=columns).astype(pairs[columns].dtypes)
     known = known.merge(proposals, on="proposal")
     by_action = known.groupby("action_id")[JOINED]
-    joined = agreed(by_action)
+    joined: pd.DataFrame = agreed(by_action)
     joined["proposal_no"] = joined["proposal_no"].where(joined["step_id"].notna())
     return joined.reset_index()
 

@@ -115,9 +115,7 @@ def sample(
     sheet.attrs["sentence"] = _sentence(facts, settled, questions, key, seed)
     if target:
         full = sheet.copy()
-        full.insert(
-            full.columns.get_loc("label"), "allowed", rows["kind"].isin(EDITABLE).map(ALLOWED)
-        )
+        full.insert(COLUMNS.index("label"), "allowed", rows["kind"].isin(EDITABLE).map(ALLOWED))
         write_sheet(full, target)
         write_sheet(key, key_path(target))
     return sheet
