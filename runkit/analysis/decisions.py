@@ -318,7 +318,7 @@ def groups_of(questions: pd.DataFrame, by: str) -> pd.Series[str]:
 
 def _ordered(table: pd.DataFrame, by: str) -> pd.DataFrame:
     """Sort weeks by time, the highest confidence first, others by size; "unknown" is last."""
-    level = pd.Index(CONFIDENCES).get_indexer(table[by])
+    level = pd.Index(CONFIDENCES).get_indexer(pd.Index(table[by]))
     size: Any = {"week": 0, "confidence": level}.get(by, table["n_asked"])
     keys = table.assign(is_unknown=table[by] == UNKNOWN, rank=-size)
     in_order = keys.sort_values(["is_unknown", "rank", by]).index

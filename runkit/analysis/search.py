@@ -77,8 +77,8 @@ def search(
 
 def _columns(f: Frames, where: Words | None) -> list[tuple[str, str]]:
     """Return frames and columns of text that the argument `where` names, or all."""
-    texts = {name: df.select_dtypes("str").columns for name, df in f.items()}
-    pairs = [(name, column) for name, columns in texts.items() for column in columns]
+    texts: dict[str, pd.DataFrame] = {name: df.select_dtypes("str") for name, df in f.items()}
+    pairs = [(name, str(column)) for name, df in texts.items() for column in df]
     names = one_or_several("where", where)
     if names is None:
         return pairs
