@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from runkit.api.contract import Json
+from runkit.api.jsontext import as_unicode
 from runkit.api.validation import Note, Path
 from runkit.display.text import brief, plural, shorten
 from runkit.tables.flatten import Rows
@@ -64,8 +65,10 @@ class Problems:
     def add_row(self, record: Record, note: Note, n: int = 1, run: int | None = None) -> None:
         """Add a row: of the notes of a run, by its number, or of a record that was refused."""
         run_id = record.raw.get("id") if isinstance(record.raw, dict) else None
+        if run_id is not None:
+            run_id = as_unicode(run_id if isinstance(run_id, str) else brief(run_id))
         row = {
-            "run_id": run_id if isinstance(run_id, str | None) else brief(run_id),
+            "run_id": run_id,
             "step_id": note.step_id,
             "location": f"{record.location}{_json_path(note.path)}".removesuffix(" $"),
             "problem": note.problem,

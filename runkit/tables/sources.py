@@ -7,13 +7,11 @@ refused here.
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import io
 import os
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -94,7 +92,17 @@ class Record(NamedTuple):
     @property
     def refusal(self) -> Note | None:
         """Why it is not a run; None if it looks like one."""
-        return self.fault or _refusal_of(self.raw)
+        if self.fault:
+            return self.fault
+        if not isinstance(self.raw, dict):
+            return Note("not_a_run", f"expected a run, found {kind(self.raw)}")
+        word = self.raw.get("object")
+        if word not in (None, "run"):
+            return Note("not_a_run", f"expected an object of kind 'run', found {brief(word)}")
+        if word is None and not {"id", "status"} & self.raw.keys():
+            detail = "expected a run, found an object without object, id and status"
+            return Note("not_a_run", detail)
+        return None
 
 
 def batches_of(source: Source) -> Iterator[list[Record]]:
@@ -136,18 +144,13 @@ def records_of(source: Source, location: str = "$") -> Iterator[Record]:
         yield from stored()
     elif callable(runs := getattr(source, "runs", None)):
         yield from _from_items(runs())
-    elif isinstance(source, pd.DataFrame):
-        raise UsageError(
-            f"source{location[1:]} is a DataFrame; expected runs, or the Frames themselves. "
-            "For the runs of some rows, pass f.select(rows)."
-        )
-    elif isinstance(source, Iterable) and location == "$":
+    elif isinstance(source, Iterable) and location == "$" and not isinstance(source, pd.DataFrame):
         yield from _from_items(source)
     else:
         raise UsageError(
             f"source{location[1:]} is {type(source).__name__}; expected Frames, a Run, an iterable "
             "of runs, parsed JSON, JSON bytes, an open file, a path or several, or an object with "
-            "runs(). Of a client, pass client.runs.fetch()."
+            "runs(). Of a client, pass client.runs.fetch(); of rows of a frame, f.select(rows)."
         )
 
 
@@ -169,9 +172,7 @@ def record_of(value: object, location: str) -> Record:
     try:
         text = jsontext.dumps(raw)
     except ValueError as error:
-        run_id = raw.get("id") if isinstance(raw, dict) else None
-        is_usable = isinstance(run_id, str) and jsontext.is_unicode(run_id)
-        return _refused({"id": run_id if is_usable else None}, location, error)
+        return _refused(raw, location, error)
     clean = raw if isinstance(value, Run) else orjson.loads(text)
     return Record(clean, location, n_bytes=len(text))
 
@@ -179,16 +180,20 @@ def record_of(value: object, location: str) -> Record:
 def _runs_in(value: Any, location: str) -> Iterator[tuple[Any, str]]:
     """Yield the runs in a document: one run or webhook event, or a list or list page of them."""
     if _is_page(value):
-        value = value["data"]
-        location = f"{location}.data"
-    is_list = isinstance(value, list)
-    for number, item in enumerate(value if is_list else [value]):
-        path = f"{location}[{number}]" if is_list else location
-        is_event = isinstance(item, dict) and item.get("object") == "event"
-        if is_event and isinstance(item.get("data"), dict):
-            yield item["data"].get("object"), f"{path}.data.object"
-        else:
-            yield item, path
+        yield from _runs_in(value["data"], f"{location}.data")
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield _run_in(item, f"{location}[{number}]")
+    else:
+        yield _run_in(value, location)
+
+
+def _run_in(value: Any, location: str) -> tuple[Any, str]:
+    """Return the run in the body of a webhook event; another value is returned as it is."""
+    is_event = isinstance(value, dict) and value.get("object") == "event"
+    if is_event and isinstance(value.get("data"), dict):
+        return value["data"].get("object"), f"{location}.data.object"
+    return value, location
 
 
 def _is_page(value: Any) -> bool:
@@ -226,7 +231,8 @@ def _from_path(path: Path) -> Iterator[Record]:
         raise UsageError(
             f"{shorten(str(path), 300)} is no file or folder of runs; expected an existing file "
             f"that ends in {', '.join(SUFFIXES)}, also with .gz, or a folder of such files, of "
-            f"Frames.save() or of an archive.{_advice(str(path))}"
+            "Frames.save() or of an archive. Of a pattern, pass list(Path().glob(pattern)); of "
+            "some frames, f.select(id); of the API, runkit.Client."
         )
     for file_path in paths:
         try:
@@ -235,15 +241,6 @@ def _from_path(path: Path) -> Iterator[Record]:
             raise UsageError.of_path(file_path, error) from None
         with file:  # its name may have bytes that are not text
             yield from _from_file(file, str(file_path).encode("utf-8", "replace").decode())
-
-
-def _advice(path: str) -> str:
-    """Return what to do about a path that is none; "" if it ends as a file of runs."""
-    if path.startswith(("http:", "https:")):
-        return " For runs of the API, use runkit.Client."
-    if "*" in path:
-        return " A pattern is not expanded; pass list(pathlib.Path().glob(pattern))."
-    return "" if has_suffix(path) else " For a run of some frames, write f.select(id)."
 
 
 def _from_open_file(file: Any) -> Iterator[Record]:
@@ -284,18 +281,17 @@ def _from_text(file: Any, name: str) -> Iterator[Record]:
         if name.lower().endswith(DOCUMENTS):
             yield Record(None, name, Note("bad_json", "the file is empty"))
         return
-    if len(head) == 2 and _is_json(head[0][1]):
+    if len(head) == 2 and not _is_broken(_from_document(head[0][1], "")):
         yield from _from_lines(chain(head, lines), name)
         return
 
     file.seek(0)
     text = file.read()
     document = _from_document(text, f"{name} $".lstrip())
-    is_broken = any(record.fault for record in document)
-    if is_broken and _has_run(text.splitlines()):
-        yield from _from_lines(enumerate(text.splitlines(), 1), name)
-    else:
-        yield from document
+    if _is_broken(document):
+        by_line = [*_from_lines(enumerate(text.splitlines(), 1), name)]
+        document = document if all(record.refusal for record in by_line) else by_line
+    yield from document
 
 
 def _from_lines(lines: Iterable[tuple[int, bytes]], name: str) -> Iterator[Record]:
@@ -306,24 +302,16 @@ def _from_lines(lines: Iterable[tuple[int, bytes]], name: str) -> Iterator[Recor
             yield from _from_document(line, location, document)
 
 
-def _has_run(lines: Iterable[bytes]) -> bool:
-    records = (record for line in lines for record in _from_document(line, ""))
-    return any(record.refusal is None for record in records)
-
-
-def _is_json(text: bytes) -> bool:
-    with suppress(orjson.JSONDecodeError):
-        orjson.loads(text.removeprefix(codecs.BOM_UTF8))
-        return True
-    return False
+def _is_broken(document: list[Record]) -> bool:
+    return any(record.fault for record in document)
 
 
 def _from_document(
     text: bytes, location: str, document: JsonDocument | None = None
 ) -> list[Record]:
     try:
-        value = orjson.loads(text.removeprefix(codecs.BOM_UTF8))
-    except orjson.JSONDecodeError as error:
+        value = jsontext.loads(text)
+    except ValueError as error:
         return [_refused(None, location, error)]
     runs = list(_runs_in(value, location))
     n_bytes = len(text) // max(1, len(runs))
@@ -334,16 +322,3 @@ def _from_document(
 def _refused(raw: object, location: str, error: Exception) -> Record:
     problem = "too_deep" if jsontext.is_too_deep(error) else "bad_json"
     return Record(raw, location, Note(problem, f"not JSON in UTF-8: {error}"))
-
-
-def _refusal_of(raw: object) -> Note | None:
-    """Return why a record is not a run, or None if it looks like one."""
-    if not isinstance(raw, dict):
-        return Note("not_a_run", f"expected a run, found {kind(raw)}")
-    word = raw.get("object")
-    if word not in (None, "run"):
-        return Note("not_a_run", f"expected an object of kind 'run', found {brief(word)}")
-    if word is None and not {"id", "status"} & raw.keys():
-        detail = "expected a run, found an object without object, id and status"
-        return Note("not_a_run", detail)
-    return None

@@ -153,7 +153,7 @@ def test_an_empty_document_is_refused(tmp_path):
     ("source", "words"),
     [
         (42, "source is int"),
-        (pd.DataFrame({"run_id": ["r"]}), "source is a DataFrame"),
+        (pd.DataFrame({"run_id": ["r"]}), r"source is DataFrame; .* f\.select"),
         ("nowhere.json", "expected an existing file .* or a folder of such files"),
         ("runs.csv", r"expected an existing file that ends in .json.* f\.select"),
         ("*.json", "glob"),
