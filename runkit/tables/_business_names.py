@@ -48,9 +48,8 @@ def _read_table(table: pd.DataFrame) -> tuple[str, pd.DataFrame]:
     if key is None or "business_name" not in table or not table.columns.is_unique:
         columns = shorten(", ".join(map(str, table.columns)), 200)
         raise UsageError(f"businesses is a DataFrame with the columns {columns}; {EXPECTED}")
-    names = [name for name in (key, *FIELDS) if name in table]
-    rows = table[[*dict.fromkeys(names)]].astype("str").dropna(subset=[key, "business_name"])
-    rows = rows.drop_duplicates()
+    names = [name for name in dict.fromkeys((key, *FIELDS)) if name in table]
+    rows = table[names].astype("str").dropna(subset=[key, "business_name"]).drop_duplicates()
     is_shared = rows[key].duplicated()
     if is_shared.any():
         value = rows.loc[is_shared, key].iloc[0]
@@ -73,6 +72,6 @@ def _problems(f: Frames, key: str, table: pd.DataFrame) -> pd.DataFrame:
     unmatched = table.index[~table.index.isin(f.runs[key])]
     if unmatched.empty:
         return f.problems
-    row = pd.DataFrame({"location": ["businesses"], "problem": "unmatched_row"})
-    row = row.assign(n=len(unmatched), detail=f"no run has the {key} {brief(unmatched[0])}")
-    return with_warnings(f.problems, row)
+    detail = f"no run has the {key} {brief(unmatched[0])}"
+    row = {"location": "businesses", "problem": "unmatched_row", "n": len(unmatched)}
+    return with_warnings(f.problems, pd.DataFrame([row | {"detail": detail}]))

@@ -68,8 +68,8 @@ def write_saved(
     return folder
 
 
-def read_saved(folder: Path) -> tuple[Tables, Saved]:
-    """Read frames, also those of an older version, and their coverage.
+def read_saved(folder: Path) -> tuple[Tables, dict[str, Any]]:
+    """Read frames, also those of an older version, and the fields of `Saved`.
 
     Raises `DataError` for a file that is missing or damaged; names it.
     """
@@ -81,7 +81,7 @@ def read_saved(folder: Path) -> tuple[Tables, Saved]:
     }
     if "source_tier_text" not in pq.read_schema(folder / "sources.parquet").names:
         tables |= _of_0_3(tables)
-    return tables, saved
+    return tables, saved.model_dump()
 
 
 def _of_0_3(tables: Tables) -> Tables:
@@ -101,9 +101,9 @@ def _of_0_3(tables: Tables) -> Tables:
 
 def _read_frame(name: str, file: Path) -> pd.DataFrame:
     df = pd.read_parquet(file)
-    for column in COLUMNS[name]:
-        if column.name not in df and column.name not in NEW_COLUMNS:
-            raise ValueError(f"it has no column {column.name}")
+    missing = {column.name for column in COLUMNS[name]} - {*df, *NEW_COLUMNS}
+    if missing:
+        raise ValueError(f"it has no column {min(missing)}")
     for text, category in TEXT_OF.items():
         if category in df and text not in df:  # other words are lost, and null
             words = df[category].astype("str")

@@ -32,7 +32,7 @@ def micros(when: datetime | str) -> int:
 
 def empty(frame: str) -> pd.DataFrame:
     """Build an empty frame with all columns, dtypes and categories."""
-    return cast(pd.DataFrame({column.name: [] for column in COLUMNS[frame]}, dtype="str"), frame)
+    return cast(pd.DataFrame(), frame)
 
 
 def to_arrow(frame: str, columns: Columns) -> pa.Table:

@@ -63,15 +63,14 @@ def read_answers(answers: pd.DataFrame) -> pd.DataFrame:
     log[[*TIMES]] = times.astype("datetime64[us, UTC]")
     log["answered_at"] = log["answered_at"].fillna(log["sent_at"])
 
-    values = [_read(answer) for answer in log["answer"]]
+    values = log["answer"].map(_read)
     words = log["decision"]
     decisions = words.str.lower().map(DECIDED)
     wrong = words[words.notna() & decisions.isna()]
     if len(wrong):
         raise UsageError.one_of("decision", wrong.iloc[0], DECISIONS)
-    of_answers = pd.Series([*map(decision_of, values)], dtype="str")
-    log["decision"] = decisions.fillna(of_answers)
-    log["note"] = pd.Series([*map(note_of, values)], dtype="str")
+    log["decision"] = decisions.fillna(values.map(decision_of).astype("str"))
+    log["note"] = values.map(note_of).astype("str")
     return log.sort_values("answered_at", kind="stable", na_position="first", ignore_index=True)
 
 
@@ -91,9 +90,8 @@ def match(f: LinkedFrames, questions: pd.DataFrame, answers: pd.DataFrame) -> pd
     creation time tells their runs apart.
     """
     log = read_answers(answers)
-    runs = f.runs[["run_id", "created_at", "updated_at"]]
-    runs = runs.merge(f.reads[["run_id", "read_at"]], "left", "run_id").set_index("run_id")
-    runs = runs.reindex(log["run_id"]).set_axis(log.index)
+    runs = log[["run_id"]].merge(f.runs[["run_id", "created_at", "updated_at"]], "left")
+    runs = runs.merge(f.reads[["run_id", "read_at"]], "left")
     created_at = log["run_created_at"].fillna(runs["created_at"])
     is_here = created_at.eq(runs["created_at"])
 
@@ -115,8 +113,7 @@ def match(f: LinkedFrames, questions: pd.DataFrame, answers: pd.DataFrame) -> pd
 def _look_up(log: pd.DataFrame, questions: pd.DataFrame, name: str) -> pd.Series[Any]:
     """Return the label of the only question with the run and the id of each answer, else null."""
     key = ["run_id", name]
-    known = questions.loc[questions[name].notna(), key]
-    known = known[~known.duplicated(keep=False)]
+    known = questions.loc[questions[name].notna(), key].drop_duplicates(keep=False)
     known = known.rename_axis("question").reset_index()
     labels: pd.Series[Any] = log[key].merge(known, "left", key)["question"]
     return labels
@@ -210,7 +207,7 @@ def proposed_artifacts(questions: pd.DataFrame, artifacts: pd.DataFrame) -> pd.D
     rows = questions[["run_id"]].assign(
         key=_question_id(questions).fillna(""), question=questions.index
     )
-    rows = rows[~rows.duplicated(key, keep=False)]
+    rows = rows.drop_duplicates(key, keep=False)
     proposals = proposals.assign(key=_question_id(proposals).fillna(""))
     return proposals.merge(rows, on=key)
 

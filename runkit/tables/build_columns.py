@@ -6,7 +6,7 @@ numpy and Arrow cost little.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, get_type_hints
 
@@ -19,10 +19,10 @@ from runkit import time_budget
 from runkit.api import contract, jsontext
 from runkit.api.contract import Json
 from runkit.api.models import Artifact, Run, Source, Step
-from runkit.api.validation import Note, fields, reason_of, resolution_of
+from runkit.api.validation import Note, agent_of, fields, reason_of, resolution_of
 from runkit.display.text import agent_title, brief
 from runkit.tables.arrow_columns import NEVER, Columns, Notes, to_arrow
-from runkit.tables.flatten import ArtifactRow, InterruptRow, Rows
+from runkit.tables.flatten import ArtifactRow, InterruptRow, Rows, label_of_step
 from runkit.tables.schema import COLUMNS, LAPSED, OUTPUT, PENDING, TEXT, TIME
 from runkit.time_budget import Flags, Ints
 
@@ -44,6 +44,7 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
     note_unknown_words("runs", runs, notes)
     note_unknown_words("steps", steps, notes)
     runs, steps = measured(runs, steps, as_of, notes)
+    _note_times(runs, steps, notes)
     steps = steps | step_columns(runs, steps)
     artifacts = artifact_columns(steps, rows)
     sources = source_columns(artifacts)
@@ -72,35 +73,22 @@ def measured(
     """
     moments = _as_of(runs, steps, as_of, notes)
     started = runs["started_at"]
-    ended = runs["ended_at"]
     is_started = runs["is_started"]
-    has_ended = runs["has_ended"]
-    last = np.where(has_ended, ended, moments["as_of"])
+    last = np.where(runs["has_ended"], runs["ended_at"], moments["as_of"])
     run_start = np.where(is_started, started, 0)
     run_end = np.where(is_started, np.maximum(started, last), 0)
-    runs = runs | moments | {"start": run_start, "end": run_end}
 
-    is_early = is_started & (started < runs["created_at"])
-    detail = "started_at is before created_at; queued_s is null"
-    note_rows(notes, runs, is_early, "starts_before_created", detail, "started_at")
-    is_reversed = is_started & has_ended & (last < started)
-    detail = "ended_at is before started_at; read as equal to it"
-    note_rows(notes, runs, is_reversed, "ends_before_start", detail, "ended_at")
-
+    run = steps["run"]
     start = steps["started_at"]
-    completed = steps["completed_at"]
-    end = np.where(steps["is_open"], last[steps["run"]], completed)
+    end = np.where(steps["is_open"], last[run], steps["completed_at"])
     end = np.maximum(start, end)
-    is_over = runs["is_over"][steps["run"]]
-    is_unclosed = steps["is_open"] & is_over & (bincount(steps["parent"], len(end)) > 0)
+    is_unclosed = steps["is_open"] & runs["is_over"][run] & (steps["n_children"] > 0)
     if is_unclosed.any():
         end = _close_groups(start, end, steps["parent"], steps["depth"], is_unclosed)
-    steps = steps | {"start": start, "end": end}
-    is_reversed = ~steps["is_open"] & (completed < start)
-    detail = "completed_at is before started_at; read as equal to it"
-    note_rows(notes, steps, is_reversed, "ends_before_start", detail, "completed_at")
-    _note_outside(runs, steps, notes)
-    return runs, steps
+    return (
+        runs | moments | {"start": run_start, "end": run_end},
+        steps | {"start": start, "end": end},
+    )
 
 
 def _close_groups(start: Ints, end: Ints, parent: Ints, depth: Ints, is_unclosed: Flags) -> Ints:
@@ -118,22 +106,59 @@ def _close_groups(start: Ints, end: Ints, parent: Ints, depth: Ints, is_unclosed
     return end
 
 
-def _note_outside(runs: Columns, steps: Columns, notes: Notes) -> None:
-    """Check that steps are inside their parent, or at the top inside their run; note the others."""
+def _note_times(runs: Columns, steps: Columns, notes: Notes) -> None:
+    """Check that times are in order, and steps inside their parent, or at the top inside their run.
+
+    An open run has no end yet.
+    """
     run = steps["run"]
     parent = steps["parent"]
     start = steps["start"]
     end = steps["end"]
+    is_started = runs["is_started"]
+    has_ended = runs["has_ended"]
     is_inner = parent >= 0  # the parent of a top step is -1, which is no position
     first = np.where(is_inner, start[parent], runs["start"][run])
     last = np.where(is_inner, end[parent], runs["end"][run])
-    has_ended = is_inner | runs["has_ended"][run]  # an open run has no end yet
-    is_outside = (start < first) | (has_ended & (end > last))
-    detail = "runs outside its parent step; clipped for self time and critical path"
-    note_rows(notes, steps, is_outside & is_inner, "outside_parent", detail)
-    is_outside &= ~is_inner & runs["is_started"][run]
-    detail = "runs outside its run; clipped for the time budget and the critical path"
-    note_rows(notes, steps, is_outside, "outside_run", detail)
+    is_outside = (start < first) | ((is_inner | has_ended[run]) & (end > last))
+    note_rows(
+        notes,
+        runs,
+        is_started & (runs["started_at"] < runs["created_at"]),
+        "starts_before_created",
+        "started_at is before created_at; queued_s is null",
+        "started_at",
+    )
+    note_rows(
+        notes,
+        runs,
+        is_started & has_ended & (runs["ended_at"] < runs["started_at"]),
+        "ends_before_start",
+        "ended_at is before started_at; read as equal to it",
+        "ended_at",
+    )
+    note_rows(
+        notes,
+        steps,
+        ~steps["is_open"] & (steps["completed_at"] < start),
+        "ends_before_start",
+        "completed_at is before started_at; read as equal to it",
+        "completed_at",
+    )
+    note_rows(
+        notes,
+        steps,
+        is_outside & is_inner,
+        "outside_parent",
+        "runs outside its parent step; clipped for self time and critical path",
+    )
+    note_rows(
+        notes,
+        steps,
+        is_outside & ~is_inner & is_started[run],
+        "outside_run",
+        "runs outside its run; clipped for the time budget and the critical path",
+    )
 
 
 def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: Notes) -> Columns:
@@ -158,21 +183,6 @@ def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: Notes) -> C
     is_unknown = (known == NEVER) | runs["is_over"] & ~runs["has_ended"]
     is_undated = is_unknown & ~runs["is_over"]
     return {"as_of": np.where(is_unknown, newest, known), "is_undated": is_undated}
-
-
-def step_times(runs: Columns, steps: Columns) -> Columns:
-    """Return how long each step took, by itself and on the critical path."""
-    start = steps["start"]
-    end = steps["end"]
-    parent = steps["parent"]
-    spans = start, end, parent, steps["depth"], steps["run"], runs["start"], runs["end"]
-    path = time_budget.critical_path(*spans, is_waiting=steps["is_wait"])
-    return {
-        "duration_s": end - start,
-        "self_s": time_budget.self_time(start, end, parent),
-        "is_critical": path.is_on,
-        "critical_s": path.length,
-    }
 
 
 def budget_columns(runs: Columns, steps: Columns) -> Columns:
@@ -202,18 +212,17 @@ def _note_contradictions(runs: Columns, steps: Columns, notes: Notes) -> None:
     """Check that the fields of steps agree with each other, their run and their parent."""
     status = steps["status"]
     is_open = steps["is_open"]
-    is_question = is_word(steps["type"], "interrupt")
-    is_running = is_word(status, "running")
+    is_question = steps["is_question"]
     is_completed = is_word(status, "completed")
-    is_failed = is_word(status, "error")
     is_over = runs["is_over"][steps["run"]]
     is_of_other = pc.not_equal(steps["run_id"], take(runs["run_id"], steps["run"]))
     contradictions = {
         "run_id is not that of the run that holds the step": flags(is_of_other.fill_null(False)),
-        "status is running, but completed_at is set": is_running & ~is_open,
+        "status is running, but completed_at is set": is_word(status, "running") & ~is_open,
         "status is completed, without completed_at": is_completed & is_open,
         "has not ended, but its run has": is_open & ~is_completed & ~is_question & is_over,
-        "a question of status error; read as expired, not as answered": is_question & is_failed,
+        "a question of status error; read as expired, not as answered": is_question
+        & is_word(status, "error"),
     }
     for detail, where in contradictions.items():
         note_rows(notes, steps, where, "contradiction", detail)
@@ -227,19 +236,24 @@ def _note_contradictions(runs: Columns, steps: Columns, notes: Notes) -> None:
 def step_columns(runs: Columns, steps: Columns) -> Columns:
     """Return the columns of a step that depend on other steps."""
     run = steps["run"]
+    start = steps["start"]
+    end = steps["end"]
     parent = steps["parent"]
     depth = steps["depth"]
     step_no = position_in_group(run)
-    n_children = bincount(parent, len(run))
+    spans = start, end, parent, depth, run, runs["start"], runs["end"]
+    path = time_budget.critical_path(*spans, is_waiting=steps["is_wait"])
     return {
         "parent_step_id": take(steps["step_id"], parent),
         "step_no": step_no,
         "subtree_end": step_no + time_budget.subtree_sizes(parent, depth),
-        "completed_at": np.where(steps["is_open"], NEVER, steps["end"]),
-        **step_times(runs, steps),
-        "n_children": n_children,
+        "completed_at": np.where(steps["is_open"], NEVER, end),
+        "duration_s": end - start,
+        "self_s": time_budget.self_time(start, end, parent),
+        "is_critical": path.is_on,
+        "critical_s": path.length,
         "result": _results(steps["object"]),
-        **_failures(steps, n_children),
+        **_failures(steps),
     }
 
 
@@ -253,7 +267,7 @@ def _results(steps: Sequence[Json]) -> pa.Array:
         return text(None if value is None else jsontext.dumps(value) for value in payloads)
 
 
-def _failures(steps: Columns, n_children: Ints) -> Columns:
+def _failures(steps: Columns) -> Columns:
     """Return which steps failed, and the text of the failure where they are the cause.
 
     A step fails if its type or its status is `error`; a question does not: a wait is not an error.
@@ -261,15 +275,12 @@ def _failures(steps: Columns, n_children: Ints) -> Columns:
     it explains another: the sibling that failed last before it, else the parent if that failed
     without other child steps. What it says is then the error of that step.
     """
-    runs = steps["run"]
     parents = steps["parent"]
-    labels = steps["label"]
-    n = len(runs)
-    owners = np.where(parents >= 0, parents, n + runs).tolist()  # of a top step its run
+    n = len(parents)
+    owners = np.where(parents >= 0, parents, n + steps["run"]).tolist()  # of a top step its run
     is_error = is_word(steps["type"], "error")
-    is_question = is_word(steps["type"], "interrupt")
-    is_failed = (is_error | is_word(steps["status"], "error")) & ~is_question
-    is_note = is_error & (steps["end"] <= steps["start"]) & (n_children == 0)
+    is_failed = (is_error | is_word(steps["status"], "error")) & ~steps["is_question"]
+    is_note = is_error & (steps["end"] <= steps["start"]) & (steps["n_children"] == 0)
     n_other_children = bincount(parents[~is_note], n)
 
     failed: dict[int, str] = {}  # the error by the row of a failed step
@@ -279,9 +290,10 @@ def _failures(steps: Columns, n_children: Ints) -> Columns:
     rows = np.flatnonzero(is_failed)  # a flat list of steps may be in any order
     by_end = np.lexsort((is_note[rows], steps["end"][rows], steps["depth"][rows]))
     for row in rows[by_end].tolist():
-        label = labels[row].as_py()
+        step = steps["object"][row]
+        label = label_of_step(step)
+        reason = reason_of(step)
         owner = owners[row]
-        reason = reason_of(steps["object"][row])
         target = last_failed.get(owner, -1)
         if target < 0 and owner in failed and not n_other_children[owner]:
             target = owner
@@ -298,8 +310,7 @@ def _failures(steps: Columns, n_children: Ints) -> Columns:
             row = failed_child[row]
         failed[row] = label
     causes = {row: error for row, error in failed.items() if row not in failed_child}
-    error = scatter(np.array(list(causes), np.int64), text(causes.values()), n)
-    return {"is_failed": is_failed, "error": error}
+    return {"is_failed": is_failed, "error": text(map(causes.get, range(n)))}
 
 
 # ------------------------------------------------------------- artifacts, sources, interrupts, runs
@@ -312,6 +323,7 @@ def artifact_columns(steps: Columns, rows: Rows) -> Columns:
     step = values["step"]
     artifacts = values["artifact"]
     fields = object_columns(artifacts, Artifact)
+    confidence = pc.utf8_lower(fields["confidence"])
     n_sources = [len(artifact.get("sources") or ()) for artifact in artifacts]
     return {
         **fields,
@@ -321,7 +333,8 @@ def artifact_columns(steps: Columns, rows: Rows) -> Columns:
         "is_repeat": np.array(rows.is_repeat, np.bool_),
         "step_id": take(steps["step_id"], step),
         "artifact_id": fields["id"],
-        "confidence": pc.utf8_lower(fields["confidence"]),
+        "confidence": confidence,
+        "rating": ranks(confidence, contract.CONFIDENCES),
         "confidence_text": fields["confidence"],
         "n_sources": np.array(n_sources, np.int64),
     }
@@ -414,31 +427,23 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
     artifacts = parts["artifacts"]
     interrupts = parts["interrupts"]
     started = runs["started_at"]
-    ended = runs["ended_at"]
-    is_started = runs["is_started"]
     queued = started - runs["created_at"]
-    requesters = [raw.get("requester") or {} for raw in rows.runs]
 
-    # by count, the runs of the rows that it counts
+    names = text(agent and agent_title(agent) for agent in runs["agent"].to_pylist())
     is_finding = _is_finding(artifacts, steps)
-    is_pending = is_word(interrupts["outcome"], PENDING)
+    # by count, the runs of the rows that it counts
     counted = {f"n_{name}": columns["run"] for name, columns in parts.items()}
-    counted["n_pending"] = interrupts["run"][is_pending]
+    counted["n_pending"] = interrupts["run"][is_word(interrupts["outcome"], PENDING)]
     # These are null for a run whose steps were not read, of which 0 would say nothing.
     of_steps = {
         "n_errors": steps["run"][flags(steps["error"].is_valid())],
         "n_findings": artifacts["run"][is_finding],
     }
-
-    confidence = ranks(artifacts["confidence"], contract.CONFIDENCES)
-    lowest_first = np.argsort(confidence, kind="stable")
-    is_rated_output = is_word(artifacts["origin"], OUTPUT) & (confidence > 0)
-    of_outputs = lowest_first[is_rated_output[lowest_first]]
     return {
-        "agent_name": pc.coalesce(runs["agent_name"], map_words(runs["agent"], agent_title)),
-        "requester": text(requester.get("name") for requester in requesters),
-        "ended_at": np.where(runs["has_ended"], np.maximum(ended, started), NEVER),
-        "queued_s": np.where(is_started & (queued >= 0), queued, NEVER),
+        "agent_name": pc.coalesce(runs["agent_name"], names),
+        "requester": text((raw.get("requester") or {}).get("name") for raw in rows.runs),
+        "ended_at": np.where(runs["has_ended"], np.maximum(runs["ended_at"], started), NEVER),
+        "queued_s": np.where(runs["is_started"] & (queued >= 0), queued, NEVER),
         **budget_columns(runs, steps),
         **{name: bincount(run, n) for name, run in counted.items()},
         **{
@@ -446,8 +451,7 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
             for name, run in of_steps.items()
         },
         "outcome": _outcomes(runs["status"], steps, artifacts, interrupts),
-        "weakest": _weakest(artifacts, is_finding, n),
-        "confidence": first_in_group(artifacts["run"], of_outputs, artifacts["confidence"], n),
+        **_ratings(artifacts, is_finding, n),
     }
 
 
@@ -458,18 +462,24 @@ def _is_finding(artifacts: Columns, steps: Columns) -> Flags:
     return ~is_other
 
 
-def _weakest(artifacts: Columns, is_finding: Flags, n: int) -> pa.Array:
-    """Return the title of each run's finding or output with the lowest rating below high.
+def _ratings(artifacts: Columns, is_finding: Flags, n: int) -> Columns:
+    """Return each run's lowest rating of its output, and what has the lowest rating below high.
 
-    At a tie it is a finding.
+    At a tie that is a finding.
     """
-    confidence = ranks(artifacts["confidence"], contract.CONFIDENCES)
-    is_output = is_word(artifacts["origin"], OUTPUT) & ~artifacts["is_repeat"]
-    is_rated_below_high = (confidence > 0) & (confidence < len(contract.CONFIDENCES) - 1)
-    is_weak = is_rated_below_high & (is_finding | is_output)
-    weakest_first = np.lexsort((~is_finding, confidence))
-    rows = weakest_first[is_weak[weakest_first]]
-    return first_in_group(artifacts["run"], rows, artifacts["title"], n)
+    run = artifacts["run"]
+    rating = artifacts["rating"]
+    is_output = is_word(artifacts["origin"], OUTPUT)
+    is_below_high = rating < len(contract.CONFIDENCES) - 1
+    is_weak = is_below_high & (is_finding | is_output & ~artifacts["is_repeat"])
+    lowest_first = np.lexsort((~is_finding, rating))
+    lowest_first = lowest_first[rating[lowest_first] > 0]
+    weak = lowest_first[is_weak[lowest_first]]
+    outputs = lowest_first[is_output[lowest_first]]
+    return {
+        "weakest": first_in_group(run, weak, artifacts["title"], n),
+        "confidence": first_in_group(run, outputs, artifacts["confidence"], n),
+    }
 
 
 def _outcomes(
@@ -501,10 +511,10 @@ def _returned(is_asked: Flags, steps: Columns) -> pa.Array:
     """Return in words what the last output step of each of some runs returned."""
     is_output = is_word(steps["type"], "output") & (steps["depth"] == 0) & is_asked[steps["run"]]
     rows = np.flatnonzero(is_output)[::-1]
-    words = text(map(jsontext.returned_words, steps["result"].take(rows).to_pylist()))
-    has_words = flags(words.is_valid())
-    values = scatter(rows[has_words], words.filter(has_words), len(is_output))
-    return first_in_group(steps["run"], rows[has_words], values, len(is_asked))
+    words = text(map(jsontext.returned_words, take(steps["result"], rows).to_pylist()))
+    values = scatter(rows, words, len(is_output))
+    rows = rows[flags(words.is_valid())]
+    return first_in_group(steps["run"], rows, values, len(is_asked))
 
 
 # ------------------------------------------------------------------------ arrays, fields and notes
@@ -512,12 +522,12 @@ def _returned(is_asked: Flags, steps: Columns) -> pa.Array:
 
 def object_columns(objects: Sequence[Json | None], model: Any) -> Columns:
     """Return the text and time fields of checked objects; times are int64 microseconds."""
-    scalars = {name: field.type for name, field in fields(model).items()}
-    texts = {name: TEXT for name, scalar in scalars.items() if scalar in (str, datetime)}
-    arrays = pa.array(objects, pa.struct(texts)).flatten()
-    columns: Columns = dict(zip(texts, arrays, strict=True))
-    for name in texts:
-        if scalars[name] is datetime:
+    kinds = {name: field.type for name, field in fields(model).items()}
+    kinds = {name: kind for name, kind in kinds.items() if kind in (str, datetime)}
+    arrays = pa.array(objects, pa.struct(dict.fromkeys(kinds, TEXT))).flatten()
+    columns: Columns = dict(zip(kinds, arrays, strict=True))
+    for name, kind in kinds.items():
+        if kind is datetime:
             times = pc.cast(columns[name], TIME).view(pa.int64())
             columns[name] = times.fill_null(NEVER).to_numpy()
     return columns
@@ -526,12 +536,6 @@ def object_columns(objects: Sequence[Json | None], model: Any) -> Columns:
 def text(values: Iterable[object]) -> pa.Array:
     """Return Python strings as Arrow text; None is null."""
     return pa.array(list(values), TEXT)
-
-
-def map_words(values: pa.Array, translate: Callable[[str], object]) -> pa.Array:
-    """Return the words for some words; each different one is translated once."""
-    encoded = values.dictionary_encode()
-    return text(map(translate, encoded.dictionary.to_pylist())).take(encoded.indices)
 
 
 def flags(values: pa.Array) -> Flags:
@@ -591,7 +595,7 @@ def run_fields(rows: Rows) -> Columns:
         "path": lambda row: (),
         "run": np.arange(len(raws)),
         "run_id": columns["id"],
-        "agent": text(rows.agents),
+        "agent": text(map(agent_of, raws)),
         "is_started": columns["started_at"] != NEVER,
         "has_ended": columns["ended_at"] != NEVER,
         "is_over": is_word(columns["status"], *contract.FINAL_STATUSES),
@@ -603,28 +607,26 @@ def run_fields(rows: Rows) -> Columns:
 def step_fields(rows: Rows) -> Columns:
     """Return the columns of a step that are fields of the checked JSON, or of the tree."""
     columns = object_columns(rows.steps, Step)
+    parent = np.array(rows.parent, np.int64)
     is_question = is_word(columns["type"], "interrupt")
     resolved = text(
         resolution_of(step) if step["type"] == "interrupt" else None for step in rows.steps
     )
-    labels = _not_blank(columns["label"]), _not_blank(columns["name"]), columns["type"]
     return columns | {
         "object": rows.steps,
         "path": rows.path_of_step,
         "run": np.array(rows.run, np.int64),
-        "parent": np.array(rows.parent, np.int64),
+        "parent": parent,
+        "n_children": bincount(parent, len(parent)),
         "depth": np.array(rows.depth, np.int64),
         "step_id": columns["id"],
         "agent": pc.coalesce(columns["agent"], columns["graph"]),
-        "label": pc.coalesce(*labels),
+        "label": text(map(label_of_step, rows.steps)),
         "resolution": resolved,
+        "is_question": is_question,
         "is_wait": is_question & ~is_word(resolved, *contract.RESOLUTIONS),
         "is_open": columns["completed_at"] == NEVER,
     }
-
-
-def _not_blank(values: pa.Array) -> pa.Array:
-    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(values), ""), pa.scalar(None, TEXT), values)
 
 
 def note_row(
@@ -649,7 +651,8 @@ def note_unknown_words(frame: str, columns: Columns, notes: Notes) -> None:
     for column in COLUMNS[frame]:
         if column.kind == "category" and column.name in columns:
             values = columns[column.name]
-            rows = np.flatnonzero(flags(values.is_valid()) & ~is_word(values, *column.words))
-            for row, word in zip(rows.tolist(), values.take(rows).to_pylist(), strict=True):
-                detail = f"unknown {frame.removesuffix('s')} {column.name} {brief(word)}"
+            is_unknown = flags(values.is_valid()) & ~is_word(values, *column.words)
+            for row in np.flatnonzero(is_unknown).tolist():
+                word = brief(values[row].as_py())
+                detail = f"unknown {frame.removesuffix('s')} {column.name} {word}"
                 note_row(notes, columns, row, "unknown_value", detail, column.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import Any
 
 import pandas as pd
 
@@ -64,41 +63,39 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
                 f"a holds {plural(n_runs, 'run')}; expected two, or one in a and one in b."
             )
         a, b = map(both.select, both.runs["run_id"])
-    sides = {"a": one_run(a, "a"), "b": one_run(b, "b")}
-    unread = [side for side, f in sides.items() if not f.runs["has_steps"].all()]
-    in_a, in_b = (named(f.steps) for f in sides.values())
-    steps = pd.concat([in_a, in_b], keys=sides, names=["side"])
+    sides = one_run(a, "a"), one_run(b, "b")
+    in_a, in_b = (named(f.steps) for f in sides)
+    steps = pd.concat([in_a.assign(side="a"), in_b.assign(side="b")], ignore_index=True)
     steps = steps.assign(
         row=steps.groupby(KEY, dropna=False, sort=False).ngroup(),
         n=1,
         total_s=steps["duration_s"],
         waiting_s=steps["duration_s"].where(steps["is_wait"], 0.0),
     )
-    by_side = steps.groupby(["row", "side"])
-    sums: Any = by_side[list(MEASURES)].sum().unstack(fill_value=0)
-    columns = pd.MultiIndex.from_product([MEASURES, sides])
-    # A side without steps has no columns.
-    missing = float("nan") if unread else 0
-    sums = sums.reindex(columns=columns, fill_value=missing)
-    table = steps[KEY].drop_duplicates(ignore_index=True)
-    for measure, dtype in MEASURES.items():
-        of_a = sums[measure, "a"].astype(dtype)
-        of_b = sums[measure, "b"].astype(dtype)
-        table[f"{measure}_a"] = of_a
-        table[f"{measure}_b"] = of_b
-        table[f"{measure}_diff"] = of_b - of_a
+    keys = steps[KEY].drop_duplicates(ignore_index=True)
+    of_a, of_b = (_sums(steps[steps["side"].eq(side)], keys.index) for side in ("a", "b"))
+    sums = pd.concat({"a": of_a, "b": of_b, "diff": of_b - of_a}, axis=1)
+    sums = sums.swaplevel(axis=1)[[*MEASURES]]
+    table = keys.join(sums.set_axis(sums.columns.map("_".join), axis=1))
 
-    position = None if unread else first_difference(in_a, in_b)
+    is_delivered = all(f.runs["has_steps"].all() for f in sides)
+    position = first_difference(in_a, in_b) if is_delivered else None
     is_there = steps.groupby("side").cumcount() == position
     table["is_first_difference"] = table.index.isin(steps.loc[is_there, "row"])
     if position is not None:
         first, second = (_describe(side, position) for side in (in_a, in_b))
         table.attrs["sentence"] = f"First difference: a: {first}; b: {second}."
-    elif all(is_read(f).all() for f in sides.values()):
+    elif all(is_read(f).all() for f in sides):
         table.attrs["sentence"] = NO_DIFFERENCE
     else:
         table.attrs["sentence"] = f"The first difference is {NOT_KNOWN}: steps are missing."
     return table
+
+
+def _sums(steps: pd.DataFrame, rows: pd.Index[int]) -> pd.DataFrame:
+    """Return what is measured of the steps of a run, by row; null if it has no steps."""
+    sums = steps.groupby("row")[[*MEASURES]].sum()
+    return sums.reindex(rows, fill_value=0 if len(steps) else None).astype(MEASURES)
 
 
 def one_run(source: Source, name: str) -> Frames:

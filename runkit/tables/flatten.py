@@ -28,17 +28,16 @@ from runkit.api.validation import (
     resolution_of,
     validated,
 )
-from runkit.display.text import brief
+from runkit.display.text import brief, first_text
 from runkit.tables.schema import ANSWERED, LAPSED, OUTPUT, PENDING, PROPOSAL, STEP
 from runkit.tables.sources import Record
 
 
 class Pending(NamedTuple):
-    """An item of a run's `interrupts`, and what it asks."""
+    """An item of a run's `interrupts`: its id, and what it asks."""
 
-    item: Json
+    interrupt_id: str | None
     value: Json
-    proposals: list[Json]
     agent: str | None
     label: str | None
 
@@ -72,6 +71,11 @@ class ArtifactRow(NamedTuple):
     agent: str | None
     artifact: Json
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What is equal in an artifact and one that repeats it."""
+        return self.artifact["title"], self.artifact["type"]
+
 
 @dataclass
 class Rows:
@@ -81,11 +85,10 @@ class Rows:
     """
 
     # of each run: the record as it came, the run without what breaks the contract, the places of
-    # its objects in the record by `id()` (empty until they are asked for), its agent
+    # its objects in the record by `id()` (empty until they are asked for)
     records: list[Record] = field(default_factory=list)
     runs: list[Json] = field(default_factory=list)
     paths: list[dict[int, Path]] = field(default_factory=list)
-    agents: list[str | None] = field(default_factory=list)
     # of each step: its JSON, the number of its run, the row of its parent (-1 at the top)
     steps: list[Json] = field(default_factory=list)
     run: list[int] = field(default_factory=list)
@@ -110,8 +113,8 @@ def read_runs(records: Iterable[Record]) -> Rows:
     """
     rows = Rows()
     for record in records:
-        if record.refusal is not None:
-            rows.refused.append((record, record.refusal))
+        if refusal := record.refusal:
+            rows.refused.append((record, refusal))
             continue
         run, notes, paths = validated(Run, record.raw)
         if run is None:
@@ -121,7 +124,6 @@ def read_runs(records: Iterable[Record]) -> Rows:
         rows.records.append(record)
         rows.runs.append(run)
         rows.paths.append(paths)
-        rows.agents.append(agent_of(run))
     return rows
 
 
@@ -245,11 +247,10 @@ def agent_of_step(step: Json) -> str | None:
 
 def label_of_step(step: Json) -> str:
     """Return the label of a step, else its name, else its type."""
-    label = step.get("label")
-    name = step.get("name")
-    if label and not label.isspace():
-        return str(label)
-    return str(name if name and not name.isspace() else step["type"])
+    label: str | None = step.get("label")
+    if label and label.strip():
+        return label
+    return first_text(step.get("name")) or str(step["type"])
 
 
 # --------------------------------------------------------------------------------------- interrupts
@@ -264,8 +265,7 @@ def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
     matched, unmatched = _match_items(items, questions)
     if len(rows.steps) > first:
         for pending in unmatched:
-            interrupt_id = pending.item.get("id")
-            name = brief(interrupt_id) if interrupt_id else "without an id"
+            name = brief(pending.interrupt_id) if pending.interrupt_id else "without an id"
             detail = f"no step of the run matches interrupt {name}"
             rows.notes.append((run, Note("unpaired_interrupt", detail, ("interrupts",))))
     elif not items and status == "interrupted":
@@ -278,13 +278,8 @@ def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
 
 def _pending(item: Json) -> Pending:
     value = interrupt_value(item)
-    return Pending(
-        item,
-        value,
-        proposals_of(value),
-        item.get("agent") or value.get("agent"),
-        value.get("label"),
-    )
+    agent = item.get("agent") or value.get("agent")
+    return Pending(item.get("id"), value, agent, value.get("label"))
 
 
 def _interrupt(
@@ -299,7 +294,7 @@ def _interrupt(
         run=run,
         step=row,
         pending=pending,
-        interrupt_id=pending.item.get("id") if pending else _interrupt_id(step),
+        interrupt_id=pending.interrupt_id if pending else _interrupt_id(step),
         agent=(pending and pending.agent) or agent_of_step(step),
         label=(pending and pending.label) or (label_of_step(step) if step else None),
         kind=interrupt_kind(value),
@@ -336,37 +331,36 @@ def _match_items(
        asked again has the id of the first, and the open one is pending.
     """
     matched: dict[int, Pending] = {}
-    n_alike = Counter((item.agent, item.label) for item in items if item.item.get("id") is None)
+    n_alike = Counter((item.agent, item.label) for item in items if item.interrupt_id is None)
+    waiting = {row: step for row, step in questions.items() if not step.get("completed_at")}
 
-    def match(items: list[Pending], fits: Callable[[Pending, Json], bool]) -> list[Pending]:
-        """Match each item with the first step that fits; return the others."""
+    def match(
+        items: list[Pending], steps: dict[int, Json], fits: Callable[[Pending, Json], bool]
+    ) -> list[Pending]:
+        """Match each item with the first step that fits and is free; return the others."""
         rest = []
         for item in items:
-            left = ((row, step) for row, step in questions.items() if row not in matched)
-            row = next((row for row, step in left if fits(item, step)), -1)
-            if row >= 0:
-                matched[row] = item
-            else:
+            free = (row for row in steps if row not in matched and fits(item, steps[row]))
+            row = next(free, None)
+            if row is None:
                 rest.append(item)
+            else:
+                matched[row] = item
         return rest
 
-    def is_open(step: Json) -> bool:
-        return not step.get("completed_at")
-
     def has_id(item: Pending, step: Json) -> bool:
-        interrupt_id = item.item.get("id")
-        return interrupt_id is not None and interrupt_id in (step["id"], _interrupt_id(step))
+        ids = step["id"], _interrupt_id(step)
+        return item.interrupt_id is not None and item.interrupt_id in ids
 
     def has_names(item: Pending, step: Json) -> bool:
         names = item.agent, item.label
         return names == (agent_of_step(step), label_of_step(step)) and n_alike[names] <= 1
 
-    rest = match(items, lambda item, step: is_open(step) and has_id(item, step))
-    rest = match(rest, lambda item, step: is_open(step) and has_names(item, step))
-    waiting = [row for row, step in questions.items() if is_open(step) and row not in matched]
-    if len(waiting) == len(rest) == 1:
-        matched[waiting[0]] = rest.pop()
-    return matched, match(rest, has_id)
+    rest = match(match(items, waiting, has_id), waiting, has_names)
+    free = waiting.keys() - matched.keys()
+    if len(free) == len(rest) == 1:
+        matched[free.pop()] = rest.pop()
+    return matched, match(rest, questions, has_id)
 
 
 def _interrupt_id(step: Json) -> str | None:
@@ -387,9 +381,7 @@ def _add_artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[Interr
     raw = rows.runs[run]
     output = (raw.get("output") or {}).get("artifacts") or []
     lacks_output = not output and raw["status"] == "completed"
-    artifacts = [
-        artifact for interrupt in interrupts for artifact in _proposed_artifacts(interrupt)
-    ]
+    artifacts = [artifact for interrupt in interrupts for artifact in _proposed(interrupt)]
     steps_of_pending = {row.step for row in artifacts}
     question_ids = {interrupt.step: interrupt.interrupt_id for interrupt in interrupts}
     for row, step in enumerate(rows.steps[first:], first):
@@ -408,24 +400,22 @@ def _add_artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[Interr
             for artifact in step["artifacts"]
         ]
 
-    agent = rows.agents[run]
+    agent = agent_of(raw)
     artifacts += [ArtifactRow(run, -1, OUTPUT, None, agent, artifact) for artifact in output]
     artifacts.sort(key=lambda row: (row.origin == OUTPUT, row.step < 0, row.step))
     rows.artifacts += artifacts
     rows.is_repeat += _repeats(artifacts, agent, rows.steps)
 
 
-def _proposed_artifacts(interrupt: InterruptRow) -> Iterator[ArtifactRow]:
+def _proposed(interrupt: InterruptRow) -> Iterator[ArtifactRow]:
     """Yield what the item of a question proposes."""
-    pending = interrupt.pending
+    run, step, pending, interrupt_id, *_ = interrupt
     if pending is None:
         return
-    for proposal in pending.proposals:
+    for proposal in proposals_of(pending.value):
         agent = proposal.get("agent") or pending.agent
         for artifact in proposal.get("artifacts") or []:
-            yield ArtifactRow(
-                interrupt.run, interrupt.step, PROPOSAL, interrupt.interrupt_id, agent, artifact
-            )
+            yield ArtifactRow(run, step, PROPOSAL, interrupt_id, agent, artifact)
 
 
 def _repeats(
@@ -438,15 +428,12 @@ def _repeats(
     """
     if all(row.origin == STEP for row in artifacts):
         return [False] * len(artifacts)
-    keys = [(row.artifact["title"], row.artifact["type"]) for row in artifacts]
-    rows = list(zip(artifacts, keys, strict=True))
-    outputs = {key for row, key in rows if row.origin == OUTPUT}
-    findings = {
-        (name, *key) for row, key in rows if row.origin == STEP for name in (row.agent, agent)
-    }
+    outputs = {row.key for row in artifacts if row.origin == OUTPUT}
+    found = [row for row in artifacts if row.origin == STEP]
+    findings = {(name, *row.key) for row in found for name in (row.agent, agent)}
     return [
-        (row.agent, *key) in findings
+        (row.agent, *row.key) in findings
         if row.origin == PROPOSAL
-        else row.origin == STEP and steps[row.step]["type"] == "output" and key in outputs
-        for row, key in rows
+        else row.origin == STEP and steps[row.step]["type"] == "output" and row.key in outputs
+        for row in artifacts
     ]

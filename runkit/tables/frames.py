@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -49,7 +49,10 @@ INSTEAD = {
     "to_parquet": "f.save(folder)",
 }
 BY_NAME = ' To select by name: f.select(f.runs["business_name"] == name).'
-SHOWN_COLUMNS = ["run_id", "business_name", "status", "agent_name", "confidence", "created_at"]
+SHOWN_COLUMNS = [
+    *("run_id", "business_name", "status", "agent_name", "confidence", "created_at"),
+    *("agent", "n_findings", "working_s", "waiting_s"),
+]
 
 
 class Coverage(NamedTuple):
@@ -205,13 +208,7 @@ class Frames:
             reasons.append(f"{plural(self.n_refused, 'record')} of the source refused")
         why = "; ".join(filter(None, reasons)) or None
         coverage = Coverage(len(ids) + n_older, len(ids), n_older, why)
-        return Frames(
-            **selected,
-            coverage=coverage,
-            version=self.version,
-            reads=rows_of(self.reads),
-            listed_at=self.listed_at,
-        )
+        return replace(self, **selected, coverage=coverage, reads=rows_of(self.reads), answers=None)
 
     def _run_ids(self, runs: Any) -> Iterable[object]:
         """Return the runs, ids or prefixes of ids that the argument of `select` stands for."""
@@ -301,8 +298,7 @@ class Frames:
         runs = self.runs
         lines = [plural(len(runs), "run"), self._counts()]
         if len(runs):
-            first = runs["created_at"].min()
-            last = runs["created_at"].max()
+            first, last = runs["created_at"].agg(["min", "max"])
             lines[0] += f" ({status_counts(runs)})"
             lines.append(f"created {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
         if n_undated := int(self.reads["is_undated"].sum()):
@@ -345,18 +341,15 @@ class Frames:
         return "; ".join(parts)
 
     def __repr__(self) -> str:
-        lines = ["Frames: " + self.summary()[0], *self.summary()[1:], NEXT]
-        return visible("\n  ".join(lines))
+        return visible("Frames: " + "\n  ".join([*self.summary(), NEXT]))
 
     def _repr_html_(self) -> str:
         head = Markup("<p>{}</p>").format(" · ".join(self.summary()))
-        runs = self.runs.head(MAX_ROWS)
-        table = runs[SHOWN_COLUMNS].assign(
-            agent=runs["agent_name"].fillna(runs["agent"]),
-            n_findings=runs["n_findings"],
-            working_s=runs["working_s"],
-            waiting_s=measured_waits(self)[runs.index],
+        runs = self.runs.assign(
+            agent=self.runs["agent_name"].fillna(self.runs["agent"]),
+            waiting_s=measured_waits(self),
         )
+        table = runs.head(MAX_ROWS)[SHOWN_COLUMNS]
         rows = df_to_html(with_labels(table), n_rows=len(self.runs)) if len(table) else Markup("")
         return block(head, rows)
 

@@ -30,7 +30,6 @@ from runkit.tables.build_columns import tables
 from runkit.tables.flatten import Rows, flatten, read_runs
 from runkit.tables.frames import Coverage, Frames
 from runkit.tables.problems import REFUSED, Problems
-from runkit.tables.schema import SCHEMA
 from runkit.tables.sources import (
     IN_MEMORY,
     JsonDocument,
@@ -40,7 +39,6 @@ from runkit.tables.sources import (
     local_path,
     record_of,
 )
-from runkit.time_budget import Flags
 
 if TYPE_CHECKING:
     from runkit.client import Client
@@ -153,14 +151,8 @@ def open_source(source: Source) -> Any:
             return path
         if is_saved(path):
             dataframes, saved = read_saved(path)
-            coverage = Coverage(saved.seen, saved.kept, saved.refused, saved.why)
-            return Frames(
-                **dataframes,
-                coverage=coverage,
-                version=saved.version,
-                answers=saved.answers,
-                listed_at=saved.listed_at,
-            )
+            coverage = Coverage(*(saved.pop(name) for name in Coverage._fields))
+            return Frames(**dataframes, coverage=coverage, **saved)
         if (path / "_delta_log").is_dir():
             import_module(ARCHIVE)
             return OPENERS[ARCHIVE](path)
@@ -181,22 +173,20 @@ def _combined(parts: Sequence[Any]) -> Frames:
         name: cast(pd.concat([getattr(part, name) for part in parts], ignore_index=True), name)
         for name in ("runs", "reads", *PARTS)
     }
-    numbers = np.repeat(range(len(parts)), [len(part.runs) for part in parts])
     problems = Problems()
-    dfs, is_kept = _newest(dfs, [f"source[{number}]" for number in numbers], problems)
-    noted = []
+    locations: list[str] = []
     for number, part in enumerate(parts):
-        dropped = part.runs.loc[~is_kept[numbers == number], "run_id"]
-        is_refused = part.problems["problem"].isin(REFUSED)
-        noted.append(part.problems[is_refused | ~part.problems["run_id"].isin(dropped)])
-    noted.append(problems_frame(problems))
-    dfs["problems"] = cast(pd.concat(noted, ignore_index=True), "problems")
-
+        run_of = {run_id: run for run, run_id in enumerate(part.runs["run_id"], len(locations))}
+        for row in part.problems.to_dict("records"):
+            is_of_run = row["problem"] not in REFUSED
+            problems.rows.append(row | {"run": run_of.get(row["run_id"]) if is_of_run else None})
+        locations += [f"source[{number}]"] * len(part.runs)
+    dfs = _newest(dfs, locations, problems)
     n_seen = sum(part.coverage.seen for part in parts)
     n_kept = len(dfs["runs"])
     reasons = [part.coverage.why for part in parts if part.coverage.why]
     coverage = Coverage(n_seen, n_kept, n_seen - n_kept, "; ".join(reasons) or None)
-    return Frames(**dfs, coverage=coverage)
+    return Frames(**dfs, problems=problems_frame(problems), coverage=coverage)
 
 
 def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
@@ -284,7 +274,7 @@ def _assemble(
         joined = pa.concat_tables(batch.pop(name) for batch in batches)
         dfs[name] = cast(joined.to_pandas(split_blocks=True), name)
     dfs["reads"] = _with_newest_times(dfs["reads"], dfs["runs"]["updated_at"], documents)
-    dfs, _ = _newest(dfs, locations, problems)
+    dfs = _newest(dfs, locations, problems)
     return dfs | {"problems": problems_frame(problems)}
 
 
@@ -307,16 +297,13 @@ def _with_newest_times(
     )
 
 
-def _newest(dfs: Tables, locations: list[str], problems: Problems) -> tuple[Tables, Flags]:
-    """Return the frames without runs that have a newer copy; each run was read at its location.
-
-    The second result flags the runs that are kept.
-    """
+def _newest(dfs: Tables, locations: list[str], problems: Problems) -> Tables:
+    """Return the frames without runs that have a newer copy; each run was read at its location."""
     runs = dfs["runs"].assign(location=locations, read_at=dfs["reads"]["read_at"])
     newest = newest_copies(runs)
     is_kept = runs.index.isin(newest.index)
     if is_kept.all():
-        return dfs, is_kept
+        return dfs
     problems.drop({*np.flatnonzero(~is_kept).tolist()})
     newest_at = newest.set_index("run_id")["location"]
     for run_id, location in runs.loc[~is_kept, ["run_id", "location"]].itertuples(index=False):
@@ -324,11 +311,10 @@ def _newest(dfs: Tables, locations: list[str], problems: Problems) -> tuple[Tabl
         problems.add_row(Record({"id": run_id}, location), Note("duplicate_run", detail))
 
     n_rows = {name: runs[f"n_{name}"] for name in PARTS}
-    dfs = {
+    return {
         name: df[np.repeat(is_kept, n_rows.get(name, 1))].reset_index(drop=True)
         for name, df in dfs.items()
     }
-    return dfs, is_kept
 
 
 def newest_copies(copies: pd.DataFrame) -> pd.DataFrame:
@@ -344,5 +330,4 @@ def newest_copies(copies: pd.DataFrame) -> pd.DataFrame:
 
 def problems_frame(problems: Problems) -> pd.DataFrame:
     """Build the problems frame."""
-    columns = [column.name for column in SCHEMA["problems"]]
-    return cast(pd.DataFrame(problems.rows, columns=columns), "problems")
+    return cast(pd.DataFrame(problems.rows), "problems")

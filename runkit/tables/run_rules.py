@@ -121,11 +121,10 @@ def is_strong(f: LinkedFrames, artifacts: pd.DataFrame) -> pd.Series[Any]:
 
     Null where no source is, but the tier of one is missing.
     """
-    unknown = f.sources.loc[f.sources["source_tier"].isna(), ARTIFACT].drop_duplicates()
-    pairs = artifacts[ARTIFACT].merge(unknown, "left", indicator=True)
-    is_unknown = pairs["_merge"].eq("both")
+    unknown = pd.MultiIndex.from_frame(f.sources.loc[f.sources["source_tier"].isna(), ARTIFACT])
+    is_known = ~pd.MultiIndex.from_frame(artifacts[ARTIFACT]).isin(unknown)
     has_strong = artifacts["best_tier"].isin(STRONG_TIERS)
-    return flag(has_strong, has_strong | ~is_unknown.set_axis(artifacts.index))
+    return flag(has_strong, has_strong | is_known)
 
 
 def is_read(f: LinkedFrames) -> pd.Series[bool]:
@@ -156,16 +155,14 @@ def ratings(f: LinkedFrames) -> pd.DataFrame:
     """
     artifacts = pd.concat([findings_of(f), outputs_of(f)])
     has_rating = is_rated(artifacts)
-    lowest = artifacts[has_rating].sort_values("confidence", kind="stable")
-    lowest = lowest.drop_duplicates("run_id").set_index("run_id")
-    level = lowest["confidence"].astype("str").rename("level")
-    not_rated = artifacts[~has_rating].drop_duplicates("run_id").set_index("run_id")
-    unrated = not_rated["title"].rename("unrated")
-    runs = f.runs[["run_id"]].assign(is_read=is_read(f))
-    runs = runs.join(level, on="run_id").join(unrated, on="run_id")
-    is_low = runs["level"].eq("low")
-    is_known = is_low | runs["is_read"] & runs["unrated"].isna()
-    return runs[["run_id", "level", "unrated"]].assign(is_low=flag(is_low, is_known))
+    lowest = artifacts[has_rating].groupby("run_id")["confidence"].min()
+    not_rated = artifacts[~has_rating].groupby("run_id")["title"].first()
+    run_ids = f.runs["run_id"]
+    level = run_ids.map(lowest).astype("str")
+    unrated = run_ids.map(not_rated).astype("str")
+    is_low = level.eq("low")
+    is_low = flag(is_low, is_low | is_read(f) & unrated.isna())
+    return pd.DataFrame({"run_id": run_ids, "level": level, "unrated": unrated, "is_low": is_low})
 
 
 # -------------------------------------------------------------------------------- steps
@@ -197,7 +194,7 @@ def causes_of(f: LinkedFrames) -> pd.DataFrame:
     is_cause = f.steps["error"].notna() & f.steps["run_id"].isin(failed_runs)
     steps = f.steps[is_cause]
     ended_at = steps["started_at"] + pd.to_timedelta(steps["duration_s"], "s")
-    last = steps.assign(ended_at=ended_at).sort_values("ended_at", kind="stable")
+    last = steps.loc[ended_at.sort_values(kind="stable").index]
     return last.drop_duplicates("run_id", keep="last")
 
 
