@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_PATH = 300  # characters of a path in a message
-DISTRIBUTION = "runkit-jupyter"  # the name on PyPI
+DISTRIBUTION = "runkit-jupyter"  # not on PyPI yet
 
 
 class RunkitError(Exception):
@@ -100,7 +100,8 @@ class MissingExtra(RunkitError, ImportError):
     def of(cls, extra: str, what: str) -> MissingExtra:
         """Build the error with the pip command."""
         return cls(
-            f"{what} needs packages that are not installed: pip install '{DISTRIBUTION}[{extra}]'"
+            f"{what} needs packages that are not installed; in a clone of runkit: "
+            f"pip install --editable '.[{extra}]'"
         )
 
 

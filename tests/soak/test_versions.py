@@ -62,8 +62,8 @@ def follow(env, cwd, extra, *command):
     done = env.try_("runkit", *command, cwd=cwd)
     assert done.returncode == 1
     line = shlex.split(done.stderr.rpartition(": ")[2])
-    assert line == ["pip", "install", f"runkit-jupyter[{extra}]"], done.stderr
-    env.install(*line[2:])
+    assert line == ["pip", "install", "--editable", f".[{extra}]"], done.stderr
+    env.install(f"runkit-jupyter[{extra}]")
 
 
 def job(env, cwd, *parts):

@@ -57,7 +57,7 @@ def test_a_command_says_which_line_installs_what_is_missing(run, tmp_path):
     }
     done = run("-c", COMMANDS, *extras)
     assert done.stdout == "1\n" * len(extras)
-    text = r"runkit \w+: .*: pip install 'runkit-jupyter\[(\w+)\]'"
+    text = r"runkit \w+: .*: pip install --editable '\.\[(\w+)\]'"
     lines = [re.fullmatch(text, line) for line in done.stderr.splitlines()]
     assert [line and line[1] for line in lines] == [*extras.values()], done.stderr
     assert [*tmp_path.iterdir()] == []
@@ -68,8 +68,8 @@ def test_a_call_says_which_line_installs_what_is_missing(run, tmp_path):
     shutil.copy(ROOT / "tests" / "examples" / "run_completed.json", tmp_path / "runs.json")
     printed = run("-W", "error", "-c", CALLS).stdout.splitlines()
     assert [line.rpartition(": ")[2] for line in printed] == [
-        "pip install 'runkit-jupyter[report]'",
-        "pip install 'runkit-jupyter[scale]'",
-        "pip install 'runkit-jupyter[sandbox]'",
+        "pip install --editable '.[report]'",
+        "pip install --editable '.[scale]'",
+        "pip install --editable '.[sandbox]'",
         *2 * ["application/vnd.plotly.v1+json text/html text/plain"],
     ]
