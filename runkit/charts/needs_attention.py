@@ -89,7 +89,7 @@ def _folded_words(rows: pd.DataFrame) -> str:
 def _table(facts: Facts) -> pd.DataFrame:
     """Return a row for each question that waits, and for each other reason of runs.
 
-    Of more than 20 questions those of one kind about one business are a row.
+    Of more than 20 questions the equal ones about one business are a row.
     """
     rows = _reasons(facts)
     is_waiting = rows["why"].eq("waiting")
@@ -97,7 +97,8 @@ def _table(facts: Facts) -> pd.DataFrame:
     if is_waiting.sum() > MAX_ROWS:
         # runs of unknown businesses are not joined
         business = rows["business_id"].fillna(rows["business_name"]).fillna(rows["run_id"])
-        key = business + " " + rows["kind"].astype("str").fillna("")
+        kind = rows["kind"].astype("str").fillna("")
+        key = business + " " + kind + " " + rows["reason"]
     reason = rows["reason"].mask(is_waiting, key)
     groups = rows.groupby(["why", reason], sort=False)
     table = groups.head(1).reset_index(drop=True)
@@ -113,7 +114,8 @@ def _table(facts: Facts) -> pd.DataFrame:
     ).reset_index(drop=True)
     asked = [things(count(flags), "question") for _, flags in groups["is_separate"]]
     several = pd.Series(asked, table.index, "str") + ": " + table["reason"]
-    since = pd.to_datetime(of_group.pop("newest"), utc=True)
+    newest = of_group.pop("newest")
+    since = pd.to_datetime(newest.mask(is_question, table["since"]), utc=True)
     age_s = (facts.as_of - since).dt.total_seconds().clip(lower=0)
     return table.join(of_group).assign(
         reason=table["reason"].mask(is_question & of_group["n_rows"].gt(1), several),

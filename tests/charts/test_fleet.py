@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from runkit.charts import fleet
@@ -89,18 +90,24 @@ def test_a_question_is_never_folded_below_20_nor_is_an_error():
     assert "3 more rows, 2 runs: 1 low, 1 expired, 1 decided by policy" in below
 
 
-def test_above_20_questions_those_of_one_kind_about_a_business_are_one_row():
-    """Each is counted and has its line of code; runs of unknown businesses stay apart."""
+def test_above_20_questions_equal_ones_about_a_business_are_one_row():
+    """Each is counted and has its line of code, and the row is as old as the oldest of them."""
     known = {"business_id": "b", "business_name": "Northwind LLC", "read_at": at(90)}
     runs = [waiting(n, _runkit=known) for n in range(19)]
-    pair = [question(f"{n}", 10, None, label="Is it?", result={"interrupt_id": n}) for n in "ab"]
+    pair = [question(n, 0, None, label="Is it so?", result={"interrupt_id": n}) for n in "ab"]
+    pair.append(question("c", 20, None, label="Owner?"))
     runs.append(run(*pair, run_id="pair", end=None, status="interrupted", _runkit=known))
     panel = needs(*runs, waiting(90), waiting(91))
     table = panel.table
-    assert table["reason"].tolist() == ["21 questions: Is it so?", "Is it so?", "Is it so?"]
-    assert table["n_runs"].tolist() == [20, 1, 1]
+    assert table[["reason", "n_runs", "age_s"]].values.tolist() == [
+        ["21 questions: Is it so?", 20, 90],
+        ["Is it so?", 1, 60],
+        ["Is it so?", 1, 60],
+        ["Owner?", 1, 70],
+    ]
+    assert table["since"].tolist()[0] == pd.Timestamp(at(0))
     assert " ".join(table["run_ids"][0]) in panel.body
-    assert panel.body.count("runkit.InterruptForm(runkit.Client(), ") == 23
+    assert panel.body.count("runkit.InterruptForm(runkit.Client(), ") == 24
     assert "&#34;pair&#34;, &#39;b&#39;)" in panel.body
 
 
