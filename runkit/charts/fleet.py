@@ -239,12 +239,13 @@ def slowest_steps(f: Frames) -> Panel:
     -------
     Panel
         At most 15 kinds of steps with own time; `label` is the label that all steps of a kind have,
-        else the name in words. Waits for reviewers are left out; what the policy settled is work.
-        Times are the steps' own, without that of their child steps; `critical_s` and `total_s` are
-        those of all runs together.
+        else the name in words. Steps without an end and waits for reviewers are left out; what the
+        policy settled is work. Times are the steps' own, without that of their child steps;
+        `critical_s` and `total_s` are those of all runs together.
     """
     work = named(f.steps[~f.steps["is_wait"]])
-    by = work.groupby(["agent", "name"], dropna=False)
+    is_open = work["is_open"]
+    by = work[~is_open].groupby(["agent", "name"], dropna=False)
     kinds = by.agg(
         label=("label", "first"), n_labels=("label", "nunique"), n_runs=("run_id", "nunique")
     )
@@ -258,12 +259,14 @@ def slowest_steps(f: Frames) -> Panel:
     missing = Facts(f).unread
     part, whole = (lasting(rows["critical_s"].sum()) for rows in (table, kinds))
     shown = f"{len(table):,} of {plural(len(kinds), 'kind')} of steps shown"
+    n_open = int(is_open.sum())
+    left_out = f"{plural(n_open, 'step')} without an end left out." * bool(n_open)
     words = paragraph(f"{shown}: {part} of {whole} on the critical path.", unread(missing, "Steps"))
     if kinds.empty:
-        words = sentence(things(missing, "step with own time", "steps with own time"))
+        words = sentence(things(missing, "ended step with own time", "ended steps with own time"))
     columns = table.drop(columns=["name", "total_s", "longest_s"])
     body = _with_bars(columns, "critical_s", pd.Series("accent", table.index))
-    return Panel("Slowest steps", words, table, body=body)
+    return Panel("Slowest steps", paragraph(words, left_out), table, body=body)
 
 
 @checked
