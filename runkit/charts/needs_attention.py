@@ -21,13 +21,13 @@ NEXT_STEPS = {  # the next step by reason; the most urgent reason is first
     "waiting": "Answer",
     "failed": "Check",
     "low": "Read",
-    "not rated": "Read",
+    "of unknown confidence": "Read",
     "expired": "Check",
     "decided by policy": "Sample",
     "medium": "Sample",
 }
 ENDINGS = {"lapsed": "expired"} | dict.fromkeys(RESOLUTIONS, "decided by policy")
-MARKS = {"low": ("▽", "fail"), "medium": ("▽", "attention"), "not rated": ("", "muted")}
+MARKS = {"low": ("▽", "fail"), "medium": ("▽", "attention"), "of unknown confidence": ("", "muted")}
 NAMES = ["run_id", "business_name", "agent_name", "status"]
 PART = [
     "why",
@@ -146,8 +146,8 @@ def _reasons(facts: Facts) -> pd.DataFrame:
     is_unrated = rated["is_low"].isna() & rated["unrated"].notna()
     weakest = rated["level"].str.capitalize() + ": " + rated["weakest"]
     rated = rated.assign(
-        why=rated["level"].mask(is_unrated, "not rated"),
-        reason=weakest.mask(is_unrated, "Unrated: " + rated["unrated"]),
+        why=rated["level"].mask(is_unrated, "of unknown confidence"),
+        reason=weakest.mask(is_unrated, rated["unrated"]),
     )
     questions = runs[["run_id"]].merge(facts.frames.interrupts, on="run_id")
     outcome = questions["outcome"].astype("str")

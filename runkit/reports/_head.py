@@ -42,6 +42,7 @@ from runkit.tables.run_rules import (
     has_no_output,
     is_rated,
     outputs_of,
+    rating_words,
     returned_by,
     time_parts,
     wait_of,
@@ -298,12 +299,15 @@ def _titles_to_see(facts: Facts) -> dict[str, list[str]]:
     questions = facts.questions
     bare = findings.loc[findings["is_bare"], "title"]
     weakest = f.runs["weakest"].dropna()
+    rating = rating_words(findings)
+    rated = rating + ": " + findings["title"]
     titles = {
         "Question expired": questions.loc[questions["outcome"].eq("lapsed"), "label"],
         "Finding without a source": bare,
         "Problem in the data": f.problems["detail"],
         "Weakest finding": weakest[weakest.isin(findings["title"]) & ~weakest.isin(bare)],
-        "Unrated": findings.loc[~is_rated(findings), "title"],
+        "Unrated": findings.loc[rating.isna(), "title"],
+        "Rated in other words": rated[~is_rated(findings)].dropna(),
         "Decided by policy": questions.loc[questions["outcome"].isin(RESOLUTIONS), "label"],
     }
     if not f.runs["status"].eq("error").any():

@@ -177,7 +177,7 @@ def _ranked(facts: Facts) -> pd.DataFrame:
     # A high output does not say how sure the agent was of findings that were not read.
     level = level.mask(runs["is_low"].isna() & level.eq("high"))
     weak = level.where(level.ne("high"))
-    reason = weak.str.capitalize() + ": " + runs["weakest"].mask(is_unrated, runs["unrated"])
+    reason = (weak.str.capitalize() + ": " + runs["weakest"]).mask(is_unrated, runs["unrated"])
     brief_error = outcome.str.replace(MORE_OF_ERROR, "", regex=True)
     is_waiting = statuses.eq("interrupted")
     since = runs["ended_at"].fillna(runs["created_at"])

@@ -116,6 +116,12 @@ def is_rated(artifacts: pd.DataFrame) -> pd.Series[bool]:
     return artifacts["confidence"].ge("low")
 
 
+def rating_words(artifacts: pd.DataFrame) -> pd.Series[str]:
+    """Return the confidence of artifacts as it came, in quotes; null where none came."""
+    text = artifacts["confidence_text"]
+    return ("“" + text + "”").mask(text.eq(""))
+
+
 def is_strong(f: LinkedFrames, artifacts: pd.DataFrame) -> pd.Series[Any]:
     """Return which artifacts have a source of a government or primary tier.
 
@@ -149,14 +155,16 @@ def why_no_steps(f: LinkedFrames) -> str:
 def ratings(f: LinkedFrames) -> pd.DataFrame:
     """Return how sure the agents were, a row for each run.
 
-    `level` is the lowest rating of its findings and outputs, null if none is rated; `unrated` is
-    the title of the first that is not rated. `is_low` is null where nothing is low, but one is not
-    rated, or the steps were not all read.
+    `level` is the lowest rating of its findings and outputs, null if none is rated; `unrated` names
+    the first that is not rated, or in a word of its own. `is_low` is null where nothing is low, but
+    one is not rated, or the steps were not all read.
     """
     artifacts = pd.concat([findings_of(f), outputs_of(f)])
     has_rating = is_rated(artifacts)
     lowest = artifacts[has_rating].groupby("run_id")["confidence"].min()
-    not_rated = artifacts[~has_rating].groupby("run_id")["title"].first()
+    how = ("Rated " + rating_words(artifacts)).fillna("Unrated")
+    words = how + ": " + artifacts["title"]
+    not_rated = words[~has_rating].groupby(artifacts["run_id"]).first()
     run_ids = f.runs["run_id"]
     level = run_ids.map(lowest).astype("str")
     unrated = run_ids.map(not_rated).astype("str")

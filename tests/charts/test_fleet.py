@@ -48,6 +48,7 @@ def test_rows_are_ordered_by_what_is_to_do_and_one_error_is_one_row():
         completed("medium", "Mixed", "medium"),
         completed("policy", steps=[by_policy]),
         completed("none", sure=None),
+        completed("strong", sure="strong"),
         completed("low", "Hit left open", "low"),
         *(failed(n, "No answer") for n in range(3)),
         failed(9, "No such business"),
@@ -62,6 +63,7 @@ def test_rows_are_ordered_by_what_is_to_do_and_one_error_is_one_row():
         ["Check", ["f2", "f1", "f0"], "No answer"],
         ["Read", ["low"], "Low: Hit left open"],
         ["Read", ["none"], "Unrated: Summary"],
+        ["Read", ["strong"], "Rated “strong”: Fine"],
         ["Sample", ["policy"], "Auto-approved: Approve?"],
         ["Sample", ["medium"], "Medium: Mixed"],
     ]

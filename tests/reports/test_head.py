@@ -153,7 +153,9 @@ def test_tiles_of_one_run_count_findings_answers_sources_and_time(raw, numbers):
 def test_the_attention_box_lists_weak_findings_and_failures():
     """A weaker finding under the output, one without a source, a decision by policy, a failed step."""
     strong = artifact(sources=[SOURCE])
+    others = [strong | {"confidence": word, "title": f"Is {word}"} for word in ("solid", "", None)]
     raw = run(
+        step("o", artifacts=others),
         step(
             "a",
             artifacts=[artifact("Weak", confidence="medium", sources=[SOURCE]), artifact("Bare")],
@@ -165,6 +167,8 @@ def test_the_attention_box_lists_weak_findings_and_failures():
     assert re.findall("<li><bdi>(.*?)</bdi></li>", data_of(raw)._repr_html_()) == [
         "Finding without a source: Bare",
         "Weakest finding: Weak",
+        "Unrated: Is; Is None",
+        "Rated in other words: “solid”: Is solid",
         "Decided by policy: Approve?",
         "Step failed: Broken",
     ]
