@@ -322,11 +322,10 @@ class Frames:
         return ", ".join(parts)
 
     def _completeness(self) -> str:
-        seen, _, refused, why = self.coverage
         parts = []
-        if refused:
-            parts.append(f"{refused} of {plural(seen, 'record')} refused")
-        if why:
+        if n_refused := self.n_refused:
+            parts.append(f"{n_refused} of {plural(self.coverage.seen, 'record')} refused")
+        if why := self.coverage.why:
             parts.append(f"not complete: {shorten(why, 1_000)}")
         if n := int(self.problems["n"].sum()):
             words = shorten(problem_words(self.problems), MAX_WORDS)

@@ -54,7 +54,7 @@ def test_problems_of_an_older_copy_are_no_problems_of_the_run():
         noted = f.problems[["run_id", "problem"]].values.tolist()
         assert sorted(noted) == [["a", "duplicate_run"], ["b", "unknown_value"]]
         assert (f.coverage, f.select("a").coverage) == ((3, 2, 1, None), (2, 1, 1, None))
-        assert f.select("a").is_complete
+        assert (f.select("a").is_complete, "refused" in repr(f)) == (True, False)
         assert f.select("b").coverage == (1, 1, 0, None)
 
 
