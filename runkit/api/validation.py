@@ -453,8 +453,13 @@ def answerer_of(step: Json) -> str | None:
 DECIDED = {
     "approve": "approved",
     "approved": "approved",
+    "accepted": "approved",
     "reject": "rejected",
     "rejected": "rejected",
+    "declined": "rejected",
+    "denied": "rejected",
+    "refused": "rejected",
+    "overruled": "rejected",
     "edited": "edited",
 }
 

@@ -73,7 +73,9 @@ def test_an_answer_is_approved_edited_or_rejected():
     answers = [
         ({"decision": "approved"}, "approved"),
         ({"decision": "APPROVE"}, "approved"),
-        ({"decision": "declined"}, None),
+        ({"decision": "accepted"}, "approved"),
+        *(({"decision": no}, "rejected") for no in ("Declined", "denied", "refused", "overruled")),
+        ({"decision": "escalated"}, None),
         ({"decision": "approve", "actions": [{"type": "add_sources", "payload": {}}]}, "edited"),
         ({"proposals": [YES, YES]}, "approved"),
         ({"proposals": [YES, NO]}, "edited"),
