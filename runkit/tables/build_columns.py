@@ -23,6 +23,7 @@ from runkit.api.validation import Note, agent_of, fields, reason_of, resolution_
 from runkit.display.text import agent_title, brief
 from runkit.tables.arrow_columns import NEVER, Columns, Notes, to_arrow
 from runkit.tables.flatten import ArtifactRow, InterruptRow, Rows, label_of_step
+from runkit.tables.problems import AS_OF_NOT_USED
 from runkit.tables.schema import COLUMNS, LAPSED, OUTPUT, PENDING, TEXT, TIME
 from runkit.time_budget import Flags, Ints
 
@@ -177,8 +178,7 @@ def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: Notes) -> C
     known = runs["read_at"]
     if moment is not None:
         is_early = moment < newest
-        detail = "as_of is before the newest time of the run; not used"
-        note_rows(notes, runs, is_early, "contradiction", detail)
+        note_rows(notes, runs, is_early, "contradiction", AS_OF_NOT_USED)
         known = np.where(is_early, known, moment)
     is_unknown = (known == NEVER) | runs["is_over"] & ~runs["has_ended"]
     is_undated = is_unknown & ~runs["is_over"]

@@ -21,7 +21,7 @@ from runkit.errors import UsageError
 from runkit.tables._saved import write_saved
 from runkit.tables.arrow_columns import empty
 from runkit.tables.audit_trail import audit_trail
-from runkit.tables.problems import problem_words
+from runkit.tables.problems import AS_OF_NOT_USED, problem_words
 from runkit.tables.run_rules import has_lost_steps, is_separate, measured_waits
 from runkit.tables.schema import SCHEMA, schema_frame
 
@@ -302,8 +302,10 @@ class Frames:
             lines[0] += f" ({status_counts(runs)})"
             lines.append(f"created {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
         if n_undated := int(self.reads["is_undated"].sum()):
-            subject = plural(n_undated, "open run")
-            lines.append(f'{subject} without a time of reading; pass as_of="now" or a time')
+            line = f"{plural(n_undated, 'open run')} without a time of reading"
+            if not self.problems["detail"].eq(AS_OF_NOT_USED).any():
+                line += '; pass as_of="now" or a time'
+            lines.append(line)
         return [*filter(None, [*lines, self.answers]), self._completeness()]
 
     def _counts(self) -> str:

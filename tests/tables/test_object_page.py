@@ -217,7 +217,8 @@ def test_a_wait_of_unknown_length_is_null():
     source = waiting(question("q", 10, None), items=[{"id": "q"}])
     f = runkit.frames([source, page(step("a"), id="other")])
     assert f.interrupts["wait_s"].isna().tolist() == [True]
-    assert "1 open run without a time of reading" in repr(f)
+    assert "1 open run without a time of reading; pass as_of" in repr(f)
+    assert "pass as_of" not in repr(runkit.frames(source, as_of=at(5)))
     known = runkit.frames(source | {"_runkit": {"read_at": at(70)}})
     assert known.interrupts["wait_s"].tolist() == [60]
     assert "time of reading" not in repr(known)
