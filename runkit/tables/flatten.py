@@ -326,8 +326,9 @@ def _match_items(
     1. The item's id is that of an open step, or the step's `result.interrupt_id`.
     2. Agent and label are those of an open step. Several items without an id that have the same
        agent and label are not told apart.
-    3. One open step and one item are left.
-    4. The item's id is that of a step that has ended. This comes last, because a question that is
+    3. As many items with an id as open steps are left that have its label: in their order.
+    4. One open step and one item are left.
+    5. The item's id is that of a step that has ended. This comes last, because a question that is
        asked again has the id of the first, and the open one is pending.
     """
     matched: dict[int, Pending] = {}
@@ -356,7 +357,14 @@ def _match_items(
         names = item.agent, item.label
         return names == (agent_of_step(step), label_of_step(step)) and n_alike[names] <= 1
 
+    def has_label(item: Pending, step: Json) -> bool:
+        label = label_of_step(step)
+        return label == item.label and item.interrupt_id is not None and n_more[label] == 0
+
     rest = match(match(items, waiting, has_id), waiting, has_names)
+    n_more = Counter(item.label for item in rest if item.interrupt_id is not None)
+    n_more.subtract(label_of_step(waiting[row]) for row in waiting.keys() - matched.keys())
+    rest = match(rest, waiting, has_label)
     free = waiting.keys() - matched.keys()
     if len(free) == len(rest) == 1:
         matched[free.pop()] = rest.pop()

@@ -23,6 +23,7 @@ def asking_run(*steps: dict[str, Any], items: list[dict[str, Any]], **more: Any)
 
 NAMED = [question("int-2", 10, None), question("s2", 20, None, result={"interrupt_id": "int-1"})]
 ALIKE = [question(name, 10, None, agent=name, label="Approve?") for name in ("b", "a")]
+OTHERS = [question(name, 10, None, agent="x", label="Approve?") for name in ("p", "q")]
 
 
 @pytest.mark.parametrize(
@@ -37,14 +38,15 @@ ALIKE = [question(name, 10, None, agent=name, label="Approve?") for name in ("b"
             [],
         ),
         (
-            [question("p", 1, None), question("q", 1, None)],
+            OTHERS,
             ["int-1"],
             [["", "p"], ["", "q"], ["int-1", ""]],
             ["unpaired_interrupt"],
         ),
+        (OTHERS, ["int-1", "int-2"], [["int-1", "p"], ["int-2", "q"]], []),
         ([], ["int-1"], [["int-1", ""]], []),  # as a list page shows it
     ],
-    ids=["by id", "by agent and label", "only one of each", "fits neither", "no steps"],
+    ids=["by id", "by agent and label", "only one of each", "fits neither", "by label", "no steps"],
 )
 def test_a_question_and_its_step_are_one_row(steps, items, rows, problems):
     frames = asking_run(*steps, items=[pending(item) for item in items])
