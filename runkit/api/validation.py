@@ -415,17 +415,19 @@ REASON_LEVELS = 50  # of objects and lists in a result; Python's stack ends at a
 def reason_of(step: Json) -> str | None:
     """Read why a step failed.
 
-    That is the label of a step of type `error`, else the title of the artifact of one or of an
-    artifact of type `error`, else a text in its result ([A] 23, 41).
+    Of a step of type `error` that is a text in its result, its label or the title of its artifact,
+    in this order; of another one the title of an artifact of type `error`, else the text ([A] 23,
+    41).
     """
     is_error = step.get("type") == "error"
+    reason = _reason_in(step.get("result"))
     titles = (
         artifact["title"]
         for artifact in step.get("artifacts") or []
         if is_error or artifact["type"] == "error"
     )
-    label = step.get("label") if is_error else None
-    return first_text(label, *titles, _reason_in(step.get("result")))
+    words = [reason, step.get("label")] if is_error else []
+    return first_text(*words, *titles, reason)
 
 
 def _reason_in(value: object, levels: int = REASON_LEVELS) -> str | None:

@@ -298,7 +298,7 @@ def _failures(steps: Columns) -> Columns:
         if target < 0 and owner in failed and not n_other_children[owner]:
             target = owner
         if is_note[row] and target >= 0:
-            explained[target] = reason or label
+            explained[target] = label if reason in (None, label) else f"{label}: {reason}"
             continue
         failed[row] = reason or (label if is_error[row] else f"{label} failed")
         failed_child[owner] = row

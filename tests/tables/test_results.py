@@ -39,14 +39,21 @@ def test_the_reason_of_a_failure_is_read_from_the_result():
     assert f.steps["error"].tolist() == f.runs["outcome"].tolist() == [*reasons]
 
 
-def test_the_reason_is_the_artifact_or_the_label_before_the_result():
+def test_the_reason_of_an_error_step_is_its_result_before_its_label():
+    """One that only explains another step says both.
+
+    Of another step, an artifact of type error comes before the result.
+    """
     result = {"error": "result"}
     record = artifact("artifact", type="error")
     of_step = failed_in(result, artifacts=[artifact("finding"), record])
     of_error = failed_in(result, artifacts=[record], type="error")
-    of_result = failed_in(result, type="error", label=None)
-    f = runkit.frames(numbered([of_step, of_error, of_result]))
-    assert f.runs["outcome"].tolist() == ["artifact", "Research", "result"]
+    of_label = failed_in({}, artifacts=[record], type="error")
+    of_both = failed_in({})
+    of_both["steps"] += [step("e", 10, 10, type="error", label="No answer", result=result)]
+    f = runkit.frames(numbered([of_step, of_error, of_label, of_both]))
+    outcomes = ["artifact", "result", "Research", "No answer: result"]
+    assert f.runs["outcome"].tolist() == outcomes
 
 
 @pytest.mark.parametrize(("ends", "cause"), [((90, 40), 0), ((90, 90), 1)])
