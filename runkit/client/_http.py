@@ -82,7 +82,7 @@ _STREAM_HEADERS = {
     "Connection": "close",  # also where the client was closed while this one opened
 }
 # OpenAPI names another content type, which httpx-sse would refuse, so a stream gets this one.
-_EVENT_TYPE = "text/event-stream; charset=utf-8-sig"
+_EVENT_HEADERS = {"Content-Type": "text/event-stream; charset=utf-8-sig"}
 
 
 def path_to(*parts: str) -> str:
@@ -277,10 +277,11 @@ class Http:
             self._writes, "POST", path, source, params=query, content=content, headers=headers
         )
 
-    def events(self, path: str) -> Iterator[ServerSentEvent]:
+    def events(self, path: str, has_ended: Callable[[], bool]) -> Iterator[ServerSentEvent]:
         """Follow a stream over a connection of its own, closed at the end.
 
-        Raises httpx's `RequestError` if the stream is lost, and the `ApiError` of a refusal.
+        `has_ended` is called after each part of the stream. Raises httpx's `RequestError` if the
+        stream is lost, and the `ApiError` of a refusal.
         """
         source = self._wait_for_slot("GET", path)
         with self._writes.stream(
@@ -290,8 +291,9 @@ class Http:
             if not response.is_success:
                 body = self._read_body(source, response, self.clock() + self._longest)
                 raise error_of_response(source, response, body)
-            response.headers["Content-Type"] = _EVENT_TYPE
-            yield from EventSource(response).iter_sse()
+            parts = _parts(response, has_ended)
+            events = EventSource(httpx.Response(200, headers=_EVENT_HEADERS, content=parts))
+            yield from events.iter_sse()
 
     def _wait_for_slot(
         self, method: str, path: str, deadline: float = math.inf, pause_limit: float = math.inf
@@ -368,6 +370,14 @@ class Http:
         elif status < 500 and status not in (401, 403):
             self._has_answered = True
             self._is_down = False
+
+
+def _parts(response: httpx.Response, has_ended: Callable[[], bool]) -> Iterator[bytes]:
+    """Yield the parts of a stream until the run has ended."""
+    for part in response.iter_bytes():
+        yield part
+        if has_ended():
+            return
 
 
 def _reason(error: httpx.RequestError, elapsed: float) -> str:

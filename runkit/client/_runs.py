@@ -395,8 +395,7 @@ class Runs:
         They are `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED` and `RUN_ERROR`. The last event is
         always `RUN_READ`, which is runkit's own: its `.run` is the run with its steps, read after
         the stream ended, was lost or expired. If that run is still `running`, the stream was lost:
-        call again, or `wait`. A stream is followed for as long as the API keeps it open. Closing
-        the iterator closes the connection.
+        call again, or `wait`. Closing the iterator closes the connection.
 
         Raises `ContractError` for a stream that shows another run, and any other `ApiError` if the
         run cannot be read.
