@@ -176,7 +176,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
     "artifacts": (
         RUN_ID,
         _count("artifact_no", "position in the run; joins sources"),
-        _flag("is_repeat", "a proposal that repeats a step's finding; count both once"),
+        _flag("is_repeat", "a proposal or an output that repeats what a step has; count both once"),
         STEP_ID,
         _word("origin", "from a step, from a proposal, or what the run delivers", ORIGINS),
         _text("interrupt_id", "id of the interrupt that proposes it"),
