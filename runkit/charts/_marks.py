@@ -145,9 +145,9 @@ def durations(picture: Picture) -> tuple[Trace, float]:
     for bar, room in zip(each(bars), room_px, strict=True):
         fitting = (text for text in _end_texts(bar, picture) if _text_px(text) <= room)
         texts.append(next(fitting, ""))
-    labels = bars.assign(x=end, text=texts, right_px=right_px)
+    labels = bars.assign(x=end, text=texts, reach_px=[*map(_text_px, texts)] - right_px)
     labels = labels[labels["text"] != ""]
-    reach = max([0.0, *(labels["text"].map(_text_px) - labels["right_px"])])
+    reach = max([0.0, *labels["reach_px"]])
     is_dark = labels["is_critical"] | picture.scene.path.empty
     colors = np.where(is_dark, theme.text, theme.muted).tolist()
     words = [NBSP + text for text in labels["text"]]

@@ -69,6 +69,11 @@ def test_a_wait_is_a_band_with_its_length_and_what_is_known_of_the_answer():
     assert draw(read).durations[1] == "Approved by Ana Ortiz"
 
 
+def test_a_run_with_only_an_open_question_is_drawn_without_texts_at_ends():
+    asked = run(question("q", 10, None), end=None, status="interrupted", updated_at=at(90))
+    assert draw(asked).durations == {}
+
+
 def test_an_open_step_ends_in_a_dotted_line_and_a_note():
     live = draw(run(step("a", 0, None), end=None, status="running", updated_at=at(60)))
     assert live.durations[0].endswith("still running")
