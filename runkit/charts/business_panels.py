@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from runkit.arguments import checked
 from runkit.charts._fleet_chart import fleet_chart
 from runkit.charts.one_run import UNKNOWN, questions_and_trail, questions_sentence
 from runkit.charts.panel import Panel, Row, records, render, table_html, words_of
-from runkit.display.counts import lasted, paragraph, sentence, things, unread
+from runkit.display.counts import Count, lasted, paragraph, sentence, things, unread
 from runkit.display.html_tables import without_blanks
 from runkit.display.text import Markup, brief, day, plural, short_id
 from runkit.errors import UsageError
@@ -19,6 +21,7 @@ from runkit.tables.run_rules import findings_of, is_read, outputs_of, wait_of
 KEY = ["agent", "type", "title", "is_output"]  # what makes two findings of two runs the same
 NO_BUSINESS = "no known business"
 UNRATED = "unrated"
+NOT_COMPARED = "There are no two runs of one agent to compare."
 KNOWN = ["title", "summary", "confidence", "before", "run_id", "n_sources", "best_tier_text"]
 CHANGES = {"left_only": "gone", "right_only": "new", "both": "other confidence"}
 CHANGED = ["created_at", "run_id", "finding", "change", "before", "after"]
@@ -62,11 +65,12 @@ def dossier(f: Frames, answers: pd.DataFrame | None = None) -> dict[str, Panel]:
     Returns
     -------
     dict of str to Panel
-        `known`: each finding once, from the newest run that has it, with what it was before.
-        `changed`: a row for each finding or output in which a run differs from the run before it;
-        runs that were not read in full are left out, and so are those that did not complete, but
-        for the newest. `questions`: the audit trail. `sources`: each
-        source once, with what cites it. `runs`: a row for each run.
+        `known`: each finding once, those of each agent's newest run first, with what it was before.
+        `changed`: a row for each finding or output in which a run differs from the run of its agent
+        before it; runs that were not read in full are left out, and so are those that did not
+        complete, but for an agent's newest. A proposal titled as its question is no finding here.
+        `questions`: the audit trail. `sources`: each source once, with what cites it. `runs`: a row
+        for each run.
 
     Raises
     ------
@@ -75,9 +79,10 @@ def dossier(f: Frames, answers: pd.DataFrame | None = None) -> dict[str, Panel]:
     """
     f = one_business(f)
     facts = Facts(f)
+    found = without_questions(f)
     return {
-        "known": _known(f),
-        "changed": _changed(f, facts),
+        "known": _known(found),
+        "changed": _changed(found, facts),
         "questions": _questions(f, answers),
         "sources": _sources(f, facts),
         "runs": Panel(
@@ -87,6 +92,13 @@ def dossier(f: Frames, answers: pd.DataFrame | None = None) -> dict[str, Panel]:
             fleet_chart(facts, sort="time", group="business"),
         ),
     }
+
+
+def without_questions(f: Frames) -> Frames:
+    """Return the frames without proposals that only repeat their question: they find nothing."""
+    artifacts = f.artifacts
+    is_question = artifacts["title"].isin(f.interrupts["label"])
+    return replace(f, artifacts=artifacts[~(is_question & artifacts["origin"].eq("proposal"))])
 
 
 def _ratings(f: Frames, runs: pd.DataFrame) -> pd.DataFrame:
@@ -105,29 +117,39 @@ def _ratings(f: Frames, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _known(f: Frames) -> Panel:
-    """Show each finding from the newest run that has it, with what it was before."""
-    newest_id = f.runs["run_id"].iloc[0]
-    newest = Facts(f.select(newest_id))
-    rows = _ratings(f, f.runs)
+    """Show each finding from the newest run that has it, with what it was before.
+
+    Known now is what the newest run of each agent found: agents look at different things.
+    """
+    agents = f.runs["agent"]
+    is_past = agents.duplicated()
+    runs = pd.concat([f.runs[~is_past], f.runs[is_past]], ignore_index=True)
+    n_newest = int((~is_past).sum())
+    rows = _ratings(f, runs)
     findings = rows[~rows["is_output"]]
     newest_no = findings.groupby(KEY, dropna=False, observed=True)["no"].transform("min")
     is_newest = findings["no"].eq(newest_no)
     older = findings[~is_newest].drop_duplicates(KEY)[[*KEY, "no", "ratings"]]
     latest = findings[is_newest].merge(older, "left", KEY, suffixes=("", "_older"))
-    days = f.runs["created_at"].map(day, na_action="ignore")
+    days = runs["created_at"].map(day, na_action="ignore")
     days = days.astype("str").fillna("an unknown day")
-    can_be_new = len(f) > 1 and bool(is_read(f).all())
+    is_whole = is_read(f)
+    has_older = agents[is_past].eq(agents.iloc[0]).any()
+    can_be_new = bool(has_older and is_whole.all())
     before = [_before(row, days, can_be_new=can_be_new) for row in records(latest)]
     latest = latest.assign(before=before, confidence=latest["confidence_text"])
 
-    words = sentence(f"newest run: {things(newest.findings, 'finding')}")
     table = latest[KNOWN]
-    is_now = latest["no"].eq(0)
+    is_now = latest["no"].lt(n_newest)
+    n_now = int(is_now.sum())
+    now = Count(n_now, n_now, 0, int((~is_whole & ~is_past).sum()))
+    newest = "newest run" if n_newest == 1 else f"newest runs of {n_newest:,} agents"
+    words = sentence(f"{newest}: {things(now, 'finding')}")
     body = render(
         "known",
         newest=records(table[is_now]),
         earlier=records(table[~is_now]),
-        is_whole=newest.findings.is_whole,
+        is_whole=now.is_whole,
     )
     return Panel("What is known now", words, table, body=body)
 
@@ -143,16 +165,19 @@ def _before(row: Row, days: pd.Series[str], *, can_be_new: bool) -> str:
 
 
 def _changed(f: Frames, facts: Facts) -> Panel:
-    """Show how the findings and outputs of each run differ from those of the run before it.
+    """Show how the findings and outputs of each run differ from its agent's run before it.
 
     A run that did not complete may not have looked at everything: only the newest one is compared.
     """
     read = f.runs[is_read(f)]
-    is_newest = read.index == 0
+    is_newest = ~read["agent"].duplicated()
     runs = read[read["status"].eq("completed") | is_newest]
-    n_runs = len(runs)
-    n_left_out = len(read) - n_runs
+    n_left_out = len(read) - len(runs)
+    runs = runs.sort_values("agent", kind="stable")  # those of an agent are the newest first
+    n_runs = int(runs["agent"].duplicated(keep=False).sum())
     pairs = finding_differences(f, runs)
+    has_older = runs["agent"].duplicated(keep="last").to_numpy()
+    pairs = pairs[has_older[pairs["no"]]]
     run = runs.iloc[pairs["no"]].set_axis(pairs.index)
     change = pairs["side"].map(CHANGES)
     is_unreached = change.eq("gone") & run["status"].ne("completed")
@@ -162,12 +187,15 @@ def _changed(f: Frames, facts: Facts) -> Panel:
         change=change.mask(is_unreached, "not reached"),
         before=pairs["before"],
         after=pairs["after"],
-    )[CHANGED].reset_index(drop=True)
+    )[CHANGED].sort_values("created_at", ascending=False, kind="stable", ignore_index=True)
 
     is_same = table.empty and n_runs > 1
     words = f"no finding differs in {plural(n_runs, 'run')}" * is_same
     left_out = f"{plural(n_left_out, 'run')} not completed left out" * bool(n_left_out)
-    words = paragraph(sentence(words), sentence(left_out), unread(facts.unread, "Findings"))
+    how = "Each is compared with its agent's run before it." if n_runs else NOT_COMPARED
+    how *= runs["agent"].nunique() > 1
+    missing = unread(facts.unread, "Findings")
+    words = paragraph(how, sentence(words), sentence(left_out), missing)
     return Panel("What changed from run to run", words, table, body=_all_rows(table))
 
 

@@ -6,7 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from runkit.api.contract import FINAL_STATUSES, RESOLUTIONS
-from runkit.charts.business_panels import one_business
+from runkit.charts.business_panels import one_business, without_questions
 from runkit.charts.one_run import unfinished
 from runkit.charts.overview import Tile, fleet_tiles
 from runkit.charts.panel import Row, count_words, records, render, when, words_of
@@ -112,7 +112,7 @@ def _review(f: Frames, facts: Facts) -> Values:
 def _business(f: Frames, facts: Facts) -> Values:
     """Describe a business: how its newest run ended, and the numbers of all its runs."""
     run = f.runs.iloc[0]
-    newest = Facts(f.select(run["run_id"]))
+    newest = Facts(without_questions(f.select(run["run_id"])))
     name, *others = business_names(f)
     findings, *_ = _run_tiles(newest)
     _, answered, sources, _ = _run_tiles(facts)
