@@ -66,11 +66,12 @@ router = APIRouter(prefix="/v1")
 
 def create_app(store: Store, key: Secret, latency: float, limit: int | None) -> FastAPI:
     """Build the app of a sandbox. `limit` is requests per second, `latency` seconds for each."""
+    hosts = Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)
     access = Middleware(AccessMiddleware, clock=store.clock, key=key, latency=latency, limit=limit)
     app = FastAPI(
         openapi_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(TrustedHostMiddleware, HOSTS, www_redirect=False), access],
+        middleware=[hosts, access],
         exception_handlers={HTTPException: refused, RequestValidationError: invalid},
     )
     app.state.store = store
