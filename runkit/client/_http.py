@@ -236,27 +236,29 @@ class Http:
         Raises the last attempt's `ApiError`.
         """
         params = without_none(**(query or {}))
+        source = self._name("GET", path)
         started = self.clock()
         attempt = 0
         while True:
-            source = self._wait_for_slot("GET", path, deadline, started + retry_for)
+            attempt += 1
+            self._wait(source, deadline, pause_limit=started + retry_for)
             if cancelled is not None and cancelled.is_set():
                 raise RateLimited(f"{source}: not sent, the fetch has ended")
             try:
                 return self._send(self._reads, "GET", path, source, deadline, params=params)
             except (RateLimited, Unavailable) as error:
-                wait = BACKOFF[min(attempt, len(BACKOFF) - 1)]
-                attempt += 1
-                limit = retry_for if self._has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT)
-                repeat_at = max(self.clock() + wait, self.limiter.paused_until)
-                is_too_late = repeat_at >= min(deadline, started + limit)
-                if is_too_late or (error.status == 500 and attempt >= MAX_ATTEMPTS):
+                backoff = BACKOFF[min(attempt, len(BACKOFF)) - 1]
+                timeout = retry_for if self._has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT)
+                give_up_at = min(deadline, started + timeout)
+                repeat_at = max(self.clock() + backoff, self.limiter.paused_until)
+                is_last = error.status == 500 and attempt >= MAX_ATTEMPTS
+                if is_last or repeat_at >= give_up_at:
                     raise
-                if wait and not self._is_down:
+                if backoff and not self._is_down:
                     self._is_down = True  # one message for all threads
                     log.warning("trying again for up to %.0f s: %s", retry_for, error)
-            if wait:
-                self.sleep(wait)
+            if backoff:
+                self.sleep(backoff)
 
     def post(self, path: str, body: Mapping[str, Any], query: Query | None = None) -> Reply:
         """Send JSON once.
@@ -272,7 +274,8 @@ class Http:
                 f"POST {path}: the body is not JSON ({error}); nothing was sent"
             ) from None
         headers = {"Content-Type": "application/json"}
-        source = self._wait_for_slot("POST", path)
+        source = self._name("POST", path)
+        self._wait(source)
         return self._send(
             self._writes, "POST", path, source, params=query, content=content, headers=headers
         )
@@ -283,7 +286,8 @@ class Http:
         `has_ended` is called after each part of the stream. Raises httpx's `RequestError` if the
         stream is lost, and the `ApiError` of a refusal.
         """
-        source = self._wait_for_slot("GET", path)
+        source = self._name("GET", path)
+        self._wait(source)
         with self._writes.stream(
             "GET", self.target.url + path, headers=_STREAM_HEADERS, timeout=self.timeout
         ) as response:
@@ -295,19 +299,23 @@ class Http:
             events = EventSource(httpx.Response(200, headers=_EVENT_HEADERS, content=parts))
             yield from events.iter_sse()
 
-    def _wait_for_slot(
-        self, method: str, path: str, deadline: float = math.inf, pause_limit: float = math.inf
-    ) -> str:
-        """Wait for the rate limit, and return the name of the request for messages."""
-        source = f"{method} {urlsplit(self.target.url).path}{path}: {self.target.host}"
+    def _name(self, method: str, path: str) -> str:
+        """Return the name of a request for messages; somebody may pass a key as an id."""
+        return redact(f"{method} {urlsplit(self.target.url).path}{path}: {self.target.host}")
+
+    def _wait(self, source: str, deadline: float = math.inf, pause_limit: float = math.inf) -> None:
+        """Wait for the rate limit.
+
+        Raises `RateLimited` if it lets nothing go in time, as `RateLimiter.wait` says, and
+        `UsageError` if the client was closed, perhaps meanwhile.
+        """
         if not self.limiter.wait(deadline, pause_limit):
             raise RateLimited(
                 f"{source}: not sent; the rate limit, or a pause that the API asked for, left no "
                 "slot in time. Try again later."
             )
-        if self._reads.is_closed:  # perhaps meanwhile
+        if self._reads.is_closed:
             raise UsageError(f"{source}: not sent, this client has been closed; create a new one")
-        return redact(source)  # somebody may pass a key as an id
 
     def _send(
         self,
