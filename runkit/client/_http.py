@@ -26,6 +26,7 @@ from runkit.client._replies import (
     Reply,
     error_of_response,
     error_without_response,
+    raise_alone,
     read_reply,
     retry_after,
     write_warning,
@@ -177,10 +178,8 @@ def connect(
         return reads, writes
     except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
         kind = type(error).__name__
-    # This is not in the handler, because the first error may repeat the login of the proxy.
-    raise UsageError(
-        f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and the files"
-    )
+        text = f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and the files"
+        raise_alone(UsageError(text))  # the first error may repeat the login of the proxy
 
 
 def _tls(verify: bool | str | ssl.SSLContext, cert: Cert | None) -> ssl.SSLContext:
@@ -329,13 +328,13 @@ class Http:
         """Send once, and read the whole response, until the `deadline` if there is one."""
         url = self.target.url + path
         started = self.clock()
-        outcome = "refused"
+        result = "refused"  # for the log: the status, or why there is none
         left = max(MIN_TIMEOUT, deadline - started)
         end = started + min(left, self._longest)
         timeout = min(left, self.timeout)
         try:
             with client.stream(method, url, timeout=timeout, **content) as response:
-                outcome = str(response.status_code)
+                result = str(response.status_code)
                 body = self._read_body(source, response, end)
                 connection = response.extensions.get("network_stream")
                 if client.is_closed and connection:  # meanwhile, so that nothing else closes it
@@ -343,14 +342,13 @@ class Http:
             self._note(response)
             return read_reply(source, response, body)
         except httpx.RequestError as error:
-            outcome = redact(_reason(error, self.clock() - started))
+            result = failure = redact(_describe(error, self.clock() - started))
             was_sent = not isinstance(error, _NOT_SENT)
+            raise_alone(error_without_response(source, failure, was_sent=was_sent))
         except httpx.InvalidURL as error:
             raise UsageError(f"{source}: not sent, an argument is too long ({error})") from None
         finally:
-            log.debug("%s: %s, %.0f ms", source, outcome, (self.clock() - started) * 1000)
-        # This is not in the handler, because the first error has the request, with the key.
-        raise error_without_response(source, outcome, was_sent=was_sent)
+            log.debug("%s: %s, %.0f ms", source, result, (self.clock() - started) * 1000)
 
     def _read_body(self, source: str, response: httpx.Response, end: float) -> bytes:
         """Read a response. Raises `ContractError` if it is too large, `ReadTimeout` after `end`."""
@@ -388,7 +386,8 @@ def _parts(response: httpx.Response, has_ended: Callable[[], bool]) -> Iterator[
             return
 
 
-def _reason(error: httpx.RequestError, elapsed: float) -> str:
+def _describe(error: httpx.RequestError, elapsed: float) -> str:
+    """Write why a request has no complete response."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return "its certificate is not trusted; pass the CA file as verify="
     if isinstance(error, _NOT_SENT):

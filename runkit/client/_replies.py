@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import httpx
 
@@ -81,15 +81,27 @@ def read_reply(source: str, response: httpx.Response, body: bytes) -> Reply:
     if not response.is_success:
         raise error_of_response(source, response, body)
     headers = response.headers
-    with suppress(ValueError):
+    try:
         return Reply(jsontext.loads(body), _http_date(headers.get("Date", "")), source)
-    # This is not in a handler, because the error of the parser holds the body.
-    content_type = quoted(headers.get("Content-Type", "no content type"))
-    raise ContractError(
-        f"{source} returned {len(body):,} bytes that cannot be read as JSON ({content_type})."
-        f"{write_warning(source)} Check base_url and the proxy.",
-        status=response.status_code,
-    )
+    except ValueError:
+        content_type = quoted(headers.get("Content-Type", "no content type"))
+        text = (
+            f"{source} returned {len(body):,} bytes that cannot be read as JSON ({content_type})."
+            f"{write_warning(source)} Check base_url and the proxy."
+        )
+        raise_alone(ContractError(text, status=response.status_code))
+
+
+def raise_alone(error: Exception) -> NoReturn:
+    """Raise an error without the handled one, which may hold the key or the body of a response.
+
+    `raise ... from None` only hides it: it stays the `__context__`, which tools that collect errors
+    read.
+    """
+    try:
+        raise error
+    finally:
+        error.__context__ = None
 
 
 def error_of_response(source: str, response: httpx.Response, body: bytes) -> ApiError:
