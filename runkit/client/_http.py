@@ -44,7 +44,7 @@ from runkit.errors import (
 )
 
 Cert = str | tuple[str, str] | tuple[str, str, str]
-Connections = tuple[httpx.Client, httpx.Client]  # the one for reads, and the one for writes
+Connections = tuple[httpx.Client, httpx.Client]  # kept ones, and those for a single request
 Query = Mapping[str, str | int | None]
 
 # Seconds from the start of a request to the end of its body; the client's `timeout` if that is
@@ -69,10 +69,13 @@ MARGIN = 0.025
 MAX_RESPONSE = 256 * 2**20
 MIN_TIMEOUT = 0.05  # seconds of an attempt
 MAX_ID = 300  # characters; those of the API have 36
-# Reads keep connections for the workers of a large fetch.
-READS = httpx.Limits(max_connections=100, max_keepalive_connections=64)
-# Writes keep none, because a kept connection may be closing.
-WRITES = httpx.Limits(max_connections=100, max_keepalive_connections=0)
+# Reads use kept connections, enough for the workers of a large fetch.
+KEPT = httpx.Limits(max_connections=100, max_keepalive_connections=64)
+# A write has a connection of its own, because a kept one may be closing; so has a stream, which
+# ends with it.
+SINGLE_USE = httpx.Limits(max_connections=100, max_keepalive_connections=0)
+# Where no TLS is used: without a context, httpx loads the CAs, which takes longer than a request.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "runkit"}
@@ -160,10 +163,9 @@ def connect(
         return request
 
     try:
-        # Without TLS no CAs are loaded, which takes longer than a request.
         is_tls = target.url.startswith("https:") and transport is None
-        context = _tls(verify, cert) if is_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        reads, writes = (
+        context = _tls(verify, cert) if is_tls else NO_TLS
+        kept, single_use = (
             httpx.Client(
                 auth=authorize,
                 headers=_HEADERS,
@@ -173,9 +175,9 @@ def connect(
                 limits=limits,
                 transport=transport,
             )
-            for limits in (READS, WRITES)
+            for limits in (KEPT, SINGLE_USE)
         )
-        return reads, writes
+        return kept, single_use
     except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
         kind = type(error).__name__
         text = f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and the files"
@@ -209,7 +211,7 @@ class Http:
         self.limiter = limiter
         self.clock = limiter.clock
         self.sleep = limiter.sleep
-        self._reads, self._writes = connections
+        self._kept, self._single_use = connections
         # A response has shown that the host works and knows the key.
         self._has_answered = False
         self._is_down = False
@@ -217,8 +219,8 @@ class Http:
 
     def close(self) -> None:
         """Close the connections to the host."""
-        self._reads.close()
-        self._writes.close()
+        self._kept.close()
+        self._single_use.close()
 
     def get(
         self,
@@ -244,7 +246,7 @@ class Http:
             if cancelled is not None and cancelled.is_set():
                 raise RateLimited(f"{source}: not sent, the fetch has ended")
             try:
-                return self._send(self._reads, "GET", path, source, deadline, params=params)
+                return self._send(self._kept, "GET", path, source, deadline, params=params)
             except (RateLimited, Unavailable) as error:
                 backoff = BACKOFF[min(attempt, len(BACKOFF)) - 1]
                 timeout = retry_for if self._has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT)
@@ -276,7 +278,7 @@ class Http:
         source = self._name("POST", path)
         self._wait(source)
         return self._send(
-            self._writes, "POST", path, source, params=query, content=content, headers=headers
+            self._single_use, "POST", path, source, params=query, content=content, headers=headers
         )
 
     def events(self, path: str, has_ended: Callable[[], bool]) -> Iterator[ServerSentEvent]:
@@ -287,7 +289,7 @@ class Http:
         """
         source = self._name("GET", path)
         self._wait(source)
-        with self._writes.stream(
+        with self._single_use.stream(
             "GET", self.target.url + path, headers=_STREAM_HEADERS, timeout=self.timeout
         ) as response:
             log.debug("%s: %s", source, response.status_code)
@@ -313,7 +315,7 @@ class Http:
                 f"{source}: not sent; the rate limit, or a pause that the API asked for, left no "
                 "slot in time. Try again later."
             )
-        if self._reads.is_closed:
+        if self._kept.is_closed:
             raise UsageError(f"{source}: not sent, this client has been closed; create a new one")
 
     def _send(
@@ -339,7 +341,7 @@ class Http:
                 connection = response.extensions.get("network_stream")
                 if client.is_closed and connection:  # meanwhile, so that nothing else closes it
                     connection.close()
-            self._note(response)
+            self._learn_state_of_host(response)
             return read_reply(source, response, body)
         except httpx.RequestError as error:
             result = failure = redact(_describe(error, self.clock() - started))
@@ -364,7 +366,7 @@ class Http:
                 raise httpx.ReadTimeout("")
         return bytes(body)
 
-    def _note(self, response: httpx.Response) -> None:
+    def _learn_state_of_host(self, response: httpx.Response) -> None:
         """Keep whether the host works, and pause if it asks for it."""
         status = response.status_code
         pause = retry_after(response)
