@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,8 @@ COLUMNS = [
 LABELS = ["approved", "rejected"]
 # kinds whose proposal has values, which people change
 EDITABLE = ("add_attributes", "add_sources", "document", "verify_tin")
-ALLOWED = {True: "approved / rejected / edited", False: "approved / rejected"}  # by it
+# by whether the kind is editable
+ALLOWED = {True: "approved / rejected / edited", False: "approved / rejected"}
 
 
 @checked
@@ -108,14 +109,20 @@ def sample(
     target = None if path is None else sheet_path(path)
     questions, _ = questions_with_answers(facts)
     settled = settled_of(questions)
-    questions, key = _draw(settled, n, names, seed)
+    in_order = settled.sort_values(["run_id", "step_id"], kind="stable")
+    mixed = in_order.iloc[np.random.default_rng(seed).permutation(len(in_order))]
+    strata = _strata(mixed, names)
+    positions = _positions(strata["rank"], strata["n_settled"], n)
+    questions = mixed.assign(stratum=strata["stratum"]).iloc[positions]
+    key = _key(strata, questions)
     rows = proposals(facts.frames, questions)
     sheet = _sheet(facts.frames, questions, rows)
     sheet.attrs["key"] = key.to_dict("records")
     sheet.attrs["sentence"] = _sentence(facts, settled, questions, key, seed)
     if target:
+        allowed = rows["kind"].isin(EDITABLE).map(ALLOWED)
         full = sheet.copy()
-        full.insert(COLUMNS.index("label"), "allowed", rows["kind"].isin(EDITABLE).map(ALLOWED))
+        full.insert(COLUMNS.index("label"), "allowed", allowed)
         write_sheet(full, target)
         write_sheet(key, key_path(target))
     return sheet
@@ -131,39 +138,39 @@ def key_path(sheet: Path) -> Path:
     return sheet.with_suffix(".key.csv")
 
 
-def _draw(
-    settled: pd.DataFrame, n: int, names: list[str], seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Draw `n` questions with their `stratum`, in random order, and return the key of the strata.
+def _strata(questions: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Return the stratum of each question: its code, groups and size, and the rank in it."""
+    groups = {name: groups_of(questions, name) for name in names}
+    strata = pd.DataFrame(groups).groupby(names, sort=False)
+    codes = "S" + (strata.ngroup() + 1).astype("str")
+    sizes = strata.transform("size")
+    ranks = strata.cumcount()
+    return pd.DataFrame({"stratum": codes, **groups, "n_settled": sizes, "rank": ranks})
 
-    Of a stratum of N questions in random order, the question k has the priority (k - 1/2) / N, and
-    the first have priority over all others: what comes first is in proportion to N.
+
+def _positions(rank: pd.Series[int], size: pd.Series[int], n: int) -> Any:
+    """Return the positions of `n` questions to draw, by their ranks in strata of these sizes.
+
+    The first `MIN_OF_STRATUM` of each stratum come before all others. Of a stratum of N, the others
+    have the priority (rank + 1/2) / N: the lowest of all are in proportion to N.
     """
-    in_order = settled.sort_values(["run_id", "step_id"], kind="stable")
-    order = np.random.default_rng(seed).permutation(len(in_order))
-    mixed = in_order.iloc[order]
-    groups = pd.DataFrame({name: groups_of(mixed, name) for name in names}, mixed.index)
-    strata = groups.groupby(names, sort=False)
-    number = strata.ngroup()
-    rank = strata.cumcount()
-    size = number.groupby(number).transform("size")
-    is_first = rank < MIN_OF_STRATUM
-    n_first = int(is_first.sum())
-    if n < n_first:
+    is_always_drawn = rank < MIN_OF_STRATUM
+    if n < is_always_drawn.sum():
+        strata = plural(int(rank.eq(0).sum()), "stratum", "strata")
         raise UsageError(
-            f"n={n}; expected at least {n_first}, {MIN_OF_STRATUM} of each of "
-            f"{plural(number.nunique(), 'stratum', 'strata')}, or fewer strata (by=)."
+            f"n={n}; expected at least {is_always_drawn.sum()}, {MIN_OF_STRATUM} of each of "
+            f"{strata}, or fewer strata (by=)."
         )
-    priority = ((rank + 0.5) / size).mask(is_first, 0)
+    priority = ((rank + 0.5) / size).mask(is_always_drawn, 0)
     by_priority = np.argsort(priority.to_numpy(), kind="stable")
-    positions = np.sort(by_priority[:n])
-    codes = "S" + (number + 1).astype("str")
-    questions = mixed.assign(stratum=codes).iloc[positions]
+    return np.sort(by_priority[:n])
 
-    key = groups.assign(stratum=codes, n_settled=size).drop_duplicates("stratum")
+
+def _key(strata: pd.DataFrame, questions: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each stratum, with the number of `questions` drawn of it."""
+    key = strata.drop_duplicates("stratum").drop(columns="rank")
     n_drawn = key["stratum"].map(questions["stratum"].value_counts()).astype("int64")
-    key = key.assign(n_drawn=n_drawn, weight=key["n_settled"] / n_drawn)
-    return questions, key[["stratum", *names, "n_settled", "n_drawn", "weight"]]
+    return key.assign(n_drawn=n_drawn, weight=key["n_settled"] / n_drawn)
 
 
 def _sheet(f: LinkedFrames, questions: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -171,7 +178,7 @@ def _sheet(f: LinkedFrames, questions: pd.DataFrame, rows: pd.DataFrame) -> pd.D
     business_names = f.runs.set_index("run_id")["business_name"]
     sheet = rows.assign(
         no=range(1, len(rows) + 1),
-        # the policy's questions have no interrupt id
+        # an interrupt id would tell that a person answered; the step id is enough
         interrupt_id=rows["interrupt_id"].where(rows["step_id"].isna()),
         business_name=rows["run_id"].map(business_names),
         question=rows["label"],
