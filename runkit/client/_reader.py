@@ -93,11 +93,7 @@ class RunReader:
             known = self._in_use.get(current.id.lower())
             if known is None or not contract.is_updated_at_reliable(current.status):
                 continue
-            state, current_state = (
-                (run.updated_at, run.status, run.to_dict().get("interrupts"))
-                for run in (known, current)
-            )
-            if state == current_state:
+            if _state(known) == _state(current):
                 facts = self._known.for_run(known.id, known.thread_id)
                 run = known.with_local_fields(**facts, read_at=current.read_at)
                 unchanged[run.id.lower()] = run
@@ -164,13 +160,8 @@ class RunReader:
         http = self.http
         deadline = http.clock() + (math.inf if timeout is None else timeout)
         pause = poll or POLL_FIRST
-        run: Run | None = None
+        run = self.read(run_id, steps=False, deadline=deadline)
         while True:
-            try:
-                run = self.read(run_id, steps=False, deadline=deadline)
-            except RateLimited as error:
-                if run is None or error.status is not None:
-                    raise  # else no slot was left before the deadline
             if run.status != "running":
                 run = self.read(run_id, deadline=max(deadline, http.clock() + http.timeout))
             if run.status != "running":
@@ -183,6 +174,21 @@ class RunReader:
                 )
             http.sleep(pause)
             pause = poll or min(POLL_MAX, pause * POLL_GROWTH)
+            run = self._read_before(deadline, run_id) or run
+
+    def _read_before(self, deadline: float, run_id: str) -> Run | None:
+        """Read a run without its steps; None if the rate limit left no slot before `deadline`."""
+        try:
+            return self.read(run_id, steps=False, deadline=deadline)
+        except RateLimited as error:
+            if error.status is not None:
+                raise
+            return None
+
+
+def _state(run: Run) -> tuple[object, ...]:
+    """Return what changes with the state of a run, as a list shows it."""
+    return run.updated_at, run.status, run.to_dict().get("interrupts")
 
 
 def _event_of(message: ServerSentEvent, run_id: str) -> Event | None:
