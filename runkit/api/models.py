@@ -49,13 +49,12 @@ class ApiObject(View):
     """
 
     def __init__(self, clean: Json, raw: Json | None = None) -> None:
-        self.__dict__["_clean"] = self._read(clean)
+        self.__dict__["_clean"] = self._with_derived_fields(clean)
         self.__dict__["_raw"] = clean if raw is None else raw
 
     @classmethod
-    def _fields(cls) -> dict[str, Field]:
-        view: Any = cls
-        return fields(view)
+    def _fields(cls: Any) -> dict[str, Field]:  # mypy takes no class with a `__hash__` as hashable
+        return fields(cls)
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
@@ -77,8 +76,8 @@ class ApiObject(View):
         return cls(clean, data)
 
     @staticmethod
-    def _read(clean: Json) -> Json:
-        """Return the values of the fields, some of which may be elsewhere in the JSON."""
+    def _with_derived_fields(clean: Json) -> Json:
+        """Return the JSON with the fields that are read from elsewhere in it."""
         return clean
 
     def __getattr__(self, name: str) -> Any:
@@ -190,14 +189,11 @@ class Interrupt(CombinedProposal):
     value: Annotated[Json, As(CombinedProposal)]
 
     @staticmethod
-    def _read(clean: Json) -> Json:
+    def _with_derived_fields(clean: Json) -> Json:
         value = interrupt_value(clean)
-        return {
-            **value,
-            "agent": clean.get("agent") or value.get("agent"),
-            "id": clean.get("id"),
-            "value": value,
-        }
+        agent = clean.get("agent") or value.get("agent")
+        # `interrupt.label` is short for `interrupt.value["label"]`
+        return value | {"agent": agent, "id": clean.get("id"), "value": value}
 
 
 class Step(ApiObject):
@@ -219,7 +215,7 @@ class Step(ApiObject):
     steps: Items[Step]
 
     @staticmethod
-    def _read(clean: Json) -> Json:
+    def _with_derived_fields(clean: Json) -> Json:
         return clean if clean.get("agent") else {**clean, "agent": clean.get("graph")}
 
     @property
@@ -228,8 +224,8 @@ class Step(ApiObject):
         return resolution_of(self._clean)
 
 
-class Local(ApiObject):
-    """What runkit knows of a run and the API does not return, stored under `_runkit`."""
+class LocalFields(ApiObject):
+    """The fields of a run that the API does not return; runkit stores them under `_runkit`."""
 
     business_id: Maybe[str]
     business_name: Maybe[str]
@@ -240,7 +236,7 @@ class Local(ApiObject):
     read_from: Maybe[str]
 
 
-class Run(Local):
+class Run(LocalFields):
     """One execution of an agent.
 
     What is not known is None. Fields that the API adds later are attributes, too, and `to_dict()`
@@ -294,10 +290,10 @@ class Run(Local):
     output: Maybe[Output]
     interrupts: Items[Interrupt]
     steps: Maybe[Items[Step]]
-    _runkit: Maybe[Local]
+    _runkit: Maybe[LocalFields]
 
     @staticmethod
-    def _read(clean: Json) -> Json:
+    def _with_derived_fields(clean: Json) -> Json:
         return {**clean, **contract.local_fields(clean), "agent": agent_of(clean)}
 
     def with_local_fields(self, **fields: str | datetime | None) -> Run:
