@@ -39,7 +39,7 @@ def run_facts(f: LinkedFrames) -> pd.DataFrame:
         | --- | --- |
         | short | the id for reading |
         | level | the lowest rating of its findings and outputs; null if none is rated |
-        | unrated | "Unrated" or the word that rates it, and the title; null if all are rated |
+        | unrated | "Unrated" or the word that rates it, and the title, where nothing is low |
         | is_low | something is rated low; null where that is not known |
     """
     runs = run_rules.with_courses(f).assign(short=run_rules.short_ids(f.runs["run_id"]))

@@ -134,8 +134,7 @@ def _known(f: Frames) -> Panel:
     days = runs["created_at"].map(day, na_action="ignore")
     days = days.astype("str").fillna("an unknown day")
     is_whole = is_read(f)
-    has_older = agents[is_past].eq(agents.iloc[0]).any()
-    can_be_new = bool(has_older and is_whole.all())
+    can_be_new = bool(is_whole.all() and agents.eq(agents.iloc[0]).sum() > 1)
     before = [_before(row, days, can_be_new=can_be_new) for row in records(latest)]
     latest = latest.assign(before=before, confidence=latest["confidence_text"])
 

@@ -172,12 +172,13 @@ def _ranked(facts: Facts) -> pd.DataFrame:
     runs = facts.runs.merge(first[["run_id", "position"]], how="left", on="run_id")
     statuses = runs["status"].astype("str")
     outcome = runs["outcome"]
-    is_unrated = runs["is_low"].isna() & runs["unrated"].notna()
-    level = runs["level"].astype("str").mask(is_unrated, "unrated").where(statuses.eq("completed"))
+    is_completed = statuses.eq("completed")
+    unrated = runs["unrated"].where(is_completed)
+    level = runs["level"].astype("str").where(is_completed).mask(unrated.notna(), "unrated")
     # A high output does not say how sure the agent was of findings that were not read.
     level = level.mask(runs["is_low"].isna() & level.eq("high"))
     weak = level.where(level.ne("high"))
-    reason = (weak.str.capitalize() + ": " + runs["weakest"]).mask(is_unrated, runs["unrated"])
+    reason = unrated.fillna(weak.str.capitalize() + ": " + runs["weakest"])
     brief_error = outcome.str.replace(MORE_OF_ERROR, "", regex=True)
     is_waiting = statuses.eq("interrupted")
     since = runs["ended_at"].fillna(runs["created_at"])

@@ -155,9 +155,9 @@ def why_no_steps(f: LinkedFrames) -> str:
 def ratings(f: LinkedFrames) -> pd.DataFrame:
     """Return how sure the agents were, a row for each run.
 
-    `level` is the lowest rating of its findings and outputs, null if none is rated; `unrated` names
-    the first that is not rated, or in a word of its own. `is_low` is null where nothing is low, but
-    one is not rated, or the steps were not all read.
+    `level` is the lowest rating of its findings and outputs, null if none is rated; where that is
+    not low, `unrated` names the first that is not rated, or in a word of its own. `is_low` is null
+    where nothing is low, but one is not rated, or the steps were not all read.
     """
     artifacts = pd.concat([findings_of(f), outputs_of(f)])
     has_rating = is_rated(artifacts)
@@ -167,8 +167,8 @@ def ratings(f: LinkedFrames) -> pd.DataFrame:
     not_rated = words[~has_rating].groupby(artifacts["run_id"]).first()
     run_ids = f.runs["run_id"]
     level = run_ids.map(lowest).astype("str")
-    unrated = run_ids.map(not_rated).astype("str")
     is_low = level.eq("low")
+    unrated = run_ids.map(not_rated).astype("str").mask(is_low)
     is_low = flag(is_low, is_low | is_read(f) & unrated.isna())
     return pd.DataFrame({"run_id": run_ids, "level": level, "unrated": unrated, "is_low": is_low})
 

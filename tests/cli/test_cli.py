@@ -136,12 +136,15 @@ def test_several_runs_are_shown_as_a_table(tmp_path):
     """An id after the file picks one of them, by its first characters."""
     ids = ["aaaaaaaa-1111", "bbbbbbbb-1111"]
     runs = [raw(step("a"), run_id=run_id, start=start) for start, run_id in enumerate(ids)]
+    unrated = step("u", artifacts=[artifact(confidence=None)])
+    runs.append(raw(unrated, question("q", 10, None, label="Approve?"), status="interrupted"))
     (tmp_path / "runs.ndjson").write_text("\n".join(map(json.dumps, runs)))
     table = run("show", "runs.ndjson", cwd=tmp_path).stdout
     listed = re.findall("^✓ CIP Orchestrator +(\\w+) ", table, re.MULTILINE)
     assert listed == ["bbbbbbbb", "aaaaaaaa"]
     assert re.search("^ +Agent +Run ", table, re.MULTILINE)  # no business is known
     assert "2 completed" in table
+    assert re.search("^◷ .* Approve[?] ", table, re.MULTILINE)  # what waits comes before a rating
     entry = run("show", "runs.ndjson", "bbbbbbbb", cwd=tmp_path).stdout
     assert "aaaaaaaa" not in entry
     assert "└─ Step a" in entry
