@@ -54,7 +54,7 @@ class Holder:
         LINES,
         b"\xef\xbb\xbf" + LINES.replace(b"\n", b"\r\n\r\n"),
         memoryview(LINES),
-        gzip.compress(LINES),
+        gzip.compress(LINES, mtime=0),
         io.BytesIO(LINES),
         io.StringIO(LINES.decode()),
         [{"object": "event", "type": "run.completed", "data": {"object": item}} for item in RUNS],
