@@ -1,13 +1,15 @@
-"""The status of a business, and the actions on it, which are in the plans of its runs."""
+"""The status of a business, and the actions of its runs on it.
+
+What actions change is assumed: `[A] n` is an assumption in `runkit/api/contract.md`.
+"""
 
 from __future__ import annotations
-
-from operator import itemgetter
 
 from runkit.api.contract import Json
 from runkit.api.validation import objects
 from runkit.server._accounts import ACCOUNT, id_in, iso
 from runkit.server._recordings import SeededBusiness
+from runkit.server._replay import RunSpec
 from runkit.server._store import Store
 
 # [A] 13, 30: what these change; [A] 14: the shape of `diff`
@@ -28,36 +30,36 @@ def status_and_actions(store: Store, business: SeededBusiness) -> tuple[str, lis
     status = str(business.body["status"])
     now = store.clock.now()
     runs = [store.placed(run_id) for run_id in store.runs_of[business.id]]
+    recorded = [(action, run.spec) for run in runs for action in run.actions(now)]
     actions = []
-    for row in sorted((row for run in runs for row in run.actions(now)), key=itemgetter("at")):
-        changes = CHANGES.get(row["type"], {})
-        if row["type"] == "decision":
-            after = row["payload"]["status"]
+    for action, spec in sorted(recorded, key=lambda item: item[0]["at"]):
+        changes = CHANGES.get(action["type"], {})
+        if action["type"] == "decision":
+            after = action["payload"]["status"]
             changes = {"status": {"before": status, "after": after}}
-            status = status if row["at"] <= row["run"].past_until else after
-        actions.append(_action_json(row, business, changes))
+            status = after if action["at"] > spec.history_until else status
+        actions.append(_action_json(action, spec, business, changes))
     return status, actions
 
 
-def _action_json(row: Json, business: SeededBusiness, changes: Json) -> Json:
-    """Return an action as the API shows it."""
-    is_hit = row["type"] == "dismissal"
+def _action_json(action: Json, spec: RunSpec, business: SeededBusiness, changes: Json) -> Json:
+    """Return an action as the API shows it, with what it changes or else each item it creates."""
+    is_hit = action["type"] == "dismissal"
     object_id = business.hit_id if is_hit else business.id
-    added = [item for items in row["payload"].values() for item in objects(items)]
-    effects: list[Json] = [{"operation": "created", "diff": None, "target": None} for _ in added]
+    n_created = sum(len(objects(items)) for items in action["payload"].values())
+    effects: list[Json] = [{"operation": "created", "diff": None, "target": None}] * n_created
     if changes:
-        target = {"object": TARGETS[row["type"]], "id": object_id}
+        target = {"object": TARGETS[action["type"]], "id": object_id}
         effects = [{"operation": "updated", "diff": changes, "target": target}]
     account = {"id": ACCOUNT["id"], "name": ACCOUNT["name"]}
-    spec = row["run"]
     run = {"id": spec.id, "thread_id": spec.thread_id, "agent": spec.agent, "status": "running"}
     return {
-        "id": id_in(spec.id, row["id"]),
-        "type": row["type"],
+        "id": id_in(spec.id, action["id"]),
+        "type": action["type"],
         "object_type": "Watchlist::Result" if is_hit else "Business",
         "object_id": object_id,
-        "created_at": iso(row["at"]),
-        "note": row["note"],
+        "created_at": iso(action["at"]),
+        "note": action["note"],
         "metadata": {},
         "effects": effects,
         "actors": [

@@ -40,7 +40,7 @@ class RunSpec(NamedTuple):
     seed: str
     created: int
     prompt: str | None = None
-    past_until: int = 0  # what happens before is made up, and does not change the business
+    history_until: int = 0  # what happens before is made up, and does not change the business
     stopped_at: int | None = None  # when the sandbox's operator ended it
 
 
@@ -141,7 +141,6 @@ class PlacedRun:
                     "at": int(at),
                     "payload": answer.payloads.get(agent) or row["payload"],
                     "note": answer.notes.get(agent) or row["note"],
-                    "run": self.spec,
                 }
 
 
@@ -267,7 +266,7 @@ def _step(placed: PlacedRun, recorded: Json, at: int) -> Json:
     if asked:
         answer = placed.answer_to(asked["id"])
         end = answer.at
-        result = _answered(result, answer, placed.spec.past_until)
+        result = _answered(result, answer, placed.spec.history_until)
         if "interrupt_id" in result:
             result["interrupt_id"] = placed.interrupt_id(asked["id"])
     fields: Json = {
@@ -291,10 +290,10 @@ def _step(placed: PlacedRun, recorded: Json, at: int) -> Json:
     return step
 
 
-def _answered(result: Json, answer: Answer, past_until: int) -> Json:
+def _answered(result: Json, answer: Answer, history_until: int) -> Json:
     """Return the result of a question's step; an answer of now replaces the recorded one."""
-    is_past = answer.at < past_until
-    result = {key: result[key] for key in result if is_past or key not in RECORDED_ANSWER}
+    is_history = answer.at < history_until
+    result = {key: result[key] for key in result if is_history or key not in RECORDED_ANSWER}
     return result | ({"answered_by": {"name": answer.person}} if answer.person else {})
 
 

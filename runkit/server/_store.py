@@ -174,7 +174,7 @@ def _add_history(store: Store, count: int) -> None:
         if forms and number % FORM_EVERY == FORM_EVERY - 1:
             business = forms[number // FORM_EVERY % len(forms)]
         agent = business.recordings[0].agent
-        run_id = store.add_run(agent, business.id, "", created, past_until=now)
+        run_id = store.add_run(agent, business.id, "", created, history_until=now)
         while interrupts := pending(store.placed(run_id), now):
             answer = _history_answer(interrupts[0], business.of_agent(agent), random)
             if answer.at > now - QUIET or random.random() < 0.2:  # not answered yet
