@@ -137,7 +137,7 @@ def relative_axis(axis: TimeAxis, until: float = np.inf) -> Json:
         first = 1 if number else int(np.ceil(start / interval))  # no tick at the end of a fold
         last = int((stop - zero) / interval + 1e-9)
         for count in range(first, last + 1):
-            text = "+" * bool(number) + (_tick(count * interval) if count else "0")
+            text = ("+" if number else "") + (_tick(count * interval) if count else "0")
             position = shift + count * interval
             edge = position + width_px(text) / 2 / axis.scale
             if stop == axis.times[-1] or edge <= end + free:

@@ -190,7 +190,7 @@ def _changed(f: Frames, facts: Facts) -> Panel:
 
     is_same = table.empty and n_runs > 1
     words = f"no finding differs in {plural(n_runs, 'run')}" * is_same
-    left_out = f"{plural(n_left_out, 'run')} not completed left out" * bool(n_left_out)
+    left_out = f"{plural(n_left_out, 'run')} not completed left out" if n_left_out else ""
     how = "Each is compared with its agent's run before it." if n_runs else NOT_COMPARED
     how *= runs["agent"].nunique() > 1
     missing = unread(facts.unread, "Findings")

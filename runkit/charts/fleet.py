@@ -196,7 +196,7 @@ def _waits_sentence(facts: Facts) -> str:
     words = sentence(things(facts.open_questions, "open question"))
     missing = unread(facts.questions_asked, "Other questions")
     policy = facts.questions_by_policy
-    left_out = f"{plural(policy.n, 'question')} decided by policy left out." * bool(policy.n)
+    left_out = f"{plural(policy.n, 'question')} decided by policy left out." if policy.n else ""
     return paragraph(words, missing, left_out, facts.wait_note)
 
 
@@ -260,7 +260,7 @@ def slowest_steps(f: Frames) -> Panel:
     part, whole = (lasting(rows["critical_s"].sum()) for rows in (table, kinds))
     shown = f"{len(table):,} of {plural(len(kinds), 'kind')} of steps shown"
     n_open = int(is_open.sum())
-    left_out = f"{plural(n_open, 'step')} without an end left out." * bool(n_open)
+    left_out = f"{plural(n_open, 'step')} without an end left out." if n_open else ""
     words = paragraph(f"{shown}: {part} of {whole} on the critical path.", unread(missing, "Steps"))
     if kinds.empty:
         words = sentence(things(missing, "ended step with own time", "ended steps with own time"))

@@ -69,12 +69,12 @@ def _sentence(facts: Facts, n_rows: int) -> str:
     """Write how the rows are ordered, and whether the runs without a row are known to need none."""
     if facts.runs.empty:
         return "There are no runs."
-    order = "Questions by kind, then the oldest first." * bool(n_rows)
+    order = "Questions by kind, then the oldest first." if n_rows else ""
     missing = unread(facts.unread, "What needs attention")
     n_refused = facts.frames.n_refused
-    refused = f"{plural(n_refused, 'record')} not read, see f.problems." * bool(n_refused)
+    refused = f"{plural(n_refused, 'record')} not read, see f.problems." if n_refused else ""
     n_other = (~facts.runs["status"].isin(RUN_STATUSES)).sum()
-    other = f"{plural(n_other, 'run')} of an unknown status." * bool(n_other)
+    other = f"{plural(n_other, 'run')} of an unknown status." if n_other else ""
     return paragraph(order, missing, refused, other, facts.wait_note) or f"{CAUGHT_UP}."
 
 

@@ -329,7 +329,7 @@ def newest_actions(f: Frames, table: pd.DataFrame | None) -> Panel:
     table = _checked_frame(table, [*columns, "n_effects"], "runkit.actions()")
     is_other = table["run_id"].notna() & ~table["run_id"].isin(f.runs["run_id"])
     n_other = int(is_other.sum())
-    left_out = f"{plural(n_other, 'action')} of other runs left out." * bool(n_other)
+    left_out = f"{plural(n_other, 'action')} of other runs left out." if n_other else ""
     rows = table[~is_other].merge(f.runs[NAMES], on="run_id", how="left")
     effects = zip(rows["effects"], rows["n_effects"], strict=True)
     words = [in_words(status_after(text) or plural(n, "effect")) for text, n in effects]

@@ -141,7 +141,7 @@ def _sentence(f: Frames, row: Row, n_values: int, n_findings: int) -> str:
     path = ", on the critical path" if row["is_critical"] and row["critical_s"] > 0 else ""
     counts = {"value": n_values, "finding": n_findings}
     returned = " and ".join(plural(n, word) for word, n in counts.items() if n)
-    returned = f"It returned {returned}." * bool(returned)
+    returned = f"It returned {returned}." if returned else ""
     return paragraph(f"{length}{path}.", returned, row["error"])
 
 

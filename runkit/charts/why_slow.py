@@ -92,7 +92,7 @@ def _sentences(
     """Write at most four sentences; that the run is not slow only where it is proved."""
     if row["status"] == "error":
         after = f" after {lasting(row['duration_s'])}" * (row["duration_s"] is not None)
-        where = f" in “{words_of(row['cause'])}”" * bool(row["cause"])
+        where = f" in “{words_of(row['cause'])}”" if row["cause"] else ""
         return [f"It failed{after}{where}.", "A failed run is not compared."]
     times = ", ".join(filter(None, time_parts(row)))
     notes = []

@@ -132,7 +132,7 @@ def share(count: Count) -> str:
     """Write which part is so: `90%`, `≥ 30%` where more may be, a dash where none is known."""
     if not count.of or not count.has_number:
         return MISSING
-    return f"{'≥ ' * bool(count.unknown)}{100 * count.n / count.of:.0f}%"
+    return f"{'≥ ' if count.unknown else ''}{100 * count.n / count.of:.0f}%"
 
 
 def base(count: Count, noun: str, nouns: str | None = None) -> str:

@@ -269,7 +269,7 @@ def _run_tiles(facts: Facts) -> list[Tile]:
     waiting = facts.open_questions
     value, *others = filter(None, time_parts(run))
     sources = facts.sources
-    unknown = NOT_KNOWN * bool(facts.n_unread)
+    unknown = NOT_KNOWN if facts.n_unread else ""
     return [
         Tile(
             "Findings",
