@@ -32,7 +32,7 @@ from runkit.arguments import (
 from runkit.display.progress import Bar
 from runkit.display.text import plural, visible
 from runkit.tables.frames import Frames
-from runkit.tables.read_frames import ARCHIVE, OPENERS, frames, gc_paused, open_source
+from runkit.tables.read_frames import frames, gc_paused, open_source
 from runkit.tables.sources import Record, Source, records_of
 
 if TYPE_CHECKING:
@@ -340,6 +340,3 @@ def _with_business(raw: Any, business: dict[Any, Any]) -> contract.Json:
         raise ValueError("a row is not the JSON of a run")
     known = {name: value for name, value in business.items() if pd.notna(value)}
     return contract.with_local_fields(raw, **known | contract.local_fields(raw))
-
-
-OPENERS[ARCHIVE] = lambda path: Archive(path).pinned

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -44,10 +44,6 @@ if TYPE_CHECKING:
     from runkit.client import Client
 
 SHOWN_PROBLEMS = 5
-# How an archive is opened. `runkit.archive.archive` registers it, in a package above this one, and
-# needs the extra `[scale]`: it is loaded when a folder has a Delta log.
-ARCHIVE = "runkit.archive.archive"
-OPENERS: dict[str, Callable[[Path], Any]] = {}
 PARTS = ("steps", "artifacts", "sources", "interrupts")  # their rows are in order of the runs
 
 
@@ -154,8 +150,8 @@ def open_source(source: Source) -> Any:
             coverage = Coverage(*(saved.pop(name) for name in Coverage._fields))
             return Frames(**dataframes, coverage=coverage, **saved)
         if (path / "_delta_log").is_dir():
-            import_module(ARCHIVE)
-            return OPENERS[ARCHIVE](path)
+            # by name, because it is a package above this one, and needs the extra `[scale]`
+            return import_module("runkit.archive.archive").Archive(path).pinned
         return path
     if isinstance(source, list | tuple) and source and isinstance(source[0], str | Path | Frames):
         parts = [open_source(part) if isinstance(part, str | Path) else part for part in source]
