@@ -238,14 +238,14 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
     ),
 }
 
-# A seventh frame is stored beside the six: when, and from which host, each run was read.
+# `Frames.reads`, stored beside the six frames: when, and from which host, each run was read.
 READS = (
     RUN_ID,
     _time("read_at", "when the run was read"),
     _text("read_from", "host that it was read from"),
     _flag("is_undated", "open, and it is not known when it was read: its times are lower bounds"),
     _time("newest_at", "the newest updated_at in its JSON document, which was read no earlier"),
-    _flag("has_lines", "newest_at is of a file of lines, and holds if it was written at once"),
+    _flag("has_lines", "this document is a file of lines, perhaps not written at once"),
 )
 COLUMNS = SCHEMA | {"reads": READS}
 # By column with the words as they came, the category that has the known ones.
