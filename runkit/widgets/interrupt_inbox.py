@@ -165,9 +165,11 @@ def oldest(questions: Sequence[Question]) -> str:
 
 def inbox_lines(controller: InboxController) -> list[Line]:
     """Describe the list: the waiting questions, the closed ones, and the expired ones."""
-    n_open = Counter(question.run.business_id for question in controller.waiting)
-    n_open[None] = 1  # runs of unknown businesses are not counted together
-    waiting = [_line(item, n_open=n_open[item.run.business_id]) for item in controller.listed]
+    # Runs of unknown businesses are not counted together, because they may be of several.
+    n_open = Counter(item.run.business_id or item.key for item in controller.waiting)
+    waiting = [
+        _line(item, n_open=n_open[item.run.business_id or item.key]) for item in controller.listed
+    ]
     closed = [_closed_line(form) for form in reversed(controller.closed)]
     lines = [*_first(waiting), *_first(closed)]
     if controller.expired:
