@@ -180,8 +180,9 @@ def connect(
         return kept, single_use
     except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
         kind = type(error).__name__
-        text = f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and the files"
-        raise_alone(UsageError(text))  # the first error may repeat the login of the proxy
+        raise_alone(  # the first error may repeat the login of the proxy
+            UsageError(f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and files")
+        )
 
 
 def _tls(verify: bool | str | ssl.SSLContext, cert: Cert | None) -> ssl.SSLContext:

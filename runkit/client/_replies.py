@@ -85,11 +85,13 @@ def read_reply(source: str, response: httpx.Response, body: bytes) -> Reply:
         return Reply(jsontext.loads(body), _http_date(headers.get("Date", "")), source)
     except ValueError:
         content_type = quoted(headers.get("Content-Type", "no content type"))
-        text = (
-            f"{source} returned {len(body):,} bytes that cannot be read as JSON ({content_type})."
-            f"{write_warning(source)} Check base_url and the proxy."
+        raise_alone(
+            ContractError(
+                f"{source} returned {len(body):,} bytes that cannot be read as JSON "
+                f"({content_type}).{write_warning(source)} Check base_url and the proxy.",
+                status=response.status_code,
+            )
         )
-        raise_alone(ContractError(text, status=response.status_code))
 
 
 def raise_alone(error: Exception) -> NoReturn:
