@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from runkit.api.contract import FINAL_STATUSES
+from runkit.display.hide_keys import MASK
 from runkit.tables.frames import Frames
 from runkit.tables.problems import OLD_RULES
 from runkit.tables.schema import SCHEMA, TEXT_OF
@@ -58,7 +59,7 @@ OWN = (
     *("updated_at", "started_at", "ended_at", "queued_s"),
 )
 # Why something is not compared.
-UNREAD, UNKNOWN = "steps", "businesses"
+UNREAD, UNKNOWN, MASKED = "steps", "businesses", "masked texts"
 
 
 def differences(old: Frames, new: Frames) -> pd.DataFrame:
@@ -78,9 +79,8 @@ def differences(old: Frames, new: Frames) -> pd.DataFrame:
     is_derived = cells["frame"].eq("runs") & ~column.isin(OWN)
     is_left_out = is_measured & cells["is_open"] | is_answer & cells["has_answers_once"]
     cells = cells[~(is_left_out | is_derived & cells["is_read_once"])]
-    is_unknown = cells["column"].isin(BUSINESS) & has_none[cells.index]
-    doubt = pd.Series(UNKNOWN, cells.index, "str").where(is_unknown)
-    return pd.concat([unread, cells.assign(change=_kinds(cells), doubt=doubt)])
+    cells = cells.assign(change=_kinds(cells), doubt=_doubts(cells))
+    return pd.concat([unread, cells])
 
 
 def _runs_of_both(old: Frames, new: Frames) -> pd.DataFrame:
@@ -174,3 +174,18 @@ def _kinds(cells: pd.DataFrame) -> pd.Series[str]:
     kinds = kinds.mask(kinds.eq(FINDING) & cells["origin"].eq("output"), RESULT)
     has_no_result = frame.eq("runs") & cells["was_open"]
     return kinds.mask(kinds.eq(RESULT) & has_no_result, FOLLOWS)
+
+
+def _doubts(cells: pd.DataFrame) -> pd.Series[str]:
+    """Return why cells and rows cannot be compared, null for those that can."""
+    column = cells["column"]
+    frame = cells["frame"]
+    sides = cells[["before", "after"]]
+    has_none = sides.isna().any(axis=1)
+    masks = sides.apply(lambda texts: texts.map(MASK.search, na_action="ignore").notna())
+    is_masked = masks["before"].ne(masks["after"])
+    # where a name is masked, each row of one side may be one of the other
+    of_rows = is_masked.groupby([cells["run_id"], frame, column]).transform("any")
+    is_masked |= of_rows & column.eq("row")
+    doubts = pd.Series(MASKED, cells.index, "str").where(is_masked)
+    return doubts.mask(has_none & column.isin(BUSINESS), UNKNOWN)

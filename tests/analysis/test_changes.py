@@ -13,6 +13,7 @@ import pytest
 
 import runkit
 from runkit.errors import UsageError
+from runkit.reports.redaction import Masker, Redaction
 from strangers import fleet, raws, strangers_of
 from support import START, artifact, at, question, run, step
 
@@ -179,6 +180,18 @@ def test_a_business_that_one_side_does_not_know_is_not_comparable():
     assert "businesses of 1 run" in sentence
     [row] = runkit.changes(known, renamed).to_dict("records")
     assert (row["what"], row["after"]) == ("business_name", "Northwind Inc")
+
+
+def test_a_text_that_one_side_masks_is_not_comparable():
+    """In a value, and in the title that a finding is matched by."""
+    found = artifact("EIN 12-3456789 found", summary="EIN 12-3456789 is active")
+    f = runkit.frames(run(step("a", artifacts=[found])))
+    masked = replace(f, **Masker(Redaction(), []).tables(dict(f.items()), []))
+    assert f.artifacts["title"].tolist() != masked.artifacts["title"].tolist()
+    for sides in ((f, masked), (masked, f)):
+        table = runkit.changes(*sides)
+        assert table.empty
+        assert "masked texts of 1 run" in table.attrs["sentence"]
 
 
 # ----------------------------------------------------------------------------------- kinds of change
