@@ -164,7 +164,7 @@ def ratings(f: LinkedFrames) -> pd.DataFrame:
     lowest = artifacts[has_rating].groupby("run_id")["confidence"].min()
     how = ("Rated " + rating_words(artifacts)).fillna("Unrated")
     words = how + ": " + artifacts["title"]
-    not_rated = words[~has_rating].groupby(artifacts["run_id"]).first()
+    not_rated = words.mask(has_rating).groupby(artifacts["run_id"]).first()
     run_ids = f.runs["run_id"]
     level = run_ids.map(lowest).astype("str")
     is_low = level.eq("low")

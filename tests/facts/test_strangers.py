@@ -11,7 +11,7 @@ import pytest
 import runkit
 import strangers
 from strangers import FORMS, Truth
-from support import at, question, run, step
+from support import artifact, at, question, run, step
 
 
 def facts_of(f: runkit.Frames) -> list[tuple[str, str, int, list[str], list[list[str]]]]:
@@ -61,3 +61,11 @@ def test_a_run_in_several_files_is_its_newest_copy(tmp_path):
     f = runkit.frames(tmp_path)
     assert len(f.runs) == 4
     assert f.interrupts["outcome"].tolist() == ["answered"]
+
+
+def test_rows_that_pandas_joined_may_have_one_index():
+    artifacts = [artifact("Rated"), artifact("Unrated", confidence=None)]
+    f = runkit.frames(run(step("s", artifacts=artifacts)))
+    reasons = runkit.overview(f).table["reason"].tolist()
+    f.artifacts.index = [0, 0]
+    assert runkit.overview(f).table["reason"].tolist() == reasons == ["Unrated: Unrated"]
