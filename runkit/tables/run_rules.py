@@ -202,7 +202,7 @@ def causes_of(f: LinkedFrames) -> pd.DataFrame:
     is_cause = f.steps["error"].notna() & f.steps["run_id"].isin(failed_runs)
     steps = f.steps[is_cause]
     ended_at = steps["started_at"] + pd.to_timedelta(steps["duration_s"], "s")
-    last = steps.loc[ended_at.sort_values(kind="stable").index]
+    last = steps.assign(ended_at=ended_at).sort_values("ended_at", kind="stable")
     return last.drop_duplicates("run_id", keep="last")
 
 

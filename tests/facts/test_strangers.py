@@ -69,3 +69,15 @@ def test_rows_that_pandas_joined_may_have_one_index():
     reasons = runkit.overview(f).table["reason"].tolist()
     f.artifacts.index = [0, 0]
     assert runkit.overview(f).table["reason"].tolist() == reasons == ["Unrated: Unrated"]
+
+
+def test_the_cause_is_that_of_the_run_where_rows_share_an_index():
+    runs = [
+        run(*(step(f"{name}{end}", 0, end, status="error") for end in ends), run_id=name)
+        for name, ends in {"a": (90, 40), "b": (30, 95)}.items()
+    ]
+    f = runkit.frames([raw | {"status": "error"} for raw in runs])
+    f.steps.index = [0, 1, 0, 1]
+    sentences = [runkit.fleet.why_slow(f, name).sentence for name in "ab"]
+    assert "“Step a90”" in sentences[0]
+    assert "“Step b95”" in sentences[1]
