@@ -158,7 +158,7 @@ def _before(row: Row, days: pd.Series[str], *, can_be_new: bool) -> str:
     words = [f"last on {days[row['no']]}"] if row["no"] else []
     if row["no_older"] is not None:
         is_same = row["ratings_older"] == row["ratings"]
-        verb = "same" if is_same else f"was {words_of(row['ratings_older'], 40)}"
+        verb = "same confidence" if is_same else f"was {words_of(row['ratings_older'], 40)}"
         words.append(f"{verb} on {days[row['no_older']]}")
     return ", ".join(words) or "new" * can_be_new
 
@@ -179,7 +179,9 @@ def _changed(f: Frames, facts: Facts) -> Panel:
     pairs = pairs[has_older[pairs["no"]]]
     run = runs.iloc[pairs["no"]].set_axis(pairs.index)
     change = pairs["side"].map(CHANGES)
-    is_unreached = change.eq("gone") & run["status"].ne("completed")
+    is_gone = change.eq("gone")
+    is_unreached = is_gone & run["status"].ne("completed")
+    change = change.mask(is_gone & run["n_errors"].gt(0), "gone or not reached")
     title = pairs["title"]
     table = run.assign(
         finding=title.mask(pairs["is_output"], title + " (output)"),
@@ -189,7 +191,7 @@ def _changed(f: Frames, facts: Facts) -> Panel:
     )[CHANGED].sort_values("created_at", ascending=False, kind="stable", ignore_index=True)
 
     is_same = table.empty and n_runs > 1
-    words = f"no finding differs in {plural(n_runs, 'run')}" * is_same
+    words = f"no finding differs in title or confidence in {plural(n_runs, 'run')}" * is_same
     left_out = f"{plural(n_left_out, 'run')} not completed left out" if n_left_out else ""
     how = "Each is compared with its agent's run before it." if n_runs else NOT_COMPARED
     how *= runs["agent"].nunique() > 1

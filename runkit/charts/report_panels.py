@@ -435,5 +435,5 @@ def different_findings(f: Frames) -> Panel:
     table = rows[["match", "agent", "title", "confidence_a", "confidence_b"]]
     if known.unread:  # what they hold may be equal
         table = table[:0]
-    words = unread(known, "Findings") or "No finding differs." * table.empty
+    words = unread(known, "Findings") or "No finding differs in title or confidence." * table.empty
     return Panel("Findings that differ", words, table.reset_index(drop=True))

@@ -90,7 +90,7 @@ def test_findings_are_followed_from_run_to_run_as_a_multiset():
     day = pd.Timestamp(at(0)).strftime("%b %-d, %Y")
     assert dict(zip(known["title"], known["before"], strict=True)) == {
         "Press": "",
-        "TIN": f"last on {day}, same on {day}",
+        "TIN": f"last on {day}, same confidence on {day}",
         "Site": f"last on {day}",
         "Hit": f"last on {day}, was medium, medium on {day}",
     }
@@ -106,7 +106,10 @@ def test_nothing_is_said_of_runs_that_were_not_read():
         for n in (0, 1)
     ]
     changed = dossier(runkit.frames([one | NAME for one in runs]))["changed"]
-    assert (len(changed), changed.sentence) == (0, "No finding differs in 2 runs.")
+    assert (len(changed), changed.sentence) == (
+        0,
+        "No finding differs in title or confidence in 2 runs.",
+    )
     unread = runkit.frames([runs[1] | NAME, runs[0] | NAME | {"steps": None}])
     assert dossier(unread)["changed"].sentence.startswith("Findings of 1 run not known")
     assert dossier(unread)["known"].table["before"].tolist() == [""]
