@@ -414,10 +414,11 @@ def weak_findings(f: Frames) -> Panel:
 
 def _is_disputed(f: Frames, findings: pd.DataFrame) -> pd.Series[bool]:
     """Flag findings of high and low confidence on one address, in one run and of one type."""
-    extreme = findings[findings["confidence"].isin(["high", "low"])].reset_index()
+    rows = findings.reset_index(drop=True)
+    extreme = rows[rows["confidence"].isin(["high", "low"])].reset_index()
     cited = extreme.merge(f.sources[[*ARTIFACT, "url"]], on=ARTIFACT)
     n_levels = cited.groupby(["run_id", "type", "url"])["confidence"].transform("nunique")
-    is_disputed = findings.index.isin(cited.loc[n_levels > 1, "index"])
+    is_disputed = rows.index.isin(cited.loc[n_levels > 1, "index"])
     return pd.Series(is_disputed, findings.index)
 
 

@@ -81,3 +81,19 @@ def test_the_cause_is_that_of_the_run_where_rows_share_an_index():
     sentences = [runkit.fleet.why_slow(f, name).sentence for name in "ab"]
     assert "“Step a90”" in sentences[0]
     assert "“Step b95”" in sentences[1]
+
+
+def test_a_finding_is_not_weak_for_another_that_has_its_index():
+    sources = [{"url": "https://a.example", "source_name": "A", "source_tier": "government"}]
+    pairs = {"a": ("high", "low"), "b": ("high", "high")}
+    f = runkit.frames(
+        [
+            run(
+                step("s", artifacts=[artifact(confidence=c, sources=sources) for c in pair]),
+                run_id=name,
+            )
+            for name, pair in pairs.items()
+        ]
+    )
+    f.artifacts.index = [0, 1, 0, 1]
+    assert runkit.fleet.weak_findings(f).table["run_id"].tolist() == ["a", "a"]
