@@ -117,7 +117,7 @@ def press(cell: Any) -> None:
     if isinstance(form, runkit.InterruptForm):
         page = Page(form.widget)
         page.answer("approve", note="Another date of birth")
-        until(lambda: form.state == "settled")
+        until(lambda: form._handle is None)  # the receipt is written, too
         page.tell()  # when it is handled, the receipt stands in the notebook
 
 
