@@ -230,7 +230,7 @@ def open_questions(f: LinkedFrames) -> pd.DataFrame:
 
     A waiting run without a question has a row, too.
     """
-    pending = f.interrupts[f.interrupts["outcome"].eq("pending")]
+    pending = f.interrupts[f.interrupts["outcome"].eq("pending")].reset_index(drop=True)
     order = ["kind", "since", "wait_s"]
     in_order = with_waits(f, pending).sort_values(order, ascending=[True, True, False])
     return pd.concat([pending.loc[in_order.index], lost_questions(f)], ignore_index=True)

@@ -56,16 +56,14 @@ def test_a_sync_brings_everything(archive, client, wire):
     synced = archive.sync(client)
     assert synced.is_complete
     assert (synced.n_listed, synced.n_unchanged, synced.added.n_new) == (N_RUNS, 0, N_RUNS)
-    assert sorted(wire.read) == sorted(set(wire.read))
-    assert repr(synced).startswith(f"{client.host}: {N_RUNS} runs listed")
-    assert "0 unchanged; 30 new, 0 changed; complete; version" in repr(synced)
+    assert len(wire.read) == len(set(wire.read))
     fetched = runkit.frames(client.runs.fetch(client.runs.list()))
-    both = [
-        f.artifacts.sort_values(["run_id", "artifact_no"], ignore_index=True)
-        for f in (archive.frames(), fetched)
-    ]
-    pd.testing.assert_frame_equal(*both)
-    assert len(archive.frames().steps) == len(fetched.steps)
+    pd.testing.assert_frame_equal(
+        *(
+            f.artifacts.sort_values(["run_id", "artifact_no"], ignore_index=True)
+            for f in (archive.frames(), fetched)
+        )
+    )
 
 
 def test_sync_reads_runs_that_have_no_steps_yet(archive, client, wire):

@@ -146,8 +146,8 @@ def test_an_svg_has_a_label_and_titles():
     assert root.attrib["aria-label"] == figure.layout.meta["alt"]
     titles = [title.text for title in root.iter("{http://www.w3.org/2000/svg}title")]
     assert [title.split("\n")[0] for title in titles if title] == ["Looking"]
-    solid = root.findall("*[@pointer-events='none']")
-    assert len(solid) == 1  # the mouse reaches the bar below it
+    # the mouse reaches the bar below it
+    assert len(root.findall("*[@pointer-events='none']")) == 1
 
 
 @pytest.mark.parametrize("n_runs", [1, 2, 5])

@@ -1,6 +1,5 @@
 """Create, read, wait for and rate runs; threads, agents and actions."""
 
-import pickle
 from datetime import UTC, datetime
 
 import pytest
@@ -70,9 +69,7 @@ def test_wait_times_out(server, client, run_json, fake_time):
     server.script = lambda request: Answer(run_json(status="running"))
     with pytest.raises(WaitTimeout, match="still running after 20 s") as caught:
         client.runs.wait("run-1", timeout=20, poll=3)
-    assert sum(fake_time.slept) == 18
-    again = pickle.loads(pickle.dumps(caught.value))
-    assert (str(again), again.run.status) == (str(caught.value), "running")
+    assert (sum(fake_time.slept), caught.value.run.status) == (18, "running")
 
     fake_time.late = 10.0  # on a busy machine
     with pytest.raises(WaitTimeout):

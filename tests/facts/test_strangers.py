@@ -10,8 +10,11 @@ import pytest
 
 import runkit
 import strangers
+from runkit import fleet
 from strangers import FORMS, Truth
-from support import artifact, at, question, run, step
+from support import at, question, run, step
+
+PANELS = (fleet.needs_attention, fleet.weak_findings, fleet.failed_steps, fleet.waits)
 
 
 def facts_of(f: runkit.Frames) -> list[tuple[str, str, int, list[str], list[list[str]]]]:
@@ -63,37 +66,14 @@ def test_a_run_in_several_files_is_its_newest_copy(tmp_path):
     assert f.interrupts["outcome"].tolist() == ["answered"]
 
 
-def test_rows_that_pandas_joined_may_have_one_index():
-    artifacts = [artifact("Rated"), artifact("Unrated", confidence=None)]
-    f = runkit.frames(run(step("s", artifacts=artifacts)))
-    reasons = runkit.overview(f).table["reason"].tolist()
-    f.artifacts.index = [0, 0]
-    assert runkit.overview(f).table["reason"].tolist() == reasons == ["Unrated: Unrated"]
+def test_rows_that_share_an_index_are_shown_as_others():
+    """As those of frames that pandas joined do."""
+    f = runkit.frames(strangers.fleet(random.Random(0)).page)
 
+    def shown():
+        return [panel(f).table.to_string(index=False) for panel in PANELS]
 
-def test_the_cause_is_that_of_the_run_where_rows_share_an_index():
-    runs = [
-        run(*(step(f"{name}{end}", 0, end, status="error") for end in ends), run_id=name)
-        for name, ends in {"a": (90, 40), "b": (30, 95)}.items()
-    ]
-    f = runkit.frames([raw | {"status": "error"} for raw in runs])
-    f.steps.index = [0, 1, 0, 1]
-    sentences = [runkit.fleet.why_slow(f, name).sentence for name in "ab"]
-    assert "“Step a90”" in sentences[0]
-    assert "“Step b95”" in sentences[1]
-
-
-def test_a_finding_is_not_weak_for_another_that_has_its_index():
-    sources = [{"url": "https://a.example", "source_name": "A", "source_tier": "government"}]
-    pairs = {"a": ("high", "low"), "b": ("high", "high")}
-    f = runkit.frames(
-        [
-            run(
-                step("s", artifacts=[artifact(confidence=c, sources=sources) for c in pair]),
-                run_id=name,
-            )
-            for name, pair in pairs.items()
-        ]
-    )
-    f.artifacts.index = [0, 1, 0, 1]
-    assert runkit.fleet.weak_findings(f).table["run_id"].tolist() == ["a", "a"]
+    before = shown()
+    for name in f:
+        f[name].index = [0] * len(f[name])
+    assert shown() == before
