@@ -331,23 +331,8 @@ def _match_items(
     5. The item's id is that of a step that has ended. This comes last, because a question that is
        asked again has the id of the first, and the open one is pending.
     """
-    matched: dict[int, Pending] = {}
     n_alike = Counter((item.agent, item.label) for item in items if item.interrupt_id is None)
     waiting = {row: step for row, step in questions.items() if not step.get("completed_at")}
-
-    def match(
-        items: list[Pending], steps: dict[int, Json], fits: Callable[[Pending, Json], bool]
-    ) -> list[Pending]:
-        """Match each item with the first step that fits and is free; return the others."""
-        rest = []
-        for item in items:
-            free = (row for row in steps if row not in matched and fits(item, steps[row]))
-            row = next(free, None)
-            if row is None:
-                rest.append(item)
-            else:
-                matched[row] = item
-        return rest
 
     def has_id(item: Pending, step: Json) -> bool:
         ids = step["id"], _interrupt_id(step)
@@ -359,16 +344,37 @@ def _match_items(
 
     def has_label(item: Pending, step: Json) -> bool:
         label = label_of_step(step)
-        return label == item.label and item.interrupt_id is not None and n_more[label] == 0
+        return label == item.label and item.interrupt_id is not None and surplus[label] == 0
 
-    rest = match(match(items, waiting, has_id), waiting, has_names)
-    n_more = Counter(item.label for item in rest if item.interrupt_id is not None)
-    n_more.subtract(label_of_step(waiting[row]) for row in waiting.keys() - matched.keys())
-    rest = match(rest, waiting, has_label)
-    free = waiting.keys() - matched.keys()
-    if len(free) == len(rest) == 1:
-        matched[free.pop()] = rest.pop()
-    return matched, match(rest, questions, has_id)
+    def is_last(item: Pending, step: Json) -> bool:
+        return len(rest) == len(free) == 1
+
+    # A rule sees what those before it left: the items, the steps, and of each label how many more
+    # items than steps.
+    matched: dict[int, Pending] = {}
+    rest = items
+    for steps, fits in (
+        (waiting, has_id),
+        (waiting, has_names),
+        (waiting, has_label),
+        (waiting, is_last),
+        (questions, has_id),
+    ):
+        if not rest:
+            break
+        free = {row: step for row, step in steps.items() if row not in matched}
+        surplus = Counter(item.label for item in rest if item.interrupt_id is not None)
+        surplus.subtract(map(label_of_step, free.values()))
+        unmatched = []
+        for item in rest:
+            row = next((row for row, step in free.items() if fits(item, step)), None)
+            if row is None:
+                unmatched.append(item)
+            else:
+                matched[row] = item
+                del free[row]
+        rest = unmatched
+    return matched, rest
 
 
 def _interrupt_id(step: Json) -> str | None:
