@@ -423,13 +423,15 @@ def _add_artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[Interr
 
 def _proposed(interrupt: InterruptRow) -> Iterator[ArtifactRow]:
     """Yield what the item of a question proposes."""
-    run, step, pending, interrupt_id, *_ = interrupt
+    pending = interrupt.pending
     if pending is None:
         return
     for proposal in proposals_of(pending.value):
         agent = proposal.get("agent") or pending.agent
         for artifact in proposal.get("artifacts") or []:
-            yield ArtifactRow(run, step, PROPOSAL, interrupt_id, agent, artifact)
+            yield ArtifactRow(
+                interrupt.run, interrupt.step, PROPOSAL, interrupt.interrupt_id, agent, artifact
+            )
 
 
 def _repeats(
@@ -445,9 +447,12 @@ def _repeats(
     outputs = {row.key for row in artifacts if row.origin == OUTPUT}
     found = [row for row in artifacts if row.origin == STEP]
     findings = {(name, *row.key) for row in found for name in (row.agent, agent)}
-    return [
-        (row.agent, *row.key) in findings
-        if row.origin == PROPOSAL
-        else row.origin == STEP and steps[row.step]["type"] == "output" and row.key in outputs
-        for row in artifacts
-    ]
+
+    def repeats(row: ArtifactRow) -> bool:
+        if row.origin == PROPOSAL:
+            return (row.agent, *row.key) in findings
+        if row.origin == STEP and steps[row.step]["type"] == "output":
+            return row.key in outputs
+        return False
+
+    return [repeats(row) for row in artifacts]
