@@ -101,9 +101,15 @@ class Rows:
     notes: list[tuple[int, Note]] = field(default_factory=list)
     refused: list[tuple[Record, Note]] = field(default_factory=list)
 
+    def paths_of_run(self, run_no: int) -> dict[int, Path]:
+        """Return where the steps of a run are in its record, by `id()`."""
+        # Without paths, nothing was taken out of the run, so that it is the record.
+        self.paths[run_no] = self.paths[run_no] or _paths_in(self.runs[run_no])
+        return self.paths[run_no]
+
     def path_of_step(self, row: int) -> Path:
         """Return where a step is in the record of its run."""
-        return _path_of(self, self.run[row], self.steps[row])
+        return self.paths_of_run(self.run[row])[id(self.steps[row])]
 
 
 def read_runs(records: Iterable[Record]) -> Rows:
@@ -129,37 +135,37 @@ def read_runs(records: Iterable[Record]) -> Rows:
 
 def flatten(rows: Rows) -> None:
     """Add the rows of all parts of the runs."""
-    for run in range(len(rows.runs)):
+    for run_no in range(len(rows.runs)):
         first = len(rows.steps)
-        _add_steps(rows, run, first)
-        interrupts = _interrupts(rows, run, first)
+        _add_steps(rows, run_no, first)
+        interrupts = _interrupts(rows, run_no, first)
         rows.interrupts += interrupts
-        _add_artifacts(rows, run, first, interrupts)
+        _add_artifacts(rows, run_no, first, interrupts)
 
 
 # -------------------------------------------------------------------------------------------- steps
 
 
-def _add_steps(rows: Rows, run: int, first: int) -> None:
+def _add_steps(rows: Rows, run_no: int, first: int) -> None:
     """Add the steps of a run in tree order.
 
     Of steps with the same id the first is kept, with the children of all. A step whose parent is
     unknown, and one step of each cycle, are at depth 0. Each is noted.
     """
-    top: list[Json] = rows.runs[run].get("steps") or []
+    top: list[Json] = rows.runs[run_no].get("steps") or []
     steps, parents, depths = _preorder(top, methodcaller("get", "steps"))
     is_nested = not any(step.get("parent_step_id") for step in top)
     if not is_nested or len({step["id"] for step in steps}) < len(steps):
 
         def note(row: int, problem: str, detail: str) -> None:
-            path = _path_of(rows, run, steps[row])
-            rows.notes.append((run, Note(problem, detail, path, steps[row]["id"])))
+            path = rows.paths_of_run(run_no)[id(steps[row])]
+            rows.notes.append((run_no, Note(problem, detail, path, steps[row]["id"])))
 
         linked = _linked(steps, parents, note)
         order, parents, depths = _preorder(linked[-1], linked.get)
         steps = [steps[row] for row in order]
     rows.steps += steps
-    rows.run += [run] * len(steps)
+    rows.run += [run_no] * len(steps)
     rows.parent += [first + parent if parent >= 0 else -1 for parent in parents]
     rows.depth += depths
 
@@ -181,16 +187,18 @@ def _preorder(top: Sequence[Any], children_of: Callable[[Any], Sequence[Any] | N
     return nodes, parents, depths
 
 
-def _path_of(rows: Rows, run: int, step: Json) -> Path:
-    """Return where a step of a run is in its record."""
-    paths = rows.paths[run]
-    if not paths:  # nothing was taken out of the run, so that it is the record
-        queue: list[tuple[Json, Path]] = [(rows.runs[run], ())]
-        for parent, above in queue:  # the loop appends to it
-            paths[id(parent)] = above
-            children = enumerate(parent.get("steps") or [])
-            queue += [(child, (*above, "steps", number)) for number, child in children]
-    return paths[id(step)]
+def _paths_in(run: Json) -> dict[int, Path]:
+    """Return where a run and its steps are in the run, by `id()`."""
+    paths: dict[int, Path] = {}
+    level: list[tuple[Json, Path]] = [(run, ())]
+    while level:
+        paths |= {id(parent): path for parent, path in level}
+        level = [
+            (child, (*path, "steps", number))
+            for parent, path in level
+            for number, child in enumerate(parent.get("steps") or [])
+        ]
+    return paths
 
 
 def _linked(
@@ -256,24 +264,24 @@ def label_of_step(step: Json) -> str:
 # --------------------------------------------------------------------------------------- interrupts
 
 
-def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
+def _interrupts(rows: Rows, run_no: int, first: int) -> list[InterruptRow]:
     """Return the questions of a run in order of their steps; those without a step come last."""
     steps = enumerate(rows.steps[first:], first)
     questions = {row: step for row, step in steps if step["type"] == "interrupt"}
-    status = rows.runs[run]["status"]
-    items = [_pending(item) for item in rows.runs[run].get("interrupts") or []]
+    status = rows.runs[run_no]["status"]
+    items = [_pending(item) for item in rows.runs[run_no].get("interrupts") or []]
     matched, unmatched = _match_items(items, questions)
     if len(rows.steps) > first:
         for pending in unmatched:
             name = brief(pending.interrupt_id) if pending.interrupt_id else "without an id"
             detail = f"no step of the run matches interrupt {name}"
-            rows.notes.append((run, Note("unpaired_interrupt", detail, ("interrupts",))))
+            rows.notes.append((run_no, Note("unpaired_interrupt", detail, ("interrupts",))))
     elif not items and status == "interrupted":
         detail = "interrupted, but neither interrupts nor steps say by what"
-        rows.notes.append((run, Note("contradiction", detail)))
+        rows.notes.append((run_no, Note("contradiction", detail)))
     of_steps = [(row, step, matched.get(row)) for row, step in questions.items()]
     others: list[tuple[int, Json, Pending | None]] = [(-1, {}, pending) for pending in unmatched]
-    return [_interrupt(run, status, *parts) for parts in of_steps + others]
+    return [_interrupt(run_no, status, *parts) for parts in of_steps + others]
 
 
 def _pending(item: Json) -> Pending:
@@ -283,7 +291,7 @@ def _pending(item: Json) -> Pending:
 
 
 def _interrupt(
-    run: int, status: str, row: int, step: Json, pending: Pending | None
+    run_no: int, status: str, row: int, step: Json, pending: Pending | None
 ) -> InterruptRow:
     """Build the row of a step, of an item (then the step is -1), or of both."""
     artifacts = step.get("artifacts") or []
@@ -291,7 +299,7 @@ def _interrupt(
     value = value or {"proposals": [{"artifacts": [artifact]} for artifact in artifacts]}
     outcome = _outcome(status, step, pending)
     return InterruptRow(
-        run=run,
+        run=run_no,
         step=row,
         pending=pending,
         interrupt_id=pending.interrupt_id if pending else _interrupt_id(step),
@@ -385,14 +393,14 @@ def _interrupt_id(step: Json) -> str | None:
 # ---------------------------------------------------------------------------------------- artifacts
 
 
-def _add_artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[InterruptRow]) -> None:
+def _add_artifacts(rows: Rows, run_no: int, first: int, interrupts: Sequence[InterruptRow]) -> None:
     """Add the artifacts of a run: those of steps in tree order, then of the output.
 
     The artifacts of an interrupt step are proposals. A pending interrupt has its proposals in its
     value, so that those of its step are skipped. A completed run without an output of its own
     delivers what its top-level output steps have.
     """
-    raw = rows.runs[run]
+    raw = rows.runs[run_no]
     output = (raw.get("output") or {}).get("artifacts") or []
     lacks_output = not output and raw["status"] == "completed"
     artifacts = [artifact for interrupt in interrupts for artifact in _proposed(interrupt)]
@@ -410,12 +418,12 @@ def _add_artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[Interr
         interrupt_id = question_ids.get(row)
         agent = agent_of_step(step)
         artifacts += [
-            ArtifactRow(run, row, origin, interrupt_id, agent, artifact)
+            ArtifactRow(run_no, row, origin, interrupt_id, agent, artifact)
             for artifact in step["artifacts"]
         ]
 
     agent = agent_of(raw)
-    artifacts += [ArtifactRow(run, -1, OUTPUT, None, agent, artifact) for artifact in output]
+    artifacts += [ArtifactRow(run_no, -1, OUTPUT, None, agent, artifact) for artifact in output]
     artifacts.sort(key=lambda row: (row.origin == OUTPUT, row.step < 0, row.step))
     rows.artifacts += artifacts
     rows.is_repeat += _repeats(artifacts, agent, rows.steps)
