@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import methodcaller
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 from runkit.api import contract
 from runkit.api.contract import Json
@@ -31,6 +31,10 @@ from runkit.api.validation import (
 from runkit.display.text import brief, first_text
 from runkit.tables.schema import ANSWERED, LAPSED, OUTPUT, PENDING, PROPOSAL, STEP
 from runkit.tables.sources import Record
+
+T = TypeVar("T")
+# nodes in tree order, each with the position of its parent (-1 at the top) and its depth
+Tree = list[tuple[T, int, int]]
 
 
 class Pending(NamedTuple):
@@ -103,8 +107,8 @@ class Rows:
 
     def paths_of_run(self, run_no: int) -> dict[int, Path]:
         """Return where the steps of a run are in its record, by `id()`."""
-        # Without paths, nothing was taken out of the run, so that it is the record.
-        self.paths[run_no] = self.paths[run_no] or _paths_in(self.runs[run_no])
+        if not self.paths[run_no]:  # nothing was taken out of the run, so that it is the record
+            self.paths[run_no] = _paths_in(self.runs[run_no])
         return self.paths[run_no]
 
     def path_of_step(self, row: int) -> Path:
@@ -153,38 +157,29 @@ def _add_steps(rows: Rows, run_no: int, first: int) -> None:
     unknown, and one step of each cycle, are at depth 0. Each is noted.
     """
     top: list[Json] = rows.runs[run_no].get("steps") or []
-    steps, parents, depths = _preorder(top, methodcaller("get", "steps"))
-    is_nested = not any(step.get("parent_step_id") for step in top)
-    if not is_nested or len({step["id"] for step in steps}) < len(steps):
-
-        def note(row: int, problem: str, detail: str) -> None:
-            path = rows.paths_of_run(run_no)[id(steps[row])]
-            rows.notes.append((run_no, Note(problem, detail, path, steps[row]["id"])))
-
-        linked = _linked(steps, parents, note)
-        order, parents, depths = _preorder(linked[-1], linked.get)
-        steps = [steps[row] for row in order]
-    rows.steps += steps
-    rows.run += [run_no] * len(steps)
-    rows.parent += [first + parent if parent >= 0 else -1 for parent in parents]
-    rows.depth += depths
+    tree = _preorder(top, methodcaller("get", "steps"))
+    names_parents = any(step.get("parent_step_id") for step in top)
+    if names_parents or len({step["id"] for step, _, _ in tree}) < len(tree):
+        tree, notes = _linked(tree)
+        for step, problem, detail in notes:
+            path = rows.paths_of_run(run_no)[id(step)]
+            rows.notes.append((run_no, Note(problem, detail, path, step["id"])))
+    rows.steps += [step for step, _, _ in tree]
+    rows.run += [run_no] * len(tree)
+    rows.parent += [first + parent if parent >= 0 else -1 for _, parent, _ in tree]
+    rows.depth += [depth for _, _, depth in tree]
 
 
-def _preorder(top: Sequence[Any], children_of: Callable[[Any], Sequence[Any] | None]) -> Any:
-    """Return nodes in tree order, the positions of their parents (-1 at the top), and depths."""
-    nodes: list[Any] = []
-    parents: list[int] = []
-    depths: list[int] = []
-    stack = [(node, -1, 0) for node in reversed(top)]
+def _preorder(roots: Sequence[T], children_of: Callable[[T], Sequence[T] | None]) -> Tree[T]:
+    tree: Tree[T] = []
+    stack = [(root, -1, 0) for root in reversed(roots)]
     while stack:
         node, parent, depth = stack.pop()
         if children := children_of(node):
-            position = len(nodes)
+            position = len(tree)
             stack += [(child, position, depth + 1) for child in reversed(children)]
-        nodes.append(node)
-        parents.append(parent)
-        depths.append(depth)
-    return nodes, parents, depths
+        tree.append((node, parent, depth))
+    return tree
 
 
 def _paths_in(run: Json) -> dict[int, Path]:
@@ -201,49 +196,51 @@ def _paths_in(run: Json) -> dict[int, Path]:
     return paths
 
 
-def _linked(
-    steps: Sequence[Json], nested_in: Sequence[int], note: Callable[[int, str, str], None]
-) -> dict[int, list[int]]:
-    """Return the children of each step, by nesting or else by `parent_step_id`, and of -1."""
-    first: dict[str, int] = {}
-    for position, step in enumerate(steps):
-        if first.setdefault(step["id"], position) != position:
-            note(position, "duplicate_step", f"step {brief(step['id'])} came before")
+def _linked(nested: Tree[Json]) -> tuple[Tree[Json], list[tuple[Json, str, str]]]:
+    """Link steps by nesting or else by `parent_step_id`; return their tree, and what is wrong.
 
-    parent_of: dict[int, int] = {}
+    What is wrong is a step, the word of the problem, and a detail.
+    """
+    notes = []
+    first: dict[str, int] = {}
+    for position, (step, _, _) in enumerate(nested):
+        if first.setdefault(step["id"], position) != position:
+            notes.append((step, "duplicate_step", f"step {brief(step['id'])} came before"))
+
+    parent_of: dict[int, int] = {}  # without steps at the top
     for position in first.values():
-        step = steps[position]
-        parent = nested_in[position]
-        named = step.get("parent_step_id")
-        if parent >= 0:
-            parent_of[position] = first[steps[parent]["id"]]
-        else:
-            parent_of[position] = first.get(named or "", -1)
-            if named and named not in first:
-                detail = f"no step has the id of its parent, {brief(named)}"
-                note(position, "orphan_step", detail)
+        step, parent, _ = nested[position]
+        parent_id = nested[parent][0]["id"] if parent >= 0 else step.get("parent_step_id")
+        if parent_id in first:
+            parent_of[position] = first[parent_id]
+        elif parent_id:
+            detail = f"no step has the id of its parent, {brief(parent_id)}"
+            notes.append((step, "orphan_step", detail))
 
     for position in _steps_to_unlink(parent_of):
-        parent_id = brief(steps[position].get("parent_step_id"))
-        note(position, "cycle", f"its parents lead back to it: {parent_id}")
-        parent_of[position] = -1
+        step = nested[position][0]
+        detail = f"its parents lead back to it: {brief(step.get('parent_step_id'))}"
+        notes.append((step, "cycle", detail))
+        del parent_of[position]
 
-    children: dict[int, list[int]] = {-1: []}
+    roots = [position for position in first.values() if position not in parent_of]
+    children: dict[int, list[int]] = {}
     for position, parent in parent_of.items():
         children.setdefault(parent, []).append(position)
-    return children
+    order = _preorder(roots, children.get)
+    return [(nested[position][0], parent, depth) for position, parent, depth in order], notes
 
 
 def _steps_to_unlink(parent_of: dict[int, int]) -> list[int]:
     """Return one step of each cycle."""
-    walk_of: dict[int, int] = {-1: -1}  # by position, the walk that saw it first
+    walk_of: dict[int, int] = {}  # by position, the walk that saw it first
     unlinked = []
     for start in parent_of:
         position = start
-        while position not in walk_of:
+        while position in parent_of and position not in walk_of:
             walk_of[position] = start
             position = parent_of[position]
-        if walk_of[position] == start:
+        if walk_of.get(position) == start:
             unlinked.append(position)
     return unlinked
 
