@@ -276,9 +276,10 @@ def _interrupts(rows: Rows, run_no: int, first: int) -> list[InterruptRow]:
     elif not items and status == "interrupted":
         detail = "interrupted, but neither interrupts nor steps say by what"
         rows.notes.append((run_no, Note("contradiction", detail)))
-    of_steps = [(row, step, matched.get(row)) for row, step in questions.items()]
-    others: list[tuple[int, Json, Pending | None]] = [(-1, {}, pending) for pending in unmatched]
-    return [_interrupt(run_no, status, *parts) for parts in of_steps + others]
+    of_steps = [
+        _interrupt(run_no, status, row, step, matched.get(row)) for row, step in questions.items()
+    ]
+    return of_steps + [_interrupt(run_no, status, -1, {}, pending) for pending in unmatched]
 
 
 def _pending(item: Json) -> Pending:
