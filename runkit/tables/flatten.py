@@ -158,8 +158,8 @@ def _add_steps(rows: Rows, run_no: int, first: int) -> None:
     """
     top: list[Json] = rows.runs[run_no].get("steps") or []
     tree = _preorder(top, methodcaller("get", "steps"))
-    names_parents = any(step.get("parent_step_id") for step in top)
-    if names_parents or len({step["id"] for step, _, _ in tree}) < len(tree):
+    n_ids = len({step["id"] for step, _, _ in tree})
+    if n_ids < len(tree) or any(step.get("parent_step_id") for step in top):
         tree, notes = _linked(tree)
         for step, problem, detail in notes:
             path = rows.paths_of_run(run_no)[id(step)]
@@ -176,8 +176,7 @@ def _preorder(roots: Sequence[T], children_of: Callable[[T], Sequence[T] | None]
     while stack:
         node, parent, depth = stack.pop()
         if children := children_of(node):
-            position = len(tree)
-            stack += [(child, position, depth + 1) for child in reversed(children)]
+            stack += [(child, len(tree), depth + 1) for child in reversed(children)]
         tree.append((node, parent, depth))
     return tree
 
@@ -265,8 +264,9 @@ def _interrupts(rows: Rows, run_no: int, first: int) -> list[InterruptRow]:
     """Return the questions of a run in order of their steps; those without a step come last."""
     steps = enumerate(rows.steps[first:], first)
     questions = {row: step for row, step in steps if step["type"] == "interrupt"}
-    status = rows.runs[run_no]["status"]
-    items = [_pending(item) for item in rows.runs[run_no].get("interrupts") or []]
+    raw = rows.runs[run_no]
+    status = raw["status"]
+    items = [_pending(item) for item in raw.get("interrupts") or []]
     matched, unmatched = _match_items(items, questions)
     if len(rows.steps) > first:
         for pending in unmatched:
@@ -293,8 +293,9 @@ def _interrupt(
 ) -> InterruptRow:
     """Build the row of a step, of an item (then the step is -1), or of both."""
     artifacts = step.get("artifacts") or []
-    value = pending.value if pending else {}
-    value = value or {"proposals": [{"artifacts": [artifact]} for artifact in artifacts]}
+    value = (pending and pending.value) or {
+        "proposals": [{"artifacts": [artifact]} for artifact in artifacts]
+    }
     outcome = _outcome(status, step, pending)
     return InterruptRow(
         run=run_no,
@@ -315,12 +316,11 @@ def _outcome(status: str, step: Json, pending: Pending | None) -> str:
     resolution = resolution_of(step)
     if resolution in contract.RESOLUTIONS:
         return str(resolution)
-    has_failed = step.get("status") == "error"
     has_ended = step.get("completed_at") or step.get("status") in contract.FINAL_STATUSES
     if not has_ended and status in contract.FINAL_STATUSES:
         has_ended = decision_of(step.get("result") or {})
     if not pending and has_ended:
-        return LAPSED if has_failed else ANSWERED
+        return LAPSED if step.get("status") == "error" else ANSWERED
     return LAPSED if status in contract.FINAL_STATUSES else PENDING
 
 
@@ -413,10 +413,8 @@ def _add_artifacts(rows: Rows, run_no: int, first: int, interrupts: Sequence[Int
             origin = OUTPUT
         else:
             origin = STEP
-        interrupt_id = question_ids.get(row)
-        agent = agent_of_step(step)
         artifacts += [
-            ArtifactRow(run_no, row, origin, interrupt_id, agent, artifact)
+            ArtifactRow(run_no, row, origin, question_ids.get(row), agent_of_step(step), artifact)
             for artifact in step["artifacts"]
         ]
 
