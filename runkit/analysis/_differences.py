@@ -59,7 +59,7 @@ OWN = (
     *("updated_at", "started_at", "ended_at", "queued_s"),
 )
 # Why something is not compared.
-UNREAD, UNKNOWN, MASKED = "steps", "businesses", "masked texts"
+UNREAD, LOST, UNKNOWN, MASKED = "steps", "unreadable values", "businesses", "masked texts"
 
 
 def differences(old: Frames, new: Frames) -> pd.DataFrame:
@@ -70,6 +70,7 @@ def differences(old: Frames, new: Frames) -> pd.DataFrame:
     """
     runs = _runs_of_both(old, new)
     unread = pd.DataFrame({"run_id": runs.index[~runs["is_read"]], "doubt": UNREAD})
+    lost = pd.DataFrame({"run_id": runs.index[~runs["is_whole"]], "doubt": LOST})
     cells = pd.concat([_cells(name, old, new, runs) for name in KEYS])
     cells = cells.reset_index(drop=True).join(runs, on="run_id")
     column = cells["column"]
@@ -80,7 +81,7 @@ def differences(old: Frames, new: Frames) -> pd.DataFrame:
     is_left_out = is_measured & cells["is_open"] | is_answer & cells["has_answers_once"]
     cells = cells[~(is_left_out | is_derived & cells["is_read_once"])]
     cells = cells.assign(change=_kinds(cells), doubt=_doubts(cells))
-    return pd.concat([unread, cells])
+    return pd.concat([unread, lost, cells])
 
 
 def _runs_of_both(old: Frames, new: Frames) -> pd.DataFrame:
@@ -89,8 +90,10 @@ def _runs_of_both(old: Frames, new: Frames) -> pd.DataFrame:
     for f in (old, new):
         runs = f.runs.set_index("run_id")
         of_0_3 = f.problems[f.problems["detail"].eq(OLD_RULES)]
+        damaged = f.problems[f.problems["severity"].eq("error")]
         flags = {
             "is_read": runs["has_steps"],
+            "is_whole": ~runs.index.isin(damaged["run_id"]),
             "is_open": ~runs["status"].isin(FINAL_STATUSES) | runs["ended_at"].isna(),
             "has_answers": f.answers is not None,
             "is_of_0_3": runs.index.isin(of_0_3["run_id"]),

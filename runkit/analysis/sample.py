@@ -158,8 +158,8 @@ def _positions(rank: pd.Series[int], size: pd.Series[int], n: int) -> Any:
     if n < is_always_drawn.sum():
         strata = plural(int(rank.eq(0).sum()), "stratum", "strata")
         raise UsageError(
-            f"n={n}; expected at least {is_always_drawn.sum()}, {MIN_OF_STRATUM} of each of "
-            f"{strata}, or fewer strata (by=)."
+            f"n={n}; expected at least {is_always_drawn.sum()}, up to {MIN_OF_STRATUM} of "
+            f"each of {strata}, or fewer strata (by=)."
         )
     priority = ((rank + 0.5) / size).mask(is_always_drawn, 0)
     by_priority = np.argsort(priority.to_numpy(), kind="stable")
