@@ -82,10 +82,11 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
 
         `attrs["sentence"]` counts all runs, and those of which something cannot be compared: steps
         that were not read on both sides, values that could not be read on one side or both, a
-        business that one side does not know, and a text that one side masks. Never compared is what depends on reading: `as_of`, durations of a run that
-        was open on both sides, `business_status_at`, `agent_name`, positions, locations of
-        problems, and decisions that only one side has from an answer log. Of runs that version 0.3
-        saved, what depends on steps is not compared with what was read later.
+        business that one side does not know, and a text that one side masks. Never compared is what
+        depends on reading: `as_of`, durations of a run that was open on both sides,
+        `business_status_at`, `agent_name`, positions, locations of problems, and decisions that
+        only one side has from an answer log. Of runs that version 0.3 saved, what depends on steps
+        is not compared with what was read later.
 
     Raises
     ------
