@@ -149,12 +149,12 @@ def gap(count: Count) -> str:
 
 
 def unread(count: Count, things: str) -> str:
-    """Write a sentence of the runs not read in full: `Findings of 41 runs not known: …`."""
+    """Write a sentence of the runs not read in full: `Findings of 41 runs not known in full: …`."""
     if not count.unread:
         return ""
     owner = "its" if count.unread == 1 else "their"
     runs = plural(count.unread, "run")
-    return f"{things} of {runs} {NOT_KNOWN}: {owner} steps were not read in full."
+    return f"{things} of {runs} {NOT_KNOWN} in full: parts of {owner} data were not read."
 
 
 def lasted(span: Span) -> str:
