@@ -490,6 +490,8 @@ def _known_run(rng: random.Random, read_at: float) -> Stranger:
         questions += pending
         outcome = pending[0].label
         clock = clock + len(pending)
+        if len(pending) == 2:
+            fields["ended_at"] = at(clock)  # the time of the pause
     elif status == "error":
         cause = "Reading the register"
         reason = f"Register {rng.randint(1, 3)} is down"

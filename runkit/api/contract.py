@@ -18,8 +18,9 @@ Json = dict[str, Any]
 
 # ---------------------------------------------------------------------------------- words and times
 
-RUN_STATUSES = ("running", "interrupted", "completed", "error")
+OPEN_STATUSES = ("running", "interrupted")
 FINAL_STATUSES = ("completed", "error")
+RUN_STATUSES = (*OPEN_STATUSES, *FINAL_STATUSES)
 STEP_STATUSES = ("running", "completed", "error")
 STEP_TYPES = ("activity", "output", "interrupt", "error")
 RESOLUTIONS = ("auto_approve", "skip")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from runkit.api.contract import OPEN_STATUSES
 from runkit.api.jsontext import returned
 from runkit.charts._placement import (
     GROUP,
@@ -160,7 +161,7 @@ def _notes(f: Frames, steps: pd.DataFrame, statuses: pd.Series[Any]) -> Any:
     answers = {(run_id, step_id): outcome_words(*ending) for run_id, step_id, *ending in questions}
     keys = zip(steps["run_id"], steps["step_id"], strict=True)
     endings = np.array([answers.get(key, "Answered") for key in keys], object)
-    is_live = statuses.isin(["running", "interrupted"])
+    is_live = statuses.isin(OPEN_STATUSES)
     no_end = np.where(is_live, "still running", "no end recorded")
     conditions = [steps["is_wait"], steps["is_open"]]
     return np.select(conditions, [endings, no_end], explanations(steps).fillna(""))

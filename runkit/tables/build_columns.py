@@ -591,13 +591,15 @@ def run_fields(rows: Rows) -> Columns:
     raws = rows.runs
     known = [raw | contract.local_fields(raw) if contract.LOCAL in raw else raw for raw in raws]
     columns = object_columns(known, Run)
+    is_open = is_word(columns["status"], *contract.OPEN_STATUSES)
     return columns | {
         "path": lambda row: (),
         "run": np.arange(len(raws)),
         "run_id": columns["id"],
         "agent": text(map(agent_of, raws)),
         "is_started": columns["started_at"] != NEVER,
-        "has_ended": columns["ended_at"] != NEVER,
+        # [A] 6: a run that waits may have the time of its pause.
+        "has_ended": (columns["ended_at"] != NEVER) & ~is_open,
         "is_over": is_word(columns["status"], *contract.FINAL_STATUSES),
         # A list of runs shows an empty list of steps.
         "has_steps": np.array([bool(raw.get("steps")) for raw in raws], np.bool_),
