@@ -29,7 +29,7 @@ from runkit.display.colors import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme
 from runkit.display.status_words import ENDING, OUTCOMES, outcome_words, status
 from runkit.display.text import agent_title, duration, short_id
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import explanations, is_shown, with_courses
+from runkit.tables.run_rules import explanations, is_shown, shown_statuses, with_courses
 from runkit.time_budget import (
     Flags,
     Ints,
@@ -122,6 +122,7 @@ def scene_of(f: Frames) -> Scene:
         end=start + steps["duration_s"].fillna(0),
         kind=np.select([is_wait, is_group], [WAIT, GROUP], STEP),
         is_failing=is_failing,
+        status=shown_statuses(steps),
         is_critical=steps["is_critical"] & statuses.ne("error"),
         agent_no=agent_no,
         agent_name=np.array(agents, dtype=object)[agent_no],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from runkit.api.contract import FINAL_STATUSES, RESOLUTIONS
+from runkit.api.jsontext import returned_words
 from runkit.arguments import checked
 from runkit.charts.panel import Panel, Row, count_words, lasting, records, render
 from runkit.charts.step_panel import rows_with_sources, step
@@ -23,6 +24,8 @@ from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
     NOT_IN_THE_DATA,
     LinkedFrames,
+    by_end,
+    causes_of,
     findings_of,
     is_separate,
     outputs_of,
@@ -96,20 +99,38 @@ def _outputs_with_new_sources(f: Frames, findings: pd.DataFrame) -> pd.DataFrame
 
 
 def unfinished(f: LinkedFrames) -> pd.DataFrame:
-    """Return a row for each agent of an ended run that did not finish a step and found nothing."""
-    steps = f.steps
+    """Return a row for each agent of an ended run that did not finish and found nothing.
+
+    It did not if the last of its outermost steps failed or has no end, or the run failed in it.
+    `returned` has the first values that its other steps returned.
+    """
+    steps = by_end(f.steps[~f.steps["is_wait"]])
     is_over = f.runs["status"].iloc[0] in FINAL_STATUSES
-    is_stopped = steps["error"].notna() | steps["is_open"] & ~steps["is_wait"]
-    has_finding = steps["agent"].isin(findings_of(f)["agent"])
-    stopped = steps[is_stopped & ~has_finding & is_over]
-    rows = stopped.groupby("agent").tail(1)
+    by_agent = steps.groupby("agent")
+    outermost = steps[steps["depth"].eq(by_agent["depth"].transform("min"))]
+    last = outermost.drop_duplicates("agent", keep="last")
+    stopped = pd.concat([last[last["is_failed"] | last["is_open"]], causes_of(f)])["agent"]
+    is_unfinished = steps["agent"].isin(stopped) & ~steps["agent"].isin(findings_of(f)["agent"])
+    ends = steps[(steps["error"].notna() | steps["is_open"]) & is_unfinished & is_over]
+    rows = ends.groupby("agent").tail(1)
     after = rows["duration_s"].map(lasting).astype("str")
+    results = steps["result"].map(returned_words).mask(steps["is_failed"]).dropna()
+    returned = rows["agent"].map(results.groupby(steps["agent"]).agg("; ".join)).astype("str")
+    found = ("Its other steps returned " + returned + ".").fillna("Nothing was found.")
     return rows[["agent", "step_id"]].assign(
         title=rows["agent"].map(agent_title).astype("str"),
-        summary="Stopped in " + rows["label"] + " after " + after + ". Nothing was found.",
+        summary="Stopped in " + rows["label"] + " after " + after + ". " + found,
         is_unfinished=True,
         n_sources=0,
+        returned=returned,
     )
+
+
+def unfinished_agents(f: LinkedFrames) -> dict[str, str]:
+    """Return the agents of `unfinished`, those apart that returned something before."""
+    rows = unfinished(f)
+    what = rows["returned"].notna().map({True: "Not finished", False: "Not checked"})
+    return {str(word): ", ".join(names) for word, names in rows["title"].groupby(what)}
 
 
 @checked

@@ -46,6 +46,7 @@ from runkit.tables.run_rules import (
     measured_waits,
     outputs_of,
     short_ids,
+    shown_statuses,
 )
 
 __all__ = [
@@ -106,7 +107,11 @@ def timeline(f: Frames) -> Panel:
     level = steps["depth"].clip(upper=MAX_INDENT)
     indent = level.map("· ".__mul__).astype("str")
     columns = ["run_id", "step_id", "label", "agent", "status", "duration_s", "self_s"]
-    table = steps[columns].assign(label=indent + steps["label"], id=short_ids(steps["step_id"]))
+    table = steps[columns].assign(
+        label=indent + steps["label"],
+        status=shown_statuses(steps),
+        id=short_ids(steps["step_id"]),
+    )
     if n_runs == 1:
         table = table.drop(columns="run_id")
     return Panel("Timeline", str(figure.layout.meta["summary"]), table, figure)

@@ -23,7 +23,7 @@ from runkit.display.text import agent_title, brief, plural, short_id
 from runkit.errors import UsageError
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import short_ids
+from runkit.tables.run_rules import short_ids, shown_statuses
 
 TIMES = [
     *("started_at", "after_start_s", "completed_at", "duration_s", "self_s"),
@@ -92,7 +92,7 @@ def step(f: Frames, name: NonBlank) -> Panel:
     names = [run["business_name"], agent_title(row["agent"])]
     body = render(
         "step",
-        row=row,
+        state=shown_statuses(steps).iloc[0],
         where=[*names, f"run {short_id(run['run_id'])}", f"step {short_id(step_id)}"],
         tables=sections,
         raw=_readable(row["result"]) if values else "",

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from runkit.api.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.charts.business_panels import one_business, without_questions
-from runkit.charts.one_run import unfinished
+from runkit.charts.one_run import unfinished_agents
 from runkit.charts.overview import Tile, fleet_tiles
 from runkit.charts.panel import Row, count_words, records, render, when, words_of
 from runkit.client.hosts import HOST_OF_KEY, is_loopback
@@ -231,7 +231,7 @@ def _failure(f: LinkedFrames, run: Row) -> Values:
         "is_empty": is_empty,
         "quote": _quote(summary),
         "text": "" if summary else words_of(run["outcome"] or NO_CAUSE[run["has_steps"]], 400),
-        "unchecked": ", ".join(unfinished(f)["title"]),
+        "unfinished": unfinished_agents(f),
     }
 
 

@@ -227,8 +227,9 @@ def run_tree(f: Frames) -> Lines:
     """
     [run] = run_facts(f).to_dict("records")
     yield from _run_head(run)
-    if run["status"] == "error" and len(agents := one_run.unfinished(f)["title"]):
-        yield styled("Not checked: ") + styled(", ".join(agents), "bold")
+    if run["status"] == "error":
+        for what, agents in one_run.unfinished_agents(f).items():
+            yield styled(f"{what}: ") + styled(agents, "bold")
     yield Text()
     steps = f.steps[is_shown(f.steps)].assign(error=explanations(f.steps))
     if steps.empty:

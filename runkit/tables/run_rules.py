@@ -193,6 +193,17 @@ def named(steps: pd.DataFrame) -> pd.DataFrame:
     return steps.assign(name=steps["name"].fillna(steps["label"]))
 
 
+def by_end(steps: pd.DataFrame) -> pd.DataFrame:
+    """Return steps in the order in which they ended."""
+    ended_at = steps["started_at"] + pd.to_timedelta(steps["duration_s"], "s")
+    return steps.assign(ended_at=ended_at).sort_values("ended_at", kind="stable")
+
+
+def shown_statuses(steps: pd.DataFrame) -> pd.Series[str]:
+    """Return the status of steps for people: a step of type error failed, though it completed."""
+    return steps["status"].astype("str").mask(steps["is_failed"], "error")
+
+
 def causes_of(f: LinkedFrames) -> pd.DataFrame:
     """Return the step in which each failed run failed, with its run.
 
@@ -200,10 +211,7 @@ def causes_of(f: LinkedFrames) -> pd.DataFrame:
     """
     failed_runs = f.runs.loc[f.runs["status"].eq("error"), "run_id"]
     is_cause = f.steps["error"].notna() & f.steps["run_id"].isin(failed_runs)
-    steps = f.steps[is_cause]
-    ended_at = steps["started_at"] + pd.to_timedelta(steps["duration_s"], "s")
-    last = steps.assign(ended_at=ended_at).sort_values("ended_at", kind="stable")
-    return last.drop_duplicates("run_id", keep="last")
+    return by_end(f.steps[is_cause]).drop_duplicates("run_id", keep="last")
 
 
 def words_of_cause(f: LinkedFrames) -> str | None:
