@@ -1,16 +1,11 @@
-"""Read a user's file of finished runs, to be played: one run a line, or a JSON document."""
+"""Read a user's file of finished runs, to be played, as `runkit.frames` reads it."""
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections import defaultdict
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from runkit.api.contract import FINAL_STATUSES, LOCAL, Json, local_fields
-from runkit.api.jsontext import loads
 from runkit.api.models import Run
 from runkit.api.validation import objects, resolution_of, result_of, validated
 from runkit.display.log import log
@@ -20,8 +15,6 @@ from runkit.local.files import usable
 from runkit.server._accounts import SPACE, id_in
 from runkit.server._recordings import Recording, SeededBusiness, walk
 
-GZIP_MAGIC = b"\x1f\x8b"
-
 
 def read_recordings(path: str | Path) -> list[SeededBusiness]:
     """Return a business for each finished run of a file.
@@ -29,12 +22,19 @@ def read_recordings(path: str | Path) -> list[SeededBusiness]:
     Runs that cannot be played are left out, and named in the log. Raises `UsageError` if nothing is
     left.
     """
+    from runkit.tables.sources import records_of  # loads pandas
+
+    try:
+        content = usable(path).read_bytes()
+    except OSError as error:
+        raise UsageError.of_path(path, error) from None
     problems: list[str] = []
     copies: dict[str, list[Json]] = defaultdict(list)
-    for number, row in enumerate(_rows_of(path), 1):
-        run, notes, _ = validated(Run, row)
+    for number, record in enumerate(records_of(content), 1):
+        run, notes, _ = validated(Run, record.raw)
         if run is None:
-            problems.append(f"record {number}: {notes[0].detail}")
+            note = record.fault or notes[0]
+            problems.append(f"record {number}: {note.detail}")
         else:
             copies[run["id"]].append(run)
     businesses = []
@@ -54,26 +54,6 @@ def read_recordings(path: str | Path) -> list[SeededBusiness]:
     if problems:
         log.warning("replay: left out (%s): %s", len(problems), named)
     return businesses
-
-
-def _rows_of(path: str | Path) -> list[Any]:
-    """Return the records of a document, or of each line; None for one that is not JSON."""
-    try:
-        content = usable(path).read_bytes()
-        content = gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
-    except (OSError, EOFError, zlib.error) as error:
-        raise UsageError.of_path(path, error) from None
-    document = _json_or_none(content)
-    if document is None:
-        return [_json_or_none(line) for line in content.splitlines() if line.strip()]
-    records = document.get("data", document) if isinstance(document, dict) else document
-    return records if isinstance(records, list) else [records]
-
-
-def _json_or_none(text: bytes) -> Any:
-    with suppress(ValueError):
-        return loads(text)
-    return None
 
 
 def _business(newest: Json, copies: list[Json]) -> SeededBusiness:
