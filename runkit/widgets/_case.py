@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any
 
 import pandas as pd
 
 from runkit.api.contract import Json
 from runkit.api.models import Run
 from runkit.api.validation import objects
+from runkit.charts.panel import Row, records
+from runkit.charts.step_panel import rows_with_sources
 from runkit.client import Client
 from runkit.display import colors, status_words
 from runkit.display.counts import Count, age, gap
@@ -35,7 +36,7 @@ from runkit.tables.audit_trail import proposed_artifacts
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.run_rules import findings_of, wait_of, with_waits
-from runkit.widgets._question import Question, asking_key, logged_answers, rows_of
+from runkit.widgets._question import Question, asking_key, logged_answers
 from runkit.widgets._questionnaire import NO_LABEL
 
 MAX_NAME = 300  # characters of a source's name
@@ -62,31 +63,29 @@ def _proposed(question: Question) -> pd.DataFrame:
 
 def describe_findings(f: Frames, artifacts: pd.DataFrame) -> list[Json]:
     """Describe artifacts of one run with their sources."""
-    described = []
-    for artifact in rows_of(artifacts):
-        sources = f.sources[f.sources["artifact_no"].eq(artifact.artifact_no)]
-        described.append(
-            {
-                "title": truncated(artifact.title or "Untitled finding"),
-                "confidence": (artifact.confidence_text or "").capitalize(),
-                "tone": colors.CONFIDENCE_COLORS.get(artifact.confidence, ""),
-                "summary": truncated(artifact.summary or ""),
-                "sources": [*map(_source, rows_of(sources))],
-            }
-        )
-    return described
+    return [
+        {
+            "title": truncated(finding["title"] or "Untitled finding"),
+            "confidence": (finding["confidence_text"] or "").capitalize(),
+            "tone": colors.CONFIDENCE_COLORS.get(finding["confidence"], ""),
+            "summary": truncated(finding["summary"] or ""),
+            "sources": [*map(_source, finding["sources"])],
+        }
+        for finding in rows_with_sources(artifacts, f.sources)
+    ]
 
 
-def _source(source: Any) -> Json:
-    url = source.url or ""
-    tier = source.source_tier_text or ""
+def _source(source: Row) -> Json:
+    url = source["url"] or ""
+    tier = source["source_tier_text"] or ""
+    name = source["source_name"]
     host = web_host(url)
-    names = [source.source_name or url] if host else [source.source_name, url]
+    names = [name or url] if host else [name, url]
     return {
         "name": shorten(": ".join(filter(None, names)), MAX_NAME),
         "url": url if host else None,
         "host": host or "",
-        "tier": " · ".join(filter(None, (tier, in_words(source.source_type or "")))),
+        "tier": " · ".join(filter(None, (tier, in_words(source["source_type"] or "")))),
         "mark": status_words.tier_mark(tier),
     }
 
@@ -161,23 +160,24 @@ def lines_about_others(
     questions = with_waits(f, f.interrupts).sort_values("since", kind="stable")
     is_open = questions["outcome"].eq("pending")
     return [
-        *_open_rows(question, rows_of(questions[is_open])),
-        *_runs_line(question, rows_of(f.runs[f.runs["run_id"].ne(question.run.id)])),
-        *_earlier_line(rows_of(questions[~is_open].iloc[::-1]), int((~f.runs["has_steps"]).sum())),
+        *_open_rows(question, records(questions[is_open])),
+        *_runs_line(question, records(f.runs[f.runs["run_id"].ne(question.run.id)])),
+        *_earlier_line(records(questions[~is_open].iloc[::-1]), int((~f.runs["has_steps"]).sum())),
         *([_row(f"Earlier answers on this machine: {n_sent:,}")] if n_sent else []),
     ]
 
 
-def _open_rows(question: Question, questions: Sequence[Any]) -> list[Json]:
+def _open_rows(question: Question, questions: Sequence[Row]) -> list[Json]:
     """Describe each other open question about the business; these are never folded."""
-    keys = [asking_key(row.run_id, row.interrupt_id, row.step_id) for row in questions]
+    keys = [asking_key(row["run_id"], row["interrupt_id"], row["step_id"]) for row in questions]
     lead = f"{ordinal(keys.index(question.key))} question about this business; "
     pill = f"◷ {len(keys):,} open"
     rows: list[Json] = []
     for number, (key, row) in enumerate(zip(keys, questions, strict=True)):
         if key != question.key:
-            wait = age(wait_of(row._asdict()))
-            text = f"{lead}the {ordinal(number)} {short_id(row.run_id)} is {wait} old"
+            text = (
+                f"{lead}the {ordinal(number)} {short_id(row['run_id'])} is {age(wait_of(row))} old"
+            )
             rows.append(_row(text, (pill, "attention"), key=key))
             lead = pill = ""  # in the first row only
     return rows
@@ -190,33 +190,33 @@ def ordinal(position: int) -> str:
     return f"{number}{ending}"
 
 
-def _runs_line(question: Question, runs: Sequence[Any]) -> list[Json]:
+def _runs_line(question: Question, runs: Sequence[Row]) -> list[Json]:
     asked_at = question.asked_at or question.run.created_at
     rows = []
     endings = []
     n_newer = 0
     for run in runs:
-        status = status_words.status(shorten(run.status, 40))
-        is_newer = run.created_at > asked_at
+        status = status_words.status(shorten(run["status"], 40))
+        is_newer = run["created_at"] > asked_at
         n_newer += is_newer
-        created = f"created {live_moment(run.created_at)}"
+        created = f"created {live_moment(run['created_at'])}"
         end = "newer" if is_newer else "older"
-        rows.append(_row(created, (str(status), status.color), run=run.run_id, end=end))
+        rows.append(_row(created, (str(status), status.color), run=run["run_id"], end=end))
         endings.append(status.word.lower())
     newer = f"; {plural(n_newer, 'is', 'are')} newer than this question" if n_newer else ""
     title = f"{plural(len(rows), 'other run')} of this business, {_endings(endings)}{newer}"
     return _folded(title, rows)
 
 
-def _earlier_line(questions: Sequence[Any], n_unread: int) -> list[Json]:
+def _earlier_line(questions: Sequence[Row], n_unread: int) -> list[Json]:
     rows = []
     endings = []
     for row in questions:
-        ended = row.kind, row.outcome, row.decision
-        when = f", {live_moment(row.answered_at)}" if row.answered_at else ""
-        signed = shorten(status_words.outcome_words(*ended, row.answered_by), 120)
-        label = shorten(row.label or NO_LABEL, 100)
-        rows.append(_row(label, run=row.run_id, end=f"{signed}{when}"))
-        endings.append(status_words.outcome_words(*ended).partition(":")[0].lower())
+        ending = [row[name] for name in status_words.ENDING]
+        when = f", {live_moment(row['answered_at'])}" if row["answered_at"] else ""
+        signed = shorten(status_words.outcome_words(*ending), 120)
+        label = shorten(row["label"] or NO_LABEL, 100)
+        rows.append(_row(label, run=row["run_id"], end=f"{signed}{when}"))
+        endings.append(status_words.outcome_words(*ending[:3]).partition(":")[0].lower())
     summary = _endings(endings, is_whole=not n_unread) + gap(Count(0, 0, 0, n_unread))
     return _folded(f"{plural(len(rows), 'earlier question')} about this business, {summary}", rows)

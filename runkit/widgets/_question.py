@@ -7,17 +7,17 @@ of an answer from this machine, give the state, the tone of the receipt, and its
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 from runkit.api.contract import Json
 from runkit.api.models import Run
 from runkit.api.validation import KINDS, answerer_of, interrupt_kind, note_of, proposals_of
+from runkit.charts.panel import records
 from runkit.client import Client
 from runkit.client.resume import is_pending
 from runkit.display import status_words
@@ -35,8 +35,8 @@ SHORT_DIGEST = 12  # hex digits: enough to find the entry in the log
 MAX_REASON = 1000  # characters
 ALTERNATIVE = "answer with client.runs.resume(run, interrupt_id, answer) instead"
 UNIDENTIFIED = "Business not identified yet"
-if TYPE_CHECKING:
-    import pandas as pd
+# what a question has of its row in the frame of questions
+ASKING = ["interrupt_id", "step_id", "agent", "label", "asked_at"]
 
 
 class Outcome(NamedTuple):
@@ -76,11 +76,11 @@ class Question:
     """
 
     run: Run
-    interrupt_id: str | None
     value: Json
+    interrupt_id: str | None
+    step_id: str | None
     agent: str | None
     label: str
-    step_id: str | None
     asked_at: datetime | None
 
     @cached_property
@@ -115,12 +115,16 @@ class Question:
         return asking_key(self.run.id, self.interrupt_id, self.step_id)
 
     @property
+    def since(self) -> datetime:
+        """When it was asked, else when its run was updated: it paused no later."""
+        return self.asked_at or self.run.updated_at
+
+    @property
     def wait(self) -> Span:
-        """How long it had waited when its run was read; else at least since the run was updated."""
-        since = self.asked_at or self.run.updated_at
+        """How long it had waited when its run was read, at least."""
         read_at = self.run.read_at
-        seconds = (read_at - since).total_seconds() if read_at else None
-        return Span(seconds, is_least=self.asked_at is None, since=since)
+        seconds = (read_at - self.since).total_seconds() if read_at else None
+        return Span(seconds, is_least=self.asked_at is None, since=self.since)
 
     @property
     def row(self) -> Row:
@@ -155,42 +159,24 @@ def asking_key(run_id: str, interrupt_id: str | None, step_id: str | None) -> st
     return f"{run_id} {interrupt_id or ''} {step_id or ''}"
 
 
-def rows_of(df: pd.DataFrame) -> list[Any]:
-    """Return the rows of a frame, with None for missing values."""
-    values = df.astype(object)
-    return [*values.where(values.notna(), None).itertuples(index=False)]
-
-
 def questions_of(runs: Iterable[Run]) -> list[Question]:
     """Return the pending questions of runs that were read with their steps, in the one order."""
     by_id = {run.id: run for run in runs}
-    interrupts = frames([*by_id.values()], progress=False).interrupts
+    interrupts = frames([*by_id.values()], progress=False).interrupts.fillna({"label": NO_LABEL})
     pending = interrupts[interrupts["outcome"] == "pending"].sort_values("asked_at", kind="stable")
     questions: dict[tuple[str, str], Question] = {}  # of several askings of one id the last
-    for row in rows_of(pending):
-        run = by_id[row.run_id]
-        value = next((item.value for item in run.interrupts if item.id == row.interrupt_id), None)
+    for row in records(pending[["run_id", *ASKING]]):
+        run = by_id[row.pop("run_id")]
+        item_id = row["interrupt_id"]
+        value = next((item.value for item in run.interrupts if item.id == item_id), None)
         if value is not None:
-            questions[run.id, row.interrupt_id or ""] = Question(
-                run=run,
-                interrupt_id=row.interrupt_id,
-                value=value,
-                agent=row.agent,
-                label=row.label or NO_LABEL,
-                step_id=row.step_id,
-                asked_at=row.asked_at,
-            )
+            questions[run.id, item_id or ""] = Question(run, value, **row)
     return in_order(questions.values())
 
 
 def in_order(questions: Iterable[Question]) -> list[Question]:
     """Sort questions as all screens do: by kind, then the oldest first."""
-
-    def key(question: Question) -> tuple[int, float]:
-        asked_at = question.asked_at
-        return KINDS.index(question.kind), asked_at.timestamp() if asked_at else math.inf
-
-    return sorted(questions, key=key)
+    return sorted(questions, key=lambda question: (KINDS.index(question.kind), question.since))
 
 
 def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
@@ -362,11 +348,11 @@ def closed_receipt(
     entry = entries[-1]
     question = Question(
         run=run,
-        interrupt_id=entry.interrupt_id,
         value={"type": entry.kind},
+        interrupt_id=entry.interrupt_id,
+        step_id=entry.step_id,
         agent=entry.agent,
         label=entry.label or NO_LABEL,
-        step_id=entry.step_id,
         asked_at=None,
     )
     outcome = question.outcome(run)
