@@ -40,10 +40,13 @@ def run_facts(f: LinkedFrames) -> pd.DataFrame:
         | short | the id for reading |
         | level | the lowest rating of its findings and outputs; null if none is rated |
         | unrated | "Unrated" or the word that rates it, and the title, where nothing is low |
+        | rating | `unrated`, else `level` and the title of the weakest |
         | is_low | something is rated low; null where that is not known |
     """
-    runs = run_rules.with_courses(f).assign(short=run_rules.short_ids(f.runs["run_id"]))
-    return runs.merge(run_rules.ratings(f), on="run_id", how="left").set_axis(runs.index)
+    courses = run_rules.with_courses(f).assign(short=run_rules.short_ids(f.runs["run_id"]))
+    runs = courses.merge(run_rules.ratings(f), on="run_id", how="left").set_axis(courses.index)
+    weakest = runs["level"].str.capitalize() + ": " + runs["weakest"]
+    return runs.assign(rating=runs["unrated"].fillna(weakest))
 
 
 class Facts:

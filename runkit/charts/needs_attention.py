@@ -143,10 +143,9 @@ def _reasons(facts: Facts) -> pd.DataFrame:
     causes = failed["outcome"].fillna(failed["has_steps"].map(NO_CAUSE))
     failed = failed.assign(why="failed", reason=causes)
     rated = runs[runs["status"].eq("completed")]
-    weakest = rated["level"].str.capitalize() + ": " + rated["weakest"]
     rated = rated.assign(
         why=rated["level"].mask(rated["unrated"].notna(), "of unknown confidence"),
-        reason=rated["unrated"].fillna(weakest),
+        reason=rated["rating"],
     )
     questions = runs[["run_id"]].merge(facts.frames.interrupts, on="run_id")
     outcome = questions["outcome"].astype("str")

@@ -168,23 +168,22 @@ def _ranked(facts: Facts) -> pd.DataFrame:
 
     The age of a run is how long its question waits, else the time since it ended or was created.
     """
-    first = facts.waiting.drop_duplicates("run_id").reset_index(names="position")
-    runs = facts.runs.merge(first[["run_id", "position"]], how="left", on="run_id")
+    runs = facts.runs
+    position = {run_id: number for number, run_id in enumerate(facts.waiting["run_id"].unique())}
     statuses = runs["status"].astype("str")
-    outcome = runs["outcome"]
-    is_completed = statuses.eq("completed")
-    unrated = runs["unrated"].where(is_completed)
-    level = runs["level"].astype("str").where(is_completed).mask(unrated.notna(), "unrated")
+    level = runs["level"].mask(runs["unrated"].notna(), "unrated").where(statuses.eq("completed"))
     # A high output does not say how sure the agent was of findings that were not read.
     level = level.mask(runs["is_low"].isna() & level.eq("high"))
     weak = level.where(level.ne("high"))
-    reason = unrated.fillna(weak.str.capitalize() + ": " + runs["weakest"])
+    outcome = runs["outcome"]
     brief_error = outcome.str.replace(MORE_OF_ERROR, "", regex=True)
+    outcome = outcome.mask(statuses.eq("error"), brief_error)
     is_waiting = statuses.eq("interrupted")
     since = runs["ended_at"].fillna(runs["created_at"])
     runs = runs.assign(
-        rank=statuses.where(level.isna(), level).map(RANKS).fillna(RANKS["low"]),
-        text=reason.fillna(outcome.mask(statuses.eq("error"), brief_error)).fillna(MISSING),
+        rank=level.fillna(statuses).map(RANKS).fillna(RANKS["low"]),
+        position=runs["run_id"].map(position),
+        text=runs["rating"].where(weak.notna()).fillna(outcome).fillna(MISSING),
         weak=weak,
         sure=runs["confidence"].astype("str").str.capitalize().fillna(MISSING),
         work=runs["working_s"].map(lasting),
