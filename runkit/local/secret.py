@@ -9,6 +9,8 @@ from pydantic import SecretStr
 from runkit.display.hide_keys import IN_USE, hide
 from runkit.errors import UsageError
 
+MIN_LENGTH = 8  # characters; in place of a shorter text, messages would lose common words
+
 
 class Secret(SecretStr):
     """A key whose repr hides it, and that cannot be copied into a file by pickle.
@@ -21,10 +23,12 @@ class Secret(SecretStr):
         super().__init__(value if isinstance(value, str) else "")
         if not isinstance(value, str):
             raise UsageError(f"{name} must be a str; got {type(value).__name__}")
-        if not value or not value.isascii() or not value.isprintable() or " " in value:
+        is_plain = value.isascii() and value.isprintable() and " " not in value
+        if len(value) < MIN_LENGTH or not is_plain:
             raise UsageError(
-                f"{name} ({len(value)} characters, not shown) is empty, or contains white space, a "
-                "line break or a character outside ASCII; copy only the key again"
+                f"{name} ({len(value)} characters, not shown) is shorter than {MIN_LENGTH}, or "
+                "contains white space, a line break or a character outside ASCII; copy only the "
+                "key again"
             )
         IN_USE[id(self)] = value
         finalize(self, IN_USE.pop, id(self), None).atexit = False

@@ -25,7 +25,7 @@ PRODUCTION, SANDBOX = "https://api.middesk.com/v1", "https://api-sandbox.middesk
         (TEST, "http://127.0.0.1:8123/v1", "http://127.0.0.1:8123/v1", "SANDBOX"),
         ("anything", "http://[::1]:8123/v1", "http://[::1]:8123/v1", "SANDBOX"),
         (LIVE, "https://proxy.example.com/middesk", "https://proxy.example.com/middesk", "LIVE"),
-        ("unknown", "https://proxy.example.com/v1", "https://proxy.example.com/v1", "LIVE"),
+        ("unknown-key", "https://proxy.example.com/v1", "https://proxy.example.com/v1", "LIVE"),
         (TEST, "https://proxy.example.com/a%2Fb%0A", "https://proxy.example.com/a%2Fb%0A", "TEST"),
     ],
 )
