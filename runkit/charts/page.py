@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from runkit.charts.svg import svg
 from runkit.charts.theme import FONT
-from runkit.display.text import Markup, css_variables, static_file
+from runkit.display.templates import css_variables
+from runkit.display.text import Markup, static_file
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

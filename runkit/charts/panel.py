@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, Template
+from jinja2 import Template
 
 from runkit.charts.theme import FIGURES, STATIC
 from runkit.display.colors import CONFIDENCE_COLORS
@@ -18,13 +18,12 @@ from runkit.display.html_tables import (
     without_blanks,
 )
 from runkit.display.status_words import MISSING, status, tier_mark
+from runkit.display.templates import css_variables, environment
 from runkit.display.text import (
     Markup,
     agent_title,
     block,
-    css_variables,
     duration,
-    esc,
     in_words,
     moment,
     plural,
@@ -126,12 +125,12 @@ def render(name: str, **values: Any) -> Markup:
 
 @cache
 def _templates() -> Template:
-    environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True, finalize=esc)
-    environment.globals["colors"] = CONFIDENCE_COLORS
+    templates = environment(STATIC)
+    templates.globals["colors"] = CONFIDENCE_COLORS
     names = (agent_title, in_words, lasting, plural, short_id, status, tier_mark, when)
-    environment.filters |= {function.__name__: function for function in names}
-    environment.filters |= {"host": web_host, "words": words_of}
-    return environment.get_template("panels.html.j2")
+    templates.filters |= {function.__name__: function for function in names}
+    templates.filters |= {"host": web_host, "words": words_of}
+    return templates.get_template("panels.html.j2")
 
 
 def table_html(table: pd.DataFrame, max_rows: int | None = MAX_ROWS) -> Markup:

@@ -4,6 +4,7 @@ text          escaping, durations, times and labels; the one place where text be
 counts        numbers that know what they do not know, and the words for them
 status_words  the words for the states of a run and of a question
 colors        the colors of both themes
+templates     HTML and CSS from templates of Jinja
 html_tables   DataFrames as HTML tables
 progress      messages and bars in a terminal
 log           the log of runkit

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 from runkit.display.status_words import MISSING, OUTCOMES, status, tier_mark
+from runkit.display.templates import html_table
 from runkit.display.text import (
     Markup,
     agent_title,
     duration,
-    html_table,
     in_words,
     isolate,
     link,

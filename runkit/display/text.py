@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import re
 import reprlib
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -21,8 +20,6 @@ from types import NoneType
 from typing import Any, Self
 
 import markupsafe
-
-from runkit.display import colors
 
 __all__ = ["unescape"]  # exported so that escaping and unescaping are in one module
 
@@ -64,25 +61,6 @@ class Markup(markupsafe.Markup):
 _LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({})')
 # JupyterLab's MathJax skips these classes; it would act on `$\href{…}$` in a text.
 _BLOCK = Markup('<div class="runkit-static mathjax_ignore tex2jax_ignore">{}</div>')
-
-# CSS: a selector, and the variables of the light and the dark theme
-_PAGE_COLORS = Markup(
-    "{0} {{ {1} }}\n@media screen and (prefers-color-scheme: dark) {{ {0} {{ {2} }} }}\n"
-)
-# The selectors match what contains the outputs of a dark notebook in JupyterLab and in VS Code.
-_COLORS = Markup(
-    '{0} {{ {1} }}\n:is([data-jp-theme-light="false"], .vscode-dark, '
-    '[data-vscode-theme-kind$="-dark"], [data-vscode-theme-kind$="-contrast"]) {0} {{ {2} }}\n'
-)
-_TABLE = Markup('<table class="runkit-table{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>')
-_HEAD = Markup('<th scope="col" style="{1}">{0}</th>')
-_ROW = Markup("<tr>{}</tr>")
-_CELL = Markup('<td style="{1}" data-label="{0}"><span>{2}</span></td>')
-# A very long word must not push the other columns out of sight; notebooks take no style sheet.
-LEFT = "text-align:left;overflow-wrap:anywhere"
-MANY = 3  # columns; a table of more is a list of cards on a phone
-
-
 esc = Markup.escape  # text enters runkit's HTML only this way
 
 
@@ -97,41 +75,12 @@ def static_file(path: Path) -> Markup:
     return Markup(path.read_text(encoding="utf-8"))  # noqa: S704
 
 
-def css_variables(selector: str, *, is_page: bool = False) -> Markup:
-    """Write the colors as CSS variables (`--runkit-ok`) within `selector`.
-
-    They follow the theme of JupyterLab or VS Code, or on a page of its own the reader's; paper is
-    light.
-    """
-    template = _PAGE_COLORS if is_page else _COLORS
-    return template.format(selector, _declarations(colors.LIGHT), _declarations(colors.DARK))
-
-
-def _declarations(theme: colors.Theme) -> str:
-    colors = theme._asdict().items()
-    return "; ".join(f"--runkit-{name.replace('_', '-')}: {color}" for name, color in colors)
-
-
 def block(*parts: Markup) -> str:
     """Wrap HTML for a notebook in a block that MathJax does not typeset.
 
     The result is a plain `str`: marimo does not take `Markup` for text.
     """
     return str(_BLOCK.format(Markup("").join(parts)))
-
-
-def html_table(
-    headers: Sequence[str], rows: Iterable[Sequence[object]], styles: Sequence[str] | None = None
-) -> Markup:
-    """Build a `<table>` with a header row; every cell is escaped unless it is `Markup` already.
-
-    `styles` has the CSS of each column, its alignment first, which is that of its head, too.
-    """
-    columns = styles or [LEFT] * len(headers)
-    join = Markup("").join
-    head = join(map(_HEAD.format, headers, (style.partition(";")[0] for style in columns)))
-    body = join(_ROW.format(join(map(_CELL.format, headers, columns, row))) for row in rows)
-    return _TABLE.format(" runkit-many" if len(headers) > MANY else "", head, body)
 
 
 def one_line(text: str) -> str:

@@ -24,7 +24,8 @@ from runkit.api import jsontext
 from runkit.charts.panel import STYLE
 from runkit.display.counts import sentence
 from runkit.display.hide_keys import IN_USE, MASK, hide
-from runkit.display.text import Markup, block, html_table, plural, timestamp, visible
+from runkit.display.templates import html_table
+from runkit.display.text import Markup, block, plural, timestamp, visible
 from runkit.errors import DISTRIBUTION, DataError
 from runkit.local import files
 from runkit.local.answer_log import answers_about

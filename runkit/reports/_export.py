@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import nh3
-from jinja2 import Environment, FileSystemLoader
 from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
@@ -20,7 +19,8 @@ from runkit.charts.page import figure_div, offline_page, wide
 from runkit.charts.svg import Unsupported
 from runkit.charts.theme import STATIC as PANEL_STATIC
 from runkit.charts.theme import unmarked
-from runkit.display.text import Markup, esc, static_file, visible, web_host
+from runkit.display.templates import environment
+from runkit.display.text import Markup, static_file, visible, web_host
 
 PLOTLY = "application/vnd.plotly.v1+json"
 HIDDEN = "remove-cell"  # the tag of a cell that is not in the report
@@ -137,7 +137,7 @@ def _console(text: str) -> Markup:
     return Markup(visible(ansi2html(text)))  # noqa: S704
 
 
-_ENVIRONMENT = Environment(loader=FileSystemLoader(_STATIC), autoescape=True, finalize=esc)
+_ENVIRONMENT = environment(_STATIC)
 _ENVIRONMENT.globals["plotly"] = PLOTLY
 _ENVIRONMENT.filters |= {"clean": clean, "console": _console, "figure": _figure, "wide": wide}
 _TEMPLATE: Any = _ENVIRONMENT.get_template("report.html.j2").module

@@ -16,7 +16,8 @@ from weakref import WeakValueDictionary
 import anywidget
 
 from runkit.api.contract import Json
-from runkit.display.text import css_variables, static_file
+from runkit.display.templates import css_variables
+from runkit.display.text import static_file
 from runkit.widgets import _static_form
 from runkit.widgets._event_queue import EventQueue
 from runkit.widgets._page_messages import FromPage, ToPage

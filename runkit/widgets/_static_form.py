@@ -9,20 +9,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader
-
 from runkit.api import jsontext
 from runkit.api.contract import Json
 from runkit.api.models import Run
 from runkit.api.questions import NEEDS, WITHOUT_PROPOSAL, Verb
 from runkit.charts.theme import FIGURES
 from runkit.client import Client
+from runkit.display.templates import css_variables, environment
 from runkit.display.text import (
     Markup,
     agent_title,
     block,
-    css_variables,
-    esc,
     link,
     moment,
     short_id,
@@ -47,9 +44,9 @@ NO_BUTTONS = (
 STATIC = Path(__file__).parent / "static"
 SHARED_CSS = static_file(STATIC / "static.css")  # cards and their static twins share it
 STYLE = Markup("<style>{}{}{}</style>").format(css_variables(".runkit-static"), SHARED_CSS, FIGURES)
-_environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True, finalize=esc)
-_environment.globals |= {"link": link, "hint": NO_BUTTONS, "unidentified": UNIDENTIFIED}
-_template = _environment.get_template("static.html.j2")
+_templates = environment(STATIC)
+_templates.globals |= {"link": link, "hint": NO_BUTTONS, "unidentified": UNIDENTIFIED}
+_template = _templates.get_template("static.html.j2")
 
 
 # ------------------------------------------------------------------------------------ as plain data
