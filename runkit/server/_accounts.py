@@ -8,16 +8,14 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from runkit.api.contract import Json, parse_time
 
-_uuid = lru_cache(1_000)(UUID)
 # namespace of all ids made here
 SPACE = str(uuid5(NAMESPACE_URL, "https://runkit.example.com/sandbox"))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@lru_cache(20_000)
 def id_in(space: str, name: str) -> str:
     """Return an id for a name in a namespace; equal names have equal ids."""
-    return str(uuid5(_uuid(space), name))
+    return str(uuid5(UUID(space), name))
 
 
 def iso(ms: int) -> str:
