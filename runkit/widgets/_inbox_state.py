@@ -18,6 +18,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
+from operator import call
 from typing import Any
 
 from runkit.api.models import Run
@@ -27,7 +28,7 @@ from runkit.display.status_words import MAY_BE_MISSING
 from runkit.display.text import live_moment, plural, short_id, shorten
 from runkit.errors import NotFound
 from runkit.widgets._answer_states import DAYS, AnswerController, Forms
-from runkit.widgets._event_queue import EventQueue, error_message
+from runkit.widgets._event_queue import Event, EventQueue, error_message
 from runkit.widgets._page_messages import FromPage
 from runkit.widgets._question import Question, in_order, questions_of
 
@@ -99,23 +100,22 @@ class InboxController(Forms):
             # the more runs a check reads, the later is the next one
             self._pause = max(INTERVAL, (1 + len(known)) / REQUESTS_A_SECOND)
             work = partial(self.read, full, known)
-            self.queue.start("refresh", work, self.take, partial(self._failed, full))
+            self.queue.start("refresh", work, call, partial(self._failed, full))
             self._is_reading = True
 
-    def read(self, full: bool, known: Iterable[Run]) -> tuple[bool, RunList, RunList]:
+    def read(self, full: bool, known: Iterable[Run]) -> Event:
         """Read all runs of the last 30 days, or those of the first page, and the known ones.
 
-        Raises what `client.runs.list` and `fetch` raise.
+        Returns the event that takes them. Raises what `client.runs.list` and `fetch` raise.
         """
         runs = self.client.runs
         listed = runs.list(since=f"{DAYS}d") if full else runs.list(limit=FIRST_PAGE)
         waiting = [run for run in listed if run.status == "interrupted"]
         fetched = runs.fetch([*known, *waiting], progress=False, listed=listed)
-        return full, listed, fetched
+        return partial(self._take, full, listed, fetched)
 
-    def take(self, result: tuple[bool, RunList, RunList]) -> None:
+    def _take(self, full: bool, listed: RunList, fetched: RunList) -> None:
         """Take what a check has read."""
-        full, listed, fetched = result
         newest = {run.id: run for run in (*listed, *fetched)}
         self._recent = newest if full else self._recent | newest  # other threads read the old one
         self._update(fetched)

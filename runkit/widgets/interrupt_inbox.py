@@ -84,7 +84,8 @@ class InterruptInbox(CellOutput):
         self.controller = InboxController(
             client, self._queue, who=who, drafts=drafts, reasons=reasons, receipts=receipts
         )
-        self.controller.take(self.controller.read(full=True, known=()))
+        take = self.controller.read(full=True, known=())
+        take()
 
     @property
     def rows(self) -> tuple[Row, ...]:
