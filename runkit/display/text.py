@@ -10,6 +10,7 @@ a text form, so that they always agree.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import reprlib
@@ -68,6 +69,11 @@ def visible(text: str) -> str:
     r"""Show invisible characters as Python escapes such as `\x1b` or `\u202e`; LF and TAB stay."""
     lines = text.replace("\r\n", "\n")
     return UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), lines)
+
+
+def escape_unseen(json_text: str) -> str:
+    """Write invisible characters in JSON as its own escapes, which do nothing to a terminal."""
+    return UNSEEN.sub(lambda match: json.dumps(match[0])[1:-1], json_text)
 
 
 def static_file(path: Path) -> Markup:

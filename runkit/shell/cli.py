@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 import runkit
 from runkit.display.progress import echo
 from runkit.display.status_words import STATUS_OF
-from runkit.display.text import UNSEEN, plural, shorten, visible
+from runkit.display.text import escape_unseen, plural, shorten, visible
 from runkit.errors import ApiError, RunkitError, UsageError
 from runkit.local.files import file_at, replacing, usable
 
@@ -207,7 +207,7 @@ def _records(df: pd.DataFrame) -> Any:
 
 
 def _write_json(value: object) -> None:
-    echo(_escape_unseen(json.dumps(value, indent=2, ensure_ascii=False)), file=sys.stdout)
+    echo(escape_unseen(json.dumps(value, indent=2, ensure_ascii=False)), file=sys.stdout)
 
 
 def _waiting(arguments: argparse.Namespace, f: runkit.Frames) -> int:
@@ -232,15 +232,10 @@ def fetch_runs(arguments: argparse.Namespace) -> int:
         if runs.stopped:
             raise RunkitError(f"{runs.why}. Nothing was saved; a folder (-o runs/) keeps them.")
         for run in runs:
-            file.write(_escape_unseen(run.to_json()).encode() + b"\n")
+            file.write(escape_unseen(run.to_json()).encode() + b"\n")
     target = "stdout" if arguments.output == "-" else arguments.output
     echo(f"Saved {plural(len(runs), 'run')} from {client.host} ({client.mode}) to {target}")
     return _completeness(None if listed.is_cut_only else listed.why, runs.why)
-
-
-def _escape_unseen(json_text: str) -> str:
-    """Write invisible characters as JSON escapes, which do nothing to a terminal."""
-    return UNSEEN.sub(lambda match: json.dumps(match[0])[1:-1], json_text)
 
 
 def _sync(arguments: argparse.Namespace, filters: dict[str, Any]) -> int:

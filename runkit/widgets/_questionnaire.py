@@ -19,7 +19,16 @@ from runkit.api.contract import Json
 from runkit.api.other_models import Document
 from runkit.api.questions import EDITABLE, FIELDS, NOTE, ROW_NAMES, VERBS, FormField, Verb
 from runkit.api.validation import interrupt_kind, objects
-from runkit.display.text import UNSEEN, in_words, live_moment, one_line, short_id, shorten, web_host
+from runkit.display.text import (
+    UNSEEN,
+    escape_unseen,
+    in_words,
+    live_moment,
+    one_line,
+    short_id,
+    shorten,
+    web_host,
+)
 from runkit.widgets._page_messages import Entries, Texts
 
 NO_LABEL = "Question without a label"
@@ -174,8 +183,7 @@ def _proposed(name: str, title: str, value: Any) -> tuple[FormField, str]:
     if isinstance(value, str) and not UNSEEN.search(value):
         kind = "long_text" if "\n" in value or len(value) > MAX_LINE else "text"
         return FormField(name, title, kind, is_folded=True), value
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    text = UNSEEN.sub(lambda match: json.dumps(match[0])[1:-1], text)
+    text = escape_unseen(json.dumps(value, ensure_ascii=False, indent=2))
     return FormField(name, f"{title} (JSON)", "json", is_folded=True), text
 
 
