@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -46,24 +46,6 @@ class Added:
         counts = f"{self.n_new:,} new, {self.n_changed:,} changed, {self.n_unchanged:,} unchanged"
         refused = f"{self.n_refused:,} refused (see .problems)"
         return f"Added({counts}, {refused}; version {self.version})"
-
-
-def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Yield records in batches that fit into memory; after an error the last has what came."""
-    batch: list[Record] = []
-    n_bytes = 0
-    try:
-        for record in records:
-            batch.append(record)
-            n_bytes += record.n_bytes
-            if n_bytes >= BATCH_BYTES:
-                full = batch
-                batch = []
-                n_bytes = 0
-                yield full
-    finally:
-        if batch:
-            yield batch
 
 
 def write_runs(table: Table, record_batches: Iterable[Sequence[Record]]) -> Added:

@@ -6,6 +6,7 @@ that need the extra `[scale]` are imported on first use.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ from runkit.display.progress import Bar
 from runkit.display.text import plural, visible
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames, gc_paused, open_source
-from runkit.tables.sources import Record, Source, records_of
+from runkit.tables.sources import Record, Source, in_batches, records_of
 
 if TYPE_CHECKING:
     from runkit.archive._dask import DaskFrames
@@ -117,13 +118,13 @@ class Archive:
         ArchiveError
             If the archive cannot be written.
         """
-        from runkit.archive._writing import batches, write_runs
+        from runkit.archive._writing import BATCH_BYTES, write_runs
 
         with (
             Bar(iterable=records_of(open_source(source)), unit="run", disable=not progress) as bar,
             gc_paused(),
         ):
-            return write_runs(self._table, batches(bar))
+            return write_runs(self._table, in_batches(bar, BATCH_BYTES, sys.maxsize))
 
     @checked
     def sync(

@@ -35,9 +35,10 @@ from runkit.tables.sources import (
     JsonDocument,
     Record,
     Source,
-    batches_of,
+    in_batches,
     local_path,
     record_of,
+    records_of,
 )
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     locations: list[str] = []
     documents: list[JsonDocument | None] = []
     with gc_paused(), Bar(desc="reading", unit=" runs", disable=not progress) as bar:
-        for records in batches_of(source):
+        for records in in_batches(records_of(source)):
             rows = read_runs(records)
             flatten(rows)
             batches.append(tables(rows, moment))

@@ -105,19 +105,24 @@ class Record(NamedTuple):
         return None
 
 
-def batches_of(source: Source) -> Iterator[list[Record]]:
-    """Read the records of a source in batches."""
+def in_batches(
+    records: Iterable[Record], n_bytes: int = BATCH_BYTES, n_records: int = BATCH_RUNS
+) -> Iterator[list[Record]]:
+    """Yield records in batches that fit into memory; after an error the last has what came."""
     batch: list[Record] = []
     size = 0
-    for record in records_of(source):
-        batch.append(record)
-        size += record.n_bytes
-        if size >= BATCH_BYTES or len(batch) >= BATCH_RUNS:
+    try:
+        for record in records:
+            batch.append(record)
+            size += record.n_bytes
+            if size >= n_bytes or len(batch) >= n_records:
+                full = batch
+                batch = []
+                size = 0
+                yield full
+    finally:
+        if batch:
             yield batch
-            batch = []
-            size = 0
-    if batch:
-        yield batch
 
 
 # ------------------------------------------------------------------------------------------ objects
