@@ -191,13 +191,12 @@ def ordinal(position: int) -> str:
 
 
 def _runs_line(question: Question, runs: Sequence[Row]) -> list[Json]:
-    asked_at = question.asked_at or question.run.created_at
     rows = []
     endings = []
     n_newer = 0
     for run in runs:
         status = status_words.status(shorten(run["status"], 40))
-        is_newer = run["created_at"] > asked_at
+        is_newer = run["created_at"] > question.since
         n_newer += is_newer
         created = f"created {live_moment(run['created_at'])}"
         end = "newer" if is_newer else "older"
