@@ -50,6 +50,7 @@ IN_DOUBT = frozenset({SENDING, UNCONFIRMED, UNKNOWN})
 ASKING = ("host", "run_id", "run_created_at", "interrupt_id", "step_id", "question_digest")
 _SAME = " AND ".join(f"coalesce({name} = :{name}, TRUE)" for name in ASKING)
 _SENT = f"{_SAME} AND delivery NOT IN ('{REFUSED}', '{FAILED}')"
+Asking = Mapping[str, str | None]  # the columns of an entry that tell what it answers
 SELF_DECLARED = "self-declared"
 _TIMES = ("sent_at", "settled_at", "run_created_at", "shown_at")
 _COUNT = "n_sources_opened"
@@ -128,7 +129,7 @@ def digest(value: Mapping[str, Any]) -> str:
 def claim(
     answer: Mapping[str, Any],
     by: str | None,
-    columns: Mapping[str, str | None],
+    columns: Asking,
     display: Display | None = None,
     seen: int | None = None,
 ) -> int | None:
@@ -178,7 +179,7 @@ def entries(run_ids: Iterable[str] | None = None) -> list[Entry]:
     return _entries(":ids IS NULL OR run_id IN (SELECT value FROM json_each(:ids))", {"ids": ids})
 
 
-def entries_about(asking: Mapping[str, str | None]) -> list[Entry]:
+def entries_about(asking: Asking) -> list[Entry]:
     """Return the answers to one asking, oldest first, without those refused or not delivered.
 
     `asking` may have the columns that tell two askings apart; what it lacks tells nothing. If the
@@ -191,7 +192,7 @@ def entries_about(asking: Mapping[str, str | None]) -> list[Entry]:
         return []
 
 
-def _entries(condition: str, values: Mapping[str, str | None]) -> list[Entry]:
+def _entries(condition: str, values: Asking) -> list[Entry]:
     if not exists():
         return []
     select = f"SELECT * FROM answers WHERE {condition} ORDER BY answer_id"  # noqa: S608

@@ -18,7 +18,7 @@ takes time is read or sent as work of the queue. A card with several questions h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -36,6 +36,7 @@ from runkit.errors import Conflict, Invalid, RunkitError, Unavailable
 from runkit.local import answer_log
 from runkit.local.answer_log import CONFIRMED, Display, Entry, declared_name
 from runkit.widgets import _case, _drafts
+from runkit.widgets._case import ListRuns
 from runkit.widgets._drafts import draft_key
 from runkit.widgets._event_queue import Event, EventQueue, error_message
 from runkit.widgets._page_messages import Entries, FromPage, Texts
@@ -109,7 +110,7 @@ class AnswerController:
         drafts: bool = True,
         reasons: Reasons | None = None,
         receipts: str = "full",
-        list_runs: Callable[[], Iterable[Run]] | None = None,
+        list_runs: ListRuns | None = None,
     ) -> None:
         self.client = client
         self.question = question
@@ -128,7 +129,7 @@ class AnswerController:
         if question.interrupt_id is None:
             self.refusal = NO_ID
         recent = partial(client.runs.list, since=f"{DAYS}d", progress=False)
-        self._list_runs: Callable[[], Iterable[Run]] = list_runs or recent
+        self._list_runs: ListRuns = list_runs or recent
         self._has_reason = receipts == "full"
         self._use_drafts = drafts
         self._draft_key = draft_key(

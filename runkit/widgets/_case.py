@@ -39,6 +39,7 @@ from runkit.tables.run_rules import findings_of, wait_of, with_waits
 from runkit.widgets._question import Question, asking_key, logged_answers
 from runkit.widgets._questionnaire import NO_LABEL
 
+ListRuns = Callable[[], Iterable[Run]]  # runs of which those of the business are the case
 MAX_NAME = 300  # characters of a source's name
 MAX_RUNS = 10  # other runs of the business that are read with their steps
 ENDINGS = {1: "st", 2: "nd", 3: "rd"}  # endings of ordinals by their last digit
@@ -125,7 +126,7 @@ def _endings(words: Sequence[str], *, is_whole: bool = True) -> str:
     return counts(words)
 
 
-def _read_others(client: Client, run: Run, list_runs: Callable[[], Iterable[Run]]) -> list[Run]:
+def _read_others(client: Client, run: Run, list_runs: ListRuns) -> list[Run]:
     """Read the other runs of a business, the newest with their steps."""
     if run.business_id is None:
         return []
@@ -149,9 +150,7 @@ def _row(text: str, *pills: tuple[str, str], run: str = "", end: str = "", key: 
     return {"run": short_id(run), "pills": labels, "text": visible(text), "end": end, "key": key}
 
 
-def lines_about_others(
-    client: Client, question: Question, list_runs: Callable[[], Iterable[Run]]
-) -> list[Json]:
+def lines_about_others(client: Client, question: Question, list_runs: ListRuns) -> list[Json]:
     """Describe the questions and runs of the business, with the answers of this machine."""
     runs = [question.run, *_read_others(client, question.run, list_runs)]
     answers = answer_log.answers_about(run.id for run in runs)

@@ -36,7 +36,7 @@ MAX_REASON = 1000  # characters
 ALTERNATIVE = "answer with client.runs.resume(run, interrupt_id, answer) instead"
 UNIDENTIFIED = "Business not identified yet"
 # what a question has of its row in the frame of questions
-ASKING = ["interrupt_id", "step_id", "agent", "label", "asked_at"]
+QUESTION_COLUMNS = ["interrupt_id", "step_id", "agent", "label", "asked_at"]
 
 
 class Outcome(NamedTuple):
@@ -165,7 +165,7 @@ def questions_of(runs: Iterable[Run]) -> list[Question]:
     interrupts = frames([*by_id.values()], progress=False).interrupts.fillna({"label": NO_LABEL})
     pending = interrupts[interrupts["outcome"] == "pending"].sort_values("asked_at", kind="stable")
     questions: dict[tuple[str, str], Question] = {}  # of several askings of one id the last
-    for row in records(pending[["run_id", *ASKING]]):
+    for row in records(pending[["run_id", *QUESTION_COLUMNS]]):
         run = by_id[row.pop("run_id")]
         item_id = row["interrupt_id"]
         value = next((item.value for item in run.interrupts if item.id == item_id), None)
