@@ -10,12 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 from runkit.api.contract import read_time
-from runkit.api.validation import Note
 from runkit.tables.schema import COLUMNS, TYPES, Column
 
 # Columns by name are Arrow text, or numpy arrays of numbers, flags or microseconds.
 Columns = dict[str, Any]
-Notes = list[tuple[int, Note]]  # with the number of the run
 
 NEVER = np.iinfo(np.int64).min  # a missing time among int64 microseconds; numpy's NaT
 # the value of a missing column, by its kind; other kinds have null

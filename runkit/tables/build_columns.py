@@ -6,12 +6,11 @@ numpy and Arrow cost little.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, get_type_hints
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,14 +18,15 @@ from runkit import time_budget
 from runkit.api import contract, jsontext
 from runkit.api.contract import Json
 from runkit.api.models import Artifact, Run, Source, Step
-from runkit.api.validation import Note, agent_of, fields, reason_of, resolution_of
+from runkit.api.validation import agent_of, fields, reason_of, resolution_of
 from runkit.display.text import agent_title, brief
-from runkit.tables.arrow_columns import NEVER, Columns, Notes, to_arrow
+from runkit.tables.arrow_columns import NEVER, Columns, to_arrow
 from runkit.tables.flatten import ArtifactRow, InterruptRow, Rows, label_of_step
 from runkit.tables.problems import AS_OF_NOT_USED
 from runkit.tables.schema import COLUMNS, LAPSED, OUTPUT, PENDING, TEXT, TIME
 from runkit.time_budget import Flags, Ints
 
+NoteRow = Callable[..., None]  # notes what is wrong in a row: `Rows.note` or `Rows.note_step`
 _HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^:/?#\\]*)"
 
 
@@ -38,14 +38,13 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
 
     `as_of` is in microseconds, or None for each run's own.
     """
-    notes = rows.notes
     runs = run_fields(rows)
     steps = step_fields(rows)
-    _note_contradictions(runs, steps, notes)
-    note_unknown_words("runs", runs, notes)
-    note_unknown_words("steps", steps, notes)
-    runs, steps = measured(runs, steps, as_of, notes)
-    _note_times(runs, steps, notes)
+    _note_contradictions(runs, steps, rows)
+    _note_unknown_words("run", runs, rows.note)
+    _note_unknown_words("step", steps, rows.note_step)
+    runs, steps = measured(runs, steps, as_of, rows)
+    _note_times(runs, steps, rows)
     steps = steps | step_columns(runs, steps)
     artifacts = artifact_columns(steps, rows)
     sources = source_columns(artifacts)
@@ -65,14 +64,14 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
 
 
 def measured(
-    runs: Columns, steps: Columns, as_of: int | None, notes: Notes
+    runs: Columns, steps: Columns, as_of: int | None, rows: Rows
 ) -> tuple[Columns, Columns]:
     """Return runs and steps with their `start` and `end` in microseconds.
 
     What is open ends with its run or at `as_of`; in a run that has ended, an open step with child
     steps ends with the last of them. A run that has not started spans 0 to 0.
     """
-    moments = _as_of(runs, steps, as_of, notes)
+    moments = _as_of(runs, steps, as_of, rows)
     started = runs["started_at"]
     is_started = runs["is_started"]
     last = np.where(runs["has_ended"], runs["ended_at"], moments["as_of"])
@@ -107,7 +106,7 @@ def _close_groups(start: Ints, end: Ints, parent: Ints, depth: Ints, is_unclosed
     return end
 
 
-def _note_times(runs: Columns, steps: Columns, notes: Notes) -> None:
+def _note_times(runs: Columns, steps: Columns, rows: Rows) -> None:
     """Check that times are in order, and steps inside their parent, or at the top inside their run.
 
     An open run has no end yet.
@@ -122,47 +121,42 @@ def _note_times(runs: Columns, steps: Columns, notes: Notes) -> None:
     first = np.where(is_inner, start[parent], runs["start"][run])
     last = np.where(is_inner, end[parent], runs["end"][run])
     is_outside = (start < first) | ((is_inner | has_ended[run]) & (end > last))
-    note_rows(
-        notes,
-        runs,
+    _note_rows(
+        rows.note,
         is_started & (runs["started_at"] < runs["created_at"]),
         "starts_before_created",
         "started_at is before created_at; queued_s is null",
         "started_at",
     )
-    note_rows(
-        notes,
-        runs,
+    _note_rows(
+        rows.note,
         is_started & has_ended & (runs["ended_at"] < runs["started_at"]),
         "ends_before_start",
         "ended_at is before started_at; read as equal to it",
         "ended_at",
     )
-    note_rows(
-        notes,
-        steps,
+    _note_rows(
+        rows.note_step,
         ~steps["is_open"] & (steps["completed_at"] < start),
         "ends_before_start",
         "completed_at is before started_at; read as equal to it",
         "completed_at",
     )
-    note_rows(
-        notes,
-        steps,
+    _note_rows(
+        rows.note_step,
         is_outside & is_inner,
         "outside_parent",
         "runs outside its parent step; clipped for self time and critical path",
     )
-    note_rows(
-        notes,
-        steps,
+    _note_rows(
+        rows.note_step,
         is_outside & ~is_inner & is_started[run],
         "outside_run",
         "runs outside its run; clipped for the time budget and the critical path",
     )
 
 
-def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: Notes) -> Columns:
+def _as_of(runs: Columns, steps: Columns, moment: int | None, rows: Rows) -> Columns:
     """Return up to when each run is measured.
 
     That is the argument, else when the run was read, else its newest time; of a run that is over
@@ -178,7 +172,7 @@ def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: Notes) -> C
     known = runs["read_at"]
     if moment is not None:
         is_early = moment < newest
-        note_rows(notes, runs, is_early, "contradiction", AS_OF_NOT_USED)
+        _note_rows(rows.note, is_early, "contradiction", AS_OF_NOT_USED)
         known = np.where(is_early, known, moment)
     is_unknown = (known == NEVER) | runs["is_over"] & ~runs["has_ended"]
     is_undated = is_unknown & ~runs["is_over"]
@@ -208,7 +202,7 @@ def budget_columns(runs: Columns, steps: Columns) -> Columns:
 # -------------------------------------------------------------------------------------------- steps
 
 
-def _note_contradictions(runs: Columns, steps: Columns, notes: Notes) -> None:
+def _note_contradictions(runs: Columns, steps: Columns, rows: Rows) -> None:
     """Check that the fields of steps agree with each other, their run and their parent."""
     status = steps["status"]
     is_open = steps["is_open"]
@@ -225,12 +219,12 @@ def _note_contradictions(runs: Columns, steps: Columns, notes: Notes) -> None:
         & is_word(status, "error"),
     }
     for detail, where in contradictions.items():
-        note_rows(notes, steps, where, "contradiction", detail)
+        _note_rows(rows.note_step, where, "contradiction", detail)
 
     nested_in = take(steps["step_id"], steps["parent"])
     differs = flags(pc.not_equal(steps["parent_step_id"], nested_in).fill_null(False))
     detail = "parent_step_id names another step than the one it is nested in; nesting wins"
-    note_rows(notes, steps, differs, "parent_disagrees", detail, "parent_step_id")
+    _note_rows(rows.note_step, differs, "parent_disagrees", detail, "parent_step_id")
 
 
 def step_columns(runs: Columns, steps: Columns) -> Columns:
@@ -243,6 +237,7 @@ def step_columns(runs: Columns, steps: Columns) -> Columns:
     step_no = position_in_group(run)
     spans = start, end, parent, depth, run, runs["start"], runs["end"]
     path = time_budget.critical_path(*spans, is_waiting=steps["is_wait"])
+    results = (step.get("result") for step in steps["object"])
     return {
         "parent_step_id": take(steps["step_id"], parent),
         "step_no": step_no,
@@ -252,19 +247,9 @@ def step_columns(runs: Columns, steps: Columns) -> Columns:
         "self_s": time_budget.self_time(start, end, parent),
         "is_critical": path.is_on,
         "critical_s": path.length,
-        "result": _results(steps["object"]),
+        "result": text(None if value is None else jsontext.dumps(value) for value in results),
         **_failures(steps),
     }
-
-
-def _results(steps: Sequence[Json]) -> pa.Array:
-    """Return the payloads as compact JSON, uncut."""
-    payloads = [step.get("result") for step in steps]
-    # Each text is decoded at once: to keep orjson's buffers of 1 kB each takes 15 times as long.
-    try:
-        return text(None if value is None else orjson.dumps(value).decode() for value in payloads)
-    except orjson.JSONEncodeError:  # deeper than orjson writes, or an integer beyond 64 bits
-        return text(None if value is None else jsontext.dumps(value) for value in payloads)
 
 
 def _failures(steps: Columns) -> Columns:
@@ -416,9 +401,8 @@ def _by_field(rows: Sequence[tuple[Any, ...]], cls: Any) -> Columns:
 
 def _hosts(urls: pa.Array) -> pa.Array:
     """Return the host of each URL in lower case; null where there is none."""
-    encoded = urls.dictionary_encode()  # each URL once, as many findings share sources
-    host = pc.utf8_lower(pc.struct_field(pc.extract_regex(encoded.dictionary, _HOST), "host"))
-    return pc.if_else(pc.equal(host, ""), pa.scalar(None, urls.type), host).take(encoded.indices)
+    host = pc.utf8_lower(pc.struct_field(pc.extract_regex(urls, _HOST), "host"))
+    return pc.if_else(pc.equal(host, ""), pa.scalar(None, TEXT), host)
 
 
 def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Columns:
@@ -593,8 +577,6 @@ def run_fields(rows: Rows) -> Columns:
     columns = object_columns(known, Run)
     is_open = is_word(columns["status"], *contract.OPEN_STATUSES)
     return columns | {
-        "path": lambda row: (),
-        "run": np.arange(len(raws)),
         "run_id": columns["id"],
         "agent": text(map(agent_of, raws)),
         "is_started": columns["started_at"] != NEVER,
@@ -616,7 +598,6 @@ def step_fields(rows: Rows) -> Columns:
     )
     return columns | {
         "object": rows.steps,
-        "path": rows.path_of_step,
         "run": np.array(rows.run, np.int64),
         "parent": parent,
         "n_children": bincount(parent, len(parent)),
@@ -631,30 +612,18 @@ def step_fields(rows: Rows) -> Columns:
     }
 
 
-def note_row(
-    notes: Notes, columns: Columns, row: int, problem: str, detail: str, *field: str
-) -> None:
-    """Add a note of a row of runs or steps."""
-    step_id = columns["step_id"][row].as_py() if "step_id" in columns else None
-    path = (*columns["path"](row), *field)
-    notes.append((int(columns["run"][row]), Note(problem, detail, path, step_id)))
-
-
-def note_rows(
-    notes: Notes, columns: Columns, where: Flags, problem: str, detail: str, *field: str
-) -> None:
-    """Add a note of each of some rows."""
+def _note_rows(note: NoteRow, where: Flags, problem: str, detail: str, *field: str) -> None:
+    """Note what is wrong in each of some rows."""
     for row in np.flatnonzero(where).tolist():
-        note_row(notes, columns, row, problem, detail, *field)
+        note(row, problem, detail, *field)
 
 
-def note_unknown_words(frame: str, columns: Columns, notes: Notes) -> None:
+def _note_unknown_words(kind: str, columns: Columns, note: NoteRow) -> None:
     """Check the words of categories; note those that the API's documentation does not have."""
-    for column in COLUMNS[frame]:
+    for column in COLUMNS[f"{kind}s"]:
         if column.kind == "category" and column.name in columns:
             values = columns[column.name]
             is_unknown = flags(values.is_valid()) & ~is_word(values, *column.words)
             for row in np.flatnonzero(is_unknown).tolist():
-                word = brief(values[row].as_py())
-                detail = f"unknown {frame.removesuffix('s')} {column.name} {word}"
-                note_row(notes, columns, row, "unknown_value", detail, column.name)
+                detail = f"unknown {kind} {column.name} {brief(values[row].as_py())}"
+                note(row, "unknown_value", detail, column.name)

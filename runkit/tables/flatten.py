@@ -26,6 +26,7 @@ from runkit.api.validation import (
     n_proposals,
     proposals_of,
     resolution_of,
+    result_of,
     validated,
 )
 from runkit.display.text import brief, first_text
@@ -105,15 +106,19 @@ class Rows:
     notes: list[tuple[int, Note]] = field(default_factory=list)
     refused: list[tuple[Record, Note]] = field(default_factory=list)
 
-    def paths_of_run(self, run_no: int) -> dict[int, Path]:
-        """Return where the steps of a run are in its record, by `id()`."""
+    def note(
+        self, run_no: int, problem: str, detail: str, *field: str, step: Json | None = None
+    ) -> None:
+        """Note what is wrong in a run, in one of its steps, or in a field of these."""
         if not self.paths[run_no]:  # nothing was taken out of the run, so that it is the record
             self.paths[run_no] = _paths_in(self.runs[run_no])
-        return self.paths[run_no]
+        path = self.paths[run_no][id(step)] if step else ()
+        note = Note(problem, detail, (*path, *field), step and step["id"])
+        self.notes.append((run_no, note))
 
-    def path_of_step(self, row: int) -> Path:
-        """Return where a step is in the record of its run."""
-        return self.paths_of_run(self.run[row])[id(self.steps[row])]
+    def note_step(self, row: int, problem: str, detail: str, *field: str) -> None:
+        """Note what is wrong in the step of a row, or in a field of it."""
+        self.note(self.run[row], problem, detail, *field, step=self.steps[row])
 
 
 def read_runs(records: Iterable[Record]) -> Rows:
@@ -141,7 +146,7 @@ def flatten(rows: Rows) -> None:
     """Add the rows of all parts of the runs."""
     for run_no in range(len(rows.runs)):
         first = len(rows.steps)
-        _add_steps(rows, run_no, first)
+        _add_steps(rows, run_no)
         interrupts = _interrupts(rows, run_no, first)
         rows.interrupts += interrupts
         _add_artifacts(rows, run_no, first, interrupts)
@@ -150,20 +155,16 @@ def flatten(rows: Rows) -> None:
 # -------------------------------------------------------------------------------------------- steps
 
 
-def _add_steps(rows: Rows, run_no: int, first: int) -> None:
+def _add_steps(rows: Rows, run_no: int) -> None:
     """Add the steps of a run in tree order.
 
     Of steps with the same id the first is kept, with the children of all. A step whose parent is
     unknown, and one step of each cycle, are at depth 0. Each is noted.
     """
-    top: list[Json] = rows.runs[run_no].get("steps") or []
-    tree = _preorder(top, methodcaller("get", "steps"))
-    n_ids = len({step["id"] for step, _, _ in tree})
-    if n_ids < len(tree) or any(step.get("parent_step_id") for step in top):
-        tree, notes = _linked(tree)
-        for step, problem, detail in notes:
-            path = rows.paths_of_run(run_no)[id(step)]
-            rows.notes.append((run_no, Note(problem, detail, path, step["id"])))
+    first = len(rows.steps)
+    tree, notes = _linked(rows.runs[run_no].get("steps") or [])
+    for step, problem, detail in notes:
+        rows.note(run_no, problem, detail, step=step)
     rows.steps += [step for step, _, _ in tree]
     rows.run += [run_no] * len(tree)
     rows.parent += [first + parent if parent >= 0 else -1 for _, parent, _ in tree]
@@ -195,12 +196,13 @@ def _paths_in(run: Json) -> dict[int, Path]:
     return paths
 
 
-def _linked(nested: Tree[Json]) -> tuple[Tree[Json], list[tuple[Json, str, str]]]:
+def _linked(top: list[Json]) -> tuple[Tree[Json], list[tuple[Json, str, str]]]:
     """Link steps by nesting or else by `parent_step_id`; return their tree, and what is wrong.
 
     What is wrong is a step, the word of the problem, and a detail.
     """
     notes = []
+    nested = _preorder(top, methodcaller("get", "steps"))
     first: dict[str, int] = {}
     for position, (step, _, _) in enumerate(nested):
         if first.setdefault(step["id"], position) != position:
@@ -251,10 +253,7 @@ def agent_of_step(step: Json) -> str | None:
 
 def label_of_step(step: Json) -> str:
     """Return the label of a step, else its name, else its type."""
-    label: str | None = step.get("label")
-    if label and label.strip():
-        return label
-    return first_text(step.get("name")) or str(step["type"])
+    return first_text(step.get("label"), step.get("name")) or str(step["type"])
 
 
 # --------------------------------------------------------------------------------------- interrupts
@@ -272,10 +271,10 @@ def _interrupts(rows: Rows, run_no: int, first: int) -> list[InterruptRow]:
         for pending in unmatched:
             name = brief(pending.interrupt_id) if pending.interrupt_id else "without an id"
             detail = f"no step of the run matches interrupt {name}"
-            rows.notes.append((run_no, Note("unpaired_interrupt", detail, ("interrupts",))))
+            rows.note(run_no, "unpaired_interrupt", detail, "interrupts")
     elif not items and status == "interrupted":
         detail = "interrupted, but neither interrupts nor steps say by what"
-        rows.notes.append((run_no, Note("contradiction", detail)))
+        rows.note(run_no, "contradiction", detail)
     of_steps = [
         _interrupt(run_no, status, row, step, matched.get(row)) for row, step in questions.items()
     ]
@@ -307,7 +306,7 @@ def _interrupt(
         kind=interrupt_kind(value),
         n_proposals=n_proposals(value),
         outcome=outcome,
-        decision=decision_of(step.get("result") or {}) if outcome == ANSWERED else None,
+        decision=decision_of(result_of(step)) if outcome == ANSWERED else None,
         answered_by=answerer_of(step) if outcome == ANSWERED else None,
     )
 
@@ -318,7 +317,7 @@ def _outcome(status: str, step: Json, pending: Pending | None) -> str:
         return str(resolution)
     has_ended = step.get("completed_at") or step.get("status") in contract.FINAL_STATUSES
     if not has_ended and status in contract.FINAL_STATUSES:
-        has_ended = decision_of(step.get("result") or {})
+        has_ended = decision_of(result_of(step))
     if not pending and has_ended:
         return LAPSED if step.get("status") == "error" else ANSWERED
     return LAPSED if status in contract.FINAL_STATUSES else PENDING
@@ -384,8 +383,7 @@ def _match_items(
 
 
 def _interrupt_id(step: Json) -> str | None:
-    interrupt_id = (step.get("result") or {}).get("interrupt_id")
-    return interrupt_id if isinstance(interrupt_id, str) else None
+    return first_text(result_of(step).get("interrupt_id"))
 
 
 # ---------------------------------------------------------------------------------------- artifacts
@@ -446,8 +444,6 @@ def _repeats(
     An answered combined proposal has the run's agent, which groups the proposals of other agents.
     What an output step has may repeat the run's output: same title and type.
     """
-    if all(row.origin == STEP for row in artifacts):
-        return [False] * len(artifacts)
     outputs = {row.key for row in artifacts if row.origin == OUTPUT}
     found = [row for row in artifacts if row.origin == STEP]
     findings = {(name, *row.key) for row in found for name in (row.agent, agent)}
