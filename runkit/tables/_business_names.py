@@ -62,8 +62,7 @@ def _read_table(table: pd.DataFrame) -> tuple[str, pd.DataFrame]:
 def _joined(f: Frames, key: str, table: pd.DataFrame) -> Frames:
     """Return frames with the businesses of a table; what is not in the table stays."""
     fields = [name for name in BUSINESS_FIELDS if name in table]
-    new = {name: f.runs[key].map(table[name]) for name in fields}
-    new = {name: values.where(values.notna(), f.runs[name]) for name, values in new.items()}
+    new = {name: f.runs[key].map(table[name]).combine_first(f.runs[name]) for name in fields}
     return replace(f, runs=cast(f.runs.assign(**new), "runs"))
 
 

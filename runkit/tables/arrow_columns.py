@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from runkit.api.contract import read_time
 from runkit.tables.schema import COLUMNS, TYPES, Column
 
 # Columns by name are Arrow text, or numpy arrays of numbers, flags or microseconds.
@@ -18,14 +16,6 @@ Columns = dict[str, Any]
 NEVER = np.iinfo(np.int64).min  # a missing time among int64 microseconds; numpy's NaT
 # the value of a missing column, by its kind; other kinds have null
 ABSENT: dict[str, object] = {"count": 0, "flag": False}
-
-
-def micros(when: datetime | str) -> int:
-    """Return a time as microseconds since 1970, exactly.
-
-    Raises `ValueError` if it is not a time.
-    """
-    return (read_time(when)[0] - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def empty(frame: str) -> pd.DataFrame:

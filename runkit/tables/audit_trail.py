@@ -14,7 +14,7 @@ from runkit.api.validation import DECIDED, decision_of, note_of
 from runkit.display.text import brief, first_text, plural, shorten
 from runkit.errors import UsageError
 from runkit.local.answer_log import CONFIRMED
-from runkit.tables.run_rules import NOT_READ, LinkedFrames, lost_questions
+from runkit.tables.run_rules import NOT_READ, LinkedFrames, lost_questions, runs_of
 from runkit.tables.schema import DECISIONS
 
 IDS = ("run_id", "step_id", "interrupt_id")
@@ -90,8 +90,7 @@ def match(f: LinkedFrames, questions: pd.DataFrame, answers: pd.DataFrame) -> pd
     creation time tells their runs apart.
     """
     log = read_answers(answers)
-    runs = log[["run_id"]].merge(f.runs[["run_id", "created_at", "updated_at"]], "left")
-    runs = runs.merge(f.reads[["run_id", "read_at"]], "left")
+    runs = runs_of(f, log)
     created_at = log["run_created_at"].fillna(runs["created_at"])
     is_here = created_at.eq(runs["created_at"])
 

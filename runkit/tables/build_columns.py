@@ -256,9 +256,9 @@ def _failures(steps: Columns) -> Columns:
     """Return which steps failed, and the text of the failure where they are the cause.
 
     A step fails if its type or its status is `error`; a question does not: a wait is not an error.
-    A cause is a failed step without a failed child. An instant error step is no cause of its own if
-    it explains another: the sibling that failed last before it, else the parent if that failed
-    without other child steps. What it says is then the error of that step.
+    A cause is a failed step without a failed child. An instant error step, here a note, is no cause
+    of its own if it explains another: the sibling that failed last before it, else the parent if
+    that failed and has only notes. What it says is then the error of that step.
     """
     parents = steps["parent"]
     n = len(parents)
@@ -270,8 +270,8 @@ def _failures(steps: Columns) -> Columns:
 
     failed: dict[int, str] = {}  # the error by the row of a failed step
     explained: dict[int, str] = {}
-    last_failed: dict[int, int] = {}  # by owner, the last of its steps that failed and is no note
     failed_child: dict[int, int] = {}  # by owner
+    target_of: dict[int, int] = {}  # by owner, the step that a note among its steps explains
     rows = np.flatnonzero(is_failed)  # a flat list of steps may be in any order
     by_end = np.lexsort((is_note[rows], steps["end"][rows], steps["depth"][rows]))
     for row in rows[by_end].tolist():
@@ -279,16 +279,16 @@ def _failures(steps: Columns) -> Columns:
         label = label_of_step(step)
         reason = reason_of(step)
         owner = owners[row]
-        target = last_failed.get(owner, -1)
-        if target < 0 and owner in failed and not n_other_children[owner]:
-            target = owner
-        if is_note[row] and target >= 0:
-            explained[target] = label if reason in (None, label) else f"{label}: {reason}"
+        if is_note[row] and owner in target_of:
+            words = label if reason in (None, label) else f"{label}: {reason}"
+            explained[target_of[owner]] = words
             continue
         failed[row] = reason or (label if is_error[row] else f"{label} failed")
         failed_child[owner] = row
         if not is_note[row]:
-            last_failed[owner] = row
+            target_of[owner] = row
+        if not n_other_children[row]:
+            target_of[row] = row
 
     for row, label in explained.items():
         while row in failed_child:
@@ -333,12 +333,10 @@ def source_columns(artifacts: Columns) -> Columns:
     owner = np.repeat(np.arange(len(artifacts["run"])), artifacts["n_sources"])
     fields = object_columns(sources, Source)
     return fields | {
+        **{name: take(artifacts[name], owner) for name in ("step_id", "title", "origin")},
         "artifact": owner,
         "source_tier": pc.utf8_lower(fields["source_tier"]),
         "source_tier_text": fields["source_tier"],
-        "step_id": take(artifacts["step_id"], owner),
-        "title": take(artifacts["title"], owner),
-        "origin": take(artifacts["origin"], owner),
         "run": artifacts["run"][owner],
         "artifact_no": artifacts["artifact_no"][owner],
         "source_no": position_in_group(owner),
@@ -506,15 +504,19 @@ def _returned(is_asked: Flags, steps: Columns) -> pa.Array:
 
 def object_columns(objects: Sequence[Json | None], model: Any) -> Columns:
     """Return the text and time fields of checked objects; times are int64 microseconds."""
-    kinds = {name: field.type for name, field in fields(model).items()}
-    kinds = {name: kind for name, kind in kinds.items() if kind in (str, datetime)}
-    arrays = pa.array(objects, pa.struct(dict.fromkeys(kinds, TEXT))).flatten()
-    columns: Columns = dict(zip(kinds, arrays, strict=True))
-    for name, kind in kinds.items():
-        if kind is datetime:
-            times = pc.cast(columns[name], TIME).view(pa.int64())
-            columns[name] = times.fill_null(NEVER).to_numpy()
-    return columns
+    types = {name: field.type for name, field in fields(model).items()}
+    names = [name for name, kind in types.items() if kind in (str, datetime)]
+    arrays = pa.array(objects, pa.struct(dict.fromkeys(names, TEXT))).flatten()
+    return {
+        name: _micros(array) if types[name] is datetime else array
+        for name, array in zip(names, arrays, strict=True)
+    }
+
+
+def _micros(times: pa.Array) -> Ints:
+    """Return times, as text, in microseconds; `NEVER` for null."""
+    micros: Ints = pc.cast(times, TIME).view(pa.int64()).fill_null(NEVER).to_numpy()
+    return micros
 
 
 def text(values: Iterable[object]) -> pa.Array:
@@ -573,8 +575,7 @@ def position_in_group(group: Ints) -> Ints:
 def run_fields(rows: Rows) -> Columns:
     """Return the columns of a run that are fields of the checked JSON."""
     raws = rows.runs
-    known = [raw | contract.local_fields(raw) if contract.LOCAL in raw else raw for raw in raws]
-    columns = object_columns(known, Run)
+    columns = object_columns([raw | contract.local_fields(raw) for raw in raws], Run)
     is_open = is_word(columns["status"], *contract.OPEN_STATUSES)
     return columns | {
         "run_id": columns["id"],

@@ -74,9 +74,10 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
     )
     keys = steps[KEY].drop_duplicates(ignore_index=True)
     of_a, of_b = (_sums(steps[steps["side"].eq(side)], keys.index) for side in ("a", "b"))
-    sums = pd.concat({"a": of_a, "b": of_b, "diff": of_b - of_a}, axis=1)
-    sums = sums.swaplevel(axis=1)[[*MEASURES]]
-    table = keys.join(sums.set_axis(sums.columns.map("_".join), axis=1))
+    sums = {"a": of_a, "b": of_b, "diff": of_b - of_a}
+    table = keys.assign(
+        **{f"{name}_{side}": df[name] for name in MEASURES for side, df in sums.items()}
+    )
 
     is_delivered = all(f.runs["has_steps"].all() for f in sides)
     position = first_difference(in_a, in_b) if is_delivered else None

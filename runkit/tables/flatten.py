@@ -113,8 +113,8 @@ class Rows:
         if not self.paths[run_no]:  # nothing was taken out of the run, so that it is the record
             self.paths[run_no] = _paths_in(self.runs[run_no])
         path = self.paths[run_no][id(step)] if step else ()
-        note = Note(problem, detail, (*path, *field), step and step["id"])
-        self.notes.append((run_no, note))
+        step_id = step["id"] if step else None
+        self.notes.append((run_no, Note(problem, detail, (*path, *field), step_id)))
 
     def note_step(self, row: int, problem: str, detail: str, *field: str) -> None:
         """Note what is wrong in the step of a row, or in a field of it."""

@@ -216,8 +216,7 @@ class Frames:
             return [runs]
         if isinstance(runs, pd.DataFrame) and "run_id" in runs:
             return runs["run_id"].dropna()
-        is_list = isinstance(runs, Iterable) and getattr(runs, "ndim", 1) == 1
-        if not is_list or isinstance(runs, dict | bytes):
+        if not isinstance(runs, Iterable) or getattr(runs, "ndim", 1) != 1:
             raise UsageError(
                 f"runs={brief(runs)}; expected run ids, rows with a column run_id, or a mask of "
                 "the runs."

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,7 +24,7 @@ from runkit.display.text import plural
 from runkit.errors import DataError, UsageError
 from runkit.tables._business_names import with_businesses
 from runkit.tables._saved import Tables, is_saved, read_saved
-from runkit.tables.arrow_columns import cast, micros
+from runkit.tables.arrow_columns import cast
 from runkit.tables.audit_trail import match, use_words, with_answers
 from runkit.tables.build_columns import tables
 from runkit.tables.flatten import Rows, flatten, read_runs
@@ -32,7 +32,6 @@ from runkit.tables.frames import Coverage, Frames
 from runkit.tables.problems import REFUSED, Problems
 from runkit.tables.sources import (
     IN_MEMORY,
-    JsonDocument,
     Record,
     Source,
     in_batches,
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from runkit.client import Client
 
 SHOWN_PROBLEMS = 5
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PARTS = ("steps", "artifacts", "sources", "interrupts")  # their rows are in order of the runs
 
 
@@ -192,22 +192,19 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     Raises `DataError` if all records of files are refused.
     """
     end = read_moment("as_of", as_of, getattr(source, "now", None))
-    moment = None if end is None else micros(end)
+    moment = None if end is None else (end - EPOCH) // timedelta(microseconds=1)
     problems = Problems()
     seen = 0
     are_files = False
     batches: list[dict[str, pa.Table]] = []
-    locations: list[str] = []
-    documents: list[JsonDocument | None] = []
+    kept: list[Record] = []  # without their JSON
     with gc_paused(), Bar(desc="reading", unit=" runs", disable=not progress) as bar:
         for records in in_batches(records_of(source)):
             rows = read_runs(records)
             flatten(rows)
             batches.append(tables(rows, moment))
-            if rows.notes or rows.refused:
-                problems.add(rows, first=len(locations))
-            locations += [record.location for record in rows.records]
-            documents += [record.document for record in rows.records]
+            problems.add(rows, first=len(kept))
+            kept += [record._replace(raw=None) for record in rows.records]
             seen += len(records)
             bar.update(len(records))
             are_files |= not records[0].location.startswith(IN_MEMORY)
@@ -217,7 +214,7 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
         note = Note("truncated", f"the source is incomplete: {why}")
         problems.add_row(Record(None, "source"), note)
     batches = batches or [tables(Rows(), moment)]
-    dataframes = _assemble(batches, locations, documents, problems)
+    dataframes = _assemble(batches, kept, problems)
     n_runs = len(dataframes["runs"])
     if are_files and not n_runs:
         advice = "Nothing in it is a run."
@@ -257,10 +254,7 @@ def gc_paused() -> Iterator[None]:
 
 
 def _assemble(
-    batches: list[dict[str, pa.Table]],
-    locations: list[str],
-    documents: Sequence[JsonDocument | None],
-    problems: Problems,
+    batches: list[dict[str, pa.Table]], records: Sequence[Record], problems: Problems
 ) -> Tables:
     """Return the frames of all batches, without runs that have a newer record of the same id.
 
@@ -270,13 +264,13 @@ def _assemble(
     for name in list(batches[0]):
         joined = pa.concat_tables(batch.pop(name) for batch in batches)
         dfs[name] = cast(joined.to_pandas(split_blocks=True), name)
-    dfs["reads"] = _with_newest_times(dfs["reads"], dfs["runs"]["updated_at"], documents)
-    dfs = _newest(dfs, locations, problems)
+    dfs["reads"] = _with_newest_times(dfs["reads"], dfs["runs"]["updated_at"], records)
+    dfs = _newest(dfs, [record.location for record in records], problems)
     return dfs | {"problems": problems_frame(problems)}
 
 
 def _with_newest_times(
-    reads: pd.DataFrame, updated_at: pd.Series[Any], documents: Sequence[Any]
+    reads: pd.DataFrame, updated_at: pd.Series[Any], records: Sequence[Record]
 ) -> pd.DataFrame:
     """Return `reads` with the newest `updated_at` in the document of each run.
 
@@ -284,11 +278,12 @@ def _with_newest_times(
     once. Times later than this machine's clock are wrong.
     """
     known = updated_at.where(updated_at <= datetime.now(UTC))
+    documents = [record.document for record in records]
     document = pd.Series(documents, reads.index, dtype=object)
     by = reads.assign(newest_at=known).groupby(document, sort=False)
     n_rows = by["run_id"].transform("size")
     is_whole = (n_rows > 1) & by["run_id"].transform("nunique").eq(n_rows)
-    has_lines = np.array([bool(found and found.has_lines) for found in documents], np.bool_)
+    has_lines = np.array([bool(each and each.has_lines) for each in documents], np.bool_)
     return reads.assign(
         newest_at=by["newest_at"].transform("max").where(is_whole), has_lines=is_whole & has_lines
     )

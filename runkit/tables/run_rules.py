@@ -266,6 +266,12 @@ def is_separate(questions: pd.DataFrame) -> pd.Series[Any]:
     return flag(run_ids.notna(), ~is_doubtful)
 
 
+def runs_of(f: LinkedFrames, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the run of each row, with when it was read; null where it is not in the frames."""
+    runs = f.runs.merge(f.reads, on="run_id").set_index("run_id")
+    return runs.reindex(rows["run_id"]).set_axis(rows.index)
+
+
 def with_waits(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
     """Return questions with how long they waited, as far as the data proves it.
 
@@ -273,8 +279,7 @@ def with_waits(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
     question waits until its run was read, else at least until the newest time in the document that
     holds the run (`is_to_newest`). `is_least`: `wait_s` is a lower bound.
     """
-    runs = f.runs[["run_id", "as_of", "updated_at"]].merge(f.reads, on="run_id")
-    runs = runs.set_index("run_id").reindex(questions["run_id"]).set_axis(questions.index)
+    runs = runs_of(f, questions)
     is_undated = runs["is_undated"].eq(True)
     is_short = questions["outcome"].eq("pending") & questions["wait_s"].isna()
     since = questions["asked_at"].fillna(runs["updated_at"])
@@ -327,11 +332,11 @@ def with_courses(f: LinkedFrames) -> pd.DataFrame:
     | is_over | it has completed or failed |
     """
     causes = causes_of(f).set_index("run_id")[["label", "error"]]
+    causes = causes.rename(columns={"label": "cause", "error": "reason"})
     waits = with_waits(f, open_questions(f))
     is_least = waits["is_least"] | waits["wait_s"].isna()
     by_run = waits.assign(is_least=is_least).groupby("run_id")
     longest = by_run.agg({"wait_s": "max", "is_least": "any", "since": "min"})
-    causes = causes.set_axis(["cause", "reason"], axis=1)
     runs = f.runs.join(causes, on="run_id").join(longest, on="run_id")
     return runs.assign(
         is_over=runs["status"].isin(FINAL_STATUSES),
