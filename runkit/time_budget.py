@@ -220,13 +220,15 @@ def blocked_ranges(
 ) -> tuple[Times, Times]:
     """Return start and end of the time in which a question is open and no step works beside it.
 
-    Times of several runs are on one axis.
+    Times of several runs are on one axis: none of them works then.
     """
     waits = find_waits(run, start, end, is_waiting)
-    _, since, until = work_in_waits(waits, run, start, end, is_leaf)
-    is_wait = np.repeat([True, False], [len(waits.run), len(since)])
-    edges = np.append(waits.start, since), np.append(waits.end, until)
-    return _joined(*_cut(np.zeros(len(is_wait), np.int64), *edges, is_wait).of(WAITING))[1:]
+    _, *beside = work_in_waits(waits, run, start, end, is_leaf)
+    _, *alone = _cut(run, start, end, is_waiting).of(WORKING)
+    work = zip(waits[1:3], beside, alone, strict=True)
+    since, until = map(np.concatenate, work)
+    is_wait = np.arange(len(since)) < len(waits.run)
+    return _joined(*_cut(np.zeros(len(is_wait), np.int64), since, until, is_wait).of(WAITING))[1:]
 
 
 def unions(group: Ints, start: Times, end: Times) -> tuple[Ints, Times, Times]:
