@@ -206,7 +206,8 @@ class Facts:
     @cached_property
     def failing_steps(self) -> pd.DataFrame:
         """The step in which each failed run failed, where a step says so."""
-        return run_rules.causes_of(self.frames)
+        causes = run_rules.causes_of(self.frames)
+        return run_rules.failures_of(self.frames).loc[causes.index]
 
     @cached_property
     def causes(self) -> Count:

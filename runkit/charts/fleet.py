@@ -43,7 +43,16 @@ from runkit.display.counts import (
 from runkit.display.text import Markup, duration, in_words, plural
 from runkit.facts import LIMIT_H, TO_A_PERSON, Facts, count
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import ARTIFACT, flag, is_rated, is_read, named, short_ids
+from runkit.tables.run_rules import (
+    ARTIFACT,
+    FAILURE,
+    failures_of,
+    flag,
+    is_rated,
+    is_read,
+    named,
+    short_ids,
+)
 
 __all__ = [
     "failed_steps",
@@ -58,8 +67,6 @@ __all__ = [
 
 MAX_KINDS, MAX_VARIANTS = 15, 15  # kinds of steps, sequences of them
 OWN_SHARE = 0.5  # a step with child steps that works more than this share itself is no group
-# Errors with one cause differ in their ids and numbers.
-IDS_AND_NUMBERS = r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d[\d.,:]*"
 NO_STRONG = "high confidence, no source of a known government or primary tier"
 NAMES = ["run_id", "business_name", "agent_name"]
 COLORS = {
@@ -317,7 +324,7 @@ def variants(f: Frames) -> Panel:
 
 @checked
 def failed_steps(f: Frames) -> Panel:
-    """Show what failed and why: each error, without the numbers in which it differs, and its runs.
+    """Show what failed and why: each error, with * for ids and numbers that differ, and its runs.
 
     Parameters
     ----------
@@ -330,12 +337,9 @@ def failed_steps(f: Frames) -> Panel:
         A row for each `error`, step and agent; `run_ids` has the runs, the newest first. Groups
         that failed with a step in them are left out.
     """
-    failed = f.steps[f.steps["error"].notna()]
-    patterns = failed["error"].str.replace(IDS_AND_NUMBERS, "*", regex=True)
-    is_same = failed.groupby(patterns)["error"].transform("nunique").eq(1)
-    failed = failed.assign(error=patterns.mask(is_same, failed["error"]))
+    failed = failures_of(f)
     newest_first = failed.sort_values("started_at", ascending=False)
-    by = newest_first.groupby(["error", "label", "agent"], dropna=False)
+    by = newest_first.groupby(FAILURE, dropna=False)
     table = by.agg(
         n_steps=("run_id", "size"),
         n_runs=("run_id", "nunique"),
@@ -386,10 +390,11 @@ def weak_findings(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        A row for each finding and weakness: no source; high confidence, and none of its sources is
-        known to be of a government or primary tier; or high confidence on a source on which another
-        finding of its run and type has low confidence, and the other finding. `confidence` and
-        `best_tier` are the words as they came. Outputs are left out, as they repeat findings.
+        A row for each finding and weakness: no source; high confidence, and all its sources are of
+        other tiers than government or primary (where one names no tier, that is not known, and
+        counted); or high confidence on a source on which another finding of its run and type has
+        low confidence, and the other finding. `confidence` and `best_tier` are the words as they
+        came. Outputs are left out, as they repeat findings.
     """
     facts = Facts(f)
     findings = facts.artifacts

@@ -11,10 +11,11 @@ from runkit.charts.panel import Panel, Row, records, render, words_of
 from runkit.display.counts import Span, lasted, paragraph, things, unread
 from runkit.display.html_tables import MAX_ROWS
 from runkit.display.status_words import CAUGHT_UP, OUTCOMES, status
-from runkit.display.text import plural
+from runkit.display.text import moment, plural
 from runkit.facts import Facts, count
-from runkit.tables.run_rules import NO_CAUSE
+from runkit.tables.run_rules import NO_CAUSE, alike
 
+MAX_SILENCE = pd.Timedelta("1h")  # an update of a running run that is older is named
 MIN_ROWS = 8  # up to so many rows are not folded
 UNFOLDED = {"waiting": MAX_ROWS, "failed": MIN_ROWS}  # rows with this reason that are never folded
 NEXT_STEPS = {  # the next step by reason; the most urgent reason is first
@@ -75,7 +76,12 @@ def _sentence(facts: Facts, n_rows: int) -> str:
     refused = f"{plural(n_refused, 'record')} not read, see f.problems." if n_refused else ""
     n_other = (~facts.runs["status"].isin(RUN_STATUSES)).sum()
     other = f"{plural(n_other, 'run')} of an unknown status." if n_other else ""
-    return paragraph(order, missing, refused, other, facts.wait_note) or f"{CAUGHT_UP}."
+    is_silent = facts.runs["as_of"] - facts.runs["updated_at"] > MAX_SILENCE
+    updated_at = facts.runs.loc[is_silent & facts.runs["status"].eq("running"), "updated_at"]
+    silent = f"{plural(len(updated_at), 'run')} running, last updated {moment(updated_at.max())}"
+    silent += " or before" * (len(updated_at) > 1)
+    silent = f"{silent}." if len(updated_at) else ""
+    return paragraph(order, missing, refused, other, silent, facts.wait_note) or f"{CAUGHT_UP}."
 
 
 def _folded_words(rows: pd.DataFrame) -> str:
@@ -140,7 +146,7 @@ def _reasons(facts: Facts) -> pd.DataFrame:
     runs = facts.runs.sort_values("created_at", ascending=False, kind="stable")
     runs = runs.assign(since=runs["ended_at"])
     failed = runs[runs["status"].eq("error")]
-    causes = failed["outcome"].fillna(failed["has_steps"].map(NO_CAUSE))
+    causes = alike(failed["outcome"].fillna(failed["has_steps"].map(NO_CAUSE)))
     failed = failed.assign(why="failed", reason=causes)
     rated = runs[runs["status"].eq("completed")]
     rated = rated.assign(

@@ -21,6 +21,7 @@ from runkit.errors import ApiError
 from runkit.facts import LIMIT_H, Facts, businesses_of
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
+from runkit.tables.run_rules import FAILURE
 from runkit.tables.sources import Source
 
 COMPLETED = "completed run"
@@ -149,4 +150,4 @@ def _causes(facts: Facts) -> str:
         return "none"
     if facts.causes.unknown:
         return short(facts.causes, "with a known cause")
-    return plural(facts.failing_steps["error"].nunique(), "cause")
+    return plural(len(facts.failing_steps[FAILURE].drop_duplicates()), "cause")

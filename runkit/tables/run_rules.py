@@ -6,6 +6,8 @@ the data does not say. `f` is `Frames`, which a module above this one defines.
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -27,6 +29,11 @@ NO_CAUSE = {  # by whether the steps of a failed run were read
 MIN_IDLE = 0.05  # a smaller share of the time that is no waiting is not mentioned
 STRONG_TIERS = TIERS[TIERS.index("primary") :]
 ARTIFACT = ["run_id", "artifact_no"]
+IDS_AND_NUMBERS = re.compile(  # failures with one cause differ in them
+    r"([0-9a-f]{8}-[0-9a-f-]{27}|(?<![^\W_])(?:(?=[a-f]*\d)[0-9a-f]{8,}\b|\d[\d.,:]*))",
+    re.IGNORECASE,
+)
+FAILURE = ["error", "label", "agent"]  # what makes two failures the same
 
 
 class LinkedFrames(Protocol):
@@ -191,6 +198,42 @@ def explanations(steps: pd.DataFrame) -> pd.Series[str]:
 def named(steps: pd.DataFrame) -> pd.DataFrame:
     """Return steps with a `name`, which with the agent is their kind: the label where none came."""
     return steps.assign(name=steps["name"].fillna(steps["label"]))
+
+
+def alike(texts: pd.Series[str]) -> pd.Series[str]:
+    """Return texts that differ only in ids and numbers as one, with * for those that differ."""
+    groups = defaultdict(list)
+    for text in texts.unique():
+        groups[tuple(IDS_AND_NUMBERS.split(text)[::2])].append(text)
+    merged: dict[str, str] = {}
+    for group in groups.values():
+        parts = zip(*map(IDS_AND_NUMBERS.split, group), strict=True)
+        text = "".join(part if {*others} <= {part} else "*" for part, *others in parts)
+        merged |= dict.fromkeys(group, text)
+    return texts.map(merged).astype("str")
+
+
+def failures_of(f: LinkedFrames) -> pd.DataFrame:
+    """Return the failed steps without a failed child, the same failure in the same words.
+
+    The code in brackets that `reason_of` adds stays where all of a failure have it.
+    """
+    failed = f.steps[f.steps["error"].notna()]
+    codes = [_code(*texts) for texts in zip(failed["error"], failed["result"], strict=True)]
+    code = pd.Series(codes, failed.index, "str")
+    bare = [error.removesuffix(code) for error, code in zip(failed["error"], codes, strict=True)]
+    errors = alike(pd.Series(bare, failed.index, "str"))
+    failed = failed.assign(error=errors, label=alike(failed["label"]))
+    n_codes = code.groupby([failed[name] for name in FAILURE], dropna=False).transform("nunique")
+    return failed.assign(error=errors + code.where(n_codes.eq(1), ""))
+
+
+def _code(error: str, result: object) -> str:
+    """Return the end of an error that is the code in the step's result, in brackets."""
+    start = error.rfind(" (")
+    code = error[start + 2 : -1]
+    is_ours = start > 0 and f"code:{code}" in str(result).replace('"', "")
+    return error[start:] if is_ours else ""
 
 
 def by_end(steps: pd.DataFrame) -> pd.DataFrame:
