@@ -21,7 +21,7 @@ from runkit.tables.run_rules import findings_of, is_read, outputs_of, wait_of
 KEY = ["agent", "type", "title", "is_output"]  # what makes two findings of two runs the same
 NO_BUSINESS = "no known business"
 UNRATED = "unrated"
-NOT_COMPARED = "There are no two runs of one agent to compare."
+NOT_COMPARED = "No run has an earlier completed run of its agent to compare with."
 KNOWN = ["title", "summary", "confidence", "before", "run_id", "n_sources", "best_tier_text"]
 CHANGES = {"left_only": "gone", "right_only": "new", "both": "other confidence"}
 CHANGED = ["created_at", "run_id", "finding", "change", "before", "after"]
@@ -157,7 +157,7 @@ def _before(row: Row, days: pd.Series[str], *, can_be_new: bool) -> str:
     """Write from when a finding is, and what it was in the run that had it before."""
     words = [f"last on {days[row['no']]}"] if row["no"] else []
     if row["no_older"] is not None:
-        is_same = row["ratings_older"] == row["ratings"]
+        is_same = row["ratings_older"] == row["ratings"] and UNRATED not in row["ratings"]
         verb = "same confidence" if is_same else f"was {words_of(row['ratings_older'], 40)}"
         words.append(f"{verb} on {days[row['no_older']]}")
     return ", ".join(words) or "new" * can_be_new
@@ -192,7 +192,7 @@ def _changed(f: Frames, facts: Facts) -> Panel:
 
     is_same = table.empty and n_runs > 1
     words = f"no finding differs in title or confidence in {plural(n_runs, 'run')}" * is_same
-    left_out = f"{plural(n_left_out, 'run')} not completed left out" if n_left_out else ""
+    left_out = f"{plural(n_left_out, 'earlier run')} not completed left out" if n_left_out else ""
     how = "Each is compared with its agent's run before it." if n_runs else NOT_COMPARED
     how *= runs["agent"].nunique() > 1
     missing = unread(facts.unread, "Findings")

@@ -281,7 +281,7 @@ def _run_tiles(facts: Facts) -> list[Tile]:
             f"{facts.answers.n:,} of {asked.n:,}" if asked.n and asked.is_whole else MISSING,
             waiting_words(waiting)
             if waiting.of
-            else things(asked, "question asked", "questions asked"),
+            else things(asked, "question for reviewers", "questions for reviewers"),
         ),
         Tile(
             "Sources",
@@ -304,7 +304,7 @@ def _titles_to_see(facts: Facts) -> dict[str, list[str]]:
     titles = {
         "Question expired": questions.loc[questions["outcome"].eq("lapsed"), "label"],
         "Finding without a source": bare,
-        "Problem in the data": f.problems["detail"],
+        "Problem in the data": f.problems.loc[f.problems["problem"].ne("duplicate_run"), "detail"],
         "Weakest finding": weakest[weakest.isin(findings["title"]) & ~weakest.isin(bare)],
         "Unrated": findings.loc[rating.isna(), "title"],
         "Rated in other words": rated[~is_rated(findings)].dropna(),

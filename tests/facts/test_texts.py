@@ -80,7 +80,9 @@ RULES: dict[str, Rule] = {  # what a text says, and whether it is so
     r"Questions over 4 h: 0%.*(not known|not read)": lambda full, _: True,
     r"Questions over 4 h: 0%": lambda full, _: not full.over,
     r"^No questions waiting|all caught up|[( ]0 waiting": lambda full, _: not full.pending,
-    r"no questions asked|no questions answered or waiting": lambda full, _: not full.to_people,
+    r"no questions for reviewers|no questions answered or waiting": lambda full, _: (
+        not full.to_people
+    ),
     r"^No questions$|\b0 questions": lambda full, _: not full.questions,
     r"no open questions?": lambda full, _: not full.pending,
     r"^Answered by reviewers: 0 of \d+": lambda full, _: not full.answers,
