@@ -26,7 +26,7 @@ from runkit.charts._placement import (
 )
 from runkit.charts.theme import bold, chosen_theme, plain
 from runkit.display.colors import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme
-from runkit.display.status_words import ENDING, OUTCOMES, outcome_words, status
+from runkit.display.status_words import OUTCOMES, outcome_words, status
 from runkit.display.text import agent_title, duration, short_id
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import explanations, is_shown, shown_statuses, with_courses
@@ -158,8 +158,8 @@ def _agents(runs: pd.DataFrame, steps: pd.DataFrame) -> tuple[Ints, list[str]]:
 
 def _notes(f: Frames, steps: pd.DataFrame, statuses: pd.Series[Any]) -> Any:
     """Write for each step how its question or its error ended, or that it has no end."""
-    questions = f.interrupts[[*STEP_KEY, *ENDING]].itertuples(index=False)
-    answers = {(run_id, step_id): outcome_words(*ending) for run_id, step_id, *ending in questions}
+    questions = f.interrupts.to_dict("records")
+    answers = {(row["run_id"], row["step_id"]): outcome_words(row) for row in questions}
     keys = zip(steps["run_id"], steps["step_id"], strict=True)
     endings = np.array([answers.get(key, "Answered") for key in keys], object)
     is_live = statuses.isin(OPEN_STATUSES)

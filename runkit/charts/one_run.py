@@ -14,7 +14,7 @@ from runkit.arguments import checked
 from runkit.charts.panel import Panel, Row, count_words, lasting, records, render
 from runkit.charts.step_panel import rows_with_sources, step
 from runkit.display.counts import Span, lasted, paragraph, sentence, short, things, unread
-from runkit.display.status_words import ENDING, outcome_words
+from runkit.display.status_words import outcome_words
 from runkit.display.text import agent_title, moment
 from runkit.facts import Facts, count
 from runkit.local.answer_log import CONFIRMED, IN_DOUBT, SELF_DECLARED
@@ -181,8 +181,7 @@ def questions_and_trail(
     titles = proposals.groupby("question")["title"].agg(" · ".join).rename("proposals")
     is_declared = table["answered_by"].isin(signers)
     signer = table["answered_by"] + is_declared.map({True: " (self-declared)", False: ""})
-    outcomes = zip(*map(table.get, ENDING[:3]), strict=True)
-    endings = [outcome_words(*words) for words in outcomes]
+    endings = [outcome_words(row, has_name=False) for row in records(table)]
     ending = pd.Series(endings, table.index, "str")
     table = with_waits(f, table).join([answered, titles]).assign(signer=signer, ending=ending)
     table = table.sort_values("asked_at", kind="stable", ignore_index=True)

@@ -34,7 +34,7 @@ from runkit.display.counts import (
     waiting_words,
 )
 from runkit.display.html_tables import column_head, readable, with_labels
-from runkit.display.status_words import ENDING, outcome_words, status
+from runkit.display.status_words import outcome_words, status
 from runkit.display.text import brief, day, in_words, plural
 from runkit.errors import UsageError
 from runkit.facts import Facts
@@ -226,7 +226,7 @@ def _question_events(f: Frames) -> Iterator[Event]:
         outcome = question["outcome"]
         wait_s = question["wait_s"]
         label = words_of(question["label"])
-        ending = outcome_words(*(question[name] for name in ENDING))
+        ending = outcome_words(question)
         if outcome in RESOLUTIONS:
             yield asked_at, label, ending.lower(), "", BEFORE_STEPS
             continue

@@ -5,7 +5,8 @@ Frames keep the API's own words.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 
 class Status(NamedTuple):
@@ -36,7 +37,6 @@ OUTCOMES = {  # words by the word in `interrupts.outcome`
     "lapsed": "Expired: the run ended first",
 }
 DECISIONS = {"approved": "Approved", "rejected": "Rejected", "edited": "Approved with changes"}
-ENDING = ("kind", "outcome", "decision", "answered_by")  # what `outcome_words` needs of a question
 CAUGHT_UP = "You're all caught up"
 MAY_BE_MISSING = "Questions may be missing"
 TIERS = {  # by the API's word of a source's tier
@@ -58,10 +58,13 @@ def tier_mark(word: object) -> str:
     return TIERS.get(str(word).lower(), UNKNOWN_TIER)
 
 
-def outcome_words(kind: object, outcome: object, decision: object, by: object = None) -> str:
-    """Describe how a question ended, and by whom, as far as it is known, in the frames' words."""
+def outcome_words(question: Mapping[Any, Any], *, has_name: bool = True) -> str:
+    """Describe how a question of the frames ended, and by whom, as far as it is known."""
+    outcome = question["outcome"]
+    decision = question["decision"]
+    by = question["answered_by"]
     words = OUTCOMES.get(str(outcome), str(outcome))
     if outcome == "answered":
-        is_dismissal = kind == "dismissal" and decision == "approved"
+        is_dismissal = question["kind"] == "dismissal" and decision == "approved"
         words = "Dismissed" if is_dismissal else DECISIONS.get(str(decision), words)
-    return f"{words} by {by}" if isinstance(by, str) else words
+    return f"{words} by {by}" if has_name and isinstance(by, str) else words

@@ -23,7 +23,6 @@ from runkit.charts.panel import Row, lasting, words_of
 from runkit.display.counts import Span, age, lasted, waiting_words
 from runkit.display.status_words import (
     CAUGHT_UP,
-    ENDING,
     MAY_BE_MISSING,
     MISSING,
     outcome_words,
@@ -325,7 +324,7 @@ def _stems(steps: pd.DataFrame) -> Iterator[tuple[str, str]]:
 
 def _ending(question: Row) -> str:
     """Describe how a question ended, by whom and when, as far as it is known."""
-    text = outcome_words(*(question[name] for name in ENDING))
+    text = outcome_words(question)
     is_settled = question["outcome"] not in (PENDING, LAPSED)
     when = question["answered_at" if is_settled else "asked_at"]
     return text if pd.isna(when) else f"{text}, {live_moment(when)}"

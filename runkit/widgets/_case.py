@@ -210,11 +210,11 @@ def _earlier_line(questions: Sequence[Row], n_unread: int) -> list[Json]:
     rows = []
     endings = []
     for row in questions:
-        ending = [row[name] for name in status_words.ENDING]
         when = f", {live_moment(row['answered_at'])}" if row["answered_at"] else ""
-        signed = shorten(status_words.outcome_words(*ending), 120)
+        signed = shorten(status_words.outcome_words(row), 120)
         label = shorten(row["label"] or NO_LABEL, 100)
         rows.append(_row(label, run=row["run_id"], end=f"{signed}{when}"))
-        endings.append(status_words.outcome_words(*ending[:3]).partition(":")[0].lower())
+        outcome = status_words.outcome_words(row, has_name=False)
+        endings.append(outcome.partition(":")[0].lower())
     summary = _endings(endings, is_whole=not n_unread) + gap(Count(0, 0, 0, n_unread))
     return _folded(f"{plural(len(rows), 'earlier question')} about this business, {summary}", rows)
