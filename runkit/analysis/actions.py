@@ -121,7 +121,7 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
             "client.runs.list(business_id=client.businesses.list())."
         )
 
-    lists = [*concurrently(partial(_read, client), ids, "business", progress)]
+    lists = [*concurrently(partial(_read, client), ids, progress)]
     rows = {action.id: _row(action) for recorded, _ in lists for action in recorded}
     table = pd.DataFrame(rows.values(), columns=[*DTYPES]).astype(DTYPES).drop(columns=JOINED)
     table = table.sort_values(["created_at", "action_id"], ignore_index=True)

@@ -38,12 +38,13 @@ Result = TypeVar("Result")
 
 
 def concurrently(
-    read: Callable[[Item], Result], items: Collection[Item], unit: str, progress: bool
+    read: Callable[[Item], Result], businesses: Collection[Item], progress: bool
 ) -> Iterator[Result]:
-    """Read items with `WORKERS` requests at once, under a bar; yield the results in order."""
+    """Read something of businesses, `WORKERS` at once, under a bar; yield the results in order."""
     with ThreadPoolExecutor(WORKERS) as pool:
-        results = pool.map(read, items)
-        yield from Bar(iterable=results, total=len(items), unit=unit, disable=not progress)
+        results = pool.map(read, businesses)
+        total = len(businesses)
+        yield from Bar(iterable=results, total=total, unit="business", disable=not progress)
 
 
 def id_of(business: str | Business) -> str:
@@ -193,7 +194,7 @@ class Businesses:
             raise UsageError("businesses= is a DataFrame; expected ids: df['business_id']")
         if isinstance(businesses, str | Business):
             businesses = [businesses]
-        return dict(concurrently(self._read_threads, list(businesses), "business", progress))
+        return dict(concurrently(self._read_threads, list(businesses), progress))
 
     @checked
     def runs_of(self, business: str | Business, listed: Iterable[Run]) -> tuple[Run, ...]:
