@@ -23,8 +23,6 @@ from runkit.server._recordings import Recording, walk
 NEVER = math.inf  # the time of everything that follows an open question
 # times of a run and of a step; those in results are data
 TIMES = ("created_at", "started_at", "completed_at", "ended_at")
-# fields of a recorded answer that a live one replaces
-RECORDED_ANSWER = ("answered_by", "reviewer", "decision", "comment")
 
 
 class RunSpec(NamedTuple):
@@ -258,17 +256,22 @@ def _steps(placed: PlacedRun, recorded: object, at: int) -> list[Json]:
 
 
 def _step(placed: PlacedRun, recorded: Json, at: int) -> Json:
-    """Return a step; one that was never closed ends with the run."""
+    """Return a step; one that was never closed ends with the run.
+
+    What was recorded of an answer is gone if one of now replaces it.
+    """
     asked = recorded.get("asked")
     closed = recorded.get("completed_at")
     result = result_of(recorded)
+    known = {key: value for key, value in result.items() if key == "interrupt_id"}
     end = placed.when(closed) if closed else placed.ended
     if asked:
         answer = placed.answer_to(asked["id"])
         end = answer.at
-        result = _answered(result, answer, placed.spec.history_until)
-        if "interrupt_id" in result:
-            result["interrupt_id"] = placed.interrupt_id(asked["id"])
+        known = dict.fromkeys(known, placed.interrupt_id(asked["id"]))
+        result = (result if end < placed.spec.history_until else {}) | known
+        if answer.person:
+            result["answered_by"] = {"name": answer.person}
     fields: Json = {
         "id": id_in(placed.spec.id, recorded["id"]),
         "run_id": placed.spec.id,
@@ -279,7 +282,6 @@ def _step(placed: PlacedRun, recorded: Json, at: int) -> Json:
     if parent := recorded.get("parent_step_id"):
         fields["parent_step_id"] = id_in(placed.spec.id, parent)
     if end > at:
-        known = {key: value for key, value in result.items() if key == "interrupt_id"}
         fields |= {"status": "running", "result": known}
         fields |= {} if recorded["type"] == "interrupt" else {"artifacts": []}
     elif asked:
@@ -288,13 +290,6 @@ def _step(placed: PlacedRun, recorded: Json, at: int) -> Json:
     step = _changed(placed.with_ids(recorded), fields)
     step.pop("asked", None)
     return step
-
-
-def _answered(result: Json, answer: Answer, history_until: int) -> Json:
-    """Return the result of a question's step; an answer of now replaces the recorded one."""
-    is_history = answer.at < history_until
-    result = {key: result[key] for key in result if is_history or key not in RECORDED_ANSWER}
-    return result | ({"answered_by": {"name": answer.person}} if answer.person else {})
 
 
 def status_at(placed: PlacedRun, at: int) -> str:
