@@ -105,7 +105,7 @@ def decisions(
         | n_pending, n_auto | waiting; resolved by policy |
         | n_lapsed, n_answered | the run ended first; answered |
         | n_approved, n_rejected, n_not_done, n_unknown | results; they add up to n_answered |
-        | n_edited | of n_approved, those with changes, which actions do not tell |
+        | n_edited | of n_approved, those in part or with changes, which actions do not tell |
         | n_known | answers to a proposal (none is of kind decision) whose result is known |
         | n_against | of those, against the agent: rejected, edited or not done |
         | against_share | the mean of the businesses' shares of n_against in n_known |

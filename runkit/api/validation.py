@@ -443,15 +443,10 @@ def _reason_in(value: object, levels: int = REASON_LEVELS) -> str | None:
     return f"{reason} ({code})"
 
 
-def answerer_of(step: Json) -> str | None:
-    """Read who answered an interrupt step.
-
-    [A] 32: `answered_by` or `reviewer` of its result, which no page documents.
-    """
-    people = map(result_of(step).get, ("answered_by", "reviewer"))
-    return first_text(*(actor_name(who) if isinstance(who, dict) else who for who in people))
-
-
+# [A] 32: where the result of a question has who answered, why and what; the first counts
+PEOPLE = ("answered_by", "reviewer", "decided_by", "approved_by", "reviewed_by")
+NOTES = ("comment", "note")
+FLAGS = {"true": "approved", "false": "rejected"}
 DECIDED = {
     "approve": "approved",
     "approved": "approved",
@@ -466,23 +461,46 @@ DECIDED = {
 }
 
 
+def answer_in(result: Json) -> Json:
+    """Return a result with the fields of its `input`, the form in which an answer is sent."""
+    given = result.get("input")
+    if not isinstance(given, dict):
+        return result
+    return given | {name: value for name, value in result.items() if name != "input"}
+
+
+def answerer_of(step: Json) -> str | None:
+    """Read who answered an interrupt step."""
+    people = map(answer_in(result_of(step)).get, PEOPLE)
+    return first_text(*(actor_name(who) if isinstance(who, dict) else who for who in people))
+
+
 def decision_of(answer: Json) -> str | None:
     """Read the decision of an answer: approved, rejected or edited; None for anything else.
 
     [A] 2, 5, 32. Edited is an approval with changed actions, or of only some proposals.
     """
-    parts = objects(answer.get("proposals")) or [dict(answer)]
-    decisions = {DECIDED.get(str(part.get("decision")).lower()) for part in parts}
-    is_changed = any(part.get("actions") is not None for part in parts)
-    if decisions == {"approved", "rejected"} or (decisions == {"approved"} and is_changed):
+    answer = answer_in(answer)
+    decisions = {*map(part_decision, objects(answer.get("proposals")) or [answer])}
+    if len(decisions) > 1 and None not in decisions:
         return "edited"
     return decisions.pop() if len(decisions) == 1 else None
+
+
+def part_decision(part: Json) -> str | None:
+    """Read the decision on one proposal."""
+    flag = FLAGS.get(str(part.get("approved")).lower())
+    words = part.get("decision"), part.get("outcome"), flag
+    word = next((word for word in words if word is not None), None)
+    decision = DECIDED.get(str(word).lower())
+    return "edited" if decision == "approved" and part.get("actions") is not None else decision
 
 
 def note_of(answer: Json) -> str | None:
     """Read the note of an answer, and those of its proposals; None if there is none."""
     parts = (answer, *objects(answer.get("proposals")))
-    return " / ".join(filter(None, (first_text(part.get("note")) for part in parts))) or None
+    notes = (first_text(*map(part.get, NOTES)) for part in parts)
+    return " / ".join(filter(None, notes)) or None
 
 
 def actor_name(data: Json) -> str | None:

@@ -225,9 +225,8 @@ def _questions(f: Frames, answers: pd.DataFrame | None) -> Panel:
         reason=table["reason"].fillna(table["later"]),
         wait=pd.Series(waits, table.index, "str").where(has_wait),
     )
-    is_unknown = table["is_unknown"] & table["reason"].isna()
     words = questions_sentence(f, table)
-    if n_unknown := int(is_unknown.sum()):
+    if n_unknown := int(table["is_unknown"].sum()):
         words += f" {plural(n_unknown, 'answer')} not known. {UNKNOWN}"
     return Panel("Questions and answers", words, trail, body=_all_rows(shown))
 

@@ -185,9 +185,10 @@ def questions_and_trail(
     ending = pd.Series(endings, table.index, "str")
     table = with_waits(f, table).join([answered, titles]).assign(signer=signer, ending=ending)
     table = table.sort_values("asked_at", kind="stable", ignore_index=True)
-    is_unknown = table["ending"].eq("Answered") & table["signer"].isna() & table["answer"].isna()
     trail = audit_trail(f, log)
-    return table.assign(is_unknown=is_unknown).join(trail["reason"]), trail
+    table = table.join(trail["reason"])
+    is_known = table[["signer", "answer", "reason"]].notna().any(axis=1)
+    return table.assign(is_unknown=table["ending"].eq("Answered") & ~is_known), trail
 
 
 def questions_sentence(f: Frames, table: pd.DataFrame) -> str:

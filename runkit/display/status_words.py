@@ -36,7 +36,11 @@ OUTCOMES = {  # words by the word in `interrupts.outcome`
     "skip": "Skipped by policy",
     "lapsed": "Expired: the run ended first",
 }
-DECISIONS = {"approved": "Approved", "rejected": "Rejected", "edited": "Approved with changes"}
+DECISIONS = {
+    "approved": "Approved",
+    "rejected": "Rejected",
+    "edited": "Approved in part or with changes",
+}
 CAUGHT_UP = "You're all caught up"
 MAY_BE_MISSING = "Questions may be missing"
 TIERS = {  # by the API's word of a source's tier

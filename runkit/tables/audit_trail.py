@@ -10,8 +10,19 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.api.validation import DECIDED, decision_of, note_of
-from runkit.display.text import brief, first_text, plural, shorten
+from runkit.api.contract import Json
+from runkit.api.jsontext import dumps, returned_words
+from runkit.api.validation import (
+    DECIDED,
+    NOTES,
+    PEOPLE,
+    answer_in,
+    decision_of,
+    note_of,
+    objects,
+    part_decision,
+)
+from runkit.display.text import agent_title, brief, plural, shorten
 from runkit.errors import UsageError
 from runkit.local.answer_log import CONFIRMED
 from runkit.tables.run_rules import NOT_READ, LinkedFrames, lost_questions, runs_of
@@ -70,16 +81,30 @@ def read_answers(answers: pd.DataFrame) -> pd.DataFrame:
     if len(wrong):
         raise UsageError.one_of("decision", wrong.iloc[0], DECISIONS)
     log["decision"] = decisions.fillna(values.map(decision_of).astype("str"))
-    log["note"] = values.map(note_of).astype("str")
+    log["note"] = values.map(_reason).astype("str")
     return log.sort_values("answered_at", kind="stable", na_position="first", ignore_index=True)
 
 
-def _read(answer: object) -> dict[str, Any]:
+def _read(answer: object) -> Json:
     try:
         value = json.loads(str(answer))
     except ValueError:
         return {}
-    return value if isinstance(value, dict) else {}
+    return answer_in(value) if isinstance(value, dict) else {}
+
+
+def _reason(answer: Json) -> str | None:
+    """Return the notes of an answer, after what it decides where it is not the same for all."""
+    parts = objects(answer.get("proposals")) if decision_of(answer) == "edited" else []
+    decisions = [f"{agent_title(part.get('agent'))}: {part_decision(part)}" for part in parts]
+    return " / ".join(filter(None, [*decisions, note_of(answer)])) or None
+
+
+def _unread(result: Json) -> str | None:
+    """Return what a step returned that tells neither who answered nor why."""
+    read = "interrupt_id", *PEOPLE, *NOTES
+    words = returned_words(dumps({name: result[name] for name in result if name not in read}))
+    return f"decision not known, the step returned {words}" if words else None
 
 
 def match(f: LinkedFrames, questions: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
@@ -152,15 +177,20 @@ def audit_trail(f: LinkedFrames, log: pd.DataFrame | None = None) -> pd.DataFram
     """Return a row for each question: on which evidence it was asked, and who decided what.
 
     `evidence` has the titles of what was proposed, each with the highest tier of its sources.
-    `reason` is the comment that the data has, else the note of the answer in the log. A run that
-    waits for a question that is not in the data has a row, too, and so has one without questions
-    whose steps were not read.
+    `reason` is the comment that the data has, else the note of the answer in the log, with the
+    decision on each proposal where they differ, or what the step returned where its decision is not
+    known. A run that waits for a question that is not in the data has a row, too, and so has one
+    without questions whose steps were not read.
     """
     questions = f.interrupts
-    reasons = _comments(f)
+    results = _results(f)
+    reasons = results.map(_reason).astype("str")
     if log is not None:
         reasons = reasons.fillna(joined_answers(questions, log)["note"])
         questions = with_answers(questions, log)
+    is_unknown = questions["outcome"].eq("answered") & questions["decision"].isna()
+    returned = results[is_unknown].map(_unread).astype("str")
+    reasons = (reasons + " / ").fillna("").add(returned).fillna(reasons)
 
     cited = proposed_artifacts(questions, f.artifacts)
     texts = cited["title"] + tiers_in_brackets(cited)
@@ -186,13 +216,11 @@ def tiers_in_brackets(artifacts: pd.DataFrame) -> pd.Series[str]:
     return " (" + tiers.mask(artifacts["n_sources"].eq(0), "no source") + ")"
 
 
-def _comments(f: LinkedFrames) -> pd.Series[str]:
-    """Return what the step of each question says of its answer, null where it says nothing."""
+def _results(f: LinkedFrames) -> pd.Series[Any]:
+    """Return the result of the step of each question."""
     key = ["run_id", "step_id"]
-    steps = f.steps[[*key, "result"]]
-    results = f.interrupts[key].merge(steps, "left", key)["result"].map(_read)
-    comments = [first_text(result.get("comment"), result.get("note")) for result in results]
-    return pd.Series(comments, f.interrupts.index, "str")
+    results = f.interrupts[key].merge(f.steps[[*key, "result"]], "left", key)["result"]
+    return results.map(_read).set_axis(f.interrupts.index)
 
 
 def proposed_artifacts(questions: pd.DataFrame, artifacts: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from runkit.local import answer_log
 from support import artifact, column, numbered, question, run
 
 YES, NO = ({"agent": "a", "decision": word} for word in ("approve", "reject"))
+RETURNED = "decision not known, the step returned "
 APPROVE, REJECT = {"decision": "approve"}, {"decision": "reject", "note": "no"}
 
 
@@ -53,8 +54,13 @@ def decided(source: object, **more: Any) -> list[list[Any]]:
         ),
         (
             {"decision": 1, "reviewer": ["Bo"], "comment": {"text": "seen"}},
-            [None, None, None],
+            [None, None, RETURNED + "decision: 1"],
             ["rejected", "Ada", "no"],
+        ),
+        (
+            {"verdict": "no", "decided_by": "Bo", "note": "seen"},
+            [None, "Bo", f"seen / {RETURNED}verdict: no"],
+            ["rejected", "Bo", "seen"],
         ),
     ],
 )
@@ -80,6 +86,11 @@ def test_an_answer_is_approved_edited_or_rejected():
         ({"proposals": [YES, YES]}, "approved"),
         ({"proposals": [YES, NO]}, "edited"),
         ({"proposals": [NO, NO]}, "rejected"),
+        ({"proposals": [YES, {"decision": "edited"}]}, "edited"),
+        ({"proposals": [YES, {"decision": "later"}]}, None),
+        ({"outcome": "Rejected"}, "rejected"),
+        ({"input": {"approved": True}}, "approved"),
+        ({"decision": "escalated", "approved": False}, None),
         ({"decision": "in_review"}, None),
         ({"name": "a form of its own"}, None),
     ]
@@ -93,8 +104,9 @@ def test_an_answer_is_approved_edited_or_rejected():
 
 def test_the_reason_of_a_combined_answer_has_the_notes_of_its_parts():
     parts = [YES | {"note": "seen"}, NO | {"note": "too old"}]
-    trail = runkit.one_run.questions(runkit.frames(answered()), log({"proposals": parts})).table
-    assert column(trail, "reason") == ["seen / too old"]
+    f = runkit.frames(answered(proposals=parts))
+    reasons = column(runkit.one_run.questions(f, log({"decision": "edited"})).table, "reason")
+    assert reasons == ["A: approved / A: rejected / seen / too old"]
 
 
 def test_an_open_question_has_no_decision():
