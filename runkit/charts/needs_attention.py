@@ -76,11 +76,12 @@ def _sentence(facts: Facts, n_rows: int) -> str:
     refused = f"{plural(n_refused, 'record')} not read, see f.problems." if n_refused else ""
     n_other = (~facts.runs["status"].isin(RUN_STATUSES)).sum()
     other = f"{plural(n_other, 'run')} of an unknown status." if n_other else ""
-    is_silent = facts.runs["as_of"] - facts.runs["updated_at"] > MAX_SILENCE
-    updated_at = facts.runs.loc[is_silent & facts.runs["status"].eq("running"), "updated_at"]
-    silent = f"{plural(len(updated_at), 'run')} running, last updated {moment(updated_at.max())}"
-    silent += " or before" * (len(updated_at) > 1)
-    silent = f"{silent}." if len(updated_at) else ""
+    running = facts.runs[facts.runs["status"].eq("running")]
+    updated_at = running["updated_at"]
+    updated_at = updated_at[running["as_of"] - updated_at > MAX_SILENCE]
+    n_silent = plural(len(updated_at), "run")
+    silent = f"{n_silent} running, not updated since {moment(updated_at.max())}."
+    silent *= len(updated_at) > 0
     return paragraph(order, missing, refused, other, silent, facts.wait_note) or f"{CAUGHT_UP}."
 
 

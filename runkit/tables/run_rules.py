@@ -33,6 +33,7 @@ IDS_AND_NUMBERS = re.compile(  # failures with one cause differ in them
     r"([0-9a-f]{8}-[0-9a-f-]{27}|(?<![^\W_])(?:(?=[a-f]*\d)[0-9a-f]{8,}\b|\d[\d.,:]*))",
     re.IGNORECASE,
 )
+CODE = r" \([^()]*\)$"
 FAILURE = ["error", "label", "agent"]  # what makes two failures the same
 
 
@@ -216,24 +217,13 @@ def alike(texts: pd.Series[str]) -> pd.Series[str]:
 def failures_of(f: LinkedFrames) -> pd.DataFrame:
     """Return the failed steps without a failed child, the same failure in the same words.
 
-    The code in brackets that `reason_of` adds stays where all of a failure have it.
+    An error that came with and without a code in brackets has none.
     """
     failed = f.steps[f.steps["error"].notna()]
-    codes = [_code(*texts) for texts in zip(failed["error"], failed["result"], strict=True)]
-    code = pd.Series(codes, failed.index, "str")
-    bare = [error.removesuffix(code) for error, code in zip(failed["error"], codes, strict=True)]
-    errors = alike(pd.Series(bare, failed.index, "str"))
-    failed = failed.assign(error=errors, label=alike(failed["label"]))
-    n_codes = code.groupby([failed[name] for name in FAILURE], dropna=False).transform("nunique")
-    return failed.assign(error=errors + code.where(n_codes.eq(1), ""))
-
-
-def _code(error: str, result: object) -> str:
-    """Return the end of an error that is the code in the step's result, in brackets."""
-    start = error.rfind(" (")
-    code = error[start + 2 : -1]
-    is_ours = start > 0 and f"code:{code}" in str(result).replace('"', "")
-    return error[start:] if is_ours else ""
+    error = failed["error"]
+    bare = error.str.replace(CODE, "", regex=True)
+    error = alike(error.mask(bare.isin(error), bare))
+    return failed.assign(error=error, label=alike(failed["label"]))
 
 
 def by_end(steps: pd.DataFrame) -> pd.DataFrame:

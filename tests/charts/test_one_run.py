@@ -58,20 +58,13 @@ def test_a_failed_run_says_first_what_it_did_not_finish():
     assert panel.body.count("✕ Not finished") == 1
 
 
-@pytest.mark.parametrize(("status", "words"), [("completed", []), ("error", ["match: false"])])
-def test_an_agent_is_unfinished_only_where_its_failure_was_not_got_over(status, words):
+@pytest.mark.parametrize(("status", "agents"), [("completed", []), ("error", ["Not finished"])])
+def test_an_agent_is_unfinished_only_where_its_failure_was_not_got_over(status, agents):
     """And what its other steps returned is named; a step of type error failed."""
-    f = frames(
-        run(
-            step("a", 1, 2, result={"match": False}),
-            step("b", 2, 3, type="error"),
-            step("c", 3, 4),
-            status=status,
-        )
-    )
-    rows = one_run.findings(f).table["summary"]
-    assert rows.str.extract("returned (.*)[.]", expand=False).tolist() == words
-    assert list(one_run.unfinished_agents(f)) == ["Not finished"] * len(words)
+    looked = step("a", 1, 2, result={"match": False})
+    f = frames(run(looked, step("b", 2, 3, type="error"), step("c", 3, 4), status=status))
+    assert [*one_run.unfinished_agents(f)] == agents
+    assert ("match: false" in one_run.findings(f).body) == (status == "error")
     assert "✕ Failed" in one_run.step(f, "b").body
 
 

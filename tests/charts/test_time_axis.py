@@ -64,8 +64,8 @@ def test_work_during_a_wait_is_not_folded():
     chart = draw(overnight(NIGHT, step("w", 1_000, 1_300)))
     assert np.allclose(sorted(chart.numbers("x", "CIP Orchestrator")), [60, 120, 300])
     assert chart.notes.count("not to scale") == 2
-    others = [run(step("w", 0, NIGHT, steps=[]), run_id=name, end=NIGHT) for name in "bc"]
-    assert "not to scale" not in draw([overnight(), *others]).notes
+    busy = run(step("w", 0, NIGHT), run_id="b", end=NIGHT)
+    assert "not to scale" not in draw([overnight(), busy, busy | {"id": "c"}]).notes
 
 
 def test_ticks_stand_apart_beside_a_long_error():
