@@ -176,7 +176,9 @@ def _kinds(cells: pd.DataFrame) -> pd.Series[str]:
     kinds = (frame + "." + column).map(KINDS).fillna(of_frame)
     kinds = kinds.mask(kinds.eq(FINDING) & cells["origin"].eq("output"), RESULT)
     has_no_result = frame.eq("runs") & cells["was_open"]
-    return kinds.mask(kinds.eq(RESULT) & has_no_result, FOLLOWS)
+    # without steps a proposal is known only as long as its question waits
+    is_asked = cells["origin"].eq("proposal") & column.eq("row") & ~cells["is_read"]
+    return kinds.mask(kinds.eq(RESULT) & has_no_result | is_asked, FOLLOWS)
 
 
 def _doubts(cells: pd.DataFrame) -> pd.Series[str]:

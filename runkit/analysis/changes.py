@@ -173,8 +173,9 @@ def _strongest(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
 def _events(old: Frames, new: Frames, runs: pd.DataFrame) -> pd.DataFrame:
     """Return what happened in some runs, a row for each event, with what they showed then and now.
 
-    A question that waited is answered if an answered one is the same. One that is not in the data
-    may be any question of its run.
+    A question that waited is answered if an answered one is the same, or if its run goes on and its
+    steps were not read: only an answer resumes a run. One that is not in the data may be any
+    question of its run.
     """
     states = old.runs.assign(before=_states(old.runs), was=old.runs["status"].astype("str"))
     runs = runs.assign(after=_states(runs))
@@ -188,7 +189,9 @@ def _events(old: Frames, new: Frames, runs: pd.DataFrame) -> pd.DataFrame:
     is_closed = ~asked.index.isin(same["index_other"])
     closed = asked[is_closed & asked["kind"].notna()]
     answered = new.interrupts[new.interrupts["outcome"].eq("answered")]
-    answered = _same(answered, closed)
+    goes_on = runs.loc[~runs["has_steps"] & status.isin(["running", "completed"]), "run_id"]
+    resumed = asked[is_closed & asked["run_id"].isin(goes_on)]
+    answered = pd.concat([_same(answered, closed), resumed.assign(before=resumed["label"])])
     events = {
         ("newly waiting", "asked_at"): newly.merge(runs[["run_id", "before"]], on="run_id"),
         ("failed", "ended_at"): runs[status.eq("error") & was.ne("error")],

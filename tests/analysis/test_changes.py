@@ -229,6 +229,16 @@ def test_a_question_is_the_same_when_it_is_answered():
     assert row["when"] == runkit.frames(answered).interrupts["answered_at"].iloc[0]
 
 
+def test_only_an_answer_resumes_a_run_whose_steps_were_not_read():
+    asking = {"id": "q", "label": "Add it?", "artifacts": [artifact("Source")]}
+    before = waiting(steps=[], interrupts=[asking])
+    expected = {"running": "answered", "completed": "answered", "error": "failed"}
+    runs = [run(status=word, run_id=word) | {"updated_at": at(200)} for word in expected]
+    found = runkit.changes([before | {"id": word} for word in expected], runs)
+    assert dict(zip(found["run_id"], found["change"], strict=True)) == expected
+    assert found["also"].dropna().tolist() == ["completed"]
+
+
 def done(recommendation: str = "approve", confidence: str = "high", label: str = "Work") -> Json:
     """A run with a finding and an output whose product is its result."""
     output = step("out", 50, 100, type="output", result={"recommendation": recommendation})
