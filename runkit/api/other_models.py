@@ -133,7 +133,7 @@ class Event(ApiObject):
     message: Maybe[str]
 
     @staticmethod
-    def _read(clean: Json) -> Json:
+    def _with_derived_fields(clean: Json) -> Json:
         return {
             **clean,
             "run_id": clean.get("run_id") or clean.get("runId"),

@@ -16,7 +16,8 @@ def middesk(kind, data, end="\n"):
 
 
 def agui(kind, data, end="\n"):
-    return f"data: {json.dumps({'type': kind, **data})}{end}{end}".encode()
+    text = json.dumps({"type": kind, **data}).replace("run_id", "runId")
+    return f"data: {text}{end}{end}".encode()
 
 
 def serve(server, *streams, runs):
@@ -49,7 +50,7 @@ def test_both_forms_of_events_are_read_with_every_line_end(
     body = start + encode("RUN_STARTED", STARTED, end) + encode("STATE_DELTA", {}, end)
     stream = Answer(chunks=[body, encode("RUN_FINISHED", FINISHED, end)])
     serve(server, stream, runs=[run_json()])
-    kinds = [event.type for event in client.runs.stream("run-1")]
+    kinds = [event.type for event in client.runs.stream("run-1") if event.run_id == "run-1"]
     assert kinds == ["RUN_STARTED", "RUN_FINISHED", "RUN_READ"]
 
 

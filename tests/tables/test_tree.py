@@ -21,9 +21,9 @@ def unnested(steps: list[dict[str, Any]], share: float, seed: int) -> list[dict[
     out = []
     by_id: dict[str, dict[str, Any]] = {}
     for item in flat(copy.deepcopy(steps)):
-        by_id[item["id"]] = item | {"steps": []}
+        moved = by_id[item["id"]] = item | {"steps": []}
         parent = by_id.get(item["parent_step_id"]) if choose.random() < share else None
-        (parent["steps"] if parent else out).append(by_id[item["id"]])
+        (parent["steps"] if parent else out).append(moved)
     return out
 
 
