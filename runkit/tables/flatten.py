@@ -445,8 +445,9 @@ def _repeats(
     What an output step has may repeat the run's output: same title and type.
     """
     outputs = {row.key for row in artifacts if row.origin == OUTPUT}
-    found = [row for row in artifacts if row.origin == STEP]
-    findings = {(name, *row.key) for row in found for name in (row.agent, agent)}
+    findings = {
+        (name, *row.key) for row in artifacts if row.origin == STEP for name in (row.agent, agent)
+    }
 
     def repeats(row: ArtifactRow) -> bool:
         if row.origin == PROPOSAL:

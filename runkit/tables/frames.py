@@ -256,9 +256,9 @@ class Frames:
         UsageError
             For a path that is a file or named as one, and a folder that cannot be written.
         """
-        coverage = self.coverage._asdict() | {"version": self.version, "answers": self.answers}
-        coverage |= {"listed_at": self.listed_at}
-        return write_saved(directory, dict(self.items()) | {"reads": self.reads}, coverage)
+        about = {name: getattr(self, name) for name in ("version", "answers", "listed_at")}
+        tables = dict(self.items()) | {"reads": self.reads}
+        return write_saved(directory, tables, self.coverage._asdict() | about)
 
     @checked
     def to_excel(self, path: str | Path) -> Path:
