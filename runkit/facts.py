@@ -206,8 +206,8 @@ class Facts:
     @cached_property
     def failing_steps(self) -> pd.DataFrame:
         """The step in which each failed run failed, where a step says so."""
-        causes = run_rules.causes_of(self.frames)
-        return run_rules.failures_of(self.frames).loc[causes.index]
+        causes = run_rules.causes_of(self.frames)[["run_id", "step_id"]]
+        return run_rules.failures_of(self.frames).merge(causes)
 
     @cached_property
     def causes(self) -> Count:

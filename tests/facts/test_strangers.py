@@ -11,6 +11,8 @@ import pytest
 import runkit
 import strangers
 from runkit import fleet
+from runkit.charts.overview import fleet_tiles
+from runkit.facts import Facts
 from strangers import FORMS, Truth
 from support import at, question, run, step
 
@@ -71,7 +73,8 @@ def test_rows_that_share_an_index_are_shown_as_others():
     f = runkit.frames(strangers.fleet(random.Random(0)).page)
 
     def shown():
-        return [panel(f).table.to_string(index=False) for panel in PANELS]
+        tables = [panel(f).table.to_string(index=False) for panel in PANELS]
+        return [*tables, fleet_tiles(Facts(f))]
 
     before = shown()
     for name in f:
