@@ -20,7 +20,7 @@ from runkit.errors import UsageError
 from runkit.facts import Facts
 from runkit.tables.audit_trail import proposed_artifacts, tiers_in_brackets
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import LinkedFrames
+from runkit.tables.run_rules import LinkedFrames, with_known_sources
 from runkit.tables.sheets import sheet_path, write_sheet
 from runkit.tables.sources import Source
 
@@ -202,7 +202,7 @@ def proposal_texts(rows: pd.DataFrame) -> pd.Series[str]:
 
 def _evidence(f: LinkedFrames, questions: pd.DataFrame) -> pd.Series[str]:
     """Write for each question what was found, and the best tier of its sources."""
-    cited = proposed_artifacts(questions, f.artifacts)
+    cited = proposed_artifacts(questions, with_known_sources(f))
     summaries = (": " + cited["summary"]).fillna("")
     texts = cited["title"] + summaries + tiers_in_brackets(cited)
     return texts.groupby(cited["question"]).agg("\n".join)

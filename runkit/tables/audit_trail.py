@@ -25,7 +25,13 @@ from runkit.api.validation import (
 from runkit.display.text import agent_title, brief, plural, shorten
 from runkit.errors import UsageError
 from runkit.local.answer_log import CONFIRMED
-from runkit.tables.run_rules import NOT_READ, LinkedFrames, lost_questions, runs_of
+from runkit.tables.run_rules import (
+    NOT_READ,
+    LinkedFrames,
+    lost_questions,
+    runs_of,
+    with_known_sources,
+)
 from runkit.tables.schema import DECISIONS
 
 IDS = ("run_id", "step_id", "interrupt_id")
@@ -192,7 +198,7 @@ def audit_trail(f: LinkedFrames, log: pd.DataFrame | None = None) -> pd.DataFram
     returned = results[is_unknown].map(_unread).astype("str")
     reasons = (reasons + " / ").fillna("").add(returned).fillna(reasons)
 
-    cited = proposed_artifacts(questions, f.artifacts)
+    cited = proposed_artifacts(questions, with_known_sources(f))
     texts = cited["title"] + tiers_in_brackets(cited)
     texts = texts.groupby(cited["question"]).agg("; ".join)
 
@@ -213,7 +219,7 @@ def audit_trail(f: LinkedFrames, log: pd.DataFrame | None = None) -> pd.DataFram
 def tiers_in_brackets(artifacts: pd.DataFrame) -> pd.Series[str]:
     """Write the best tier of the sources of each artifact, in brackets."""
     tiers = artifacts["best_tier_text"].fillna("tier not known")
-    return " (" + tiers.mask(artifacts["n_sources"].eq(0), "no source") + ")"
+    return " (" + tiers.mask(artifacts["n_sources"].eq(0).eq(True), "no source") + ")"
 
 
 def _results(f: LinkedFrames) -> pd.Series[Any]:

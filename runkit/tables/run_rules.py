@@ -94,11 +94,18 @@ def findings_of(f: LinkedFrames) -> pd.DataFrame:
     key = ["run_id", "step_id"]
     is_error = f.steps["type"].eq("error")
     error_steps = pd.MultiIndex.from_frame(f.steps.loc[is_error, key])
-    artifacts = f.artifacts
+    artifacts = with_known_sources(f)
     is_record = pd.MultiIndex.from_frame(artifacts[key]).isin(error_steps)
     is_output = artifacts["origin"].eq("output")
     findings: pd.DataFrame = artifacts[~(is_record | is_output | artifacts["is_repeat"])]
     return findings
+
+
+def with_known_sources(f: LinkedFrames) -> pd.DataFrame:
+    """Return the artifacts, with null for no source where one of their run could not be read."""
+    n_sources = f.artifacts["n_sources"].astype("Int32")
+    is_unknown = n_sources.eq(0) & f.artifacts["run_id"].isin(_lost_in(f, "sources"))
+    return f.artifacts.assign(n_sources=n_sources.mask(is_unknown))
 
 
 def outputs_of(f: LinkedFrames) -> pd.DataFrame:
@@ -133,26 +140,31 @@ def rating_words(artifacts: pd.DataFrame) -> pd.Series[str]:
 def is_strong(f: LinkedFrames, artifacts: pd.DataFrame) -> pd.Series[Any]:
     """Return which artifacts have a source of a government or primary tier.
 
-    Null where no source is, but the tier of one is missing.
+    Null where no source is, but the tier of one is missing, or one of the run could not be read.
     """
     unknown = pd.MultiIndex.from_frame(f.sources.loc[f.sources["source_tier"].isna(), ARTIFACT])
     is_known = ~pd.MultiIndex.from_frame(artifacts[ARTIFACT]).isin(unknown)
+    is_known &= ~artifacts["run_id"].isin(_lost_in(f, "sources"))
     has_strong = artifacts["best_tier"].isin(STRONG_TIERS)
     return flag(has_strong, has_strong | is_known)
 
 
 def is_read(f: LinkedFrames) -> pd.Series[bool]:
-    """Return which runs had their steps delivered, and lost nothing of them to an error."""
-    damaged = f.problems.loc[f.problems["severity"].eq("error"), "run_id"]
+    """Return which runs had their steps delivered, and lost nothing of these parts to an error."""
+    damaged = _lost_in(f, "steps|output|interrupts")
     return f.runs["has_steps"] & ~f.runs["run_id"].isin(damaged)
 
 
 def has_lost_steps(f: LinkedFrames) -> pd.Series[bool]:
     """Return which runs were delivered with steps of which none could be read."""
-    problems = f.problems
-    is_lost = problems["severity"].eq("error")
-    is_lost &= problems["location"].str.contains(".steps", regex=False, na=False)
-    return ~f.runs["has_steps"] & f.runs["run_id"].isin(problems.loc[is_lost, "run_id"])
+    return ~f.runs["has_steps"] & f.runs["run_id"].isin(_lost_in(f, "steps"))
+
+
+def _lost_in(f: LinkedFrames, parts: str) -> pd.Series[str]:
+    """Return the ids of runs that lost a value to an error in one of these parts."""
+    errors = f.problems[f.problems["severity"].eq("error")]
+    is_there = errors["location"].str.contains(rf"\$\S*\.(?:{parts})\b", na=False)
+    return errors.loc[is_there, "run_id"]
 
 
 def why_no_steps(f: LinkedFrames) -> str:

@@ -14,7 +14,7 @@ import strangers
 from runkit.display.counts import Count
 from runkit.facts import Facts, businesses_of, run_facts
 from strangers import HOUR, REMOVALS, STRONG, Fleet, Truth
-from support import at
+from support import artifact, at, numbered
 
 LIMIT_H = 4
 
@@ -142,10 +142,14 @@ def test_a_wait_of_at_least_an_hour_is_not_known_to_be_in_time():
     assert Facts(f, LIMIT_H).late_questions == Count(0, 1, 1)
 
 
-def test_a_lost_artifact_leaves_findings_unknown():
-    """A run of which something could not be read may have more findings and errors."""
-    run = strangers.run(strangers.step("work", 0, 50, artifacts=[5]))
-    assert Facts(runkit.frames([run])).unread == Count(0, 0, 0, 1)
+def test_what_a_run_lost_leaves_only_what_it_is_part_of_unknown():
+    """An artifact leaves findings unknown, sources what is bare, a value of the run nothing."""
+    parts = [{"artifacts": [5]}, {"artifacts": [artifact(sources=5)]}, {}]
+    runs = [strangers.run(strangers.step("work", 0, 50, **part)) for part in parts]
+    runs[2] |= {"ended_at": "soon", "requester": 5}
+    facts = Facts(runkit.frames(numbered([*runs, runs[2] | {"output": 5}])))
+    assert facts.findings == Count(1, 1, 0, 3)
+    assert facts.bare_findings == facts.strong_findings == Count(0, 1, 1, 3)
 
 
 def test_runs_without_a_business_may_be_of_others():
