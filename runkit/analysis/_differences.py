@@ -80,7 +80,8 @@ def differences(old: Frames, new: Frames) -> pd.DataFrame:
     is_derived = cells["frame"].eq("runs") & ~column.isin(OWN)
     is_left_out = is_measured & cells["is_open"] | is_answer & cells["has_answers_once"]
     cells = cells[~(is_left_out | is_derived & cells["is_read_once"])]
-    cells = cells.assign(change=_kinds(cells), doubt=_doubts(cells))
+    cells = cells.assign(change=_kinds(cells))
+    cells = cells.assign(doubt=_doubts(cells).mask(_is_lost(cells), LOST))
     return pd.concat([unread, lost, cells])
 
 
@@ -105,7 +106,7 @@ def _runs_of_both(old: Frames, new: Frames) -> pd.DataFrame:
     is_unlike = on_one["is_of_0_3_once"]  # what follows from steps was worked out by other rules
     on_both["is_read"] &= ~is_unlike
     on_one["is_read_once"] |= is_unlike
-    return on_both.join(on_one).assign(was_open=was["is_open"])
+    return on_both.join(on_one).assign(was_open=was["is_open"], was_whole=was["is_whole"])
 
 
 def _cells(name: str, old: Frames, new: Frames, runs: pd.DataFrame) -> pd.DataFrame:
@@ -194,3 +195,18 @@ def _doubts(cells: pd.DataFrame) -> pd.Series[str]:
     is_masked |= of_rows & column.eq("row")
     doubts = pd.Series(MASKED, cells.index, "str").where(is_masked)
     return doubts.mask(has_none & column.isin(BUSINESS), UNKNOWN)
+
+
+def _is_lost(cells: pd.DataFrame) -> pd.Series[bool]:
+    """Return what differs because one side of a run lost values to an error.
+
+    That is a row of which that side has no value or nothing, and all that follows from others.
+    """
+    column = cells["column"]
+    is_of_run = cells["frame"].eq("runs")
+    text = cells["before"].where(~cells["was_whole"], cells["after"])
+    place = cells["label"].where(~is_of_run, column)
+    is_gone = text.isna().groupby([cells["run_id"], cells["frame"], place]).transform("any")
+    follows = cells["change"].eq(FOLLOWS) | column.eq("is_critical")
+    follows |= cells["frame"].eq("problems") & column.eq("row")
+    return cells["is_whole_once"] & (is_gone | follows.mask(is_of_run, ~column.isin(OWN)))

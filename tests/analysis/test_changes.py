@@ -250,6 +250,22 @@ def rated(*levels: str) -> Json:
     return run(step("a", artifacts=[artifact("T", confidence=level) for level in levels]))
 
 
+LOST = {"completed_at": "2026-13-45", "artifacts": "none"}
+
+
+def test_what_one_side_lost_is_not_comparable_and_other_rows_are():
+    whole, other = ([done(word) | {"id": name} for name in LOST] for word in ("approve", "decline"))
+    damaged = [
+        raw | {"steps": [raw["steps"][0] | {name: LOST[name]}, *raw["steps"][1:]]}
+        for raw, name in zip(whole, LOST, strict=True)
+    ]
+    for sides in ((damaged, whole), (whole, damaged)):
+        found = runkit.changes(*sides)
+        assert found.empty
+        assert f"unreadable values of {len(LOST)} runs" in found.attrs["sentence"]
+    assert set(runkit.changes(damaged, other)["change"]) == {"result changed"}
+
+
 CHANGED = {  # by run: before, after, and the row
     "result": (
         *(done(), done("decline", "low")),
