@@ -266,6 +266,7 @@ def _run_tiles(facts: Facts) -> list[Tile]:
     run, *_ = records(facts.runs)
     confidences = facts.artifacts["confidence"].astype("str").fillna("unrated")
     asked = facts.questions_asked
+    is_known = asked.n and not asked.unknown and facts.answers.has_number
     waiting = facts.open_questions
     value, *others = filter(None, time_parts(run))
     sources = facts.sources
@@ -278,8 +279,8 @@ def _run_tiles(facts: Facts) -> list[Tile]:
         ),
         Tile(
             "Answered by reviewers",
-            f"{facts.answers.n:,} of {asked.n:,}" if asked.n and asked.is_whole else MISSING,
-            waiting_words(waiting)
+            f"{facts.answers.n:,} of {asked.n:,}" if is_known else MISSING,
+            waiting_words(waiting._replace(unread=facts.n_unread))
             if waiting.of
             else things(asked, "question for reviewers", "questions for reviewers"),
         ),

@@ -139,6 +139,15 @@ UNREAD = [
             [*UNREAD, ("7 min 28 s", "steps not read")],
         ),
         (
+            run(step("a", artifacts="none"), question("q", 10, 20)),
+            [
+                UNREAD[0],
+                ("1 of 1", "1 question for reviewers; 1 run not read in full"),
+                UNREAD[2],
+                ("1 min 40 s", "10 s work, 1 min 20 s idle, 10 s waiting"),
+            ],
+        ),
+        (
             failed(),
             [
                 ("0", ""),
