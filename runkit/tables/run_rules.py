@@ -241,7 +241,8 @@ def failures_of(f: LinkedFrames) -> pd.DataFrame:
 def by_end(steps: pd.DataFrame) -> pd.DataFrame:
     """Return steps in the order in which they ended."""
     ended_at = steps["started_at"] + pd.to_timedelta(steps["duration_s"], "s")
-    return steps.assign(ended_at=ended_at).sort_values("ended_at", kind="stable")
+    steps = steps.assign(ended_at=ended_at)
+    return steps.sort_values("ended_at", kind="stable", ignore_index=True)
 
 
 def shown_statuses(steps: pd.DataFrame) -> pd.Series[str]:
