@@ -73,9 +73,9 @@ def frames(
         Anything that holds runs. Objects: a `Run`, an iterable of runs, a `RunList`, an `Archive`,
         or any object with a `runs()` iterator. Parsed JSON: a run, the body of a webhook event, or
         a list or list page of them. JSON as bytes, or an open file. Files: a path or several
-        (`.json`, `.ndjson`, `.jsonl`, each also `.gz`), or a folder of such files, of `Frames.save`
-        or of an archive. In files and bytes, the content decides whether they are one document or
-        one on each line.
+        (`.json`, `.ndjson`, `.jsonl`, each also `.gz`), or a folder of such files, also in its
+        subfolders, of `Frames.save` or of an archive. In files and bytes, the content decides
+        whether they are one document or one on each line.
 
         `Frames` are returned as they are, except for `answers` and `businesses`. A list of several
         `Frames` is combined; of a run that several have, the newest copy is kept.

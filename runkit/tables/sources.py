@@ -228,10 +228,10 @@ def has_suffix(path: str | Path) -> bool:
 
 
 def _from_path(path: Path) -> Iterator[Record]:
-    """Read a file of runs, or all such files of a folder in the order of their names."""
+    """Read a file of runs, or all such files in a folder in the order of their names."""
     is_folder = os.path.isdir(path)  # noqa: PTH112 - never raises
-    files = sorted(path.glob("[!.]*")) if is_folder else [path]
-    paths = [file for file in files if has_suffix(file) and os.path.isfile(file)]  # noqa: PTH113
+    files = filter(has_suffix, sorted(_files_in(path)) if is_folder else [path])
+    paths = [file for file in files if os.path.isfile(file)]  # noqa: PTH113
     if not paths:
         raise UsageError(
             f"{shorten(str(path), 300)} is no file or folder of runs; expected an existing file "
@@ -246,6 +246,15 @@ def _from_path(path: Path) -> Iterator[Record]:
             raise UsageError.of_path(file_path, error) from None
         with file:  # its name may have bytes that are not text
             yield from _from_file(file, str(file_path).encode("utf-8", "replace").decode())
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    """Yield what is in a folder and its subfolders but hidden ones, archives and saved frames."""
+    for path in folder.rglob("*"):
+        parts = path.relative_to(folder).parts
+        is_other = any(part.startswith(".") or part == "_delta_log" for part in parts)
+        if not is_other and not path.with_name("runs.parquet").exists():
+            yield path
 
 
 def _from_open_file(file: Any) -> Iterator[Record]:

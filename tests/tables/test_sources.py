@@ -90,11 +90,16 @@ def test_files_are_read_by_their_content(tmp_path, expected, name, text):
 
 
 def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path, expected):
+    """Those of subfolders, too, without hidden ones, archives and saved frames."""
     for number, item in reversed(list(enumerate(RUNS))):
-        (tmp_path / f"{number}.json").write_text(json.dumps(item))
-    (tmp_path / ".hidden.json").write_text("{")
-    (tmp_path / "notes.txt").write_text("{")
-    for source in (tmp_path, f"{tmp_path}/", [tmp_path], sorted(tmp_path.glob("?.json"))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / f"{number}.json").write_text(json.dumps(item))
+    expected.save(tmp_path / "saved")
+    for name in (".hidden.json", "notes.txt", ".old/0.json", "2/_delta_log/0.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{")
+    for source in (tmp_path, f"{tmp_path}/", [tmp_path], sorted(tmp_path.glob("?/?.json"))):
         same(runkit.frames(source), expected)
 
 
