@@ -201,6 +201,7 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     problems = Problems()
     seen = 0
     are_files = False
+    pages: set[bool | None] = set()
     batches: list[dict[str, pa.Table]] = []
     kept: list[Record] = []
     completed = _completed(batches, kept)  # of all batches, when they are read
@@ -213,11 +214,14 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
             kept += [record._replace(raw=marshal.dumps(record.raw)) for record in rows.records]
             seen += len(records)
             bar.update(len(records))
+            pages |= {record.has_more for record in records}
             are_files |= not records[0].location.startswith(IN_MEMORY)
             records.clear()  # free the JSON before the next batch is parsed
     kept = [record._replace(raw=None) for record in kept]
     seen -= sum(not record.location for record in kept)
     why = getattr(source, "why", None)
+    if True in pages and False not in pages:
+        why = "the list goes on after the pages given (has_more)"
     if why is not None:
         note = Note("truncated", f"the source is incomplete: {why}")
         problems.add_row(Record(None, "source"), note)

@@ -80,7 +80,8 @@ class Record(NamedTuple):
     """One raw record, where it was read, and about how many bytes of JSON it is.
 
     `location` is a JSON path, after `file:line` if there is one. `fault` says why it could not be
-    read. `document` is None for objects of Python.
+    read. `document` is None for objects of Python. `has_more` is what the list page says that holds
+    it.
     """
 
     raw: Any
@@ -88,6 +89,7 @@ class Record(NamedTuple):
     fault: Note | None = None
     n_bytes: int = 0
     document: JsonDocument | None = None
+    has_more: bool | None = None
 
     @property
     def refusal(self) -> Note | None:
@@ -138,7 +140,8 @@ def records_of(source: Source, location: str = "$") -> Iterator[Record]:
     elif isinstance(source, dict):
         document = JsonDocument() if _is_page(source) else None
         for raw, path in _runs_in(source, location):
-            yield record_of(raw, path)._replace(document=document)
+            record = record_of(raw, path)
+            yield record._replace(document=document, has_more=_has_more(source))
     elif isinstance(source, str | Path):
         yield from _from_path(local_path(source))
     elif isinstance(source, JsonText):
@@ -205,6 +208,12 @@ def _is_page(value: Any) -> bool:
     """Return whether a value is a page of a list of runs."""
     is_other = isinstance(value, dict) and value.get("object") != "run"
     return is_other and isinstance(value.get("data"), list)
+
+
+def _has_more(value: Any) -> bool | None:
+    """Return what a list page says of pages after it; None for another value."""
+    has_more = value.get("has_more") if _is_page(value) else None
+    return has_more if isinstance(has_more, bool) else None
 
 
 # ----------------------------------------------------------------------------------- files and text
@@ -330,7 +339,8 @@ def _from_document(
     runs = list(_runs_in(value, location))
     n_bytes = len(text) // max(1, len(runs))
     document = document or JsonDocument()
-    return [Record(raw, path, n_bytes=n_bytes, document=document) for raw, path in runs]
+    has_more = _has_more(value)
+    return [Record(raw, path, None, n_bytes, document, has_more) for raw, path in runs]
 
 
 def _refused(raw: object, location: str, error: Exception) -> Record:

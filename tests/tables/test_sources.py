@@ -103,6 +103,14 @@ def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path, expecte
         same(runkit.frames(source), expected)
 
 
+def test_pages_without_the_last_of_their_list_are_not_complete():
+    first = {"has_more": True, "data": RUNS[:1]}
+    f = runkit.frames(json.dumps(first).encode())
+    assert not f.is_complete
+    assert f.problems["problem"].tolist() == ["truncated"]
+    assert runkit.frames([first, {"has_more": False, "data": RUNS[1:]}]).is_complete
+
+
 def test_a_folder_of_an_archive_is_read(tmp_path):
     archive = runkit.Archive(tmp_path / "runs")
     archive.add(RUNS, progress=False)
