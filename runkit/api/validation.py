@@ -534,13 +534,14 @@ def interrupt_kind(value: Json) -> str:
     """Return the kind of an interrupt, one of `KINDS`.
 
     The value's own type decides if it is known, else the types of its proposals and artifacts: one
-    kind is that kind, several are `mixed`, none is `other`. Unknown types, such as those of
-    findings, do not count.
+    kind is that kind, several are `mixed`, none is `other`, and so is a proposal without artifacts.
+    Unknown types, such as those of findings, do not count.
     """
     kinds = _kinds_of(value)
     if not kinds:
         for proposal in proposals_of(value):
-            kinds |= _kinds_of(proposal) or _kinds_of(*objects(proposal.get("artifacts")))
+            artifacts = objects(proposal.get("artifacts"))
+            kinds |= _kinds_of(proposal) or (_kinds_of(*artifacts) if artifacts else {"other"})
     return "mixed" if len(kinds) > 1 else next(iter(kinds), "other")
 
 

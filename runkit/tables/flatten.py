@@ -24,6 +24,7 @@ from runkit.api.validation import (
     interrupt_kind,
     interrupt_value,
     n_proposals,
+    objects,
     proposals_of,
     resolution_of,
     result_of,
@@ -302,13 +303,21 @@ def _interrupt(
         pending=pending,
         interrupt_id=pending.interrupt_id if pending else _interrupt_id(step),
         agent=(pending and pending.agent) or agent_of_step(step),
-        label=(pending and pending.label) or (label_of_step(step) if step else None),
+        label=_label((pending and pending.label) or (label_of_step(step) if step else None), value),
         kind=interrupt_kind(value),
         n_proposals=n_proposals(value),
         outcome=outcome,
         decision=decision_of(result_of(step)) if outcome == ANSWERED else None,
         answered_by=answerer_of(step) if outcome == ANSWERED else None,
     )
+
+
+def _label(label: str | None, value: Json) -> str | None:
+    """Add to the label of a question those of its proposals which neither it nor artifacts name."""
+    proposals = objects(value.get("proposals"))
+    names = [part.get("label") for part in proposals if not (label and part.get("artifacts"))]
+    others = " / ".join(name for name in names if name and name not in (label or ""))
+    return ": ".join(filter(None, [label, others])) or None
 
 
 def _outcome(status: str, step: Json, pending: Pending | None) -> str:

@@ -27,6 +27,7 @@ def proposal(*types, **fields):
             },
             "mixed",
         ),
+        ({"proposals": [proposal("add_attributes"), proposal()]}, "mixed"),
         ({"type": 7, "artifacts": "none", "proposals": {"a": 1}}, "other"),
         ({"artifacts": [None, 1, {"type": ["dismissal"]}], "proposals": [None]}, "other"),
         ({}, "other"),

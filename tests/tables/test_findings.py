@@ -54,6 +54,19 @@ def test_a_question_and_its_step_are_one_row(steps, items, rows, problems):
     assert frames.problems["problem"].tolist() == problems
 
 
+def test_a_question_names_the_proposals_that_nothing_else_names():
+    """One for a document has no artifact that names it, and is of a kind of its own."""
+    parts = [
+        {"label": "Upload it"},
+        {"label": "Add it?", "type": "add_sources", "artifacts": [artifact()]},
+    ]
+    labels = [None, "Two to review", "Upload it first"]
+    f = asking_run(items=[pending(label=label, proposals=parts) for label in labels])
+    named = ["Upload it / Add it?", "Two to review: Upload it", "Upload it first"]
+    assert f.interrupts["label"].tolist() == named
+    assert set(f.interrupts["kind"]) == {"mixed"}
+
+
 def test_a_question_is_answered_settled_by_policy_or_lapsed():
     """Answered by a person, settled by the policy (in either place and case), or lapsed with its run."""
     approved, skipped = ({"resolution": word} for word in ("auto_approve", "skip"))
