@@ -206,6 +206,8 @@ def _note_contradictions(runs: Columns, steps: Columns, rows: Rows) -> None:
     """Check that the fields of steps agree with each other, their run and their parent."""
     status = steps["status"]
     is_open = steps["is_open"]
+    lost = [note.step_id or "" for _, note in rows.notes if note.path[-1:] == ("completed_at",)]
+    is_endless = is_open & ~is_word(steps["step_id"], *lost)
     is_question = steps["is_question"]
     is_completed = is_word(status, "completed")
     is_over = runs["is_over"][steps["run"]]
@@ -213,8 +215,8 @@ def _note_contradictions(runs: Columns, steps: Columns, rows: Rows) -> None:
     contradictions = {
         "run_id is not that of the run that holds the step": flags(is_of_other.fill_null(False)),
         "status is running, but completed_at is set": is_word(status, "running") & ~is_open,
-        "status is completed, without completed_at": is_completed & is_open,
-        "has not ended, but its run has": is_open & ~is_completed & ~is_question & is_over,
+        "status is completed, without completed_at": is_completed & is_endless,
+        "has not ended, but its run has": is_endless & ~is_completed & ~is_question & is_over,
         "a question of status error; read as expired, not as answered": is_question
         & is_word(status, "error"),
     }
