@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from runkit.api.contract import FINAL_STATUSES, LOCAL, Json, local_fields
+from runkit.api.contract import FINAL_STATUSES, LOCAL, Json
 from runkit.api.models import Run
 from runkit.api.validation import objects, resolution_of, result_of, validated
 from runkit.display.log import log
-from runkit.display.text import agent_title, first_text, run_label, short_id, shorten
+from runkit.display.text import first_text, short_id, shorten
 from runkit.errors import UsageError
 from runkit.local.files import usable
 from runkit.server._accounts import SPACE, id_in
@@ -58,17 +58,15 @@ def read_recordings(path: str | Path) -> list[SeededBusiness]:
 
 def _business(newest: Json, copies: list[Json]) -> SeededBusiness:
     """Return a business of its own for a run, from copies of it."""
-    local = local_fields(newest)
     run_id = newest["id"]
     run = {key: value for key, value in newest.items() if key != LOCAL}
     _add_questions(run, copies)
     recording = Recording(run, {}, [])
-    agent_name = agent_title(recording.agent, local.get("agent_name"))
     business_id = id_in(SPACE, f"replay/{run_id}")
     body = {
         "object": "business",
         "id": business_id,
-        "name": run_label(run_id, local.get("business_name"), agent_name),
+        "name": Run(newest | {"agent": recording.agent}).label,
         "status": "in_review",
         "created_at": run["created_at"],
         "updated_at": run["created_at"],
