@@ -7,7 +7,7 @@ content when it is ready, after a reload and in a second view, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
 from typing import Any, cast
@@ -21,7 +21,7 @@ from runkit.display.text import static_file
 from runkit.widgets import _static_form
 from runkit.widgets._event_queue import EventQueue
 from runkit.widgets._page_messages import FromPage, ToPage
-from runkit.widgets._static_form import SHARED_CSS, STATIC
+from runkit.widgets._static_form import SHARED_CSS, STATIC, Bundle
 
 # for pages that cannot show a widget
 NO_KERNEL = _static_form.note("This card needs a running kernel. Rerun the cell to use it.")
@@ -39,20 +39,20 @@ def replace_card(key: object, card: Any) -> None:
         previous.close()
 
 
-def output(bundle: Mapping[str, Any]) -> Any:
+def output(bundle: Bundle) -> Any:
     """Display an output of the cell; return the handle that updates it, None outside IPython."""
     from IPython.display import display
 
     return display(bundle, raw=True, display_id=True)
 
 
-def update(handle: Any, bundle: Mapping[str, Any]) -> None:
+def update(handle: Any, bundle: Bundle) -> None:
     """Replace an output of the cell, if there is one."""
     if handle is not None:
         handle.update(bundle, raw=True)
 
 
-def widget_view(widget: Any) -> dict[str, Any]:
+def widget_view(widget: Any) -> Bundle:
     """Build the bundle of a widget."""
     view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
     return {"application/vnd.jupyter.widget-view+json": view}
@@ -162,7 +162,7 @@ class CellOutput:
     _receive: Callable[[FromPage], None]
     _queue: EventQueue
     _head: Any = None
-    _shown: Mapping[str, Any] | None = None  # in the head
+    _shown: Bundle | None = None  # in the head
     _handle: Any = None
     _card: Card | None = None
 
@@ -181,11 +181,11 @@ class CellOutput:
         self._head = output(self._shown)
         self._handle = output(bundle)
 
-    def _bundle(self) -> dict[str, Any]:
+    def _bundle(self) -> Bundle:
         """Build the second output."""
         return widget_view(self.widget) | NO_KERNEL
 
-    def _static(self) -> _static_form.Bundle:
+    def _static(self) -> Bundle:
         is_open = self._card is None or not self._card.n_views
         return _static_form.twin(self._describe(), is_open=is_open)
 
@@ -208,7 +208,7 @@ class CellOutput:
         """Remove the card and end its threads. Entries remain as drafts."""
         self._end(_static_form.note(self._end_text))
 
-    def _end(self, bundle: Mapping[str, Any]) -> None:
+    def _end(self, bundle: Bundle) -> None:
         """Replace the card."""
         self._on_views(0)
         card = self._card

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
+from runkit.api.contract import Json
+
 Texts = dict[str, str]  # entries or errors by the name of the field
 Entries = dict[str, Texts]  # by section
 
@@ -70,12 +72,12 @@ class ToPage(TypedDict, total=False):
     kind: str
     title: str
     lines: list[str]
-    question: dict[str, Any]
-    case: dict[str, Any]
+    question: Json
+    case: Json
     values: Entries
-    receipt: dict[str, Any] | None
+    receipt: Json | None
     status: AnswerStatus
-    findings: list[dict[str, Any]] | None
+    findings: list[Json] | None
     empty: Texts  # title and text of a card without a question
     spoken: str
     zoom: bool  # there is a chart to watch

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from runkit.api import jsontext
 from runkit.api.contract import Json
@@ -34,7 +35,7 @@ from runkit.widgets._question import UNIDENTIFIED, Receipt, State
 from runkit.widgets._questionnaire import NO_LABEL, Section
 
 MAX_RAW = 20_000  # characters of raw JSON on a card; the card says how many more there are
-Bundle = dict[str, str]
+Bundle = dict[str, Any]  # an output of a cell: its mime types
 EMPTY: Bundle = {"text/html": "", "text/plain": ""}
 TONES = {State.INVALID: "fail", State.FAILED: "fail", State.UNKNOWN: "attention"}
 NO_BUTTONS = (

@@ -32,6 +32,7 @@ from runkit.widgets._case import describe_findings
 from runkit.widgets._event_queue import EventQueue, error_message
 from runkit.widgets._page_messages import FromPage, ToPage
 from runkit.widgets._question import UNIDENTIFIED, questions_of
+from runkit.widgets._static_form import Bundle
 
 # Seconds between two polls, which grow while nothing changes, and more after errors.
 FIRST, MAXIMUM, GROWTH, RETRY_MAXIMUM = 1.0, 10.0, 1.5, 30.0
@@ -119,7 +120,7 @@ class RunMonitor(CellOutput):
     def _key(self) -> object:
         return self._client.host, self.run.id
 
-    def _bundle(self) -> dict[str, Any]:
+    def _bundle(self) -> Bundle:
         self._is_over = self.run.is_finished
         self._message = "Live updates off."
         chart = self._chart()
@@ -158,7 +159,7 @@ class RunMonitor(CellOutput):
             if is_reset:  # plotly resets a chart that was drawn with a zoom to this zoom
                 self._draw_chart()
 
-    def _chart(self) -> dict[str, Any]:
+    def _chart(self) -> Bundle:
         """Build the chart as plotly's JSON, with its alt text for pages that cannot draw it."""
         figure = gantt(frames(self.run))
         if self._zoom is not None:
@@ -243,7 +244,7 @@ class RunMonitor(CellOutput):
             self._message = self._end_text
             self._end(self._chart())
 
-    def _end(self, bundle: Any) -> None:
+    def _end(self, bundle: Bundle) -> None:
         super()._end(bundle)
         self._forms.forms.clear()
         _card.update(self._head, self._static())
