@@ -121,7 +121,7 @@ class Archive:
         from runkit.archive._writing import BATCH_BYTES, write_runs
 
         with (
-            Bar(iterable=records_of(open_source(source)), unit="run", disable=not progress) as bar,
+            Bar(iterable=records_of(open_source(source)), unit="run", progress=progress) as bar,
             gc_paused(),
         ):
             return write_runs(self._table, in_batches(bar, BATCH_BYTES, sys.maxsize))

@@ -85,7 +85,7 @@ def sync(
             log.warning("the names of businesses are not known: %s", error)
 
     fetched: list[RunList] = []
-    with Bar(total=len(due), unit="run", disable=not progress) as bar:
+    with Bar(total=len(due), unit="run", progress=progress) as bar:
         added = write_runs(table, _fetch(client, due, workers, bar, fetched))
     errors = {run_id: error for runs in fetched for run_id, error in runs.errors.items()}
     stopped = fetched[-1].stopped if fetched else None

@@ -49,7 +49,7 @@ def read_pages(
     number = 0
     has_more = True
     is_past = False
-    with Bar(unit="run", disable=not progress) as bar:
+    with Bar(unit="run", progress=progress) as bar:
         while has_more and (limit is None or len(kept) < limit):
             number += 1
             n_before = len(items)

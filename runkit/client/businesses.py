@@ -44,7 +44,7 @@ def concurrently(
     with ThreadPoolExecutor(WORKERS) as pool:
         results = pool.map(read, businesses)
         total = len(businesses)
-        yield from Bar(iterable=results, total=total, unit="business", disable=not progress)
+        yield from Bar(iterable=results, total=total, unit="business", progress=progress)
 
 
 def id_of(business: str | Business) -> str:

@@ -49,7 +49,7 @@ def fetch(
 
     pool = ThreadPoolExecutor(workers, thread_name_prefix="runkit-fetch")
     try:
-        with Bar(total=len(missing), unit="run", disable=not progress) as bar:
+        with Bar(total=len(missing), unit="run", progress=progress) as bar:
             tasks = {run_id: pool.submit(read, run_id) for run_id in missing}
             for run_id, task in tasks.items():
                 while not task.done():

@@ -36,19 +36,18 @@ DELAY = 2.0  # seconds; what comes sooner needs no bar
 
 
 class Bar(tqdm):  # type: ignore[misc]
-    """A bar of tqdm, with its options, after `DELAY`.
+    """A bar of tqdm, with its options, after `DELAY`; none without `progress`.
 
     It starts no thread; tqdm's own always does.
     """
 
     monitor_interval = 0
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, progress: bool, **options: Any) -> None:
         if _is_kernel():  # on stderr, a cleared bar would leave an empty red box
             options |= {"file": _CellOutput(), "position": 0}
-        else:
-            options["disable"] = options.get("disable") or None  # None: only on a terminal
-        super().__init__(leave=False, delay=DELAY, **options)
+        disable = None if progress else True  # None: only on a terminal, or in a cell
+        super().__init__(leave=False, delay=DELAY, disable=disable, **options)
 
 
 class _CellOutput:

@@ -167,7 +167,7 @@ def execute(
 
     started: list[int] = []
     n_cells = sum(cell.cell_type == "code" for cell in notebook.cells)
-    with Bar(total=n_cells, desc="report", unit="cell", disable=not progress) as bar:
+    with Bar(total=n_cells, desc="report", unit="cell", progress=progress) as bar:
         client = NotebookClient(
             notebook,
             kernel_manager_class=_kernel_manager(data),

@@ -205,7 +205,7 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     batches: list[dict[str, pa.Table]] = []
     kept: list[Record] = []
     completed = _completed(batches, kept)  # of all batches, when they are read
-    with gc_paused(), Bar(desc="reading", unit=" runs", disable=not progress) as bar:
+    with gc_paused(), Bar(desc="reading", unit=" runs", progress=progress) as bar:
         for records in chain(in_batches(records_of(source)), completed):
             rows = read_runs(records)
             flatten(rows)
