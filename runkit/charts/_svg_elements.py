@@ -26,22 +26,20 @@ ATTRIBUTE = Markup(' {}="{}"')
 ELEMENT = Markup("<{0}{1}>{2}</{0}>")
 
 
-def coordinate(value: float) -> str:
-    """Write a coordinate, to a tenth of a pixel."""
+def number(value: float) -> str:
+    """Write a number, to a tenth of a pixel."""
     return f"{value:.1f}".removesuffix(".0")
 
 
 def point(x: float, y: float) -> str:
     """Write a point of a path."""
-    return f"{coordinate(x)},{coordinate(y)}"
+    return f"{number(x)},{number(y)}"
 
 
 def element(name: str, body: Markup | str = "", **attributes: Any) -> Markup:
     """Write an element; an attribute that is None is left out, and `_` is `-`."""
     texts = (
-        ATTRIBUTE.format(
-            key.replace("_", "-"), coordinate(value) if isinstance(value, float) else value
-        )
+        ATTRIBUTE.format(key.replace("_", "-"), value if isinstance(value, str) else number(value))
         for key, value in attributes.items()
         if value is not None
     )
@@ -100,10 +98,10 @@ def text_at(
     tops |= {"bottom": -pad - 0.24 * size - rest, "base": 0.0}
     sign, anchor = ANCHORS[xanchor]
     base = y + tops[yanchor]
-    left = float(x + sign * pad)
+    left = x + sign * pad
     style = {"font_size": size, "text_anchor": anchor, **color_attributes("fill", font["color"])}
     elements = [
-        element("text", line, x=left, y=float(base + position * LINE * size), **style)
+        element("text", line, x=left, y=base + position * LINE * size, **style)
         for position, line in enumerate(lines)
         if line
     ]
@@ -114,9 +112,8 @@ def box(
     x0: float, x1: float, y0: float, y1: float, body: Markup | str = "", **style: Any
 ) -> Markup:
     """Draw a rectangle by its edges; `body` is what it holds."""
-    left = float(min(x0, x1))
-    top = float(min(y0, y1))
-    return element("rect", body, x=left, y=top, width=abs(x1 - x0), height=abs(y1 - y0), **style)
+    size = {"width": abs(x1 - x0), "height": abs(y1 - y0)}
+    return element("rect", body, x=min(x0, x1), y=min(y0, y1), **size, **style)
 
 
 def polyline(x: Iterable[float], y: Iterable[float], **style: Any) -> Markup:
@@ -141,5 +138,5 @@ def symbol_at(mark: Json) -> Markup:
     symbol, title, style, x, y = (mark[name] for name in ("symbol", "title", "style", "x", "y"))
     if symbol.startswith("circle"):
         return element("circle", title, cx=x, cy=y, r=radius, **style)
-    path = re.sub(r"-?[\d.]+", lambda match: coordinate(float(match[0]) * radius), SYMBOLS[symbol])
+    path = re.sub(r"-?[\d.]+", lambda match: number(float(match[0]) * radius), SYMBOLS[symbol])
     return element("path", title, d=path, transform=f"translate({point(x, y)})", **style)

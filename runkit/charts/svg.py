@@ -184,12 +184,16 @@ class Axis(NamedTuple):
 
     def within(self, values: Any, *, is_power: bool = False) -> Floats:
         """Return the pixels of values, moved to the axis."""
-        low, high = sorted((self.first, self.last))
-        return self.at(values, is_power=is_power).clip(low, high)
+        return self.limited(self.at(values, is_power=is_power))
 
-    def shows(self, values: Any) -> Any:
-        """Flag the values that are on the axis."""
-        return np.abs(self.within(values) - self.at(values)) < NEAR_PX
+    def limited(self, pixels: Floats) -> Floats:
+        """Move pixels to the axis."""
+        low, high = sorted((self.first, self.last))
+        return pixels.clip(low, high)
+
+    def shows(self, pixels: Floats) -> Any:
+        """Flag the pixels that are on the axis."""
+        return np.abs(self.limited(pixels) - pixels) < NEAR_PX
 
 
 class Chart:
@@ -208,8 +212,8 @@ class Chart:
         self.height = layout["height"]
         self.font: Json = self.layout["font"]
         self.ends = {  # the edges of the whole drawing
-            "x": (float(margin["l"]), float(self.width - margin["r"])),
-            "y": (float(self.height - margin["b"]), float(margin["t"])),
+            "x": (margin["l"], self.width - margin["r"]),
+            "y": (self.height - margin["b"], margin["t"]),
         }
         self.axes = {
             name.replace("axis", ""): self._axis(name[0], _merged(base[name[:5]], layout[name]))
@@ -289,7 +293,7 @@ class Chart:
         path = SHAPES[shape["type"]].format(**shape)
         values = np.array([pair.split(",") for pair in re.findall("[^MLZ]+", path)], float)
         x, y = (self._pixels(letter, shape, values[:, i]) for i, letter in enumerate("xy"))
-        points = map(point, x.tolist(), y.tolist())
+        points = map(point, x, y)
         fill = color_attributes("fill", shape.get("fillcolor"))
         stroke = edge(**shape["line"])
         path = re.sub("[^MLZ]+", lambda _: next(points), path)
@@ -316,9 +320,9 @@ class Chart:
         elif title:
             self.left_out.add("the title of the rows")
 
-        is_shown = axis.shows(options["tickvals"])
-        labels = compress(options["ticktext"], is_shown)
-        for pixel, label in zip(axis.at(options["tickvals"])[is_shown], labels, strict=True):
+        pixels = axis.at(options["tickvals"])
+        ticks = zip(pixels, options["ticktext"], strict=True)
+        for pixel, label in compress(ticks, axis.shows(pixels)):
             if options.get("showgrid", True):
                 line = ((pixel, pixel), ends) if is_x else (ends, (pixel, pixel))
                 yield polyline(*line, **color_attributes("stroke", options["gridcolor"]))
@@ -343,14 +347,13 @@ class Chart:
     def _scatter(self, trace: Json, x_axis: Axis, y_axis: Axis) -> Iterator[Markup]:
         """Draw a line with gaps, marks, or texts."""
         mode = trace["mode"]
-        values = (trace["x"], trace["y"])
-        x = x_axis.at(values[0])
-        y = y_axis.at(values[1])
-        is_shown = x_axis.shows(values[0]) & y_axis.shows(values[1])
+        x = x_axis.at(trace["x"])
+        y = y_axis.at(trace["y"])
+        is_shown = x_axis.shows(x) & y_axis.shows(y)
         if "lines" in mode and not np.isnan(x).all():
             line = trace["line"]
             dash = max(line["width"], 3) if line.get("dash") == "dot" else None
-            ends = x_axis.within(values[0]), y_axis.within(values[1])
+            ends = x_axis.limited(x), y_axis.limited(y)
             yield polyline(*ends, stroke_dasharray=dash, **edge(**line))
         if "markers" in mode:
             yield from map(symbol_at, compress(_each(trace, x=x, y=y), is_shown))
