@@ -157,9 +157,10 @@ def _dates(runs: pd.DataFrame, *, is_small: bool) -> Json:
     days = np.arange(np.ceil((first - edge) / step) * step, last + edge / 2, step)
     times = runs["created_at"].min().normalize() + pd.to_timedelta(days, "D").round("s")
     is_first = np.diff(times.year, prepend=0) != 0  # the first tick of each year has it
-    labels = [day(time, has_year=first) for time, first in zip(times, is_first, strict=True)]
-    if step < 1:
-        labels = [f"{label}, {time:%H:%M}" for label, time in zip(labels, times, strict=True)]
+    labels = [
+        day(time, has_year=first) + (f", {time:%H:%M}" if step < 1 else "")
+        for time, first in zip(times, is_first, strict=True)
+    ]
     return {"range": [first - edge, last + edge], "tickangle": 0} | array_ticks([*days], labels)
 
 
@@ -169,35 +170,36 @@ def _names(runs: pd.DataFrame, days: list[float], waits: list[float], theme: The
     waiting = runs[is_known].sort_values("wait_s", ascending=False)
     if len(waiting) > MAX_NAMES:
         return []
-    log_wait = np.log10(waiting["wait_s"].clip(lower=MIN_WAIT))
-    y_px = ((waits[1] - log_wait) / (waits[1] - waits[0]) * HEIGHT_PX).to_numpy()
-    lines_px = LINE_PX * np.arange(len(waiting))
-    down_px = np.maximum.accumulate(y_px - lines_px) + lines_px - y_px
-    is_left = waiting["day"] < np.mean(days)
-    names = zip(waiting["name"], waiting["wait_s"], strict=True)
-    places: Any = pd.DataFrame(
-        {
-            "text": [f"{name}, {lasted(Span(wait_s))}" for name, wait_s in names],
-            "x": waiting["day"],
-            "xanchor": np.where(is_left, "left", "right"),
-            "xshift": np.where(is_left, MARK_PX, -MARK_PX),
-            "y": log_wait,
-            "yshift": -down_px,
-        }
-    )
-    return [annotation(color=theme.attention, **place) for place in places.to_dict("records")]
+    low, high = waits
+    notes = []
+    free_px = -np.inf  # how far below the top the next line may stand
+    for run in waiting.to_dict("records"):
+        y = np.log10(max(run["wait_s"], MIN_WAIT))
+        point_px = (high - y) / (high - low) * HEIGHT_PX
+        line_px = max(point_px, free_px)
+        free_px = line_px + LINE_PX
+        is_left = run["day"] < np.mean(days)
+        place = {"x": run["day"], "y": y, "yshift": point_px - line_px}
+        place |= (
+            {"xanchor": "left", "xshift": MARK_PX}
+            if is_left
+            else {"xanchor": "right", "xshift": -MARK_PX}
+        )
+        text = f"{run['name']}, {lasted(Span(run['wait_s']))}"
+        notes.append(annotation(text, theme.attention, **place))
+    return notes
 
 
 def _list(runs: pd.DataFrame, theme: Theme) -> list[Json]:
     """List the longest waits and the newest failures right of the points: names, ids, and times."""
     rows: list[tuple[str, ...]] = []
     for word, (column, limit, order) in LISTED.items():
-        group = runs[runs["status"] == word]
-        state = STATUSES[word]
-        first = group.sort_values(column, ascending=False, kind="stable").head(limit)
-        if len(first):
+        group = runs[runs["status"] == word].sort_values(column, ascending=False, kind="stable")
+        if len(group):
+            state = STATUSES[word]
             head = colored(f"{state} {len(group):,}, {order}", getattr(theme, state.color))
             rows.append((bold(head), NBSP, NBSP))
+        first = group.head(limit)
         times = first["created_at"].map(moment) if word == "error" else first["waited"]
         rows += zip(first["name"], first["short_id"], times, strict=True)
 
