@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 WORDS = {"interrupted": "waiting", "error": "failed", "running": "running"}  # in the subtitle
-ORDER = ("error", "interrupted", "running", "completed")  # the most urgent status is first
+RANKS = {"error": 0, "interrupted": 1, "running": 2, "completed": 3}  # the most urgent is first
 MAX_ROWS = 150  # a figure of more rows is taller than three screens
 MAX_NAME, MAX_OUTCOME = 28, 80  # characters
 ROW_PX, MIN_ROW_PX = 20, 13  # the height of a row; if many do not fit, points are drawn
@@ -120,17 +120,16 @@ def _runs(facts: Facts, sort: str, theme: Theme) -> pd.DataFrame:
     `wait_s` is null where a wait is not known; `since` is of open questions only.
     """
     runs = facts.runs
-    is_open = facts.runs["since"].notna()
+    is_open = runs["since"].notna()
     statuses = runs["status"].astype("str")
     created = runs["created_at"]
     runs = runs.assign(status=statuses, wait_s=runs["wait_s"].where(is_open, runs["waiting_s"]))
-    rank = pd.Index(ORDER).get_indexer(pd.Index(statuses))
     records = runs.to_dict("records")
     business = runs["business_name"].fillna(runs["agent_name"])
     newest = created.rank(ascending=False, na_option="bottom")
     urgent = newest.where(statuses.eq("error"), -runs["wait_s"].fillna(0))
     runs = runs.assign(
-        rank=np.where(rank < 0, len(ORDER), rank),  # other words come last
+        rank=statuses.map(RANKS).fillna(len(RANKS)),  # other words come last
         has_waited=(runs["wait_s"] > 0) | is_open,
         waited=[_waited(run) for run in records],
         hover=[_hover(run) for run in records],
@@ -265,7 +264,7 @@ def _work(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     has_failed = runs["status"].eq("error")
     fill = np.select([has_failed, is_running], [FAILED_COLOR, theme.line], AGENT_COLORS[0])
     edge = {"color": AGENT_COLORS[0], "width": is_running.astype("float64").tolist()}
-    mark = {"color": fill.tolist(), "line": edge, "cornerradius": 3}
+    mark = {"color": fill, "line": edge, "cornerradius": 3}
     labels = [
         f"{NBSP}{duration(work_s)}" + " so far" * is_open
         for work_s, is_open in zip(runs["working_s"], is_running, strict=True)
@@ -283,8 +282,8 @@ def _waits(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     is_open = runs["status"].eq("interrupted")
     y = runs["y"]
     ends = runs["wait_s"].fillna(MIN_WAIT).clip(lower=MIN_WAIT)
-    color = np.where(is_open, theme.wait, OTHER_COLOR).tolist()
-    fill = np.where(is_open, theme.ground, OTHER_COLOR).tolist()
+    color = np.where(is_open, theme.wait, OTHER_COLOR)
+    fill = np.where(is_open, theme.ground, OTHER_COLOR)
     mark = {"size": 9, "color": fill, "line": {"width": 2, "color": color}}
     dots = hover_texts(runs) | {"mode": "markers", "marker": mark, "cliponaxis": False} | axes
     line = {"color": color}
