@@ -16,6 +16,7 @@ from runkit.charts._placement import (
     steps_with_rows,
     tree_rows,
 )
+from runkit.charts.panel import lasting
 from runkit.charts.theme import (
     FONT_PX,
     Json,
@@ -29,6 +30,7 @@ from runkit.charts.theme import (
     width_px,
 )
 from runkit.display.colors import Theme
+from runkit.display.status_words import MISSING
 from runkit.display.text import duration, plural
 from runkit.tables.compare import first_difference
 from runkit.tables.run_rules import named
@@ -68,9 +70,8 @@ def pair_chart(
     """
     theme = scene.theme
     steps = scene.steps
-    length = steps["end"] - steps["start"]
-    is_unknown = steps["duration_s"].isna() | (steps["is_open"] & length.le(0))
-    steps = steps.assign(pair=_matched(steps), seconds=length.mask(is_unknown))
+    is_unknown = steps["is_open"] & steps["duration_s"].le(0)
+    steps = steps.assign(pair=_matched(steps), seconds=steps["duration_s"].mask(is_unknown))
     sides = [steps[steps["run"] == run] for run in (0, 1)]
     tree = _tree(steps, theme)
     has_row = steps_with_rows(tree, depth, PAIR_PX)
@@ -143,35 +144,33 @@ def _tree(steps: pd.DataFrame, theme: Theme) -> pd.DataFrame:
 def _columns(steps: pd.DataFrame, pair: Ints, row: Ints, theme: Theme) -> tuple[list[Trace], float]:
     """Write the durations in A and B and their difference; return their width, too."""
     crosses = np.where(steps["is_failed"], f" {cross(theme)}", "")
-    texts = steps["seconds"].map(lambda seconds: _signed(seconds, plus="")) + crosses
+    texts = steps["seconds"].map(lasting) + crosses
     by_run = steps.assign(text=texts).pivot(index="pair", columns="run", values="text")
     lengths = by_run.fillna("").loc[pair]
     more_s = np.bincount(steps["pair"], np.where(steps["run"] > 0, 1, -1) * steps["seconds"])
-    differences = [
-        bold(_signed(more)) if abs(more) >= BIG_S else _signed(more)
-        for more in more_s[pair].tolist()
-    ]
-    y = [HEAD_ROW, *row.tolist()]
     columns = (
         ("A", lengths[0], theme.muted),
         ("B", lengths[1], theme.muted),
-        ("B − A", differences, theme.text),
+        ("B − A", map(_difference, more_s[pair]), theme.text),
     )
+    y = [HEAD_ROW, *row]
     traces = []
     x = 0.0
     for name, labels, color in columns:
-        x += max(map(width_px, [name, *labels])) + COLUMN_GAP_PX
+        cells = [name, *labels]
+        x += max(map(width_px, cells)) + COLUMN_GAP_PX
         options: Json = {"xaxis": "x2", "textposition": "middle left", "name": name}
         options |= {"textfont": {"size": FONT_PX, "color": color}}
-        traces.append(text_trace([x] * len(y), y, [name, *labels], color, **options))
+        traces.append(text_trace([x] * len(y), y, cells, color, **options))
     return traces, x
 
 
-def _signed(seconds: float, plus: str = "+") -> str:
+def _difference(seconds: float) -> str:
     """Write a difference of durations with its sign, a dash if it is not known."""
     if np.isnan(seconds):
-        return "–"
-    return ("−" if seconds < 0 else plus) + duration(abs(seconds))
+        return MISSING
+    text = ("−" if seconds < 0 else "+") + duration(abs(seconds))
+    return bold(text) if abs(seconds) >= BIG_S else text
 
 
 def _layout(axes: list[TimeAxis], longest: TimeAxis, theme: Theme, numbers_px: float) -> Json:
