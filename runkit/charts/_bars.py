@@ -5,6 +5,7 @@ Whatever is drawn is a function of this frame.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -40,10 +41,10 @@ from runkit.time_budget import (
 
 FAILING, WAITING = "✕ failing step", OUTCOMES["pending"]
 NO_RANGES = np.empty((0, 2))  # of time
-EPOCH = pd.Timestamp(0, tz="UTC")
 MAX_VALUES = 3  # values, and findings, in a hover text
 MAX_NAME, MAX_TITLE, MAX_VALUE = 40, 50, 90  # characters in a hover text
 STEP_KEY = ["run_id", "step_id"]
+STUB = 0.02  # the length of the stub of an open step, as a share of the axis
 MIN_PART_PX = 3  # a shorter part of the critical path is drawn if it is half of its bar
 MIN_GAP_PX = 0.5  # slivers so close to each other are joined
 PALE, PALER = 0.4, 0.15  # the opacity of slivers off the critical path: of steps, of groups
@@ -53,14 +54,14 @@ class Scene(NamedTuple):
     """The steps of some frames in tree order, run by run, without those that explain another step.
 
     Beside the frames' columns `steps` have
-    - `run`: position in `runs`; `start`, `end`: seconds since the origin of the run
+    - `run`: position in `runs`; `start`, `end`: seconds since the run started, else its first step
     - `kind`; `is_stub`: it has no end, and is no question
     - `is_failing`: it failed, and not because of a step within
     - `agent_name`, `agent_no`; `color`, which `legend` names
     - `note`: the error's message, what is known of an answer, or that there is no end, else empty
 
     `path` has a row of its step, cut to the critical path, for each stretch of it; `runs` are those
-    of `with_courses` with `origin`.
+    of `with_courses`.
     """
 
     frames: Frames
@@ -74,7 +75,8 @@ class Scene(NamedTuple):
 class Picture(NamedTuple):
     """What is drawn of a scene: all frames have a `row`, `x0` and `x1` (seconds, folded).
 
-    - `bars`: the steps with a row of their own, with their `length` and their `hover` text
+    - `bars`: the steps with a row of their own, with their `length` and their `hover` text; the
+      `tip` is `x1`, or the end of the stub of an open step
     - `parts`: what is solid of them
     - `slivers`: the others, joined, with `color` and the `alpha` of it
 
@@ -92,19 +94,19 @@ class Picture(NamedTuple):
 
 def scene_of(f: Frames) -> Scene:
     """Read the steps and runs out of frames."""
-    runs = _runs(f)
+    runs = with_courses(f).reset_index(drop=True)
     theme = chosen_theme()
     run = pd.Index(runs["run_id"]).get_indexer(pd.Index(f.steps["run_id"]))
     order = ["run", "step_no"]
-    steps = f.steps.assign(run=run).sort_values(order, kind="stable", ignore_index=True)
-    since = steps["started_at"] - steps["run"].map(runs["origin"])
-    start = since.dt.total_seconds().fillna(0)
+    steps = f.steps.assign(run=run).sort_values(order, ignore_index=True)
+    origin = runs["started_at"].fillna(steps.groupby("run")["started_at"].min())
+    since = steps["started_at"] - steps["run"].map(origin)
+    start = since.dt.total_seconds()
 
     is_wait = steps["is_wait"]
     is_failing = steps["error"].notna()
     depth = steps.loc[is_shown(steps), "depth"]
     has_children = (depth.shift(-1) > depth).reindex(steps.index, fill_value=False)
-    is_group = has_children & steps["type"].ne("interrupt")
     agent_no, agents = _agents(runs, steps)
     colors = np.array([*AGENT_COLORS, OTHER_COLOR])[agent_no.clip(max=len(AGENT_COLORS))]
     legend = dict(zip(AGENT_COLORS, agents, strict=False)) | {
@@ -120,7 +122,7 @@ def scene_of(f: Frames) -> Scene:
         is_open=steps["is_open"] & (~is_wait | (notes == WAITING)),
         start=start,
         end=start + steps["duration_s"].fillna(0),
-        kind=np.select([is_wait, is_group], [WAIT, GROUP], STEP),
+        kind=np.select([is_wait, has_children], [WAIT, GROUP], STEP),
         is_failing=is_failing,
         status=shown_statuses(steps),
         is_critical=steps["is_critical"] & statuses.ne("error"),
@@ -137,11 +139,14 @@ def scene_of(f: Frames) -> Scene:
 
 def _critical_parts(steps: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Return a row of its step for each stretch of the critical path, from `start` to `end`."""
-    last = steps.groupby("run")["end"].max().reindex(runs.index, fill_value=0)
-    edges = steps["start"], steps["end"], 0 * last, runs["duration_s"].fillna(last)
-    start, end, *bounds = (np.rint(edge.to_numpy() * 1e6).astype(np.int64) for edge in edges)
+    last_end = runs["duration_s"].fillna(steps.groupby("run")["end"].max()).fillna(0)
+    start, end, run_end = (
+        np.rint(edge.to_numpy() * 1e6).astype(np.int64)
+        for edge in (steps["start"], steps["end"], last_end)
+    )
     run, depth = (steps[name].to_numpy(np.int64) for name in ("run", "depth"))
-    tree = np.array(parents(depth.tolist()), np.int64), depth, run
+    tree = np.array(parents(steps["depth"]), np.int64), depth, run
+    bounds = np.zeros_like(run_end), run_end
     path = critical_path(start, end, *tree, *bounds, is_waiting=steps["is_wait"].to_numpy())
     step, since, until = path.parts
     parts: pd.DataFrame = steps.iloc[step].assign(start=since / 1e6, end=until / 1e6)
@@ -150,10 +155,10 @@ def _critical_parts(steps: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 def _agents(runs: pd.DataFrame, steps: pd.DataFrame) -> tuple[Ints, list[str]]:
     """Return each step's agent as a number, and the names: the runs' own agents come first."""
-    first = runs["agent"].drop_duplicates()
-    numbers, types = pd.factorize(pd.concat([first, steps["agent"]]), use_na_sentinel=False)
+    agents = pd.concat([runs["agent"], steps["agent"]])
+    numbers, types = pd.factorize(agents, use_na_sentinel=False)
     names = dict(zip(runs["agent"], runs["agent_name"], strict=True))
-    return numbers[len(first) :], [agent_title(agent, names.get(agent)) for agent in types]
+    return numbers[len(runs) :], [agent_title(agent, names.get(agent)) for agent in types]
 
 
 def _notes(f: Frames, steps: pd.DataFrame, statuses: pd.Series[Any]) -> Any:
@@ -166,14 +171,6 @@ def _notes(f: Frames, steps: pd.DataFrame, statuses: pd.Series[Any]) -> Any:
     no_end = np.where(is_live, "still running", "no end recorded")
     conditions = [steps["is_wait"], steps["is_open"]]
     return np.select(conditions, [endings, no_end], explanations(steps).fillna(""))
-
-
-def _runs(f: Frames) -> pd.DataFrame:
-    """Return the runs with the origin of their times: their start, else that of their steps."""
-    runs = with_courses(f).reset_index(drop=True)
-    first_step = f.steps.groupby("run_id")["started_at"].min().reindex(runs["run_id"])
-    origin = runs["started_at"].fillna(first_step.set_axis(runs.index)).fillna(EPOCH)
-    return runs.assign(origin=origin)
 
 
 def picture_of(
@@ -189,26 +186,33 @@ def picture_of(
     bar is solid where `is_solid`, else what is on the critical path.
     """
     rows, row, has_row = layout
+    pieces = pd.concat([scene.steps.assign(is_bar=True), scene.path.assign(is_bar=False)])
+    step = pieces.index
+    x0, x1 = (
+        np.choose(pieces["run"], [axis.at(pieces[edge].to_numpy()) for axis in axes])
+        for edge in ("start", "end")
+    )
+    is_bar = pieces["is_bar"]
+    kind = pieces["kind"]
+    has_own_row = has_row[step]
+    pale = np.where(kind.eq(GROUP), PALER, PALE)
+    alpha = np.where(is_bar & ~has_own_row, pale, 1.0)
+    pieces = pieces.assign(x0=x0, x1=x1, row=row[step], alpha=alpha)
 
-    def placed(steps: pd.DataFrame) -> pd.DataFrame:
-        of = steps["run"].to_numpy(), np.arange(len(steps))
-        x0, x1 = (
-            np.stack([axis.at(steps[edge].to_numpy()) for axis in axes])[of]
-            for edge in ("start", "end")
-        )
-        at = steps.index
-        return steps.assign(x0=x0, x1=x1, row=row[at], has_row=has_row[at], alpha=1.0)
-
-    bars = placed(scene.steps)
-    path = placed(scene.path)
-    px = (bars["x1"] - bars["x0"]) * axis.scale
-    is_long = (path["x1"] - path["x0"]) * axis.scale >= (px / 2).clip(upper=MIN_PART_PX)[path.index]
-    solid = bars[is_solid & has_row & bars["kind"].eq(STEP)]
-    parts = pd.concat([solid, path[path["has_row"] & is_long & path["kind"].ne(WAIT)]])
-    hidden = bars[~has_row].assign(alpha=np.where(bars["kind"].eq(GROUP), PALER, PALE)[~has_row])
-    slivers = _slivers(pd.concat([hidden, path[~path["has_row"]]]), axis)
-    bars = bars[has_row].assign(length=_lengths)
-    return Picture(scene, bars.assign(hover=_hovers(scene, bars)), parts, slivers, rows, axis)
+    px = (pieces["x1"] - pieces["x0"]) * axis.scale
+    is_long = px >= (px[is_bar] / 2).clip(upper=MIN_PART_PX)[step]
+    is_whole = is_bar & is_solid[step] & kind.eq(STEP)
+    is_part = ~is_bar & is_long & kind.ne(WAIT)
+    bars = pieces[has_own_row & is_bar]
+    bars = bars.assign(length=_lengths, tip=bars["x1"] + STUB * axis.length * bars["is_stub"])
+    return Picture(
+        scene,
+        bars.assign(hover=_hovers(scene, bars)),
+        parts=pieces[has_own_row & (is_whole | is_part)],
+        slivers=_slivers(pieces[~has_own_row], axis),
+        rows=rows,
+        axis=axis,
+    )
 
 
 def _slivers(steps: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
@@ -223,8 +227,8 @@ def _slivers(steps: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
 
 def _lengths(bars: pd.DataFrame) -> Any:
     """Write how long each step took."""
-    seconds = bars["end"] - bars["start"]
-    is_missing = bars["duration_s"].isna()
+    seconds = bars["duration_s"]
+    is_missing = seconds.isna()
     is_unknown = bars["is_open"] | is_missing & bars["is_failed"]
     texts: list[Any] = [seconds.map(duration), "unknown length", "not started"]
     return np.select([seconds > 0, is_unknown, is_missing], texts, "instant")
@@ -232,7 +236,7 @@ def _lengths(bars: pd.DataFrame) -> Any:
 
 def _hovers(scene: Scene, bars: pd.DataFrame) -> list[str]:
     """Write the hover text of each bar: name, agent, times, findings, and what it returned."""
-    findings = _findings(scene.frames, bars)
+    findings = _findings(scene.frames)
     hovers = []
     for bar in each(bars):
         run = f" · {LETTERS[bar.run]}" if len(scene.runs) > 1 else ""
@@ -241,22 +245,20 @@ def _hovers(scene: Scene, bars: pd.DataFrame) -> list[str]:
             bold(plain(bar.label)),
             f"{plain(bar.agent_name, MAX_NAME)}{run} · {_state(bar)}",
             f"{_times(bar)} · step {plain(short_id(bar.step_id))}",
-            *_first(findings.get((bar.run_id, bar.step_id), [])),
+            *_first(findings[bar.run_id, bar.step_id]),
             *_first(values),
         ]
         hovers.append("<br>".join(lines))
     return hovers
 
 
-def _findings(f: Frames, bars: pd.DataFrame) -> dict[Any, list[str]]:
-    """Return the titles of the findings of bars with their confidence, by run and step."""
-    artifacts = f.artifacts[f.artifacts["step_id"].isin(bars["step_id"])]
-    lines = []
-    for title, word in zip(artifacts["title"], artifacts["confidence_text"], strict=True):
+def _findings(f: Frames) -> defaultdict[Any, list[str]]:
+    """Return the titles of findings with their confidence, by run and step."""
+    findings: defaultdict[Any, list[str]] = defaultdict(list)
+    artifacts = f.artifacts[[*STEP_KEY, "title", "confidence_text"]]
+    for run_id, step_id, title, word in artifacts.itertuples(index=False):
         confidence = f" ({plain(word)} confidence)" if isinstance(word, str) else ""
-        lines.append(f"◆ {plain(title, MAX_TITLE)}{confidence}")
-    by_step: Any = artifacts.assign(line=lines).groupby(STEP_KEY)["line"]
-    findings: dict[Any, list[str]] = by_step.agg(list).to_dict()
+        findings[run_id, step_id].append(f"◆ {plain(title, MAX_TITLE)}{confidence}")
     return findings
 
 
@@ -267,8 +269,6 @@ def _first(lines: list[str]) -> list[str]:
 
 def _times(bar: Any) -> str:
     """Write how long a step took, and from when on."""
-    if pd.isna(bar.started_at):
-        return str(bar.length)
     is_own = abs(bar.end - bar.start - bar.self_s) < 0.05
     own = "" if is_own else f" (own time {duration(bar.self_s)})"
     return f"{bar.length}{own} from {duration(bar.start)} ({bar.started_at:%H:%M:%S} UTC)"
@@ -289,7 +289,6 @@ def each(bars: pd.DataFrame) -> Iterable[Any]:
 
 def blocked(bars: pd.DataFrame) -> Floats:
     """Return the ranges of time in which a question is open and no step works beside it."""
-    *times, is_wait, kind = (
-        bars[name].to_numpy() for name in ("run", "start", "end", "is_wait", "kind")
-    )
-    return np.stack(blocked_ranges(*times, is_waiting=is_wait, is_leaf=kind == STEP), axis=1)
+    *times, kind = (bars[name].to_numpy() for name in ("run", "start", "end", "kind"))
+    ranges = blocked_ranges(*times, is_waiting=kind == WAIT, is_leaf=kind == STEP)
+    return np.stack(ranges, axis=1)

@@ -42,7 +42,6 @@ BRACKET_PX = 1.6  # the width of the line of a bracket
 SLIVER = "M{x0:g},{row:g}L{x1:g},{row:g}"
 BRACKET = "M{x0},{upper}L{x0},{lower}M{x0},{row}L{x1},{row}M{x1},{upper}L{x1},{lower}"
 TICK_PX = 3  # the width of a step without duration
-STUB = 0.02  # the length of the stub of an open step, as a share of the axis
 ERROR_LIMITS = (60, 50, 40, 30, 20)  # characters of an error beside its bar, as many as fit
 MIN_PLOT_PX = 400  # the width of the axis in a narrow figure
 MAX_RIGHT_PX = 340  # how far texts may reach behind the axis
@@ -123,8 +122,7 @@ def _stubs(picture: Picture) -> Trace:
     """Draw a dotted stub behind each step that has not ended."""
     steps = picture.bars[picture.bars["is_stub"]]
     line = {"color": picture.scene.theme.muted, "width": 2, "dash": "dot"}
-    ends = steps["x1"] + STUB * picture.axis.length
-    return _segments(steps["x1"], ends, steps["row"], line, name="open step")
+    return _segments(steps["x1"], steps["tip"], steps["row"], line, name="open step")
 
 
 def durations(picture: Picture) -> tuple[Trace, float]:
@@ -136,22 +134,22 @@ def durations(picture: Picture) -> tuple[Trace, float]:
     axis = picture.axis
     theme = picture.scene.theme
     scale = MIN_PLOT_PX / axis.length
-    end = bars["x1"] + STUB * axis.length * bars["is_stub"]
     next_start = bars.sort_values("x0").groupby("row")["x0"].shift(-1)
-    right_px = (axis.start + axis.length - bars["x1"]) * scale
-    room_px = np.fmin((next_start - end) * scale, right_px + MAX_RIGHT_PX)  # the last has no next
+    right_px = (axis.end - bars["x1"]) * scale
+    # the last one in a row has no next
+    room_px = np.fmin((next_start - bars["tip"]) * scale, right_px + MAX_RIGHT_PX)
 
     texts = []
     for bar, room in zip(each(bars), room_px, strict=True):
         fitting = (text for text in _end_texts(bar, picture) if _text_px(text) <= room)
         texts.append(next(fitting, ""))
-    labels = bars.assign(x=end, text=texts, reach_px=[*map(_text_px, texts)] - right_px)
+    labels = bars.assign(text=texts, reach_px=[*map(_text_px, texts)] - right_px)
     labels = labels[labels["text"] != ""]
     reach = max([0.0, *labels["reach_px"]])
     is_dark = labels["is_critical"] | picture.scene.path.empty
     colors = np.where(is_dark, theme.text, theme.muted).tolist()
     words = [NBSP + text for text in labels["text"]]
-    return text_trace(labels["x"], labels["row"], words, colors, name="durations"), reach
+    return text_trace(labels["tip"], labels["row"], words, colors, name="durations"), reach
 
 
 def _text_px(text: str) -> float:
@@ -234,14 +232,15 @@ def wait_labels(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]
     """Write the length of each wait over its band, where there is room; none beyond the axis."""
     labels: dict[float, Json] = {}
     axis = picture.axis
-    end = axis.start + axis.length
     half = WAIT_LABEL_PX / 2 / axis.scale
     for wait in each(waits):
         length = wait.length + " so far" * wait.is_open
         middle = (wait.x0 + wait.x1) / 2
-        x = min(middle, end - half)
+        x = min(middle, axis.end - half)
         if all(abs(x - other) >= 2 * half for other in labels):
-            position = {"x": end, "xanchor": "right", "align": "right"} if x < middle else {"x": x}
+            position = (
+                {"x": axis.end, "xanchor": "right", "align": "right"} if x < middle else {"x": x}
+            )
             text = f"{bold(length)}<br>{WAITING.lower()}"
             color = picture.scene.theme.attention
             labels[x] = annotation(text, color, y=top, **BELOW | position)

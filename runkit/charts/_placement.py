@@ -85,9 +85,14 @@ class TimeAxis(NamedTuple):
         return float(self.positions[0])
 
     @property
+    def end(self) -> float:
+        """Where the axis ends."""
+        return float(self.positions[-1])
+
+    @property
     def length(self) -> float:
         """Length of the axis in seconds of its own."""
-        return float(self.positions[-1] - self.positions[0])
+        return self.end - self.start
 
     @property
     def scale(self) -> float:
@@ -137,7 +142,7 @@ def relative_axis(axis: TimeAxis, until: float = np.inf) -> Json:
         first = 1 if number else int(np.ceil(start / interval))  # no tick at the end of a fold
         last = int((stop - zero) / interval + 1e-9)
         for count in range(first, last + 1):
-            text = ("+" if number else "") + (_tick(count * interval) if count else "0")
+            text = "+" * bool(number) + _tick(count * interval)
             position = shift + count * interval
             edge = position + width_px(text) / 2 / axis.scale
             if stop == axis.times[-1] or edge <= end + free:
@@ -146,12 +151,11 @@ def relative_axis(axis: TimeAxis, until: float = np.inf) -> Json:
     options = array_ticks([*ticks], [*ticks.values()])
     if axis.is_folded or is_cut or not 4 < axis.length <= REFINED or interval > MAX_FINE:
         return options
-    aliases = {f"{seconds} s": _tick(seconds) for seconds in range(60, REFINED + 1)}
     return options | {
         "tickmode": "auto",
         "nticks": int(axis.length / min(interval, 20)) + 1,  # or plotly would go on with 50 s
         "ticksuffix": " s",
-        "labelalias": {"0 s": "0"} | aliases,
+        "labelalias": {f"{seconds} s": _tick(seconds) for seconds in (0, *range(60, REFINED + 1))},
     }
 
 
@@ -159,7 +163,7 @@ def _tick(seconds: float) -> str:
     """Write a time at a tick; between whole minutes it is short: `1:20`."""
     if 60 < seconds <= REFINED and seconds % 60:
         return f"{seconds // 60:.0f}:{seconds % 60:02.0f}"
-    return duration(seconds)
+    return duration(seconds) if seconds else "0"
 
 
 def _interval(axis: TimeAxis, open_s: float) -> float:
@@ -220,21 +224,21 @@ def chosen_steps(steps: pd.DataFrame, depth: int | str | None, limit: int) -> Fl
     longest = seconds[steps["kind"] == STEP].nlargest(N_LONGEST).index
     is_long = steps.index.isin(longest)
     is_top = steps["depth"] == 0
-    conditions: list[Any] = [steps["is_failing"], steps["is_wait"], is_long, is_top]
-    order = np.lexsort((-seconds.to_numpy(), np.select(conditions, [0, 1, 2, 3], 4)))
+    reasons: list[Any] = [steps["is_failing"], steps["is_wait"], is_long, is_top]
+    order = np.lexsort((-seconds, np.select(reasons, [0, 1, 2, 3], 4)))
     if isinstance(depth, int):
-        order = order[(steps["depth"] < depth).to_numpy()[order]]
+        order = order[steps["depth"].lt(depth).to_numpy()[order]]
 
     groups = parents(steps["depth"])
-    is_chosen = np.zeros(len(steps), np.bool_)
+    chosen: set[int] = set()
     for step in order.tolist():
         family = []
-        while step >= 0 and not is_chosen[step]:
+        while step >= 0 and step not in chosen:
             family.append(step)
             step = groups[step]
-        if np.count_nonzero(is_chosen) + len(family) <= limit:
-            is_chosen[family] = True
-    return is_chosen
+        if len(chosen) + len(family) <= limit:
+            chosen.update(family)
+    return steps.index.isin(chosen)
 
 
 def tree_of(steps: pd.DataFrame, has_row: Flags) -> tuple[RowLayout, Floats, Flags]:
@@ -247,7 +251,7 @@ def tree_of(steps: pd.DataFrame, has_row: Flags) -> tuple[RowLayout, Floats, Fla
 def rows_of_all(steps: pd.DataFrame, row: Floats, rows: RowLayout) -> Floats:
     """Return each step's own row, else that of the nearest group that has one, else the last."""
     numbers: list[float] = []
-    for own, group in zip(row.tolist(), parents(steps["depth"]), strict=True):
+    for own, group in zip(row, parents(steps["depth"]), strict=True):
         shared = numbers[group] if group >= 0 else rows.n - 1
         numbers.append(shared if np.isnan(own) else own)
     return np.array(numbers)

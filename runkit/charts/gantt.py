@@ -13,7 +13,6 @@ from runkit.arguments import Hours, checked
 from runkit.charts._bars import NO_RANGES, Picture, Scene, blocked, picture_of, scene_of
 from runkit.charts._fleet_chart import fleet_chart
 from runkit.charts._marks import (
-    STUB,
     durations,
     empty_labels,
     fold_labels,
@@ -176,7 +175,7 @@ def _picture(scene: Scene, depth: int | str | None, compress_waits: bool | str) 
     end = max([0.0, *steps["end"], *runs["duration_s"].fillna(0)])
     folds = blocked(steps)
     if compress_waits == "auto":
-        compress_waits = float(np.diff(folds).sum()) > FOLDED_SHARE * (end - start)
+        compress_waits = np.diff(folds).sum() > FOLDED_SHARE * (end - start)
     [axis] = axes_of(start, [end], [folds if compress_waits else NO_RANGES])
     if len(runs) == 1:
         layout = tree_of(steps, steps_with_rows(steps, depth, LOW_ROW_PX))
@@ -217,30 +216,30 @@ def run_heading(
     businesses, agents = (_names(*runs[name].unique()) for name in ("business_name", "agent_name"))
     shared = [plain(names[0], MAX_NAME) for names in (businesses, agents) if len(names) == 1]
     names = [plain(title, MAX_TITLE)] if title else shared
-    run = "run " + short_ids(runs["run_id"])
-    created = runs["created_at"].map(moment, na_action="ignore")
-    # a line has no room for both the name and the time
-    about, more = (run, created) if len(businesses) == 1 else (runs["business_name"], run)
-    runs = runs.assign(run=run.map(plain), about=about, more=more)
+    ids = "run " + short_ids(runs["run_id"])
     first, *others = records = runs.to_dict("records")
     if others:
         head = [*names, f"{len(runs)} runs compared"]
-        letters = zip(LETTERS, records, strict=False)
-        lines = [_run_line(letter, run, theme) for letter, run in letters]
+        created = runs["created_at"].map(moment, na_action="ignore")
+        # a line has no room for both the name and the time
+        columns = (ids, created) if len(businesses) == 1 else (runs["business_name"], ids)
+        abouts = map(_names, *columns)
+        letters = zip(LETTERS, records, abouts, strict=False)
+        lines = [_run_line(letter, run, about, theme) for letter, run, about in letters]
     else:
         failed = [f"Failed in {bold(plain(step))}" for step in _names(first["cause"])]
         head = [*(names or ["Unknown agent"]), pill(first["status"], theme)]
-        lines = [[". ".join([time_words(first), *failed]), first["run"]]]
+        lines = [[". ".join([time_words(first), *failed]), plain(ids[0])]]
     return heading_of(theme, head, *lines, *([note] for note in notes))
 
 
-def _run_line(letter: str, run: dict[Any, Any], theme: Theme) -> list[str]:
-    """Write the line of a run: its name and id or its time, its status, where its time went."""
+def _run_line(letter: str, run: dict[Any, Any], about: list[str], theme: Theme) -> list[str]:
+    """Write the line of a run: what it is about, its status, where its time went."""
     confidence = [level(word, theme, " confidence") for word in _names(run["confidence"])]
-    words = time_words(run, has_total=False)
-    first, *about = [plain(text, MAX_LINE) for text in _names(run["about"], run["more"])]
+    first, *more = [plain(text, MAX_LINE) for text in about]
     head = f"{colored(bold(letter), theme.text)}  {first}"
-    return [head, *about, pill(run["status"], theme), *confidence, words]
+    words = time_words(run, has_total=False)
+    return [head, *more, pill(run["status"], theme), *confidence, words]
 
 
 def _names(*values: object) -> list[str]:
@@ -274,8 +273,8 @@ def _layout(picture: Picture, heading: Heading, reach: float, more: Json) -> Jso
     note, below = legend_below(legend(picture), theme, left)
 
     plot_px = min(WIDTH - left - right, PLOT_PX)
-    stub = STUB * axis.length * picture.bars["is_stub"].any()
-    span = [axis.start - 2 * axis.length / PLOT_PX, axis.start + axis.length + stub]
+    end = max([axis.end, *picture.bars["tip"]])
+    span = [axis.start - 2 * axis.length / PLOT_PX, end]
     ticks = relative_axis(axis._replace(px=plot_px))
     time = ticks | {"range": span, "tickangle": 0, "showgrid": True} | more.get("xaxis", {})
     labels = [note, *wait_labels(picture, bands, top), *fold_labels(picture), *empty]
