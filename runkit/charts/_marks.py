@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.charts._bars import MIN_GAP_PX, WAITING, Picture, each
+from runkit.charts._bars import WAITING, Picture, each
 from runkit.charts._placement import GROUP, MAX_LABEL, STEP, WAIT, Floats
 from runkit.charts.theme import (
     NBSP,
@@ -209,12 +209,10 @@ def shades(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:
 
 def groups_and_slivers(picture: Picture) -> list[Json]:
     """Draw groups as brackets, and steps without a row of their own as slivers."""
-    digits = int(np.ceil(np.log10(picture.axis.scale / MIN_GAP_PX)))
-    slivers = picture.slivers.round({"x0": digits, "x1": digits})
     groups = picture.bars[picture.bars["kind"] == GROUP]
     half = MARK_PX / 2 / picture.rows.px
     groups = groups.assign(upper=groups["row"] - half, lower=groups["row"] + half)
-    return [*_paths(groups, BRACKET, BRACKET_PX), *_paths(slivers, SLIVER, SLIVER_PX)]
+    return [*_paths(groups, BRACKET, BRACKET_PX), *_paths(picture.slivers, SLIVER, SLIVER_PX)]
 
 
 def _paths(bars: pd.DataFrame, pattern: str, width: float) -> list[Json]:
