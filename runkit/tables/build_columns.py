@@ -435,7 +435,7 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
             for name, run in of_steps.items()
         },
         "outcome": _outcomes(runs["status"], steps, artifacts, interrupts),
-        **_ratings(artifacts, is_finding, n),
+        **_ratings(artifacts, steps, is_finding, n),
     }
 
 
@@ -446,17 +446,19 @@ def _is_finding(artifacts: Columns, steps: Columns) -> Flags:
     return ~is_other
 
 
-def _ratings(artifacts: Columns, is_finding: Flags, n: int) -> Columns:
+def _ratings(artifacts: Columns, steps: Columns, is_finding: Flags, n: int) -> Columns:
     """Return each run's lowest rating of its output, and what has the lowest rating below high.
 
-    At a tie that is a finding.
+    At a tie that is a finding, then what was found first, then the first title.
     """
     run = artifacts["run"]
     rating = artifacts["rating"]
     is_output = is_word(artifacts["origin"], OUTPUT)
     is_below_high = rating < len(contract.CONFIDENCES) - 1
     is_weak = is_below_high & (is_finding | is_output & ~artifacts["is_repeat"])
-    lowest_first = np.lexsort((~is_finding, rating))
+    since = np.append(steps["start"], 0)[artifacts["step"]]
+    titles = pc.rank(artifacts["title"], tiebreaker="dense").to_numpy()
+    lowest_first = np.lexsort((titles, since, ~is_finding, rating))
     lowest_first = lowest_first[rating[lowest_first] > 0]
     weak = lowest_first[is_weak[lowest_first]]
     outputs = lowest_first[is_output[lowest_first]]

@@ -403,7 +403,7 @@ def _add_artifacts(rows: Rows, run_no: int, first: int, interrupts: Sequence[Int
 
     The artifacts of an interrupt step are proposals. A pending interrupt has its proposals in its
     value, so that those of its step are skipped. A completed run without an output of its own
-    delivers what its top-level output steps have.
+    delivers what its top-level output steps have, in order of their start, then of their label.
     """
     raw = rows.runs[run_no]
     output = (raw.get("output") or {}).get("artifacts") or []
@@ -425,9 +425,15 @@ def _add_artifacts(rows: Rows, run_no: int, first: int, interrupts: Sequence[Int
             for artifact in step["artifacts"]
         ]
 
+    def since(row: ArtifactRow) -> tuple[object, ...]:
+        if row.origin != OUTPUT or row.step < 0:
+            return ()
+        step = rows.steps[row.step]
+        return contract.parse_time(step["started_at"]), label_of_step(step)
+
     agent = agent_of(raw)
     artifacts += [ArtifactRow(run_no, -1, OUTPUT, None, agent, artifact) for artifact in output]
-    artifacts.sort(key=lambda row: (row.origin == OUTPUT, row.step < 0, row.step))
+    artifacts.sort(key=lambda row: (row.origin == OUTPUT, row.step < 0, since(row), row.step))
     rows.artifacts += artifacts
     rows.is_repeat += _repeats(artifacts, agent, rows.steps)
 

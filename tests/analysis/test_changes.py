@@ -250,6 +250,14 @@ def rated(*levels: str) -> Json:
     return run(step("a", artifacts=[artifact("T", confidence=level) for level in levels]))
 
 
+@pytest.mark.parametrize("kind", ["output", "activity"])
+def test_steps_in_another_order_are_unchanged(kind):
+    """Also where several have the lowest rating, or deliver."""
+    low = {n: [artifact(f"T{n}", confidence="low")] for n in (0, 20)}
+    raw = run(*(step(f"s{n}", n, n + 10, type=kind, artifacts=low[n]) for n in low))
+    assert runkit.changes(raw, raw | {"steps": raw["steps"][::-1]}).empty
+
+
 LOST = {"completed_at": "2026-13-45", "artifacts": "none"}
 
 
