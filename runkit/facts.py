@@ -154,12 +154,8 @@ class Facts:
     @cached_property
     def oldest(self) -> Span:
         """How long the oldest open question waits."""
-        waiting = self.waiting
-        is_exact = waiting["wait_s"].notna() & ~waiting["is_least"]
-        longest = float(waiting["wait_s"].max())
-        first = waiting["since"].min()
-        row = {"wait_s": longest, "is_least": not is_exact.all(), "since": first}
-        return run_rules.wait_of(row)
+        since = self.waiting["since"].min()
+        return longest_wait(self.waiting)._replace(since=None if pd.isna(since) else since)
 
     @cached_property
     def questions_asked(self) -> Count:
@@ -261,11 +257,23 @@ class Facts:
         return self._flagged(self.artifacts["is_bare"])
 
 
+def business_ids(runs: pd.DataFrame) -> pd.Series[str]:
+    """Return what tells businesses apart: the id, or the name where ids are null."""
+    return runs["business_id"].fillna(runs["business_name"])
+
+
 def businesses_of(f: LinkedFrames) -> Count:
     """Count the businesses of the runs; each run that names none may be of another."""
-    ids = f.runs["business_id"].fillna(f.runs["business_name"])
+    ids = business_ids(f.runs)
     n = ids.nunique()
     return _known(n, n + int(ids.isna().sum()))
+
+
+def longest_wait(questions: pd.DataFrame) -> Span:
+    """Return the longest of some waits, a lower bound if one of them is, or is not known."""
+    wait_s = questions["wait_s"]
+    is_least = questions["is_least"] | wait_s.isna()
+    return Span(wait_s.max(), bool(is_least.any()))
 
 
 def _known(n: int, of: int) -> Count:

@@ -10,11 +10,11 @@ from runkit.arguments import checked
 from runkit.charts._fleet_chart import fleet_chart
 from runkit.charts.one_run import UNKNOWN, questions_and_trail, questions_sentence
 from runkit.charts.panel import Panel, Row, records, render, table_html, words_of
-from runkit.display.counts import Count, lasted, paragraph, sentence, things, unread
+from runkit.display.counts import Count, lasted, paragraph, sentence, some, things, unread
 from runkit.display.html_tables import without_blanks
 from runkit.display.text import Markup, brief, day, plural, short_id
 from runkit.errors import UsageError
-from runkit.facts import Facts, businesses_of
+from runkit.facts import Facts, business_ids, businesses_of
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import findings_of, is_read, outputs_of, wait_of
 
@@ -39,7 +39,7 @@ def one_business(f: Frames) -> Frames:
     businesses = businesses_of(f)
     if businesses.n == 1 and businesses.is_whole:
         return f.select(runs.sort_values("created_at", ascending=False, kind="stable"))
-    ids = runs["business_id"].fillna(runs["business_name"]).fillna(NO_BUSINESS)
+    ids = business_ids(runs).fillna(NO_BUSINESS)
     groups = runs["business_name"].fillna(ids).groupby(ids, sort=False)
     listed = [f"{brief(names.iloc[0])}: {plural(len(names), 'run')}" for _, names in groups]
     raise UsageError(
@@ -171,7 +171,6 @@ def _changed(f: Frames, facts: Facts) -> Panel:
     read = f.runs[is_read(f)]
     is_newest = ~read["agent"].duplicated()
     runs = read[read["status"].eq("completed") | is_newest]
-    n_left_out = len(read) - len(runs)
     runs = runs.sort_values("agent", kind="stable")  # those of an agent are the newest first
     n_runs = int(runs["agent"].duplicated(keep=False).sum())
     pairs = finding_differences(f, runs)
@@ -192,11 +191,11 @@ def _changed(f: Frames, facts: Facts) -> Panel:
 
     is_same = table.empty and n_runs > 1
     words = f"no finding differs in title or confidence in {plural(n_runs, 'run')}" * is_same
-    left_out = f"{plural(n_left_out, 'earlier run')} not completed left out" if n_left_out else ""
+    left_out = some(len(read) - len(runs), "earlier run", "not completed left out")
     how = "Each is compared with its agent's run before it." if n_runs else NOT_COMPARED
     how *= runs["agent"].nunique() > 1
     missing = unread(facts.unread, "Findings")
-    words = paragraph(how, sentence(words), sentence(left_out), missing)
+    words = paragraph(how, sentence(words), left_out, missing)
     return Panel("What changed from run to run", words, table, body=_all_rows(table))
 
 

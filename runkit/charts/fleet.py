@@ -30,18 +30,18 @@ from runkit.display.counts import (
     DAY,
     HOUR,
     NOT_KNOWN,
-    Span,
     gap,
     lasted,
     number,
     paragraph,
     phrase,
     sentence,
+    some,
     things,
     unread,
 )
 from runkit.display.text import Markup, duration, in_words, plural
-from runkit.facts import LIMIT_H, TO_A_PERSON, Facts, count
+from runkit.facts import LIMIT_H, TO_A_PERSON, Facts, count, longest_wait
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
     ARTIFACT,
@@ -128,7 +128,7 @@ def outcomes(f: Frames) -> Panel:
         `runs_percent` is the share of an agent's runs. Open runs are measured until they were
         read, and left out of the times where nobody knows when that was.
     """
-    undated_ids = f.reads.loc[f.reads["is_undated"].eq(True), "run_id"]
+    undated_ids = f.reads.loc[f.reads["is_undated"], "run_id"]
     is_undated = f.runs["run_id"].isin(undated_ids)
     status = f.runs["status"].astype("str")
     duration_s = f.runs["duration_s"].mask(is_undated)
@@ -181,10 +181,10 @@ def waits(f: Frames, *, sla_h: Hours = LIMIT_H) -> Panel:
     questions = questions.assign(
         kind=questions["kind"].astype("str").map(KINDS).fillna(KINDS["other"]),
         wait=classes.astype("str").fillna(NOT_KNOWN),
-        is_least=questions["is_least"] | wait_s.isna(),
     )
-    groups = [(kind, questions[questions["kind"].eq(kind)]) for kind in KINDS.values()]
-    rows = [_waits_row(kind, group, heads) for kind, group in [*groups, ("All", questions)]]
+    groups = {kind: questions[questions["kind"].eq(kind)] for kind in KINDS.values()}
+    groups["All"] = questions
+    rows = [_waits_row(kind, group, heads) for kind, group in groups.items()]
     table = pd.DataFrame(rows).astype({"kind": "str", "n_late": "Int64"})
     table = table[table["n_questions"] > 0].reset_index(drop=True)
     body = render(
@@ -195,16 +195,11 @@ def waits(f: Frames, *, sla_h: Hours = LIMIT_H) -> Panel:
         sla_at=bounds.index(sla_h * HOUR) + 1,
     )
     table = table.drop(columns=["n_pending_of", "late", "longest"])
-    return Panel("Waits by kind of question", _waits_sentence(facts), table, body=body)
-
-
-def _waits_sentence(facts: Facts) -> str:
-    """Write how many questions wait, what is not here, and up to when waits are counted."""
     words = sentence(things(facts.open_questions, "open question"))
     missing = unread(facts.questions_asked, "Other questions")
-    policy = facts.questions_by_policy
-    left_out = f"{plural(policy.n, 'question')} decided by policy left out." if policy.n else ""
-    return paragraph(words, missing, left_out, facts.wait_note)
+    left_out = some(facts.questions_by_policy.n, "question", "decided by policy left out")
+    words = paragraph(words, missing, left_out, facts.wait_note)
+    return Panel("Waits by kind of question", words, table, body=body)
 
 
 def _waits_row(kind: str, questions: pd.DataFrame, heads: list[str]) -> Row:
@@ -217,7 +212,7 @@ def _waits_row(kind: str, questions: pd.DataFrame, heads: list[str]) -> Row:
     waits = questions["wait"], questions.loc[outcome.eq("pending"), "wait"]
     n_of, n_pending_of = (wait.value_counts().reindex(heads, fill_value=0) for wait in waits)
     late = count(questions["is_late"])
-    longest = Span(questions["wait_s"].max(), bool(questions["is_least"].any()))
+    longest = longest_wait(questions)
     return {
         "kind": kind,
         **n_of.to_dict(),
@@ -266,12 +261,11 @@ def slowest_steps(f: Frames) -> Panel:
     missing = Facts(f).unread
     part, whole = (lasting(rows["critical_s"].sum()) for rows in (table, kinds))
     shown = f"{len(table):,} of {plural(len(kinds), 'kind')} of steps shown"
-    n_open = int(is_open.sum())
-    left_out = f"{plural(n_open, 'step')} without an end left out." if n_open else ""
+    left_out = some(int(is_open.sum()), "step", "without an end left out")
     words = paragraph(f"{shown}: {part} of {whole} on the critical path.", unread(missing, "Steps"))
     if kinds.empty:
         words = sentence(things(missing, "ended step with own time", "ended steps with own time"))
-    columns = table.drop(columns=["name", "total_s", "longest_s"])
+    columns = table.drop(columns=["total_s", "longest_s"])
     body = _with_bars(columns, "critical_s", pd.Series("accent", table.index))
     return Panel("Slowest steps", paragraph(words, left_out), table, body=body)
 
@@ -303,8 +297,14 @@ def variants(f: Frames) -> Panel:
         n_failed=read["status"].eq("error"),
         n_waiting=read["status"].eq("interrupted"),
     )
-    sums = dict.fromkeys(["n_runs", "n_failed", "n_waiting"], "sum")
-    table = runs.groupby("variant").agg(sums | {"working_s": "median", "run_id": "first"})
+    sums = {
+        "n_runs": "sum",
+        "n_failed": "sum",
+        "n_waiting": "sum",
+        "working_s": "median",
+        "run_id": "first",
+    }
+    table = runs.groupby("variant").agg(sums)
     table = table.sort_values("n_runs", ascending=False, kind="stable").reset_index()
     n_runs = int(table["n_runs"].sum())
     n_rarer = len(table) - MAX_VARIANTS
@@ -419,11 +419,10 @@ def weak_findings(f: Frames) -> Panel:
 
 def _is_disputed(f: Frames, findings: pd.DataFrame) -> pd.Series[bool]:
     """Flag findings of high and low confidence on one address, in one run and of one type."""
-    rows = findings.reset_index(drop=True)
-    extreme = rows[rows["confidence"].isin(["high", "low"])].reset_index()
+    extreme = findings[findings["confidence"].isin(["high", "low"])].reset_index()
     cited = extreme.merge(f.sources[[*ARTIFACT, "url"]], on=ARTIFACT)
     n_levels = cited.groupby(["run_id", "type", "url"])["confidence"].transform("nunique")
-    is_disputed = rows.index.isin(cited.loc[n_levels > 1, "index"])
+    is_disputed = findings.index.isin(cited.loc[n_levels > 1, "index"])
     return pd.Series(is_disputed, findings.index)
 
 

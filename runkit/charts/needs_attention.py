@@ -8,11 +8,11 @@ import pandas as pd
 
 from runkit.api.contract import RESOLUTIONS, RUN_STATUSES
 from runkit.charts.panel import Panel, Row, records, render, words_of
-from runkit.display.counts import Span, lasted, paragraph, things, unread
+from runkit.display.counts import Span, lasted, paragraph, some, things, unread
 from runkit.display.html_tables import MAX_ROWS
 from runkit.display.status_words import CAUGHT_UP, OUTCOMES, status
 from runkit.display.text import moment, plural
-from runkit.facts import Facts, count
+from runkit.facts import Facts, business_ids, count
 from runkit.tables.run_rules import NO_CAUSE, alike
 
 MAX_SILENCE = pd.Timedelta("1h")  # an update of a running run that is older is named
@@ -72,16 +72,14 @@ def _sentence(facts: Facts, n_rows: int) -> str:
         return "There are no runs."
     order = "Questions by kind, then the oldest first." if n_rows else ""
     missing = unread(facts.unread, "What needs attention")
-    n_refused = facts.frames.n_refused
-    refused = f"{plural(n_refused, 'record')} not read, see f.problems." if n_refused else ""
-    n_other = (~facts.runs["status"].isin(RUN_STATUSES)).sum()
-    other = f"{plural(n_other, 'run')} of an unknown status." if n_other else ""
+    refused = some(facts.frames.n_refused, "record", "not read, see f.problems")
+    is_other = ~facts.runs["status"].isin(RUN_STATUSES)
+    other = some(is_other.sum(), "run", "of an unknown status")
     running = facts.runs[facts.runs["status"].eq("running")]
     updated_at = running["updated_at"]
     updated_at = updated_at[running["as_of"] - updated_at > MAX_SILENCE]
-    n_silent = plural(len(updated_at), "run")
-    silent = f"{n_silent} running, not updated since {moment(updated_at.max())}."
-    silent *= len(updated_at) > 0
+    since = moment(updated_at.max())
+    silent = some(len(updated_at), "run", f"running, not updated since {since}")
     return paragraph(order, missing, refused, other, silent, facts.wait_note) or f"{CAUGHT_UP}."
 
 
@@ -103,7 +101,7 @@ def _table(facts: Facts) -> pd.DataFrame:
     key = rows.index.astype("str").to_series(rows.index)
     if is_waiting.sum() > MAX_ROWS:
         # runs of unknown businesses are not joined
-        business = rows["business_id"].fillna(rows["business_name"]).fillna(rows["run_id"])
+        business = business_ids(rows).fillna(rows["run_id"])
         kind = rows["kind"].astype("str").fillna("")
         key = business + " " + kind + " " + rows["reason"]
     reason = rows["reason"].mask(is_waiting, key)

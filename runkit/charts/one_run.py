@@ -13,10 +13,10 @@ from runkit.api.jsontext import returned_words
 from runkit.arguments import checked
 from runkit.charts.panel import Panel, Row, count_words, lasting, records, render
 from runkit.charts.step_panel import rows_with_sources, step
-from runkit.display.counts import Span, lasted, paragraph, sentence, short, things, unread
+from runkit.display.counts import lasted, paragraph, sentence, short, things, unread
 from runkit.display.status_words import outcome_words
 from runkit.display.text import agent_title, moment
-from runkit.facts import Facts, count
+from runkit.facts import Facts, count, longest_wait
 from runkit.local.answer_log import CONFIRMED, IN_DOUBT, SELF_DECLARED
 from runkit.tables.audit_trail import LATER, audit_trail, match, proposed_artifacts, with_answers
 from runkit.tables.compare import one_run
@@ -179,8 +179,8 @@ def questions_and_trail(
     answered = _logged(table, log)
     proposals = proposed_artifacts(f.interrupts, f.artifacts).dropna(subset="title")
     titles = proposals.groupby("question")["title"].agg(" · ".join).rename("proposals")
-    is_declared = table["answered_by"].isin(signers)
-    signer = table["answered_by"] + is_declared.map({True: " (self-declared)", False: ""})
+    signer = table["answered_by"]
+    signer = signer.mask(signer.isin(signers), signer + " (self-declared)")
     endings = [outcome_words(row, has_name=False) for row in records(table)]
     ending = pd.Series(endings, table.index, "str")
     table = with_waits(f, table).join([answered, titles]).assign(signer=signer, ending=ending)
@@ -200,8 +200,7 @@ def questions_sentence(f: Frames, table: pd.DataFrame) -> str:
         return sentence(NOT_IN_THE_DATA if facts.open_questions.of else things(asked, "question"))
     words = count_words(table.loc[is_known.eq(True), "ending"].str.lower())
     number = things(asked._replace(unread=0), "question")
-    is_least = (table["is_least"] | table["wait_s"].isna()).any()
-    longest = Span(table["wait_s"].max(), bool(is_least))
+    longest = longest_wait(table)
     wait = f"Longest wait: {lasted(longest)}." * longest.is_known
     return paragraph(sentence(f"{number}: {words}"), wait, unread(asked, "Other questions"))
 

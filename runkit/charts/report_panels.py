@@ -29,6 +29,7 @@ from runkit.charts.panel import (
 from runkit.display.counts import (
     paragraph,
     sentence,
+    some,
     things,
     unread,
     waiting_words,
@@ -178,7 +179,7 @@ def what_happened(f: Frames) -> Panel:
 
     first = table.nlargest(MAX_LINES, "weight").index
     times = table["at"]
-    days = dict.fromkeys([day(times.iloc[0]), day(times.iloc[-1])])
+    days = times.iloc[[0, -1]].map(day).unique()
     at = times.dt.strftime("%H:%M")
     if len(days) > 1:
         at = times.map(partial(day, has_year=False)) + ", " + at
@@ -333,8 +334,7 @@ def newest_actions(f: Frames, table: pd.DataFrame | None) -> Panel:
     columns = ["created_at", "type", "effects", "user_name", "settled_by", "note"]
     table = _checked_frame(table, [*columns, "n_effects"], "runkit.actions()")
     is_other = table["run_id"].notna() & ~table["run_id"].isin(f.runs["run_id"])
-    n_other = int(is_other.sum())
-    left_out = f"{plural(n_other, 'action')} of other runs left out." if n_other else ""
+    left_out = some(is_other.sum(), "action", "of other runs left out")
     rows = table[~is_other].merge(f.runs[NAMES], on="run_id", how="left")
     effects = zip(rows["effects"], rows["n_effects"], strict=True)
     words = [in_words(status_after(text) or plural(n, "effect")) for text, n in effects]

@@ -89,11 +89,15 @@ def step(f: Frames, name: NonBlank) -> Panel:
         "Findings of this step": render("findings", rows=findings),
         "Times": table_html(pd.DataFrame(times, columns=["time", "value"])),
     }
-    names = [run["business_name"], agent_title(row["agent"])]
     body = render(
         "step",
         state=shown_statuses(steps).iloc[0],
-        where=[*names, f"run {short_id(run['run_id'])}", f"step {short_id(step_id)}"],
+        where=[
+            run["business_name"],
+            agent_title(row["agent"]),
+            f"run {short_id(run['run_id'])}",
+            f"step {short_id(step_id)}",
+        ],
         tables=sections,
         raw=_readable(row["result"]) if values else "",
     )

@@ -103,17 +103,16 @@ def _sentences(
         notes = ["There is no other completed run of its agent to compare."]
 
     parts = _compared(spent, known)
-    reasons = [
-        f"{parts['words'][part]}{_cause(f, row, known, part)}"
-        for part in parts.index[parts["is_unusual"]][:2]
+    unusual = parts.loc[parts["is_unusual"], "words"].items()
+    sentences = [
+        f"{start} {words}{_cause(f, row, known, part)}."
+        for start, (part, words) in zip(("Slow because", "Besides,"), unusual, strict=False)
     ]
-    starts = ("Slow because", "Besides,")
-    sentences = [f"{start} {reason}." for start, reason in zip(starts, reasons, strict=False)]
     if not row["is_over"]:
-        sentences.insert(0, "Not finished." if reasons else f"Not finished: {times}.")
+        sentences.insert(0, "Not finished." if sentences else f"Not finished: {times}.")
     elif known.empty or "working_s" not in spent:
         sentences = [f"{times}."]
-    elif not reasons:
+    elif not sentences:
         n_others = len(known) + n_unknown
         is_proved = not n_unknown or parts["n_longer"].ge(RARE * n_others).all()
         start = "Not slow" if is_proved else f"{NOT_KNOWN.capitalize()} whether it is slow"

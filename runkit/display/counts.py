@@ -157,6 +157,11 @@ def unread(count: Count, things: str) -> str:
     return f"{things} of {runs} {NOT_KNOWN} in full: parts of {owner} data were not read."
 
 
+def some(n: int, noun: str, what: str) -> str:
+    """Write a sentence of things that there may be: `3 steps without an end left out.`."""
+    return f"{plural(n, noun)} {what}." if n else ""
+
+
 def lasted(span: Span) -> str:
     """Write a span: `18 d`, `at least 18 d`, `since Nov 16, 2026`, `not known`."""
     if not span.is_known:

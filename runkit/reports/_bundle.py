@@ -172,8 +172,7 @@ def redact_source(
     if "changes" in more:
         more["changes"].attrs["sentence"] = masker.text(changed_words)
     # a tax number can be recovered from the digest of an answer by trying all numbers
-    unknown = pd.Series(None, more["answers"].index, "str")
-    more["answers"] = more["answers"].assign(question_digest=unknown, answer_digest=unknown)
+    more["answers"] = more["answers"].assign(question_digest=None, answer_digest=None)
     coverage = source.frames.coverage._replace(why=masker.text(why) or None)
     f: Frames = replace(source.frames, **tables, coverage=coverage)
     masked_labels = Labels(*map(masker.text, labels))

@@ -160,13 +160,12 @@ def _headline(facts: Facts) -> str:
 
 def _range(f: LinkedFrames) -> str:
     """Write how many runs there are, of how many businesses, and from when to when."""
-    created = f.runs["created_at"].dropna()
+    days = f.runs["created_at"].agg(["min", "max"]).dropna().map(day).unique()
     text = plural(len(f.runs), "run")
     businesses = businesses_of(f)
     if businesses.n:
         text += f" of {things(businesses, 'business', 'businesses')}"
-    if len(created):
-        days = dict.fromkeys([day(created.min()), day(created.max())])
+    if len(days):
         text += f", created {' to '.join(days)}"
     return text
 
