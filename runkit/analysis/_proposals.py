@@ -77,9 +77,3 @@ def effects(rows: pd.DataFrame, actions: pd.DataFrame) -> pd.Series[str]:
     kinds = pd.MultiIndex.from_frame(rows[["run_id", "kind"]])
     is_complete = kinds.isin([*fully_known(actions)])
     return result.mask(known["n_done"].isna() & is_complete, NOT_DONE)
-
-
-def effects_by_question(rows: pd.DataFrame, results: pd.Series[str]) -> pd.Series[str]:
-    """Return the result of each question, null where its proposals have different ones."""
-    result: pd.Series[str] = agreed(results.groupby(rows["question"]))
-    return result

@@ -11,16 +11,16 @@ from pydantic import Field
 from runkit.analysis._proposals import (
     NOT_DONE,
     effects,
-    effects_by_question,
     proposals,
     questions_with_answers,
 )
+from runkit.analysis.actions import agreed
 from runkit.analysis.intervals import Estimate, wilson
 from runkit.api.contract import CONFIDENCES, RESOLUTIONS
 from runkit.arguments import checked
 from runkit.display.counts import DAY, gap, phrase, sentence, things
 from runkit.display.text import plural
-from runkit.facts import Facts, count
+from runkit.facts import Facts, business_ids, count
 from runkit.tables.audit_trail import joined_answers, use_words
 from runkit.tables.read_frames import frames
 from runkit.tables.run_rules import LinkedFrames, is_late
@@ -181,13 +181,11 @@ def _counts(flags: pd.DataFrame, group: pd.Series[str], facts: Facts) -> pd.Data
 
 def _with_businesses(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
     """Add the `business` of each question, else its thread, else its run; `has_business` if so."""
-    runs = f.runs.set_index("run_id", drop=False)
-    known = runs["business_id"].fillna(runs["business_name"])
+    runs = f.runs
+    known = business_ids(runs)
     business = known.fillna(runs["thread_id"]).fillna(runs["run_id"])
-    return questions.assign(
-        business=questions["run_id"].map(business),
-        has_business=questions["run_id"].isin(known.dropna().index),
-    )
+    businesses = runs[["run_id"]].assign(business=business, has_business=known.notna())
+    return questions.merge(businesses, "left", "run_id")
 
 
 def _shares(flags: pd.DataFrame, group: pd.Series[str], business: pd.Series[str]) -> pd.DataFrame:
@@ -198,8 +196,9 @@ def _shares(flags: pd.DataFrame, group: pd.Series[str], business: pd.Series[str]
     share = by_group.mean()
     n = by_group.size()
     low, high = (bound.where(n >= MIN_FOR_INTERVAL) for bound in wilson(share, n))
-    columns = {"against_share": share, "against_low": low, "against_high": high}
-    return pd.DataFrame(columns | {"n_businesses": n})
+    return pd.DataFrame(
+        {"against_share": share, "against_low": low, "against_high": high, "n_businesses": n}
+    )
 
 
 def _against(
@@ -252,8 +251,8 @@ def _flags(
     result = known.replace("edited", "approved")
     if actions is not None:
         rows = proposals(f, questions)
-        results = effects(rows, actions)
-        result = result.fillna(effects_by_question(rows, results))
+        by_question = effects(rows, actions).groupby(rows["question"])
+        result = result.fillna(agreed(by_question))
     is_proposed = is_answered & _has_proposal(questions)
     is_against = result.ne("approved") | known.eq("edited").fillna(value=False)
     flags: dict[str, Any] = {

@@ -65,7 +65,7 @@ def read_labels(labels: Sheet, name: str, rows: pd.DataFrame) -> pd.DataFrame:
     is_edit = label.eq("edited") & row.isin(editable)
     is_allowed = label.isin(LABELS) | is_edit
     conditions: dict[str, Any] = {
-        NOT_SETTLED: sheet["row"].isna(),
+        NOT_SETTLED: row.isna(),
         TWICE: row.duplicated(keep=False),
         EMPTY: label.isna(),
         NOT_ALLOWED: ~is_allowed,
@@ -152,11 +152,14 @@ def strata(table: pd.DataFrame, key: pd.DataFrame | None) -> pd.DataFrame:
         return pd.DataFrame()
     lines = compared_lines(table)
     lines = lines.assign(error_share=lines["result"].eq(DISAGREES))
-    by_question = lines.groupby(["stratum", *IDS])["error_share"].mean().reset_index("stratum")
-    by_question["n_wrong"] = by_question["error_share"].gt(0)
-    by_stratum = by_question.groupby("stratum")
-    counts = by_stratum.agg({"stratum": "size", "n_wrong": "sum", "error_share": "mean"})
-    counts = counts.rename(columns={"stratum": "n_compared"})
+    shares = lines.groupby(["stratum", *IDS])["error_share"].mean()
+    by_stratum = shares.groupby("stratum")
+    columns = {
+        "n_compared": by_stratum.size(),
+        "n_wrong": shares.gt(0).groupby("stratum").sum(),
+        "error_share": by_stratum.mean(),
+    }
+    counts = pd.DataFrame(columns)
     table = key.drop(columns=["n_drawn", "weight"], errors="ignore").join(counts, on="stratum")
     return table.fillna({"n_compared": 0}).astype({"n_compared": "int32", "n_wrong": "Int32"})
 
