@@ -14,6 +14,7 @@ import orjson
 import pandas as pd
 
 import runkit
+from runkit.analysis.actions import agreed
 from runkit.api.contract import Json
 from runkit.arguments import checked
 from runkit.charts.panel import records
@@ -111,12 +112,11 @@ def to_otlp(
 def _runs_and_steps(f: Frames, redact: bool | Redaction) -> tuple[list[Json], list[Json]]:
     """Return masked runs, and steps with their questions; `delegate` has all steps below one."""
     safe = replace(f, **make_masker(redact).tables(dict(f.items())))
-    questions = safe.interrupts.dropna(subset="step_id").drop_duplicates(STEP_KEY)
+    questions = safe.interrupts.dropna(subset="step_id")
     asked = questions[[*STEP_KEY, "interrupt_id", "outcome"]]
-    agents = safe.steps.groupby(["run_id", "parent_step_id"])["agent"]
-    delegates = agents.first().where(agents.nunique(dropna=False).eq(1)).rename("delegate")
+    delegates = agreed(safe.steps.groupby(["run_id", "parent_step_id"])["agent"])
     steps = safe.steps.drop(columns="result").merge(asked, how="left", on=STEP_KEY)
-    steps = steps.join(delegates, on=STEP_KEY)
+    steps = steps.join(delegates.rename("delegate"), on=STEP_KEY)
     runs = safe.runs.assign(started_at=safe.runs["started_at"].fillna(safe.runs["created_at"]))
     return _records(runs), _records(steps)
 
@@ -138,7 +138,7 @@ def _write(path: Path, document: Json) -> Path:
 
 def _root_span(run: Json) -> Json:
     attributes = _invoked(run["agent"]) | _named(run, RUN_ATTRIBUTES)
-    span = _span(run, None, f"invoke_agent {run['agent'] or 'unknown'}", CLIENT, attributes)
+    span = _span(run, f"invoke_agent {run['agent'] or 'unknown'}", CLIENT, attributes)
     return span | {"status": {"code": ERROR} if run["status"] == "error" else {}}
 
 
@@ -150,9 +150,9 @@ def _step_span(step: Json) -> Json:
     else:
         name = f"invoke_agent {delegate}"
         agent = _invoked(delegate)
-    span = _span(step, step["step_id"], name, INTERNAL, _named(step, STEP_ATTRIBUTES) | agent)
+    span = _span(step, name, INTERNAL, _named(step, STEP_ATTRIBUTES) | agent)
     return span | {
-        "parentSpanId": _ids(step["run_id"], step["parent_step_id"])["spanId"],
+        "parentSpanId": _ids(step, "parent_step_id")["spanId"],
         # A pause for a reviewer is no error, even if its run ended first.
         "status": {"code": ERROR, "message": step["label"]} if step["is_failed"] else {},
     }
@@ -169,7 +169,7 @@ def _pause_records(step: Json) -> Iterator[Json]:
     if step["outcome"] == "answered":
         times["resumed"] = step["end"]
     for event, time in times.items():
-        yield _ids(step["run_id"], step["step_id"]) | {
+        yield _ids(step) | {
             "timeUnixNano": time,
             "eventName": f"gen_ai.agent.{event}",
             "attributes": _attributes(pause),
@@ -185,8 +185,8 @@ def _invoked(agent: str | None) -> Json:
     return operation | {"gen_ai.agent.name": agent, "openinference.span.kind": "AGENT"}
 
 
-def _span(row: Json, step_id: str | None, name: str, kind: int, attributes: Json) -> Json:
-    return _ids(row["run_id"], step_id) | {
+def _span(row: Json, name: str, kind: int, attributes: Json) -> Json:
+    return _ids(row) | {
         "name": name,
         "kind": kind,
         "startTimeUnixNano": row["start"],
@@ -195,11 +195,11 @@ def _span(row: Json, step_id: str | None, name: str, kind: int, attributes: Json
     }
 
 
-def _ids(run_id: str, step_id: str | None) -> Json:
+def _ids(row: Json, column: str = "step_id") -> Json:
     """Return the ids of a run's trace and of one span: of a step, or else the root."""
-    trace_id = _hash(run_id)[:32]
-    span_id = _hash(f"{run_id}\n{step_id or ''}")[:16]
-    return {"traceId": trace_id, "spanId": span_id}
+    run_id = row["run_id"]
+    step_id = row.get(column) or ""
+    return {"traceId": _hash(run_id)[:32], "spanId": _hash(f"{run_id}\n{step_id}")[:16]}
 
 
 def _hash(text: str) -> str:
