@@ -102,10 +102,10 @@ def compared(
         others = second[second["result"].eq("")].set_index("row")["label"]
     other = others.reindex(sheet["row"]).set_axis(sheet.index)
     is_equal = sheet["label"].eq(other.replace(AGREED_WORDS))
-    result = pd.Series(np.where(is_equal, AGREES, DISAGREES), sheet.index, "str")
-    result = result.mask(other.isna(), unknown)
-    result = result.where(sheet["result"].eq(""), sheet["result"])
-    table = sheet.assign(result=pd.Categorical(result, RESULTS)).assign(**{name: other})
+    gap = sheet["result"]
+    conditions = [gap.ne(""), other.isna(), is_equal]
+    result = np.select(conditions, [gap, unknown, AGREES], DISAGREES)
+    table = sheet.assign(**{name: other}, result=pd.Categorical(result, RESULTS))
     columns = ["result", "run_id", *TEXTS[:3], name, "label", "why", "stratum", "step_id"]
     return table.sort_values("result", kind="stable", ignore_index=True)[columns]
 

@@ -131,8 +131,7 @@ def _known(f: Frames) -> Panel:
     is_newest = findings["no"].eq(newest_no)
     older = findings[~is_newest].drop_duplicates(KEY)[[*KEY, "no", "ratings"]]
     latest = findings[is_newest].merge(older, "left", KEY, suffixes=("", "_older"))
-    days = runs["created_at"].map(day, na_action="ignore")
-    days = days.astype("str").fillna("an unknown day")
+    days = runs["created_at"].map(day)
     is_whole = is_read(f)
     can_be_new = bool(is_whole.all() and agents.eq(agents.iloc[0]).sum() > 1)
     before = [_before(row, days, can_be_new=can_be_new) for row in records(latest)]

@@ -165,7 +165,7 @@ def waits(f: Frames, *, sla_h: Hours = LIMIT_H) -> Panel:
         waited for nobody and is left out.
     """
     facts = Facts(f, sla_h)
-    questions = facts.questions[facts.questions["is_separate"].eq(True)]
+    questions = facts.questions[facts.questions["is_separate"]]
     questions = questions[questions["outcome"].isin(TO_A_PERSON)]
     wait_s = questions["wait_s"]
     # Of bounds with the same label, the limit stays.
@@ -185,7 +185,7 @@ def waits(f: Frames, *, sla_h: Hours = LIMIT_H) -> Panel:
     groups = {kind: questions[questions["kind"].eq(kind)] for kind in KINDS.values()}
     groups["All"] = questions
     rows = [_waits_row(kind, group, heads) for kind, group in groups.items()]
-    table = pd.DataFrame(rows).astype({"kind": "str", "n_late": "Int64"})
+    table = pd.DataFrame(rows).astype({"n_late": "Int64"})
     table = table[table["n_questions"] > 0].reset_index(drop=True)
     body = render(
         "waits",
@@ -419,10 +419,11 @@ def weak_findings(f: Frames) -> Panel:
 
 def _is_disputed(f: Frames, findings: pd.DataFrame) -> pd.Series[bool]:
     """Flag findings of high and low confidence on one address, in one run and of one type."""
-    extreme = findings[findings["confidence"].isin(["high", "low"])].reset_index()
+    rows = findings.reset_index(drop=True)
+    extreme = rows[rows["confidence"].isin(["high", "low"])].reset_index()
     cited = extreme.merge(f.sources[[*ARTIFACT, "url"]], on=ARTIFACT)
     n_levels = cited.groupby(["run_id", "type", "url"])["confidence"].transform("nunique")
-    is_disputed = findings.index.isin(cited.loc[n_levels > 1, "index"])
+    is_disputed = rows.index.isin(cited.loc[n_levels > 1, "index"])
     return pd.Series(is_disputed, findings.index)
 
 

@@ -198,7 +198,7 @@ def questions_sentence(f: Frames, table: pd.DataFrame) -> str:
     asked = count(is_known, facts.n_unread)
     if table.empty:
         return sentence(NOT_IN_THE_DATA if facts.open_questions.of else things(asked, "question"))
-    words = count_words(table.loc[is_known.eq(True), "ending"].str.lower())
+    words = count_words(table.loc[is_known, "ending"].str.lower())
     number = things(asked._replace(unread=0), "question")
     longest = longest_wait(table)
     wait = f"Longest wait: {lasted(longest)}." * longest.is_known

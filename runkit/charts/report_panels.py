@@ -209,7 +209,7 @@ def _step_events(f: Frames) -> Iterator[Event]:
     level = sizes[sizes > 1].index.min()
     is_of_level = steps["depth"].eq(level) & steps["type"].ne("interrupt")
     listed = steps[is_of_level | steps["error"].notna()]
-    for step in records(listed.dropna(subset="started_at")):
+    for step in records(listed):
         label = step["label"]
         duration_s = step["duration_s"]
         length = lasting(duration_s)

@@ -62,7 +62,7 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     shown = run.assign(**run[["duration_s", "waiting_s"]].mask(is_least, axis=0))
     groups = {"This run": shown, f"Median of {plural(len(known), 'other')}": known}
     medians = [
-        {"group": name, "n_runs": len(group), **group[MEASURES].astype("float64").median()}
+        {"group": name, "n_runs": len(group), **group[MEASURES].median()}
         for name, group in groups.items()
         if len(group)
     ]
