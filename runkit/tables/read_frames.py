@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import gc
-import marshal
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
-from itertools import accumulate, chain
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,8 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from runkit.api import contract
-from runkit.api.contract import Json
+from runkit.api.contract import BUSINESS_FIELDS
 from runkit.api.models import Run
 from runkit.api.validation import Note
 from runkit.arguments import Moment, checked, read_moment
@@ -50,6 +46,7 @@ if TYPE_CHECKING:
 
 SHOWN_PROBLEMS = 5
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+OWN_FIELDS = ("thread_id", *BUSINESS_FIELDS, "agent", "agent_name", "requester", "prompt")
 PARTS = ("steps", "artifacts", "sources", "interrupts")  # their rows are in order of the runs
 
 
@@ -203,22 +200,19 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     are_files = False
     pages: set[bool | None] = set()
     batches: list[dict[str, pa.Table]] = []
-    kept: list[Record] = []
-    completed = _completed(batches, kept)  # of all batches, when they are read
+    kept: list[Record] = []  # without their JSON
     with gc_paused(), Bar(desc="reading", unit=" runs", progress=progress) as bar:
-        for records in chain(in_batches(records_of(source)), completed):
+        for records in in_batches(records_of(source)):
             rows = read_runs(records)
             flatten(rows)
             batches.append(tables(rows, moment))
             problems.add(rows, first=len(kept))
-            kept += [record._replace(raw=marshal.dumps(record.raw)) for record in rows.records]
+            kept += [record._replace(raw=None) for record in rows.records]
             seen += len(records)
             bar.update(len(records))
             pages |= {record.has_more for record in records}
             are_files |= not records[0].location.startswith(IN_MEMORY)
             records.clear()  # free the JSON before the next batch is parsed
-    kept = [record._replace(raw=None) for record in kept]
-    seen -= sum(not record.location for record in kept)
     why = getattr(source, "why", None)
     if True in pages and False not in pages:
         why = "the list goes on after the pages given (has_more)"
@@ -238,41 +232,6 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
         version=getattr(source, "version", None),
         listed_at=getattr(source, "read_at", None),
     )
-
-
-def _completed(
-    batches: Sequence[dict[str, pa.Table]], kept: list[Record]
-) -> Iterator[list[Record]]:
-    """Yield the runs whose newest copy lacks fields that another copy of the same state has.
-
-    Each is that copy with these fields, in its place; so the copy itself loses its location.
-    """
-    if not batches:
-        return
-    state = ["run_id", "updated_at"]
-    columns = [*state, "has_steps"]
-    copies = pa.concat_tables(
-        batch["runs"].select(columns).append_column("read_at", batch["reads"]["read_at"])
-        for batch in batches
-    ).to_pandas()
-    copies = _ranked(copies[copies.duplicated(state, keep=False)])
-    records = []
-    nothing: Json = {}
-    for rows in sorted(copies.groupby(state).groups.values(), key=itemgetter(-1)):
-        newest_first = (marshal.loads(kept[row].raw) for row in reversed(rows))  # noqa: S302 - ours
-        _, newest, *_, whole = accumulate(newest_first, _filled, initial=nothing)
-        if whole != newest:
-            records.append(kept[rows[-1]]._replace(raw=whole))
-            kept[rows[-1]] = Record(None, "")
-    if records:
-        yield records
-
-
-def _filled(raw: Json, other: Json) -> Json:
-    """Return a raw run with the fields that it lacks and another copy has."""
-    local = contract.local_fields(other) | contract.local_fields(raw)
-    found = {name: value for name, value in other.items() if value}
-    return contract.with_local_fields(found | raw, **local)
 
 
 def _data_error(problems: pd.DataFrame, where: str, advice: str) -> DataError:
@@ -339,17 +298,19 @@ def _with_newest_times(
 def _newest(dfs: Tables, locations: list[str], problems: Problems) -> Tables:
     """Return the frames without runs that have a newer copy; each run was read at its location.
 
-    A copy without a location is here a second time, completed by others.
+    What a copy does not say of the run itself comes from others of the same state.
     """
     runs = dfs["runs"].assign(location=locations, read_at=dfs["reads"]["read_at"])
     newest = newest_copies(runs)
     is_kept = runs.index.isin(newest.index)
     if is_kept.all():
         return dfs
+    own = dfs["runs"][[*OWN_FIELDS]]
+    state = [runs["run_id"], runs["updated_at"]]
+    dfs["runs"] = dfs["runs"].assign(**own.fillna(own.groupby(state).transform("first")))
     problems.drop({*np.flatnonzero(~is_kept).tolist()})
     newest_at = newest.set_index("run_id")["location"]
-    is_older = ~is_kept & runs["location"].ne("")
-    for run_id, location in runs.loc[is_older, ["run_id", "location"]].itertuples(index=False):
+    for run_id, location in runs.loc[~is_kept, ["run_id", "location"]].itertuples(index=False):
         detail = f"replaced by the record at {newest_at[run_id]}, which is newer, whole or later"
         problems.add_row(Record({"id": run_id}, location), Note("duplicate_run", detail))
 
@@ -365,12 +326,10 @@ def newest_copies(copies: pd.DataFrame) -> pd.DataFrame:
 
     At a tie it is one with steps, then the one that was read last, then the one in the later row.
     """
-    return _ranked(copies).drop_duplicates("run_id", keep="last")
-
-
-def _ranked(copies: pd.DataFrame) -> pd.DataFrame:
-    order = ["updated_at", "has_steps", "read_at"]
-    return copies.sort_values(order, na_position="first", kind="stable")
+    ranked = copies.sort_values(
+        ["updated_at", "has_steps", "read_at"], na_position="first", kind="stable"
+    )
+    return ranked.drop_duplicates("run_id", keep="last")
 
 
 def problems_frame(problems: Problems) -> pd.DataFrame:

@@ -119,21 +119,11 @@ def test_the_newest_copy_of_a_duplicated_run_is_kept(order):
 
 
 def test_the_copy_with_steps_is_kept_of_equally_new_ones():
-    """Else the last one given."""
-    copies = [run(step("first")), run(step("second")), run(agent="other")]
+    """Else the last one given. What it does not say of the run itself the others do."""
+    copies = [run(step("first")), run(step("second")), run(thread_id="t", agent="other")]
     f = runkit.frames(copies)
     assert f.steps["step_id"].tolist() == ["second"]
-    assert f.runs["agent"].tolist() == ["cip_orchestrator"]
-
-
-def test_a_copy_gets_what_it_lacks_from_others_of_its_state():
-    """A webhook's body has the steps; the list has the output and when it was read."""
-    listed = run(output={"artifacts": [artifact("Summary")]}, _runkit={"read_at": at(500)})
-    f = runkit.frames([run(step("a", label=7)), listed])
-    assert f.runs[["outcome", "n_steps"]].values.tolist() == [["Summary", 1]]
-    assert f.reads["read_at"].tolist() == f.runs["as_of"].tolist()
-    assert set(f.problems["location"]) == {"$[1]", "$[0].steps[0].label"}
-    assert f.coverage == (2, 1, 1, None)
+    assert f.runs[["thread_id", "agent"]].values.tolist() == [["t", "cip_orchestrator"]]
 
 
 def test_a_duplicated_step_is_kept_once():
