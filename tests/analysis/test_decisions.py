@@ -18,7 +18,7 @@ from analysis.questions import ANSWERS, Case, actions_of, frames_of, log_of
 from support import artifact, question, run
 
 DAY = 86_400
-REVIEWERS = ("Ana Ortiz", "Bo Lindqvist", "Chi Okafor", "Dee Ruiz", "Eve Marsh")
+REVIEWERS = ("Ana Ortiz", "Bo Lindqvist")
 CHANGES = ("add_sources", "add_attributes", "verify_tin", "dismissal")
 LEVELS = ("high", "medium", "low")
 RESULTS = ["n_approved", "n_rejected", "n_not_done", "n_unknown"]
@@ -35,7 +35,7 @@ def random_case(rng: random.Random) -> Case:
         kind=rng.choice([*CHANGES, "decision", "document", "another"]),
         agent=rng.choice(["agent_a", "agent_b", None]),
         answer=rng.choice([None, None, *ANSWERS]),
-        reviewer=rng.choice(REVIEWERS[:2]),
+        reviewer=rng.choice(REVIEWERS),
         shown_s=rng.choice([None, 3.0, 10.0, 11.0]),
         n_opened=rng.choice([0, 2]),
         is_listed=rng.random() < 0.7,
@@ -65,6 +65,7 @@ def test_decisions_equal_a_plain_loop(n):
         for row, numbers in zip(rows, expected, strict=True):
             assert row == pytest.approx(numbers)
         assert table[RESULTS].sum(axis=1).eq(table["n_answered"]).all()
+    assert runkit.decisions(f, answers=log, quick_s=2)["n_quick"].sum() == 0
 
 
 def expected_rows(
@@ -294,30 +295,6 @@ def test_not_done_needs_all_actions():
     assert not_done(f, actions.iloc[:0]) == 0
     assert not_done(f, pd.DataFrame(actions.to_dict("list"))) == 0
     assert not_done(frames_of([*cases, Case("answered")]), actions) == 1
-
-
-def test_a_rubber_stamper_is_found():
-    """One of five reviewers approves everything within seconds and opens nothing."""
-    cases = []
-    for number in range(100):
-        reviewer = REVIEWERS[number % 5]
-        # the others: quick with a source opened, or slow without one, and sometimes a rejection
-        shown_s, n_opened = [(6.0, 1), (90.0, 0), (240.0, 3)][number % 3]
-        decision = "rejected" if number % 4 == 0 else "approved"
-        if reviewer == "Chi Okafor":
-            shown_s = 4.0
-            n_opened = 0
-            decision = "approved"
-        case = Case("answered", 60 * number, 300, answer=decision, reviewer=reviewer)
-        cases.append(case._replace(shown_s=shown_s, n_opened=n_opened))
-    f = frames_of(cases)
-    log = log_of(cases)
-    table = runkit.decisions(f, "answered_by", log).set_index("answered_by")
-    assert table["n_answered"].tolist() == table["n_shown"].tolist() == [20] * 5
-    suspects = table[(table["n_quick"] / table["n_shown"] > 0.5) & (table["n_rejected"] == 0)]
-    assert suspects.index.tolist() == ["Chi Okafor"]
-    assert table["n_quick"].sum() == table.loc["Chi Okafor", "n_quick"]
-    assert runkit.decisions(f, "answered_by", log, quick_s=3)["n_quick"].eq(0).all()
 
 
 def test_decisions_of_no_questions_are_an_empty_typed_frame():
