@@ -7,11 +7,10 @@ import signal
 import threading
 
 import httpx
-import pandas as pd
 import pytest
 
-import runkit
 from runkit.errors import UsageError
+from support import until
 from tests.faults import sandbox
 
 N_RUNS = 30
@@ -49,21 +48,6 @@ def client(box, wire):
     """One that is watched, has no pace, and may only read, which is enough."""
     with box.client(rate=None, read_only=True, transport=wire) as made:
         yield made
-
-
-def test_a_sync_brings_everything(archive, client, wire):
-    """Each run is read once, and the frames are those of a fetch."""
-    synced = archive.sync(client)
-    assert synced.is_complete
-    assert (synced.n_listed, synced.n_unchanged, synced.added.n_new) == (N_RUNS, 0, N_RUNS)
-    assert len(wire.read) == len(set(wire.read))
-    fetched = runkit.frames(client.runs.fetch(client.runs.list()))
-    pd.testing.assert_frame_equal(
-        *(
-            f.artifacts.sort_values(["run_id", "artifact_no"], ignore_index=True)
-            for f in (archive.frames(), fetched)
-        )
-    )
 
 
 def test_sync_reads_runs_that_have_no_steps_yet(archive, client, wire):
@@ -106,8 +90,7 @@ def interrupt_when(is_time):
     assert main is not None
 
     def press():
-        while not is_time():
-            threading.Event().wait(0.01)
+        until(is_time)
         signal.pthread_kill(main, signal.SIGINT)
 
     thread = threading.Thread(target=press)
