@@ -76,11 +76,6 @@ def test_a_status_may_be_the_word_on_the_screen(status, tmp_path):
     assert len(archive.select(status="failed")) == 0
 
 
-def test_an_unknown_status_is_an_error():
-    with pytest.raises(UsageError, match="Did you mean 'waiting'"):
-        _client().runs.list(status="wating")
-
-
 # ------------------------------------------------------------------------------------- any argument
 
 
