@@ -44,14 +44,6 @@ def state(kernel):
     return kernel.value("str(form.state)").strip("'")
 
 
-def test_a_double_click_in_a_kernel_sends_one_answer(kernel, posts):
-    """It is one POST, though the second message is queued when the first is worked on."""
-    card = show(kernel)
-    submit(kernel, "in_review", times=3)
-    assert "Kept in review" in receipt(kernel, card)
-    assert (state(kernel), posts()) == ("settled", 1)
-
-
 @pytest.mark.parametrize("code", HEARD_WHILE)
 def test_a_click_while_a_cell_runs_sends_one_answer(kernel, posts, code, tmp_path):
     """Heard at once or after the cell, as the kernel can: in the end one POST and a receipt."""
