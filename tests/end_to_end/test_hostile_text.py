@@ -60,10 +60,3 @@ CASES += [(objects, PAYLOADS.values()), (errors, SAMPLE.values())]
 def test_hostile_text_is_shown_as_text(surface, texts):
     for shown in surface(texts):
         check_shown(shown)
-
-
-def test_a_text_that_looks_like_html_is_shown_whole():
-    """Escaping loses nothing: the words of the text are in the page, and a code is not a character."""
-    run = runkit.Run.from_json(hostile_run(PAYLOADS["img"] + PAYLOADS["bidi"], is_tame=True))
-    html = runkit.RunList((run,))._repr_html_()
-    assert "<img src=x onerror=canary=1>\\u202egpj.exe\\u2066" in check_html(html)
