@@ -6,17 +6,14 @@ Memory is compared with itself, from after a warm-up on.
 from __future__ import annotations
 
 import gc
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psutil
 
 from support import until
 
-ROOT = Path(__file__).parent.parent.parent
 MB = 2**20
 
 
@@ -39,10 +36,3 @@ def nothing_left() -> Iterator[None]:
     yield
     # a socket may time out
     until(lambda: all(now <= then for now, then in zip(here(), before, strict=True)))
-
-
-def environment(**more: str) -> dict[str, str]:
-    """Variables of a process that finds the package and the tests, and no account."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MIDDESK")}
-    paths = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
-    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, paths))} | more

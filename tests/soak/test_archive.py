@@ -7,8 +7,9 @@ import sys
 import pytest
 
 import runkit
+from environments import environment
 from tests.server.conftest import BUSINESS
-from tests.soak.conftest import MB, environment, nothing_left, rss
+from tests.soak.conftest import MB, nothing_left, rss
 
 WRITERS, RUNS = 3, 1_000
 SYNC = """
