@@ -54,13 +54,6 @@ def test_an_invalid_time_is_a_bad_field():
     assert required.problems["problem"].tolist() == ["bad_field"] * len(BAD)
 
 
-def test_as_of_replaces_the_time_of_reading():
-    """The argument wins over when the run was read."""
-    source = run(step("a", 0, None), end=None, _runkit={"read_at": at(50)})
-    assert runkit.frames(source, as_of=at(30)).runs["duration_s"].tolist() == [30]
-    assert runkit.frames(source).runs["duration_s"].tolist() == [50]
-
-
 def test_a_run_that_has_not_started_has_no_duration():
     """Duration and budget are null, not zero."""
     row = runkit.frames(run(started_at=None, ended_at=None, status="running")).runs.iloc[0]
