@@ -20,15 +20,6 @@ TITLES = re.compile(
 CLAUSE = re.compile(r"[.;·](?:\s|$)|\n|“|”")
 
 Show = Callable[[runkit.Frames], list[str]]
-_PANELS = (
-    "outcomes",
-    "waits",
-    "failed_steps",
-    "weak_findings",
-    "slowest_steps",
-    "variants",
-    "why_slow",
-)
 
 
 def plain(html: object) -> str:
@@ -40,8 +31,13 @@ def plain(html: object) -> str:
 def units(html: object) -> list[str]:
     """The texts of a screen; a tile is one, as `name: number | note`."""
     page = STYLE.sub("", str(html))
-    tiles = [f"{plain(name)}: {plain(n)} | {plain(note)}" for name, n, note in TILE.findall(page)]
-    return [*tiles, *map(plain, BLOCK.split(TILE.sub("", page)))]
+    notes = [f"{name}: {n} | {note}" for name, (n, note) in tiles(page).items()]
+    return [*notes, *map(plain, BLOCK.split(TILE.sub("", page)))]
+
+
+def tiles(html: object) -> dict[str, tuple[str, str]]:
+    """The numbers of a screen and their notes, by name."""
+    return {plain(name): (plain(n), plain(note)) for name, n, note in TILE.findall(str(html))}
 
 
 def of_panel(panel: runkit.Panel) -> list[str]:
@@ -81,7 +77,7 @@ FLEET: dict[str, Show] = {
     "report": lambda f: units(head(f, Labels(), None)),
     "chart": _chart,
     "terminal": lambda f: _lines([*_terminal.run_table(f), *_terminal.inbox(f, "")]),
-    **{name: _sentence(name) for name in _PANELS},
+    **{name: _sentence(name) for name in runkit.fleet.__all__},
 }
 """Of many runs."""
 

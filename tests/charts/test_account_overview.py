@@ -7,7 +7,7 @@ import re
 import pytest
 
 import runkit
-from runkit.charts import Panel
+from screens import tiles
 from support import at, example, question, run
 from tests import faults
 
@@ -21,16 +21,8 @@ def account():
         return runkit.overview(client, limit=30, progress=False)
 
 
-def tiles(panel: Panel) -> dict[str, tuple[str, str]]:
-    """The numbers and their notes."""
-    found = re.findall(
-        r"<li><span>(.*?)</span> <b class=.*?>(.*?)</b> <span>(.*?)</span>", panel.body
-    )
-    return {name: (value, note) for name, value, note in found}
-
-
 def test_the_tiles_count_what_is_below(account):
-    counts = tiles(account)
+    counts = tiles(account.body)
     assert counts["Runs"][0] == "30"
     assert counts["Runs"][1].startswith("newest 30 of 40, ")
     waiting = account.table[account.table["next_step"] == "Answer"]
@@ -49,7 +41,7 @@ def test_frames_need_no_client_and_no_run_needs_a_figure():
     assert "runkit.InterruptForm(runkit.Client(), &#34;r&#34;)" in panel.body
     assert set(panel._repr_mimebundle_()) == {"text/html", "text/plain", PLOTLY}
     nothing = runkit.overview([])
-    assert [value for value, _ in tiles(nothing).values()] == ["0", "0", "0", "0", "–"]
+    assert [value for value, _ in tiles(nothing.body).values()] == ["0", "0", "0", "0", "–"]
     assert set(nothing._repr_mimebundle_()) == {"text/html", "text/plain"}
 
 
@@ -61,7 +53,7 @@ def test_sla_h_is_compared_with_known_waits_only():
         for hours in (1, 3)
     ]
     panel = runkit.overview([*dated, asking, asking | {"id": "u"}], sla_h=2)
-    assert tiles(panel)["◷ Waiting"] == ("4", "oldest at least 3 h, 1 over 2 h; 2 not known")
+    assert tiles(panel.body)["◷ Waiting"] == ("4", "oldest at least 3 h, 1 over 2 h; 2 not known")
 
 
 def test_an_account_without_businesses():
@@ -70,8 +62,8 @@ def test_an_account_without_businesses():
         box.fault("refuse", "GET /businesses", times=100, status=403)
         panel = runkit.overview(client, progress=False)
     assert panel.table["business_name"].isna().all()
-    assert tiles(panel)["Runs"] == ("4", "all runs")
-    assert tiles(runkit.overview([run(), 5]))["Runs"] == ("1", "1 record not read")
+    assert tiles(panel.body)["Runs"] == ("4", "all runs")
+    assert tiles(runkit.overview([run(), 5]).body)["Runs"] == ("1", "1 record not read")
 
 
 @pytest.mark.parametrize(("name", "head"), [(None, "Run"), ("Northwind LLC", "Business")])

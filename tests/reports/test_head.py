@@ -13,6 +13,7 @@ import pytest
 from runkit.api.models import Run
 from runkit.charts import report_panels
 from runkit.reports._bundle import Labels, ReportData, make_masker, read_source, redact_source
+from screens import tiles
 from support import artifact, at, example, question, run, step
 
 EIN = "12-3456789"
@@ -31,14 +32,6 @@ def data_of(*raws: dict[str, Any], **labels: str) -> ReportData:
 def words(data: object) -> str:
     """What a head says, on one line."""
     return " ".join(repr(data).split())
-
-
-def tiles(data: ReportData) -> dict[str, tuple[str, str]]:
-    """The numbers of a head, by name."""
-    found = re.findall(
-        r"<li><span>(.*?)</span> <b.*?>(.*?)</b> <span>(.*?)</span></li>", data._repr_html_()
-    )
-    return {name: (value, note) for name, value, note in found}
 
 
 def waiting() -> dict[str, Any]:
@@ -160,7 +153,7 @@ UNREAD = [
 )
 def test_tiles_of_one_run_count_findings_answers_sources_and_time(raw, numbers):
     names = ("Findings", "Answered by reviewers", "Sources", "Time")
-    assert tiles(data_of(raw)) == dict(zip(names, numbers, strict=True))
+    assert tiles(data_of(raw)._repr_html_()) == dict(zip(names, numbers, strict=True))
 
 
 def test_the_attention_box_lists_weak_findings_and_failures():
@@ -285,7 +278,12 @@ def test_the_headline_of_a_fleet_counts_late_questions(raws, headline):
     """How many open questions are over the limit, and of how many that is not known."""
     data = data_of(*raws)
     assert f"{headline} ◷" in words(data)
-    assert [*tiles(data)] == ["◷ Waiting", "Questions over 4 h", "✕ Failed", "Low confidence"]
+    assert [*tiles(data._repr_html_())] == [
+        "◷ Waiting",
+        "Questions over 4 h",
+        "✕ Failed",
+        "Low confidence",
+    ]
 
 
 def test_changes_are_masked():
