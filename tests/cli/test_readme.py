@@ -5,11 +5,11 @@ import shlex
 import shutil
 from contextlib import ExitStack
 from functools import partialmethod
-from pathlib import Path
 
 import pytest
 
 import runkit
+from environments import ROOT
 from runkit.reports import templates
 from runkit.server import Sandbox
 from tests.cli.conftest import run
@@ -18,7 +18,6 @@ from tests.reports.conftest import execute_here, without_kernel
 
 __all__ = ["without_kernel"]
 
-ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
 # lines that are not run here, because they install or take minutes, and what holds them
 ELSEWHERE = {

@@ -4,15 +4,13 @@ import importlib
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import runkit
-from tests.environments import PROJECT
+from tests.environments import PROJECT, ROOT
 from tests.notebooks import NOTEBOOKS
 
-ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *NOTEBOOKS]
 SOURCES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

@@ -1,17 +1,14 @@
 """What the sandbox sends is as runkit reads the documentation (`api/contract.py`)."""
 
-import json
-from pathlib import Path
-
 import pytest
 
 from runkit.api.models import Run
 from runkit.api.questions import VERBS
 from runkit.api.validation import interrupt_kind, interrupt_value, validated
+from support import example
 from tests.server.conftest import BUSINESS
 from tests.server.test_stream import replay
 
-PAGE = Path(__file__).parents[1] / "examples" / "run_object_page.json"
 RECORDED = [name for name, item in BUSINESS.items() if item.recordings and not item.is_form]
 RECORDED.remove("long_200")  # a second, for nothing new
 
@@ -39,4 +36,4 @@ def test_a_run_in_the_form_of_the_object_page_has_its_fields(server):
     done = server.answer(waiting, decision="approve", note="another date of birth")
     listed = next(run for run in server.get("/runs")["data"] if run["id"] == done["id"])
     for run in (waiting, done, listed):
-        assert {*run} == {*json.loads(PAGE.read_text())}
+        assert {*run} == {*example("object_page")}
