@@ -110,9 +110,9 @@ class Asking:
         self.box.end_run(question.run.id)
 
 
-def runkit_threads() -> set[str]:
-    """Return the names of the threads that run."""
-    return {item.name for item in threading.enumerate()}
+def threads(*names: str) -> int:
+    """Count the running threads of widgets with these names."""
+    return sum(item.name.removeprefix("runkit-") in names for item in threading.enumerate())
 
 
 def finish(*controllers: AnswerController) -> None:
@@ -136,4 +136,4 @@ def asking(shared_box):
         yield Asking(shared_box, stack)
         shared_box.clear_faults()
         jobs_end()
-        until(lambda: "runkit-form" not in runkit_threads())
+        until(lambda: threads("form") == 0)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
-from runkit import Run
+from runkit import InterruptForm, Run
 from support import BROWSER_TIMEOUT, jobs_end, until
 from tests.client.conftest import client as scripted_client
 from tests.client.conftest import fake_time, make_client, question, run_json, server
-from tests.widgets.asking import asking, shared_box
+from tests.widgets.asking import asking, shared_box, threads
 from tests.widgets.live import LivePage
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
 
 __all__ = [
     "asking",
@@ -25,6 +27,7 @@ __all__ = [
     "scripted_client",
     "server",
     "shared_box",
+    "threads",
 ]
 
 
@@ -59,11 +62,6 @@ class Shown:
         self._publisher.outputs.clear()
 
 
-def threads(*names: str) -> int:
-    """Count the running threads of widgets with these names."""
-    return sum(item.name.removeprefix("runkit-") in names for item in threading.enumerate())
-
-
 @pytest.fixture
 def shown(monkeypatch):
     """A shell without a kernel that keeps what is displayed."""
@@ -86,6 +84,20 @@ def page(browser):
 @pytest.fixture
 def live(page):
     return LivePage(page)
+
+
+@pytest.fixture
+def show(live, asking):
+    """Display the form of a new question; return its card."""
+    forms: list[InterruptForm] = []
+
+    def show(scenario: str) -> Locator:
+        forms.append(InterruptForm(asking.client, asking.run(scenario), who="Ana Ortiz"))
+        return live.add(forms[-1].widget)
+
+    yield show
+    for form in forms:
+        form.close()
 
 
 @pytest.fixture

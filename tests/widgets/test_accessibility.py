@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 import runkit
 from runkit.display.colors import DARK, LIGHT
@@ -23,20 +23,6 @@ NAMES = {
         "Send 2 answers": "Control+Enter",
     },
 }
-
-
-@pytest.fixture
-def show(live, asking):
-    forms: list[runkit.InterruptForm] = []
-
-    def show(scenario: str) -> Locator:
-        """Display the form of a new question."""
-        forms.append(runkit.InterruptForm(asking.client, asking.run(scenario), who="Ana Ortiz"))
-        return live.add(forms[-1].widget)
-
-    yield show
-    for form in forms:
-        form.close()
 
 
 def nodes(page: Page, role: str) -> dict[str, Json]:

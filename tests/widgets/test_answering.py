@@ -31,23 +31,13 @@ def verb(page: Page, text: str) -> Locator:
     return page.locator(".rk-bar button").filter(has_text=text)
 
 
-@pytest.fixture
-def show_form(live, asking):
-    forms: list[runkit.InterruptForm] = []
-
-    def show(scenario: str) -> runkit.InterruptForm:
-        forms.append(runkit.InterruptForm(asking.client, asking.run(scenario), who="Ana Ortiz"))
-        live.add(forms[-1].widget)
-        return forms[-1]
-
-    yield show
-    for form in forms:
-        form.close()
+def state(card: Locator) -> str | None:
+    return card.get_attribute("data-state")
 
 
-def test_the_keyboard_is_enough(show_form, live, page, asking):
+def test_the_keyboard_is_enough(show, live, page, asking):
     """A combined proposal is answered by keys alone, with one POST; the log has what was opened."""
-    form = show_form("combined_proposal")
+    card = show("combined_proposal")
     page.locator(".rk-pane").focus()
     page.evaluate(OPEN_SOURCE)  # which stays closed here
     page.keyboard.press("a")
@@ -58,7 +48,7 @@ def test_the_keyboard_is_enough(show_form, live, page, asking):
     page.keyboard.press("Control+Enter")
     is_armed(page)
     page.keyboard.press("Control+Enter")
-    live.until(lambda: form.state == "settled")
+    live.until(lambda: state(card) == "settled")
     live.until(lambda: page.evaluate("document.activeElement.matches('.jp-Notebook')"))
     assert page.locator(".rk-notice").inner_text().startswith("TIN verified; hit dismissed, ")
     assert asking.wire.posts == 1
@@ -67,24 +57,22 @@ def test_the_keyboard_is_enough(show_form, live, page, asking):
     assert 0 < (entry["sent_at"] - entry["shown_at"]).total_seconds() < 60
 
 
-def test_the_focus_moves_to_the_first_error_and_the_next_card(show_form, live, page):
+def test_the_focus_moves_to_the_first_error_and_the_next_card(show, live):
     """To the first error, and after a receipt to the next card."""
-    form = show_form("watchlist_hit")
-    _ = show_form("decision")
-    first, last = (page.locator(".runkit-card").nth(number) for number in range(2))
+    first, last = map(show, ("watchlist_hit", "decision"))
     first.locator("[data-id=press-approve]").click()
     expect(first.locator(".rk-message")).to_have_text("Not sent. A reason is required to dismiss.")
     expect(first.locator("textarea")).to_be_focused()
     expect(first.locator("textarea")).to_have_attribute("aria-invalid", "true")
     press(first.locator("[data-id=press-reject]"))
-    live.until(lambda: form.state == "settled")
+    live.until(lambda: state(first) == "settled")
     focused = "pane => pane === document.activeElement"
     live.until(lambda: last.locator(".rk-pane").evaluate(focused))
 
 
-def test_only_a_deliberate_second_press_sends(show_form, live, page, asking):
+def test_only_a_deliberate_second_press_sends(show, live, page, asking):
     """A double click, a held key, Esc, typing on, another button and a lost focus send nothing."""
-    form = show_form("watchlist_hit")
+    card = show("watchlist_hit")
     keep = verb(page, KEEP)
     keep.dblclick()
     is_armed(page)
@@ -114,20 +102,20 @@ def test_only_a_deliberate_second_press_sends(show_form, live, page, asking):
     live.settle()
     assert asking.wire.posts == 0
     press(keep)
-    live.until(lambda: form.state == "settled")
+    live.until(lambda: state(card) == "settled")
     assert asking.wire.posts == 1
 
 
-def test_a_slow_server_is_named_after_some_seconds(show_form, live, page, asking):
+def test_a_slow_server_is_named_after_some_seconds(show, live, page, asking):
     """After some seconds without a result a person learns that the answer may not have left."""
-    form = show_form("decision")
+    card = show("decision")
     asking.box.fault("hold")
     press(verb(page, "Keep in review"))
-    live.until(lambda: form.state == "sending")
+    live.until(lambda: state(card) == "sending")
     message = page.locator(".rk-message")
     live.until(lambda: "the kernel or the server does not respond" in message.inner_text())
     asking.box.clear_faults()
-    live.until(lambda: form.state == "settled")
+    live.until(lambda: state(card) == "settled")
     assert asking.wire.posts == 1
 
 
