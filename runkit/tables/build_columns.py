@@ -206,8 +206,11 @@ def _note_contradictions(runs: Columns, steps: Columns, rows: Rows) -> None:
     """Check that the fields of steps agree with each other, their run and their parent."""
     status = steps["status"]
     is_open = steps["is_open"]
-    lost = [note.step_id or "" for _, note in rows.notes if note.path[-1:] == ("completed_at",)]
-    is_endless = is_open & ~is_word(steps["step_id"], *lost)
+    lost = [
+        f"{run} {note.step_id}" for run, note in rows.notes if note.path[-1:] == ("completed_at",)
+    ]
+    runs_and_ids = pa.array(steps["run"]).cast(TEXT), steps["step_id"], pa.scalar(" ", TEXT)
+    is_endless = is_open & ~is_word(pc.binary_join_element_wise(*runs_and_ids), *lost)
     is_question = steps["is_question"]
     is_completed = is_word(status, "completed")
     is_over = runs["is_over"][steps["run"]]

@@ -67,7 +67,7 @@ class Problems:
     def add_row(self, record: Record, note: Note, n: int = 1, run: int | None = None) -> None:
         """Add a row: of the notes of a run, by its number, or of a record that was refused."""
         raw = record.raw if isinstance(record.raw, dict) else {}
-        run_id = raw.get("id") if raw.get("object", "run") == "run" else None
+        run_id = raw.get("id") if raw.get("object") in (None, "run") else None
         if run_id is not None:
             run_id = as_unicode(run_id if isinstance(run_id, str) else brief(run_id))
         row = {

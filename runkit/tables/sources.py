@@ -262,7 +262,8 @@ def _files_in(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         parts = path.relative_to(folder).parts
         is_other = any(part.startswith(".") or part == "_delta_log" for part in parts)
-        if not is_other and not path.with_name("runs.parquet").exists():
+        is_saved = path.name == "coverage.json" and path.with_name("runs.parquet").exists()
+        if not is_other and not is_saved:
             yield path
 
 

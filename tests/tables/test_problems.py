@@ -43,6 +43,7 @@ def test_a_run_without_a_required_field_is_refused():
     """Its neighbor is kept."""
     f = runkit.frames([*broken(run(run_id="broken"), RUN_FIELDS), run(run_id="fine")])
     assert words(f) == ["bad_field", "bad_field", "not_a_run", *["bad_field"] * 12]
+    assert f.problems["run_id"].eq("broken").sum() == 11
     assert f.runs["run_id"].tolist() == ["fine"]
     assert not f.is_complete
 
@@ -82,6 +83,12 @@ def test_a_broken_optional_field_is_null():
     assert len(f.runs) == len(records)
     assert f.runs[["agent", "requester"]].isna().sum().tolist() == [1, len(records)]
     assert f.artifacts["summary"].isna().all()
+
+
+def test_an_end_that_was_lost_is_no_contradiction():
+    """One that never came is, also of a step of the same id in another run."""
+    runs = numbered(run(step("a", completed_at=end)) for end in (12, None))
+    assert words(runkit.frames(runs)) == ["bad_field", "contradiction"]
 
 
 def test_unknown_words_are_kept_as_they_came():

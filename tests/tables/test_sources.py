@@ -96,6 +96,7 @@ def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path, expecte
         folder.mkdir()
         (folder / f"{number}.json").write_text(json.dumps(item))
     expected.save(tmp_path / "saved")
+    (tmp_path / "1" / "runs.parquet").touch()
     for name in (".hidden.json", "notes.txt", ".old/0.json", "2/_delta_log/0.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("{")
