@@ -195,17 +195,15 @@ def audit_trail(f: LinkedFrames, log: pd.DataFrame | None = None) -> pd.DataFram
         reasons = reasons.fillna(joined_answers(questions, log)["note"])
         questions = with_answers(questions, log)
     is_unknown = questions["outcome"].eq("answered") & questions["decision"].isna()
-    returned = results[is_unknown].map(_unread).astype("str")
+    returned = results.where(is_unknown).map(_unread, na_action="ignore").astype("str")
     reasons = (reasons + " / ").fillna("").add(returned).fillna(reasons)
 
+    questions = questions.assign(reason=reasons).reset_index(drop=True)
     cited = proposed_artifacts(questions, with_known_sources(f))
     texts = cited["title"] + tiers_in_brackets(cited)
     texts = texts.groupby(cited["question"]).agg("; ".join)
 
-    table = questions.assign(
-        reason=reasons,
-        evidence=texts.reindex(questions.index),
-    )
+    table = questions.assign(evidence=texts.reindex(questions.index))
     runs = f.runs
     is_unread = ~runs["has_steps"] & ~runs["run_id"].isin(table["run_id"])
     unread = runs.loc[is_unread, ["run_id"]].assign(label=NOT_READ)

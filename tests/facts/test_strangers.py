@@ -13,6 +13,7 @@ import strangers
 from runkit import fleet
 from runkit.charts.overview import fleet_tiles
 from runkit.facts import Facts
+from runkit.tables.audit_trail import audit_trail
 from strangers import FORMS, Truth
 from support import at, question, run, step
 
@@ -74,7 +75,8 @@ def test_rows_that_share_an_index_are_shown_as_others():
 
     def shown():
         tables = [panel(f).table.to_string(index=False) for panel in PANELS]
-        return [*tables, fleet_tiles(Facts(f))]
+        trail = audit_trail(f).to_string()
+        return [*tables, trail, fleet_tiles(Facts(f))]
 
     before = shown()
     for name in f:
