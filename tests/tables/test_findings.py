@@ -58,6 +58,7 @@ def test_a_question_names_the_proposals_that_nothing_else_names():
     """One for a document has no artifact that names it, and is of a kind of its own."""
     parts = [
         {"label": "Upload it"},
+        {"label": " "},
         {"label": "Add it?", "type": "add_sources", "artifacts": [artifact()]},
     ]
     labels = [None, "Two to review", "Upload it first"]
