@@ -315,8 +315,9 @@ def _interrupt(
 def _label(label: str | None, value: Json) -> str | None:
     """Add to the label of a question those of its proposals which neither it nor artifacts name."""
     proposals = objects(value.get("proposals"))
-    names = [part.get("label") for part in proposals if not (label and part.get("artifacts"))]
-    others = " / ".join(name for name in names if first_text(name) and name not in (label or ""))
+    unnamed = [part for part in proposals if not (label and part.get("artifacts"))]
+    names = [first_text(part.get("label")) for part in unnamed]
+    others = " / ".join(name for name in names if name and name not in (label or ""))
     return ": ".join(filter(None, [label, others])) or None
 
 
