@@ -24,27 +24,29 @@ def found_in(text: str | bytes, *secrets: str) -> list[str]:
     ]
 
 
+def causes_of(error: BaseException) -> list[BaseException]:
+    """Return an error and its causes."""
+    causes = [error]
+    for cause in causes:
+        more = (cause.__cause__, cause.__context__, *getattr(cause, "exceptions", ()))
+        causes += [item for item in more if item is not None and item not in causes]
+    return causes
+
+
 def everything_of(error: BaseException) -> str:
     """Return an error's text, traceback, arguments, attributes and pickle, and those of its causes."""
     parts = [repr(pickle.dumps(error)), *traceback.format_exception(error)]
-    causes = [error]
-    for cause in causes:
-        parts.append(f"{cause} {cause!r} {cause.args!r} {vars(cause)!r}")
-        more = (cause.__cause__, cause.__context__, *getattr(cause, "exceptions", ()))
-        causes += [item for item in more if item is not None and item not in causes]
+    parts += [f"{item} {item!r} {item.args!r} {vars(item)!r}" for item in causes_of(error)]
     return "".join(parts)
 
 
 def shown_by(error: BaseException) -> str:
     """Return what a traceback with local variables shows, without the frames of tests."""
     parts = [everything_of(error)]
-    errors = [error]
-    for item in errors:
+    for item in causes_of(error):
         for frame, _ in traceback.walk_tb(item.__traceback__):
             if "/tests/" not in frame.f_code.co_filename:
                 parts += [f"{name}={value!r}" for name, value in frame.f_locals.items()]
-        more = (item.__cause__, item.__context__)
-        errors += [other for other in more if other is not None and other not in errors]
     return "\n".join(parts)
 
 
