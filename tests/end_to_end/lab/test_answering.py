@@ -53,16 +53,6 @@ def tab_to(page, words):
     raise AssertionError(f"Tab does not lead to {words!r}")
 
 
-def focus_card(page):
-    """Go from the cell into the card by the Tab key."""
-    page.locator(".jp-CodeCell").nth(1).focus()
-    for _ in range(30):
-        page.keyboard.press("Tab")
-        if page.evaluate("() => document.activeElement.closest('.runkit-card') !== null"):
-            return
-    raise AssertionError("Tab does not lead to the card")
-
-
 def dismiss(page):
     """Answer the question about a hit, up to the second press."""
     card(page).locator("textarea").fill(NOTE)
@@ -151,7 +141,7 @@ def test_keys_that_delete_a_cell_do_nothing_in_a_form(open_session):
     """The keys that delete a cell do nothing while a control of a form has the focus."""
     page = open_session("address_gap", FORM).page
     card(page).get_by_role("button", name="Edit").click()
-    focus_card(page)
+    page.locator(".jp-CodeCell").nth(1).focus()
     for words in ("Close", "Add the source", "Don't add"):
         tab_to(page, words)
         page.keyboard.press("d")
