@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,12 @@ def column(df: pd.DataFrame, name: str) -> list[Any]:
     """The values of a column, None for null."""
     values = df[name].astype(object)
     return values.where(values.notna(), None).tolist()
+
+
+def check_equal(left: Mapping[str, pd.DataFrame], right: Mapping[str, pd.DataFrame]) -> None:
+    """Check that all frames are equal."""
+    for name, df in left.items():
+        pd.testing.assert_frame_equal(df, right[name], obj=name)
 
 
 def artifact(title: str = "Finding", **more: Any) -> Json:

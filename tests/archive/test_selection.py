@@ -2,12 +2,11 @@
 
 from datetime import date
 
-import pandas as pd
 import pytest
 
 import runkit
 from runkit.errors import ArchiveError, UsageError
-from support import at, question, run, step
+from support import at, check_equal, question, run, step
 from tests.reports.conftest import without_kernel, write_template
 
 __all__ = ["without_kernel"]
@@ -29,17 +28,9 @@ RUNS = [
 ]
 
 
-@pytest.fixture
-def archive(tmp_path):
-    """Five runs, of which two have failed, in as many words, and one waits."""
-    made = runkit.Archive(tmp_path / "runs")
-    made.add(RUNS)
-    return made
-
-
 @pytest.fixture(scope="module")
 def unchanged(tmp_path_factory):
-    """The same in two files for tests that do not write."""
+    """Five runs in two files, of which two have failed, in as many words, and one waits."""
     made = runkit.Archive(tmp_path_factory.mktemp("archive") / "runs")
     for part in (RUNS[:3], RUNS[3:]):
         made.add(part)
@@ -64,9 +55,7 @@ def test_an_archive_selects_the_runs_that_frames_would_select(unchanged, chosen,
     """Frames, runs and counts agree with frames of all runs that are cut afterwards."""
     ids = [f"r{number}" for number in numbers]
     f = unchanged.frames(**chosen)
-    expected = runkit.frames(RUNS).select(ids)
-    for name, df in f.items():
-        pd.testing.assert_frame_equal(df, getattr(expected, name))
+    check_equal(f, runkit.frames(RUNS).select(ids))
     assert [stored.id for stored in unchanged.runs(**chosen)] == ids
     assert len(unchanged.select(**chosen)) == len(ids)
     assert f.is_complete
@@ -74,20 +63,21 @@ def test_an_archive_selects_the_runs_that_frames_would_select(unchanged, chosen,
 
 def test_a_pinned_version_stays_as_it_was(archive):
     """While another writer goes on."""
+    archive.add(RUNS)
     pinned = archive.pinned
     archive.add([run(run_id="new"), RUNS[1] | {"updated_at": at(9000)}])
     assert len(pinned.frames().runs) == len(list(pinned.runs())) == len(pinned) == 5
 
 
 @pytest.mark.usefixtures("without_kernel")
-def test_frames_charts_and_reports_take_an_archive(archive, tmp_path):
+def test_frames_charts_and_reports_take_an_archive(unchanged, tmp_path):
     """The report names the version."""
-    assert runkit.frames(archive).version == archive.version
-    assert "5 runs" in runkit.gantt(archive).layout.title.text
+    assert runkit.frames(unchanged).version == unchanged.version
+    assert "5 runs" in runkit.gantt(unchanged).layout.title.text
     cell = "import runkit\nprint(runkit.report_data().provenance)"
     template = write_template(tmp_path / "own.ipynb", cell)
-    made = runkit.report(archive.select(status="error"), tmp_path / "r.html", template=template)
-    assert f"version {archive.version}" in made.html.read_text()
+    made = runkit.report(unchanged.select(status="error"), tmp_path / "r.html", template=template)
+    assert f"version {unchanged.version}" in made.html.read_text()
 
 
 @pytest.mark.parametrize(

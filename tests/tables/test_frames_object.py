@@ -11,7 +11,7 @@ import pytest
 import runkit
 from runkit.errors import UsageError
 from runkit.tables.schema import SCHEMA
-from support import EXAMPLES, artifact, example, run, step
+from support import EXAMPLES, artifact, check_equal, example, run, step
 
 IDS = [f"{name * 8}-1" for name in "abcd"]
 
@@ -94,10 +94,10 @@ def test_saved_frames_come_back_equal(tmp_path):
         frames = runkit.frames(source)
         again = runkit.frames(frames.save(tmp_path))
         assert (again.coverage, again.is_complete) == (frames.coverage, not source)
-        for name, df in frames.items():
-            pd.testing.assert_frame_equal(df, again[name])
-            if source:
-                pd.testing.assert_frame_equal(df, pd.read_parquet(tmp_path / f"{name}.parquet"))
+        check_equal(frames, again)
+        if source:
+            files = {name: pd.read_parquet(tmp_path / f"{name}.parquet") for name in frames}
+            check_equal(frames, files)
 
 
 def test_frames_are_a_mapping_of_names_to_dataframes():

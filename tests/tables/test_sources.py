@@ -15,7 +15,7 @@ import pytest
 
 import runkit
 from runkit.errors import DataError, UsageError
-from support import example, question, run, step
+from support import check_equal, example, question, run, step
 
 RUNS = [
     run(step("a", 0, 10, steps=[step("b", 1, 5, parent_step_id="a")]), run_id="one"),
@@ -23,11 +23,6 @@ RUNS = [
     example("completed"),
 ]
 LINES = b"\n".join(json.dumps(item).encode() for item in RUNS)
-
-
-def same(left: runkit.Frames, right: runkit.Frames) -> None:
-    for name, df in left.items():
-        pd.testing.assert_frame_equal(df, getattr(right, name))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +61,7 @@ class Holder:
     ],
 )
 def test_every_form_gives_the_same_frames(source, expected):
-    same(runkit.frames(source), expected)
+    check_equal(runkit.frames(source), expected)
 
 
 @pytest.mark.parametrize(
@@ -84,9 +79,9 @@ def test_files_are_read_by_their_content(tmp_path, expected, name, text):
         path.write_bytes(content)
         with path.open("rb") as file:
             for source in (path, str(path), file):
-                same(runkit.frames(source), expected)
+                check_equal(runkit.frames(source), expected)
     with path.open() as file:
-        same(runkit.frames(file), expected)
+        check_equal(runkit.frames(file), expected)
 
 
 def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path, expected):
@@ -101,7 +96,7 @@ def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path, expecte
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("{")
     for source in (tmp_path, f"{tmp_path}/", [tmp_path], sorted(tmp_path.glob("?/?.json"))):
-        same(runkit.frames(source), expected)
+        check_equal(runkit.frames(source), expected)
 
 
 def test_pages_without_the_last_of_their_list_are_not_complete():
@@ -116,7 +111,7 @@ def test_a_folder_of_an_archive_is_read(tmp_path):
     archive = runkit.Archive(tmp_path / "runs")
     archive.add(RUNS, progress=False)
     f = runkit.frames(tmp_path / "runs")
-    same(f, archive.frames())
+    check_equal(f, archive.frames())
     assert f.version == archive.version
     files = [tmp_path / "new.json", tmp_path / "runs"]
     files[0].write_text(json.dumps(run(run_id="new")))
