@@ -53,8 +53,7 @@ class Truth:
     """What is so of one run.
 
     `outcome` is that of the frames; of a failed run it contains `reason`, the text of the failure.
-    `cause` is the label of the step in which it failed. `working_s`, `waiting_s` and `idle_s` are
-    the time budget, None where it depends on when the run was read.
+    `cause` is the label of the step in which it failed.
     """
 
     status: str = "completed"
@@ -64,9 +63,6 @@ class Truth:
     n_failed: int = 0
     findings: tuple[Finding, ...] = ()
     questions: tuple[Question, ...] = ()
-    working_s: float | None = None
-    waiting_s: float | None = None
-    idle_s: float | None = None
 
     @property
     def weakest(self) -> Finding | None:
@@ -149,16 +145,14 @@ def own_time(rng: random.Random) -> list[Stranger]:
     short = rng.randint(40, 70)
     child = step("child", 5, 5 + short)
     parent = step("parent", 0, long, label="Researching", steps=[child])
-    truth = Truth(working_s=long, waiting_s=0, idle_s=30)
-    return [stranger(rng, parent, end=long + 30, truth=truth)]
+    return [stranger(rng, parent, end=long + 30, truth=Truth())]
 
 
 def spanning_step(rng: random.Random) -> list[Stranger]:
     """The whole run is in one step; its gaps are the work of that step."""
     end = rng.randint(200, 400)
     inner = [step("first", 10, 50), step("second", 90, 120)]
-    truth = Truth(working_s=end, waiting_s=0, idle_s=0)
-    return [stranger(rng, step("all", 0, end, steps=inner), end=end, truth=truth)]
+    return [stranger(rng, step("all", 0, end, steps=inner), end=end, truth=Truth())]
 
 
 def result_only(rng: random.Random) -> list[Stranger]:
@@ -253,9 +247,6 @@ def answered_without_id(rng: random.Random) -> list[Stranger]:
         questions=(
             Question("Approve the business?", 20, answered, "answered", "approved", "Ana Ortiz"),
         ),
-        working_s=20,
-        waiting_s=answered - 20,
-        idle_s=100 - answered,
     )
     return [stranger(rng, step("work", 0, 20), interrupt, truth=truth)]
 
@@ -382,8 +373,7 @@ def open_group(rng: random.Random) -> list[Stranger]:
     """A group that was never closed, in a run that has ended: it ends with its last child."""
     last = rng.randint(40, 70)
     group = step("group", 0, None, label="Researching", steps=[step("child", 5, last)])
-    truth = Truth(working_s=last, waiting_s=0, idle_s=DAY - last)
-    return [stranger(rng, group, end=DAY, truth=truth)]
+    return [stranger(rng, group, end=DAY, truth=Truth())]
 
 
 def step_across_question(rng: random.Random) -> list[Stranger]:
@@ -395,8 +385,6 @@ def step_across_question(rng: random.Random) -> list[Stranger]:
         question("q", start, answered, label="Approve?"),
     ]
     truth = Truth(questions=(Question("Approve?", start, answered, "answered"),))
-    waiting = answered - start
-    truth = replace(truth, working_s=100 - waiting, waiting_s=waiting, idle_s=0)
     return [stranger(rng, *steps, truth=truth)]
 
 
