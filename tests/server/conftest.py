@@ -99,13 +99,13 @@ Serve = Callable[..., Server]
 
 
 @contextmanager
-def serving(server_class: type[SandboxServer] = SandboxServer) -> Iterator[Serve]:
+def serving() -> Iterator[Serve]:
     """Start servers that end with the block; options as `SandboxServer` takes them."""
     servers: list[Server] = []
 
     def start(time: RealTime | None = None, **options: Any) -> Server:
         time = time or RealTime()
-        running = server_class(
+        running = SandboxServer(
             **{"key": KEY, "real_time": time, "speed": 1, "now": NOON, **options}
         )
         http = httpx.Client(

@@ -105,10 +105,6 @@ class Asking:
             if run.id not in kept:
                 self.box.end_run(run.id)
 
-    def end(self, question: Question) -> None:
-        """End the run, so that its question lapses."""
-        self.box.end_run(question.run.id)
-
 
 def threads(*names: str) -> int:
     """Count the running threads of widgets with these names."""

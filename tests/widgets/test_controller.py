@@ -44,7 +44,7 @@ def elsewhere(asking: Asking, controller: AnswerController) -> None:
 
 
 def end(asking: Asking, controller: AnswerController) -> None:
-    asking.end(controller.question)
+    asking.box.end_run(controller.question.run.id)
 
 
 def another_notebook(asking: Asking, controller: AnswerController) -> None:
