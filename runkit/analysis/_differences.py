@@ -9,7 +9,7 @@ import pandas as pd
 from runkit.api.contract import FINAL_STATUSES
 from runkit.display.hide_keys import MASK
 from runkit.tables.frames import Frames
-from runkit.tables.problems import OLD_RULES
+from runkit.tables.problems import ERRORS, OLD_RULES
 from runkit.tables.schema import SCHEMA, TEXT_OF
 
 # Columns that depend on how, when or in which order the runs were read; in a run that was open on
@@ -198,15 +198,20 @@ def _doubts(cells: pd.DataFrame) -> pd.Series[str]:
 
 
 def _is_lost(cells: pd.DataFrame) -> pd.Series[bool]:
-    """Return what differs because one side of a run lost values to an error.
+    """Return what differs because a side of a run lost values to an error that the other has not.
 
     That is a row of which that side has no value or nothing, and all that follows from others.
     """
+    run_id = cells["run_id"]
     column = cells["column"]
     is_of_run = cells["frame"].eq("runs")
-    text = cells["before"].where(~cells["was_whole"], cells["after"])
+    is_problem = cells["frame"].eq("problems")
+    is_error = is_problem & cells["label"].isin(ERRORS)
+    is_unlike = cells["is_whole_once"] | run_id.isin(run_id[is_error])
+    is_whole = cells["was_whole"] ^ cells["is_whole_once"]
+    is_gone = cells["before"].isna() & ~cells["was_whole"] | cells["after"].isna() & ~is_whole
     place = cells["label"].where(~is_of_run, column)
-    is_gone = text.isna().groupby([cells["run_id"], cells["frame"], place]).transform("any")
+    is_gone = is_gone.groupby([run_id, cells["frame"], place]).transform("any")
     follows = cells["change"].eq(FOLLOWS) | column.eq("is_critical")
-    follows |= cells["frame"].eq("problems") & column.eq("row")
-    return cells["is_whole_once"] & (is_gone | follows.mask(is_of_run, ~column.isin(OWN)))
+    follows |= is_problem & column.eq("row")
+    return is_unlike & (is_gone | follows.mask(is_of_run, ~column.isin(OWN)))

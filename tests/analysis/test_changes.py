@@ -6,6 +6,7 @@ import random
 import re
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -25,7 +26,7 @@ NEVER = [
     *("artifacts.artifact_no", "sources.artifact_no", "sources.source_no"),
     "problems.location",
 ]
-IN_SENTENCE = ("runs.run_id", "runs.has_steps")
+IN_SENTENCE = ("runs.run_id", "runs.has_steps", "problems.problem")
 
 
 def columns_of(f: runkit.Frames) -> list[str]:
@@ -267,8 +268,8 @@ def test_what_one_side_lost_is_not_comparable_and_other_rows_are():
         raw | {"steps": [raw["steps"][0] | {name: LOST[name]}, *raw["steps"][1:]]}
         for raw, name in zip(whole, LOST, strict=True)
     ]
-    for sides in ((damaged, whole), (whole, damaged)):
-        found = runkit.changes(*sides)
+    for sides, both in product(((damaged, whole), (whole, damaged)), ({}, {"requester": 5})):
+        found = runkit.changes(*([raw | both for raw in side] for side in sides))
         assert found.empty
         assert f"unreadable values of {len(LOST)} runs" in found.attrs["sentence"]
     assert set(runkit.changes(damaged, other)["change"]) == {"result changed"}
