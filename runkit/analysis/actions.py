@@ -128,8 +128,11 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
     known = _join(table, _proposals(f))
     joined = table.merge(known, "left", "action_id")[[*DTYPES]]
     joined = joined.fillna({"settled_by": UNKNOWN}).astype(DTYPES)
-    # a run that goes on may still do what was approved
-    is_ended = runs["status"].isin(FINAL_STATUSES)
+    # a run that goes on may still do what was approved, and what one host lacks another may have
+    read_from = f.reads["read_from"]
+    is_here = read_from.isna() | read_from.eq(client.host)
+    run_ids = f.reads.loc[is_here, "run_id"]
+    is_ended = runs["status"].isin(FINAL_STATUSES) & runs["run_id"].isin(run_ids)
     ended = runs.loc[is_ended, ["run_id", "business_id"]]
     types = dict(zip(ids, (types for _, types in lists), strict=True))
     ended = ended.assign(type=ended["business_id"].map(types))

@@ -406,8 +406,8 @@ def resolution_of(step: Json) -> str | None:
 
 # [A] 41: where a result says why its step failed, the first that is there
 REASONS = (
-    *("error", "message", "error_message", "reason"),
-    *("detail", "exception", "errors", "title"),
+    *("error", "message", "error_message", "reason", "failure_reason"),
+    *("detail", "exception", "errors", "cause", "title"),
 )
 REASON_LEVELS = 50  # of objects and lists in a result; Python's stack ends at a few hundred
 
@@ -415,19 +415,20 @@ REASON_LEVELS = 50  # of objects and lists in a result; Python's stack ends at a
 def reason_of(step: Json) -> str | None:
     """Read why a step failed.
 
-    Of a step of type `error` that is a text in its result, its label or the title of its artifact,
-    in this order; of another one the title of an artifact of type `error`, else the text ([A] 23,
-    41).
+    Of a step of type `error` that is a text in its result, the summary of its artifact of this type
+    unless that repeats the label, its label or the title of its artifact, in this order; of another
+    one the title of an artifact of type `error`, else the text ([A] 23, 41).
     """
     is_error = step.get("type") == "error"
     reason = _reason_in(step.get("result"))
-    titles = (
-        artifact["title"]
-        for artifact in step.get("artifacts") or []
-        if is_error or artifact["type"] == "error"
-    )
-    words = [reason, step.get("label")] if is_error else []
-    return first_text(*words, *titles, reason)
+    artifacts = step.get("artifacts") or []
+    errors = [artifact for artifact in artifacts if artifact["type"] == "error"]
+    if not is_error:
+        return first_text(*(artifact["title"] for artifact in errors), reason)
+    label = step.get("label")
+    summaries = (artifact.get("summary") for artifact in errors)
+    others = (text for text in summaries if (label or "") not in (text or ""))
+    return first_text(reason, *others, label, *(artifact["title"] for artifact in artifacts))
 
 
 def _reason_in(value: object, levels: int = REASON_LEVELS) -> str | None:

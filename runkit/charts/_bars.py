@@ -124,7 +124,7 @@ def scene_of(f: Frames) -> Scene:
         end=start + steps["duration_s"].fillna(0),
         kind=np.select([is_wait, has_children], [WAIT, GROUP], STEP),
         is_failing=is_failing,
-        status=shown_statuses(steps),
+        status=shown_statuses(f, steps),
         is_critical=steps["is_critical"] & statuses.ne("error"),
         agent_no=agent_no,
         agent_name=np.array(agents, dtype=object)[agent_no],

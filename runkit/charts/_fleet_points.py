@@ -197,8 +197,10 @@ def _list(runs: pd.DataFrame, theme: Theme) -> list[Json]:
         group = runs[runs["status"] == word].sort_values(column, ascending=False, kind="stable")
         if len(group):
             state = STATUSES[word]
-            head = colored(f"{state} {len(group):,}, {order}", getattr(theme, state.color))
-            rows.append((bold(head), NBSP, NBSP))
+            listed = f"{state} {len(group):,}, {order}"
+            if len(group) > limit:
+                listed = f"{state}: {limit} of {len(group):,}, {order}"
+            rows.append((bold(colored(listed, getattr(theme, state.color))), NBSP, NBSP))
         first = group.head(limit)
         times = first["created_at"].map(moment) if word == "error" else first["waited"]
         rows += zip(first["name"], first["short_id"], times, strict=True)

@@ -25,7 +25,7 @@ NOT_COMPARED = "No run has an earlier completed run of its agent to compare with
 KNOWN = ["title", "summary", "confidence", "before", "run_id", "n_sources", "best_tier_text"]
 CHANGES = {"left_only": "gone", "right_only": "new", "both": "other confidence"}
 CHANGED = ["created_at", "run_id", "finding", "change", "before", "after"]
-WITH_WAIT = ("pending", "answered")  # outcomes of questions whose wait is shown
+WITH_WAIT = ("pending", "answered", "lapsed")  # outcomes of questions whose wait is shown
 RUN = ["run_id", "created_at", "agent_name", "status", "outcome", "confidence"]
 
 
@@ -127,10 +127,14 @@ def _known(f: Frames) -> Panel:
     n_newest = int((~is_past).sum())
     rows = _ratings(f, runs)
     findings = rows[~rows["is_output"]]
-    newest_no = findings.groupby(KEY, dropna=False, observed=True)["no"].transform("min")
-    is_newest = findings["no"].eq(newest_no)
-    older = findings[~is_newest].drop_duplicates(KEY)[[*KEY, "no", "ratings"]]
-    latest = findings[is_newest].merge(older, "left", KEY, suffixes=("", "_older"))
+    age = pd.Series(range(len(runs)), f.runs["run_id"])
+    findings = findings.assign(age=findings["run_id"].map(age))
+    by = findings.groupby(KEY, dropna=False, observed=True)
+    latest = findings[findings["no"].eq(by["no"].transform("min"))]
+    is_older = findings["age"].gt(by["age"].transform("first"))
+    older = findings[is_older].sort_values("age", kind="stable").drop_duplicates(KEY)
+    older = older[[*KEY, "no", "ratings"]]
+    latest = latest.merge(older, "left", KEY, suffixes=("", "_older"))
     days = runs["created_at"].map(day)
     is_whole = is_read(f)
     can_be_new = bool(is_whole.all() and agents.eq(agents.iloc[0]).sum() > 1)

@@ -213,8 +213,9 @@ def run_heading(
 
     The title names the business and the agent that all runs share.
     """
-    businesses, agents = (_names(*runs[name].unique()) for name in ("business_name", "agent_name"))
-    shared = [plain(names[0], MAX_NAME) for names in (businesses, agents) if len(names) == 1]
+    businesses, agents = (runs[name].unique() for name in ("business_name", "agent_name"))
+    only = [names[0] for names in (businesses, agents) if len(names) == 1]
+    shared = [plain(name, MAX_NAME) for name in _names(*only)]
     names = [plain(title, MAX_TITLE)] if title else shared
     ids = "run " + short_ids(runs["run_id"])
     first, *others = records = runs.to_dict("records")

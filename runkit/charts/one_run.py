@@ -41,7 +41,7 @@ FINDING = [
 ]
 NO_ANSWERS = pd.DataFrame(columns=["run_id", "step_id", "decision"], dtype="str")
 MAX_STEPS = 3  # a card names so many of the steps that followed an answer
-UNKNOWN = "The API keeps neither the answer nor who gave it."
+UNKNOWN = "Neither the answer nor who gave it is in the data."
 
 
 def __dir__() -> list[str]:

@@ -108,9 +108,12 @@ def timeline(f: Frames) -> Panel:
     level = steps["depth"].clip(upper=MAX_INDENT)
     indent = level.map("· ".__mul__).astype("str")
     columns = ["run_id", "step_id", "label", "agent", "status", "duration_s", "self_s"]
+    is_unknown = steps["is_open"] & steps["duration_s"].eq(0)
     table = steps[columns].assign(
+        duration_s=steps["duration_s"].mask(is_unknown),
+        self_s=steps["self_s"].mask(is_unknown),
         label=indent + steps["label"],
-        status=shown_statuses(steps),
+        status=shown_statuses(f, steps),
         id=short_ids(steps["step_id"]),
     )
     if n_runs == 1:

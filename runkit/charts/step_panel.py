@@ -91,7 +91,7 @@ def step(f: Frames, name: NonBlank) -> Panel:
     }
     body = render(
         "step",
-        state=shown_statuses(steps).iloc[0],
+        state=shown_statuses(f, steps).iloc[0],
         where=[
             run["business_name"],
             agent_title(row["agent"]),

@@ -132,7 +132,8 @@ def share(count: Count) -> str:
     """Write which part is so: `90%`, `≥ 30%` where more may be, a dash where none is known."""
     if not count.of or not count.has_number:
         return MISSING
-    return f"{'≥ ' if count.unknown else ''}{100 * count.n / count.of:.0f}%"
+    percent = 100 * count.n / count.of
+    return f"≥ {math.floor(percent)}%" if count.unknown else f"{percent:.0f}%"
 
 
 def base(count: Count, noun: str, nouns: str | None = None) -> str:

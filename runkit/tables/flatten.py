@@ -313,11 +313,12 @@ def _interrupt(
 
 
 def _label(label: str | None, value: Json) -> str | None:
-    """Add to the label of a question those of its proposals which neither it nor artifacts name."""
+    """Add the labels of its proposals to the label of a question, unless artifacts name each."""
     proposals = objects(value.get("proposals"))
-    unnamed = [part for part in proposals if not (label and part.get("artifacts"))]
-    names = [first_text(part.get("label")) for part in unnamed]
-    others = " / ".join(name for name in names if name and name not in (label or ""))
+    if label and all(part.get("artifacts") for part in proposals):
+        return label
+    names = filter(None, (first_text(part.get("label")) for part in proposals))
+    others = " / ".join(name for name in names if name not in (label or ""))
     return ": ".join(filter(None, [label, others])) or None
 
 

@@ -245,9 +245,16 @@ def by_end(steps: pd.DataFrame) -> pd.DataFrame:
     return steps.sort_values("ended_at", kind="stable", ignore_index=True)
 
 
-def shown_statuses(steps: pd.DataFrame) -> pd.Series[str]:
-    """Return the status of steps for people: a step of type error failed, though it completed."""
-    return steps["status"].astype("str").mask(steps["is_failed"], "error")
+def shown_statuses(f: LinkedFrames, steps: pd.DataFrame) -> pd.Series[str]:
+    """Return the status of steps for people.
+
+    A step of type error failed, though it completed. A question waits, or has expired.
+    """
+    key = ["run_id", "step_id"]
+    questions = f.interrupts[[*key, "outcome"]].dropna().drop_duplicates(key)
+    outcomes = steps[key].merge(questions, "left", key)["outcome"].set_axis(steps.index)
+    words = outcomes.map({"pending": "interrupted", "lapsed": "Expired"}).astype("str")
+    return words.fillna(steps["status"].astype("str").mask(steps["is_failed"], "error"))
 
 
 def causes_of(f: LinkedFrames) -> pd.DataFrame:

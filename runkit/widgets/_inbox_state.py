@@ -273,6 +273,7 @@ class InboxController(Forms):
         for form in self.move_closed():
             self.message = ""
             self._update([form.run])
+            self._recent = self._recent | {form.run.id: form.run}  # for the case of the next one
             if self.form is form:
                 self._following = self._after(form.question.key)
                 if not form.offered:  # what was typed may be worth a copy

@@ -105,7 +105,7 @@ def test_a_confirmed_answer_is_shown():
     assert json.loads(row["answer"]) == {"decision": "approve", "note": "seen"}
     for text in ("seen", "Ana (self-declared)", "Recording it"):
         assert text in panel.body
-    assert "The API keeps neither" in one_run.questions(frames(ANSWERED)).body
+    assert "Neither the answer" in one_run.questions(frames(ANSWERED)).body
     assert (row["answered_by"], row["delivery"]) == ("Ana", "confirmed")
 
 

@@ -127,7 +127,7 @@ def test_answers_have_their_person_and_reason_where_known():
     body = panel.body.striptags()
     assert panel.table["answered_by"].tolist()[0] == "Ana"
     assert body.count("Rejected") == 1
-    assert "1 answer not known. The API keeps neither" in panel.sentence
+    assert "1 answer not known. Neither the answer" in panel.sentence
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,8 @@ def test_a_question_names_the_proposals_that_nothing_else_names():
     ]
     labels = [None, "Two to review", "Upload it first"]
     f = asking_run(items=[pending(label=label, proposals=parts) for label in labels])
-    named = ["Upload it / Add it?", "Two to review: Upload it", "Upload it first"]
+    both = "Upload it / Add it?"
+    named = [both, f"Two to review: {both}", "Upload it first: Add it?"]
     assert f.interrupts["label"].tolist() == named
     assert set(f.interrupts["kind"]) == {"mixed"}
 
