@@ -207,10 +207,8 @@ class Facts:
 
     @cached_property
     def causes(self) -> Count:
-        """Of the failed runs those with a known cause: more than that a step failed."""
-        steps = self.failing_steps
-        n_known = int(steps["error"].ne(steps["label"] + " failed").sum())
-        return _known(n_known, len(self._of_status("error")))
+        """Of the failed runs those with a known cause."""
+        return _known(len(self.failing_steps), len(self._of_status("error")))
 
     @cached_property
     def low_runs(self) -> Count:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -287,7 +288,7 @@ def not_done(f: runkit.Frames, actions: pd.DataFrame) -> int:
 
 
 def test_not_done_needs_all_actions():
-    """Not a part of the frame, nor a copy without its attributes."""
+    """Not a part of the frame, a copy without its attributes, or the actions of another host."""
     cases = [Case("answered"), Case("answered", status_after="dismissed")]
     f = frames_of(cases)
     actions = actions_of(cases, f)
@@ -295,6 +296,8 @@ def test_not_done_needs_all_actions():
     assert not_done(f, actions.iloc[:0]) == 0
     assert not_done(f, pd.DataFrame(actions.to_dict("list"))) == 0
     assert not_done(frames_of([*cases, Case("answered")]), actions) == 1
+    elsewhere = replace(f, reads=f.reads.assign(read_from="elsewhere"))
+    assert not_done(f, actions_of(cases, elsewhere)) == 0
 
 
 def test_decisions_of_no_questions_are_an_empty_typed_frame():

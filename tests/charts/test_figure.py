@@ -109,6 +109,8 @@ def test_a_title_that_would_be_wider_than_a_notebook_wraps():
     pair = [run(step("a"), run_id=name, _runkit=known) for name in "rs"]
     first, second, *_ = map(words, draw(pair).layout["title"]["text"].split("<br>"))
     assert (first.rpartition(" · ")[2], second) == ("CIP Orchestrator", "2 runs compared")
+    of_nobody = draw([pair[0], run(step("a"), run_id="n")]).layout["title"]["text"]
+    assert words(of_nobody).startswith("CIP Orchestrator · 2 runs compared")
 
 
 def test_the_length_of_a_wait_that_is_not_known_is_in_no_difference():
