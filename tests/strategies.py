@@ -13,6 +13,8 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from runkit.api.models import Artifact, Run, Source, Step
+from runkit.api.validation import fields
 from support import Json, artifact, run, step
 
 TIMES = float(os.environ.get("RUNKIT_FUZZ", "0"))
@@ -94,31 +96,7 @@ json_values = st.recursive(scalars, _inside, max_leaves=6) | st.builds(
 """What JSON text can say, within the limits of the parser."""
 
 
-FIELDS = (
-    *(
-        "id",
-        "run_id",
-        "object",
-        "status",
-        "agent",
-        "requester",
-        "thread_id",
-        "business_id",
-        "_runkit",
-        "type",
-    ),
-    *(
-        "created_at",
-        "updated_at",
-        "started_at",
-        "ended_at",
-        "completed_at",
-        "output",
-        "interrupts",
-        "steps",
-    ),
-    *("type", "artifacts", "sources", "result", "parent_step_id", "value", "label", "name"),
-)
+FIELDS = [name for cls in (Run, Step, Artifact, Source) for name in fields(cls)] + ["value"]
 
 
 @st.composite
