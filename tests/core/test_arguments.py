@@ -154,12 +154,10 @@ HOLDERS = {
     "Frames": lambda: _valid()["f"],
     "Archive": lambda: runkit.Archive("archive"),
     "Sandbox": runkit.sandbox,
-    "client.runs": lambda: _client().runs,
-    "client.threads": lambda: _client().threads,
-    "client.agents": lambda: _client().agents,
-    "client.businesses": lambda: _client().businesses,
-    "client.actions": lambda: _client().actions,
-    "client.documents": lambda: _client().documents,
+    **{
+        f"client.{name}": lambda name=name: getattr(_client(), name)
+        for name in ("runs", "threads", "agents", "businesses", "actions", "documents")
+    },
 }
 RESULTS = {"Frames", "Run", "RunList", "RunkitError"}  # nobody constructs them
 
