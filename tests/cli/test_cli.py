@@ -105,15 +105,22 @@ def test_a_terminal_shows_colors(variables, is_colored, tmp_path):
     assert r"red \x1b[31m" in shown
 
 
+def show(folder, *runs):
+    """Write runs into a file, and show them."""
+    (folder / "runs.ndjson").write_text("\n".join(map(json.dumps, runs)))
+    done = run("show", "runs.ndjson", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_a_run_is_shown_as_a_tree(tmp_path):
     """Each step with its time and whether it is on the critical path; a question with its end."""
     group = step("a", 0, 40, label="Group", steps=[step("b", 0, 20, label="Child")])
     tree = raw(group, question("q", 40, 70, label="Approve?"), step("c", 70, 100, label="Last"))
-    (tmp_path / "run.json").write_text(json.dumps(tree))
-    done = run("show", "run.json", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
     # the year is shown in other years only
-    lines = [" ".join(line.split()).replace(", 2026", "") for line in done.stdout.splitlines()]
+    lines = [
+        " ".join(line.split()).replace(", 2026", "") for line in show(tmp_path, tree).splitlines()
+    ]
     assert lines[0] == "CIP Orchestrator r ✓ Completed"
     assert lines[1].startswith("1 min 40 s: 1 min 10 s work, 30 s waiting · created Feb 3, ")
     assert lines[3:8] == [
@@ -127,8 +134,7 @@ def test_a_run_is_shown_as_a_tree(tmp_path):
 
 def test_findings_are_named_weakest_first(tmp_path):
     findings = [artifact(f"Finding {word}", confidence=word) for word in ("high", "low", "medium")]
-    (tmp_path / "run.json").write_text(json.dumps(raw(step("a", artifacts=findings))))
-    shown = run("show", "run.json", cwd=tmp_path).stdout
+    shown = show(tmp_path, raw(step("a", artifacts=findings)))
     assert re.search(r"3 findings: Finding low .*Finding medium .*Finding high", shown)
 
 
@@ -138,8 +144,7 @@ def test_several_runs_are_shown_as_a_table(tmp_path):
     runs = [raw(step("a"), run_id=run_id, start=start) for start, run_id in enumerate(ids)]
     unrated = step("u", artifacts=[artifact(confidence=None)])
     runs.append(raw(unrated, question("q", 10, None, label="Approve?"), status="interrupted"))
-    (tmp_path / "runs.ndjson").write_text("\n".join(map(json.dumps, runs)))
-    table = run("show", "runs.ndjson", cwd=tmp_path).stdout
+    table = show(tmp_path, *runs)
     listed = re.findall("^✓ CIP Orchestrator +(\\w+) ", table, re.MULTILINE)
     assert listed == ["bbbbbbbb", "aaaaaaaa"]
     assert re.search("^ +Agent +Run ", table, re.MULTILINE)  # no business is known
