@@ -60,19 +60,6 @@ def show(scripted_client, waiting):
     jobs_end()
 
 
-@pytest.fixture
-def take(server, waiting, run_json):
-    """Let the server close the question when an answer comes, and reply as given."""
-
-    def take(reply: Answer | None = None) -> None:
-        after = Answer(run_json(steps=[]))
-        server.script = lambda request: (
-            (request.method == "POST" and reply) or (after if posts(server) else Answer(waiting))
-        )
-
-    return take
-
-
 def posts(server: Server) -> list[Any]:
     """Return the answers that arrived."""
     return [request.body["input"] for request in server.requests if request.method == "POST"]
@@ -89,16 +76,15 @@ def test_a_form_asks_what_a_run_of_another_account_waits_for(server, scripted_cl
             assert (shown.state, page.view["question"]["title"]) == ("open", label)
 
 
-def test_a_double_click_sends_one_answer(show, take, server, monkeypatch):
+def test_a_double_click_sends_one_answer(show, waiting, run_json, server, monkeypatch):
     """Two quick presses are one POST, also where no log of answers can be kept."""
     monkeypatch.setenv("RUNKIT_STATE_DIR", NOWHERE)
     shown = show()
-    take()
-    quick = server.script
+    after = run_json(steps=[])
 
     def slow(request: Received) -> Answer:
         time.sleep(0.3 * (request.method == "POST"))
-        return quick(request)
+        return Answer(after if posts(server) else waiting)
 
     server.script = slow
     for _ in range(2):
