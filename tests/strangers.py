@@ -432,13 +432,13 @@ class Fleet:
         found = [item for truth in self.truths for item in truth.findings]
         return [item for item in found if not item.is_output]
 
-    def waits_s(self, *endings: str) -> list[float]:
-        """How long each question with one of these endings waited, until it was read if it is open."""
+    def waits_s(self, ending: str) -> list[float]:
+        """How long each question with this ending waited, until it was read if it is open."""
         questions = [item for truth in self.truths for item in truth.questions]
         return [
             (self.read_at if item.answered is None else item.answered) - (item.start or 0)
             for item in questions
-            if item.ending in endings
+            if item.ending == ending
         ]
 
 

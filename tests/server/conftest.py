@@ -103,8 +103,8 @@ def serving() -> Iterator[Serve]:
     """Start servers that end with the block; options as `SandboxServer` takes them."""
     servers: list[Server] = []
 
-    def start(time: RealTime | None = None, **options: Any) -> Server:
-        time = time or RealTime()
+    def start(**options: Any) -> Server:
+        time = RealTime()
         running = SandboxServer(
             **{"key": KEY, "real_time": time, "speed": 1, "now": NOON, **options}
         )

@@ -13,8 +13,6 @@ from runkit.errors import UsageError
 from runkit.server import sandbox
 from support import until
 
-TIMEOUT = 120  # seconds; a busy machine is slow
-
 
 def status(box, path="/runs"):
     headers = {"Authorization": f"Bearer {box.key}"}

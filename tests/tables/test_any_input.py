@@ -13,8 +13,6 @@ from runkit.tables.schema import SCHEMA, TYPES
 from strategies import fuzz, mangled
 from support import check_equal, run
 
-Json = dict[str, Any]
-
 
 def sound(f: runkit.Frames) -> runkit.Frames:
     """Check what holds of all frames, whatever they were made of."""

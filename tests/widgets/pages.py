@@ -26,7 +26,7 @@ class Page:
         self._n += 1
         heard = [self._name, self._n]
         self._card._handle_custom_msg({**content, "view": self._name, "n": self._n}, [])
-        until(lambda: "gone" in content or self.view.get("heard") == heard)
+        until(lambda: self.view.get("heard") == heard)
 
     def answer(self, verb: str, **entries: Any) -> None:
         """Send an answer to a question with one proposal, as the second press does."""
@@ -37,7 +37,3 @@ class Page:
         """Send what was typed."""
         values = {"0": {**self.view["values"]["0"], **entries}}
         self.tell(values=values, digest=self.view["question"]["digest"])
-
-    def leave(self) -> None:
-        """Take the view away."""
-        self.tell(gone=self._name)
