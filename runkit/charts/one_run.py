@@ -114,7 +114,7 @@ def unfinished(f: LinkedFrames) -> pd.DataFrame:
     ends = steps[(steps["error"].notna() | steps["is_open"]) & is_unfinished & is_over]
     rows = ends.groupby("agent").tail(1)
     after = rows["duration_s"].map(lasting).astype("str")
-    results = steps["result"].map(returned_words).mask(steps["is_failed"]).dropna()
+    results = steps.loc[is_unfinished & ~steps["is_failed"], "result"].map(returned_words).dropna()
     returned = rows["agent"].map(results.groupby(steps["agent"]).agg("; ".join)).astype("str")
     found = ("Its other steps returned " + returned + ".").fillna("Nothing was found.")
     return rows[["agent", "step_id"]].assign(
