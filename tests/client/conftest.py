@@ -69,6 +69,11 @@ class Server(ThreadingHTTPServer):
         """The requests as `GET /runs`."""
         return [f"{call.method} {call.path}" for call in self.requests]
 
+    @property
+    def posts(self) -> list[Received]:
+        """The requests that write."""
+        return [call for call in self.requests if call.method == "POST"]
+
     def say(self, *answers: Answer) -> None:
         """Return these answers one after the other; one request more is a 404."""
         left = iter(answers)

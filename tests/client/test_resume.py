@@ -35,10 +35,6 @@ REFUSALS = {
 }
 
 
-def posts(server):
-    return sum(request.method == "POST" for request in server.requests)
-
-
 @pytest.mark.parametrize(("is_open", "delivery"), [(False, "confirmed"), (True, "unknown")])
 def test_an_accepted_answer_is_confirmed_once_the_question_is_closed(
     server, client, run_json, pending, is_open, delivery
@@ -71,7 +67,7 @@ def test_after_a_doubtful_reply_the_run_is_read(
     with pytest.raises(MaybeSent, match=still_open) if is_open else nullcontext():
         assert client.runs.resume("run-1", "int-1", YES).status == "running"
         assert "could not be confirmed" in caplog.text
-    assert posts(server) == 1
+    assert len(server.posts) == 1
     assert fake_time.slept == ([1, 2, 7] if is_open else [1])
     [entry] = answer_log.entries()
     assert entry.delivery == ("unknown" if is_open else "unconfirmed")

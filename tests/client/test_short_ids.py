@@ -54,7 +54,7 @@ def test_a_write_needs_the_start_of_one_id_only(server, client, monkeypatch, wri
     with pytest.raises(UsageError) as error:
         WRITES[write](client, IDS[0][:8])
     assert twin in str(error.value)
-    assert [line for line in server.lines if line.startswith("POST")] == []
+    assert server.posts == []
 
 
 def test_a_write_is_refused_if_not_all_runs_could_be_listed(server, client, account):
@@ -65,4 +65,4 @@ def test_a_write_is_refused_if_not_all_runs_could_be_listed(server, client, acco
     server.script = without_the_end
     with pytest.raises(UsageError, match=IDS[0]):
         client.runs.resume(IDS[0][:8], "int-1", POST)
-    assert [line for line in server.lines if line.startswith("POST")] == []
+    assert server.posts == []

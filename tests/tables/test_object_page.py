@@ -20,15 +20,12 @@ from support import (
     run,
     step,
 )
+from tables.test_problems import words
 
 
 def page(*steps: Json, **more: Any) -> Json:
     """A run in the form of the object page."""
     return object_page_form(run(*steps)) | more
-
-
-def words(f: runkit.Frames) -> list[str]:
-    return f.problems["problem"].repeat(f.problems["n"]).tolist()
 
 
 def output_step(name: str, *artifacts: Json, **more: Any) -> Json:

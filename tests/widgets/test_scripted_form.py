@@ -13,7 +13,7 @@ import strangers
 import support
 from runkit.local import answer_log
 from support import jobs_end, until
-from tests.client.conftest import KEY, Answer, Received, Server
+from tests.client.conftest import KEY, Answer, Received
 from tests.widgets.pages import Page
 
 NOTE = "born in 1951, ours in 1984"
@@ -60,11 +60,6 @@ def show(scripted_client, waiting):
     jobs_end()
 
 
-def posts(server: Server) -> list[Any]:
-    """Return the answers that arrived."""
-    return [request.body["input"] for request in server.requests if request.method == "POST"]
-
-
 def test_a_form_asks_what_a_run_of_another_account_waits_for(server, scripted_client):
     for made in strangers.two_open(random.Random(2)):
         server.script = lambda request, raw=made.raw: Answer(raw)
@@ -84,13 +79,13 @@ def test_a_double_click_sends_one_answer(show, waiting, run_json, server, monkey
 
     def slow(request: Received) -> Answer:
         time.sleep(0.3 * (request.method == "POST"))
-        return Answer(after if posts(server) else waiting)
+        return Answer(after if server.posts else waiting)
 
     server.script = slow
     for _ in range(2):
         shown.page.answer("reject")
     assert shown.verdict() == "settled"
-    assert len(posts(server)) == 1
+    assert len(server.posts) == 1
 
 
 def test_a_question_that_changed_is_not_answered(show, server, waiting):
@@ -99,7 +94,7 @@ def test_a_question_that_changed_is_not_answered(show, server, waiting):
     other = {"id": "int-1", "value": {"type": "dismissal", "label": "Dismiss all hits?"}}
     server.script = lambda request: Answer({**waiting, "interrupts": [other]})
     assert shown.answer("reject") == "conflict"
-    assert posts(server) == []
+    assert server.posts == []
 
 
 def test_an_answer_of_another_notebook_names_its_sender(show, server, run_json, scripted_client):
@@ -109,7 +104,7 @@ def test_an_answer_of_another_notebook_names_its_sender(show, server, run_json, 
     answer_log.claim({"decision": "reject"}, "Bob", known)
     server.script = lambda request: Answer(run_json(status="running", steps=[]))
     assert shown.answer("approve", note=NOTE) == "conflict"
-    assert posts(server) == []
+    assert server.posts == []
     assert shown.form.receipt is not None
     title = shown.form.receipt.title
     assert title.startswith("Closed. We couldn't confirm that the answer signed Bob of ")
@@ -125,7 +120,7 @@ def test_a_question_that_is_asked_again_gets_its_own_answer(show, server, waitin
     shown = show()
     server.script = lambda request: Answer({**waiting, "steps": [first, second]})
     assert shown.answer("reject") == "conflict"
-    assert posts(server) == []
+    assert server.posts == []
     again = show()
     assert again.form.state == "open"
     assert again.page.view["question"]["digest"] != shown.page.view["question"]["digest"]
@@ -137,7 +132,7 @@ def test_an_older_state_of_the_run_closes_nothing(show, server, run_json):
     old = run_json(updated_at="2026-02-03T10:00:00Z", steps=[])
     server.script = lambda request: Answer(old)
     assert shown.answer("reject") == "failed"
-    assert posts(server) == []
+    assert server.posts == []
 
 
 def test_an_answer_meant_for_another_question_is_not_sent(show, server):
@@ -145,7 +140,7 @@ def test_an_answer_meant_for_another_question_is_not_sent(show, server):
     shown = show()
     shown.page.view["question"]["digest"] = "0" * 64
     assert shown.answer("reject") == "open"
-    assert posts(server) == []
+    assert server.posts == []
 
 
 def test_a_saved_notebook_holds_no_question(show):
