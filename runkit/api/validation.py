@@ -425,9 +425,9 @@ def reason_of(step: Json) -> str | None:
     errors = [artifact for artifact in artifacts if artifact["type"] == "error"]
     if not is_error:
         return first_text(*(artifact["title"] for artifact in errors), reason)
-    label = step.get("label")
+    label = first_text(step.get("label"))
     summaries = (artifact.get("summary") for artifact in errors)
-    others = (text for text in summaries if (label or "") not in (text or ""))
+    others = (text for text in summaries if not label or label not in (text or ""))
     return first_text(reason, *others, label, *(artifact["title"] for artifact in artifacts))
 
 

@@ -49,11 +49,13 @@ def test_the_reason_of_an_error_step_is_its_result_before_its_label():
     of_step = failed_in(result, artifacts=[artifact("finding"), record])
     of_error = failed_in(result, artifacts=[record], type="error")
     of_label = failed_in({}, artifacts=[record | {"summary": "Research"}], type="error")
-    of_summary = failed_in({}, artifacts=[record | {"summary": "No answer"}], type="error")
+    summed_up = {"artifacts": [record | {"summary": "No answer"}], "type": "error"}
+    of_summary = failed_in({}, **summed_up)
+    unnamed = failed_in({}, **summed_up, label=None)
     of_both = failed_in({})
     of_both["steps"] += [step("e", 10, 10, type="error", label="No answer", result=result)]
-    f = runkit.frames(numbered([of_step, of_error, of_label, of_summary, of_both]))
-    outcomes = ["artifact", "result", "Research", "No answer", "No answer: result"]
+    f = runkit.frames(numbered([of_step, of_error, of_label, of_summary, unnamed, of_both]))
+    outcomes = ["artifact", "result", "Research", *["No answer"] * 2, "No answer: result"]
     assert f.runs["outcome"].tolist() == outcomes
 
 
