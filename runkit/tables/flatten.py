@@ -303,7 +303,7 @@ def _interrupt(
         pending=pending,
         interrupt_id=pending.interrupt_id if pending else _interrupt_id(step),
         agent=(pending and pending.agent) or agent_of_step(step),
-        label=_label((pending and pending.label) or (label_of_step(step) if step else None), value),
+        label=_label(first_text(pending and pending.label, step and label_of_step(step)), value),
         kind=interrupt_kind(value),
         n_proposals=n_proposals(value),
         outcome=outcome,

@@ -320,8 +320,9 @@ def is_separate(questions: pd.DataFrame) -> pd.Series[Any]:
 
 
 def runs_of(f: LinkedFrames, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the run of each row, with when it was read; null where it is not in the frames."""
-    runs = f.runs.merge(f.reads, on="run_id").set_index("run_id")
+    """Return the times of the run of each row; null where it is not in the frames."""
+    times = f.runs[["run_id", "created_at", "updated_at", "as_of"]]
+    runs = times.merge(f.reads, on="run_id").set_index("run_id")
     return runs.reindex(rows["run_id"]).set_axis(rows.index)
 
 

@@ -61,10 +61,10 @@ def test_a_question_names_the_proposals_that_nothing_else_names():
         {"label": " "},
         {"label": "Add it?", "type": "add_sources", "artifacts": [artifact()]},
     ]
-    labels = [None, "Two to review", "Upload it first"]
+    labels = [None, " ", "Two to review", "Upload it first"]
     f = asking_run(items=[pending(label=label, proposals=parts) for label in labels])
     both = "Upload it / Add it?"
-    named = [both, f"Two to review: {both}", "Upload it first: Add it?"]
+    named = [both, both, f"Two to review: {both}", "Upload it first: Add it?"]
     assert f.interrupts["label"].tolist() == named
     assert set(f.interrupts["kind"]) == {"mixed"}
 
