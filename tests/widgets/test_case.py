@@ -132,3 +132,16 @@ def test_the_case_on_a_page_opens_the_other_question(client, start, live):
     live.until(lambda: head.inner_text() == second.id[:8])
     live.until(lambda: case.get_by_text("2nd question").count())
     inbox.close()
+
+
+def test_the_case_of_the_next_question_knows_the_answer_before(client, start):
+    """Before any check has read the answered run again."""
+    first, second = (start("decision") for _ in range(2))
+    inbox = runkit.InterruptInbox(client, who="Ana Ortiz")
+    page = Page(inbox.widget)
+    until(lambda: page.view["question"]["run"] == first.id[:8] and threads("case") == 0)
+    page.answer("rejected", note="virtual office")
+    until(lambda: page.view["question"]["run"] == second.id[:8] and threads("case") == 0)
+    page.tell()
+    assert "2 open" not in str(page.view["case"])
+    inbox.close()
