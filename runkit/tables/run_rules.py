@@ -163,7 +163,7 @@ def has_lost_steps(f: LinkedFrames) -> pd.Series[bool]:
 def _lost_in(f: LinkedFrames, parts: str) -> pd.Series[str]:
     """Return the ids of runs that lost a value to an error in one of these parts."""
     errors = f.problems[f.problems["severity"].eq("error")]
-    is_there = errors["location"].str.contains(rf"\$\S*\.(?:{parts})\b", na=False)
+    is_there = errors["location"].str.contains(rf"\$\S*\.(?:{parts})\b\S*$", na=False)
     return errors.loc[is_there, "run_id"]
 
 
