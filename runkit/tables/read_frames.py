@@ -75,7 +75,8 @@ def frames(
         whether they are one document or one on each line.
 
         `Frames` are returned as they are, except for `answers` and `businesses`. A list of several
-        `Frames` is combined; of a run that several have, the newest copy is kept.
+        `Frames` is combined. Of a run that is there several times, the newest copy is kept; thread,
+        business, agent, requester and prompt that it lacks come from copies as new.
     on_error
         "collect" keeps the valid data and lists the rest in `.problems`. "raise" raises one
         `DataError` with that frame, if any record was refused or any value could not be read.
