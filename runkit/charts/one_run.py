@@ -15,7 +15,7 @@ from runkit.charts.panel import Panel, Row, count_words, lasting, records, rende
 from runkit.charts.step_panel import rows_with_sources, step
 from runkit.display.counts import lasted, paragraph, sentence, short, things, unread
 from runkit.display.status_words import outcome_words
-from runkit.display.text import agent_title, moment
+from runkit.display.text import agent_title, moment, plural
 from runkit.facts import Facts, count, longest_wait
 from runkit.local.answer_log import CONFIRMED, IN_DOUBT, SELF_DECLARED
 from runkit.tables.audit_trail import LATER, audit_trail, match, proposed_artifacts, with_answers
@@ -85,7 +85,8 @@ def findings(f: Frames) -> Panel:
     parts = [stopped, rows] if len(stopped) else [rows]
     table = pd.concat(parts, ignore_index=True)[FINDING]
     body = render("findings", rows=rows_with_sources(table, sources))
-    return Panel("Findings", sentence(words), table, body=body)
+    cited = f"{plural(len(outputs), 'output')} with other sources" if len(outputs) else ""
+    return Panel("Findings", paragraph(sentence(words), sentence(cited)), table, body=body)
 
 
 def _outputs_with_new_sources(f: Frames, findings: pd.DataFrame) -> pd.DataFrame:
@@ -119,7 +120,7 @@ def unfinished(f: LinkedFrames) -> pd.DataFrame:
     found = ("Its other steps returned " + returned + ".").fillna("Nothing was found.")
     return rows[["agent", "step_id"]].assign(
         title=rows["agent"].map(agent_title).astype("str"),
-        summary="Stopped in " + rows["label"] + " after " + after + ". " + found,
+        summary="Stopped in “" + rows["label"] + "” after " + after + ". " + found,
         is_unfinished=True,
         n_sources=0,
         returned=returned,

@@ -53,7 +53,7 @@ def test_a_failed_run_says_first_what_it_did_not_finish():
     assert panel.table["title"].tolist() == ["TIN Verification", "Fine"]
     assert panel.table["is_unfinished"].tolist() == [True, False]
     assert (
-        panel.table["summary"].iloc[0] == "Stopped in Asking after 1 min 11 s. Nothing was found."
+        panel.table["summary"].iloc[0] == "Stopped in “Asking” after 1 min 11 s. Nothing was found."
     )
     assert panel.body.count("✕ Not finished") == 1
 
