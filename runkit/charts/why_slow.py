@@ -21,6 +21,7 @@ KIND = ["agent", "name"]
 # A part is unusual if fewer than this share of the others took as long, and if it is longer than
 # their median by more than this share of it, or of their median work.
 RARE, MORE = 0.1, 0.5
+FEW = 3  # of fewer other runs their number stands beside the median
 
 
 @checked
@@ -128,8 +129,9 @@ def _compared(spent: pd.Series[float], known: pd.DataFrame) -> pd.DataFrame:
     n_longer = times.ge(spent).sum()
     extra = spent - usual
     least = MORE * usual.clip(lower=known["working_s"].median())
+    of = f" of {plural(len(known), 'other')}" if len(known) < FEW else ""
     words = {
-        part: f"{PARTS[part]} {lasting(spent[part])}, median {lasting(usual[part])}"
+        part: f"{PARTS[part]} {lasting(spent[part])}, median{of} {lasting(usual[part])}"
         for part in spent.index
     }
     columns = {
