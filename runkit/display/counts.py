@@ -169,9 +169,8 @@ def lasted(span: Span) -> str:
         return NOT_KNOWN if span.since is None else f"since {day(span.since)}"
     seconds = span.seconds or 0
     if span.is_least:  # rounded down, as it says no more than is known
-        unit = 1 if seconds < HOUR else 60 if seconds < DAY else HOUR if seconds < 2 * DAY else DAY
-        seconds -= seconds % unit
-    text = duration(seconds)
+        seconds -= seconds % (1 if seconds < HOUR else 60 if seconds < DAY else HOUR)
+    text = f"{seconds // DAY:,.0f} d" if seconds >= 2 * DAY else duration(seconds)
     return f"at least {text}" if span.is_least else text
 
 
