@@ -16,13 +16,16 @@ from runkit.display.text import Markup, brief, day, plural, short_id
 from runkit.errors import UsageError
 from runkit.facts import Facts, business_ids, businesses_of
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import findings_of, is_read, outputs_of, wait_of
+from runkit.tables.run_rules import findings_of, is_read, is_rejected, outputs_of, wait_of
 
 KEY = ["agent", "type", "title", "is_output"]  # what makes two findings of two runs the same
 NO_BUSINESS = "no known business"
 UNRATED = "unrated"
 NOT_COMPARED = "No run has an earlier completed run of its agent to compare with."
-KNOWN = ["title", "summary", "confidence", "before", "run_id", "n_sources", "best_tier_text"]
+KNOWN = [
+    *("title", "summary", "confidence", "before", "run_id", "n_sources", "best_tier_text"),
+    "is_rejected",
+]
 CHANGES = {"left_only": "gone", "right_only": "new", "both": "other confidence"}
 CHANGED = ["created_at", "run_id", "finding", "change", "before", "after"]
 WITH_WAIT = ("pending", "answered", "lapsed")  # outcomes of questions whose wait is shown
@@ -139,7 +142,9 @@ def _known(f: Frames) -> Panel:
     is_whole = is_read(f)
     can_be_new = bool(is_whole.all() and agents.eq(agents.iloc[0]).sum() > 1)
     before = [_before(row, days, can_be_new=can_be_new) for row in records(latest)]
-    latest = latest.assign(before=before, confidence=latest["confidence_text"])
+    latest = latest.assign(
+        before=before, confidence=latest["confidence_text"], is_rejected=is_rejected(f, latest)
+    )
 
     table = latest[KNOWN]
     is_now = latest["no"].lt(n_newest)

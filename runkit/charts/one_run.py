@@ -27,6 +27,7 @@ from runkit.tables.run_rules import (
     by_end,
     causes_of,
     findings_of,
+    is_rejected,
     is_separate,
     outputs_of,
     wait_of,
@@ -37,7 +38,7 @@ __all__ = ["findings", "questions", "step"]
 
 FINDING = [
     *("title", "summary", "confidence", "confidence_text", "n_sources", "best_tier_text"),
-    *("agent", "origin", "is_unfinished", "artifact_no", "type", "step_id"),
+    *("agent", "origin", "is_unfinished", "is_rejected", "artifact_no", "type", "step_id"),
 ]
 NO_ANSWERS = pd.DataFrame(columns=["run_id", "step_id", "decision"], dtype="str")
 MAX_STEPS = 3  # a card names so many of the steps that followed an answer
@@ -61,8 +62,9 @@ def findings(f: Frames) -> Panel:
     -------
     Panel
         A row for each finding, and for each agent that did not finish and found nothing
-        (`is_unfinished`). Outputs that cite an address that no finding cites are the last rows,
-        with the origin `output`; they are no findings.
+        (`is_unfinished`). `is_rejected`: a reviewer has rejected it as a proposal. Outputs that
+        cite an address that no finding cites are the last rows, with the origin `output`; they are
+        no findings.
 
     Raises
     ------
@@ -80,7 +82,8 @@ def findings(f: Frames) -> Panel:
         words += f", weakest first: {strong}, {bare}"
     outputs = _outputs_with_new_sources(f, findings)
     rows = pd.concat([findings.sort_values("confidence", kind="stable"), outputs])
-    rows = rows.assign(is_unfinished=False).astype({"artifact_no": "Int64"})
+    rows = rows.assign(is_unfinished=False, is_rejected=is_rejected(f, rows))
+    rows = rows.astype({"artifact_no": "Int64"})
     stopped = unfinished(f)
     parts = [stopped, rows] if len(stopped) else [rows]
     table = pd.concat(parts, ignore_index=True)[FINDING]
@@ -117,11 +120,12 @@ def unfinished(f: LinkedFrames) -> pd.DataFrame:
     after = rows["duration_s"].map(lasting).astype("str")
     results = steps.loc[is_unfinished & ~steps["is_failed"], "result"].map(returned_words).dropna()
     returned = rows["agent"].map(results.groupby(steps["agent"]).agg("; ".join)).astype("str")
-    found = ("Its other steps returned " + returned + ".").fillna("Nothing was found.")
+    found = ("Its other steps returned " + returned + ".").fillna("It returned no finding.")
     return rows[["agent", "step_id"]].assign(
         title=rows["agent"].map(agent_title).astype("str"),
         summary="Stopped in “" + rows["label"] + "” after " + after + ". " + found,
         is_unfinished=True,
+        is_rejected=False,
         n_sources=0,
         returned=returned,
     )

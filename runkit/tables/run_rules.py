@@ -137,6 +137,15 @@ def rating_words(artifacts: pd.DataFrame) -> pd.Series[str]:
     return ("“" + text + "”").mask(text.eq(""))
 
 
+def is_rejected(f: LinkedFrames, findings: pd.DataFrame) -> pd.Series[bool]:
+    """Return which findings a reviewer has rejected as proposals."""
+    of_step, key = ["run_id", "step_id"], ["run_id", "type", "title"]
+    rejected = f.interrupts.loc[f.interrupts["decision"].eq("rejected"), of_step].dropna()
+    proposals = f.artifacts[f.artifacts["origin"].eq("proposal")].merge(rejected, on=of_step)
+    keys = pd.MultiIndex.from_frame(findings[key])
+    return pd.Series(keys.isin(pd.MultiIndex.from_frame(proposals[key])), findings.index)
+
+
 def is_strong(f: LinkedFrames, artifacts: pd.DataFrame) -> pd.Series[Any]:
     """Return which artifacts have a source of a government or primary tier.
 

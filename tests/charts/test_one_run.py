@@ -41,6 +41,20 @@ def test_findings_are_counted_by_evidence_and_the_weakest_is_first():
     assert ": 1 on government or primary sources, 1 without a source." in panel.sentence
 
 
+def test_a_finding_that_a_reviewer_rejected_says_so():
+    """Whether the question's own artifact is the finding, or repeats that of a step."""
+    hit = artifact("Other person", type="dismissal")
+    asked = [
+        question(name, 20, 30, artifacts=[each], result={"decision": "reject"})
+        for name, each in (("q", hit), ("r", artifact("Lease", type="add_sources")))
+    ]
+    f = frames(run(step("a", artifacts=[hit, artifact("Open")]), *asked))
+    panel = one_run.findings(f)
+    rejected = panel.table.loc[panel.table["is_rejected"], "title"]
+    assert set(rejected) == {"Other person", "Lease"}
+    assert panel.body.count("Rejected by a reviewer") == 2
+
+
 def test_a_failed_run_says_first_what_it_did_not_finish():
     """An agent that stopped and found nothing is a row before the findings."""
     bad = step("b", 5, 76, status="error", label="Asking", agent="tin_verification")
@@ -53,7 +67,8 @@ def test_a_failed_run_says_first_what_it_did_not_finish():
     assert panel.table["title"].tolist() == ["TIN Verification", "Fine"]
     assert panel.table["is_unfinished"].tolist() == [True, False]
     assert (
-        panel.table["summary"].iloc[0] == "Stopped in “Asking” after 1 min 11 s. Nothing was found."
+        panel.table["summary"].iloc[0]
+        == "Stopped in “Asking” after 1 min 11 s. It returned no finding."
     )
     assert panel.body.count("✕ Not finished") == 1
 
