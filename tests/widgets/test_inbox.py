@@ -82,10 +82,10 @@ def test_unchanged_runs_are_not_read_again(client, start, show, caplog):
         assert len(caplog.messages) == 1
         caplog.clear()
         open_question(page, other)
-        until(lambda: threads("case") == 0)
+        until(lambda: caplog.messages and threads("case") == 0)
         caplog.clear()
         open_question(page, run)
-        until(lambda: threads("case") == 0)
+        until(lambda: caplog.messages and threads("case") == 0)
         assert len(caplog.messages) == 1
 
 
