@@ -17,7 +17,7 @@ from runkit.analysis._proposals import (
 from runkit.analysis.actions import agreed
 from runkit.analysis.intervals import Estimate, wilson
 from runkit.api.contract import CONFIDENCES, RESOLUTIONS
-from runkit.arguments import checked
+from runkit.arguments import check, checked
 from runkit.display.counts import DAY, gap, phrase, sentence, things
 from runkit.display.text import plural
 from runkit.facts import Facts, business_ids, count
@@ -141,6 +141,7 @@ def decisions(
     >>> int(table["n_asked"].sum()) == len(f.interrupts)
     True
     """
+    check("by", by, Group)
     facts = Facts(frames(f))
     questions, log = questions_with_answers(facts, answers)
     group = groups_of(questions, by)

@@ -8,7 +8,7 @@ from itertools import islice
 
 import pandas as pd
 
-from runkit.arguments import NonBlank, Words, checked, one_or_several
+from runkit.arguments import Words, checked, one_or_several
 from runkit.display.log import log
 from runkit.display.text import brief
 from runkit.errors import UsageError
@@ -23,7 +23,7 @@ COLUMNS = ("run_id", "business_name", "status", "step_id", "where", "before", "h
 
 @checked
 def search(
-    f: Source, text: NonBlank, *, regex: bool = False, where: Words | None = None
+    f: Source, text: str, *, regex: bool = False, where: Words | None = None
 ) -> pd.DataFrame:
     """Find a text in all text columns of the six frames, the results of steps included.
 

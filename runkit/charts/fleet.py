@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.arguments import Hours, checked
+from runkit.arguments import Hours, check_kind, checked
 from runkit.charts.needs_attention import needs_panel
 from runkit.charts.panel import (
     Panel,
@@ -110,6 +110,7 @@ def needs_attention(f: Frames) -> Panel:
         `run_id` the newest. `age_s` is how long ago `since` was when the newest run was read, or
         how long a question had waited when its run was read, at least if `is_least`.
     """
+    check_kind("f", f, Frames)
     return needs_panel(Facts(f))
 
 
@@ -164,6 +165,7 @@ def waits(f: Frames, *, sla_h: Hours = LIMIT_H) -> Panel:
         null where no wait is known to be longer and some are not known. What the policy settled
         waited for nobody and is left out.
     """
+    check_kind("f", f, Frames)
     facts = Facts(f, sla_h)
     questions = facts.questions[facts.questions["is_separate"]]
     questions = questions[questions["outcome"].isin(TO_A_PERSON)]
@@ -245,6 +247,7 @@ def slowest_steps(f: Frames) -> Panel:
         policy settled is work. Times are the steps' own, without that of their child steps;
         `critical_s` and `total_s` are those of all runs together.
     """
+    check_kind("f", f, Frames)
     work = named(f.steps[~f.steps["is_wait"]])
     is_open = work["is_open"]
     by = work[~is_open].groupby(["agent", "name"], dropna=False)
@@ -337,6 +340,7 @@ def failed_steps(f: Frames) -> Panel:
         A row for each `error`, step and agent; `run_ids` has the runs, the newest first. Groups
         that failed with a step in them are left out.
     """
+    check_kind("f", f, Frames)
     failed = failures_of(f)
     newest_first = failed.sort_values("started_at", ascending=False)
     by = newest_first.groupby(FAILURE, dropna=False)
@@ -396,6 +400,7 @@ def weak_findings(f: Frames) -> Panel:
         low confidence, and the other finding. `confidence` and `best_tier` are the words as they
         came. Outputs are left out, as they repeat findings.
     """
+    check_kind("f", f, Frames)
     facts = Facts(f)
     findings = facts.artifacts
     is_high = flag(findings["confidence"].eq("high"), is_rated(findings))

@@ -6,7 +6,7 @@ import orjson
 import pandas as pd
 
 from runkit.api import jsontext
-from runkit.arguments import NonBlank, checked
+from runkit.arguments import checked
 from runkit.charts.panel import (
     Panel,
     Row,
@@ -33,7 +33,7 @@ SHORTEST_ID = 8  # characters of an id that are enough
 
 
 @checked
-def step(f: Frames, name: NonBlank) -> Panel:
+def step(f: Frames, name: str) -> Panel:
     """Show what one step returned: its result, its findings with their sources, and its times.
 
     Parameters

@@ -96,6 +96,8 @@ def path_to(*parts: str) -> str:
     """
     for part in parts:
         # the items of an iterable are not checked before
+        if isinstance(part, str) and part.strip().startswith("mk_"):
+            raise UsageError("an API key (not shown) is in the place of an id; give it as api_key=")
         is_text = isinstance(part, str) and jsontext.is_unicode(part)
         if not is_text or len(part) > MAX_ID or part.strip() in ("", ".", ".."):
             raise UsageError(f"{brief(part)} is not an id; expected one of the API")

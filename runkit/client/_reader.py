@@ -17,7 +17,7 @@ from runkit.api import contract, jsontext
 from runkit.api.contract import RUN_READ, Json, event_fields, is_same_id
 from runkit.api.models import Run
 from runkit.api.other_models import Event
-from runkit.arguments import full_id
+from runkit.arguments import check_kind, full_id
 from runkit.client._http import Http, path_to
 from runkit.client._replies import Reply
 from runkit.client.businesses import KnownBusinesses
@@ -113,6 +113,7 @@ class RunReader:
         if isinstance(run, Run):
             self._known.add_from(run)
             return run.id
+        check_kind("run", run, Run, str)
         path_to(run)  # refuses what is no id
         if not _SHORT_ID.fullmatch(run):
             return run

@@ -64,6 +64,7 @@ class Actions:
         `object_type` is `businesses` or `watchlist_result`. The list says whether it is complete
         (`is_complete`, `why`).
         """
+        path_to(object_id)  # refuses what is no id
         query = {"object_type": object_type, "object_id": object_id}
         return read_all(self._http, "/actions", Action, query)
 

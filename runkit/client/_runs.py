@@ -15,10 +15,10 @@ from runkit.api.models import Run
 from runkit.api.other_models import Business, Event, Feedback
 from runkit.arguments import (
     Moment,
-    NonBlank,
     Seconds,
     Words,
     Workers,
+    check_kind,
     checked,
     read_moment,
     status_words,
@@ -235,6 +235,7 @@ class Runs:
         several: Iterable[str | Run] = (
             [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
         )
+        check_kind("ids_or_runs", several, Iterable)
         if hasattr(several, "columns"):  # a DataFrame iterates over the names of its columns
             raise UsageError("ids_or_runs is a DataFrame; expected runs or run ids: df['run_id']")
         list_runs = cache(self.list)
@@ -275,10 +276,10 @@ class Runs:
     def resume(
         self,
         run: str | Run,
-        interrupt_id: NonBlank | None,
+        interrupt_id: str | None,
         answer: Mapping[str, Any],
         *,
-        who: NonBlank | None = None,
+        who: str | None = None,
     ) -> Run:
         """Answer a question (interrupt).
 
@@ -335,10 +336,10 @@ class Runs:
     def deliver(
         self,
         run: str | Run,
-        interrupt_id: NonBlank | None,
+        interrupt_id: str | None,
         answer: Mapping[str, Any],
         *,
-        who: NonBlank | None = None,
+        who: str | None = None,
         step_id: str | None = None,
         display: Display | None = None,
         seen: int | None = None,
@@ -354,6 +355,7 @@ class Runs:
         with the number of the new entry, and `on_checking` with the reason before the run is read
         to check whether the answer arrived. Raises as `resume`, but never `MaybeSent`.
         """
+        check_kind("answer", answer, Mapping)
         if interrupt_id is None:
             raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
         return ResumeRequest(

@@ -17,7 +17,7 @@ from pydantic import PositiveInt
 from runkit.api.contract import BUSINESS_FIELDS, Json
 from runkit.api.models import Run
 from runkit.api.other_models import Business, Thread
-from runkit.arguments import Seconds, checked
+from runkit.arguments import Seconds, check_kind, checked
 from runkit.client._http import OUTAGE_TIMEOUT, Http, path_to
 from runkit.client._paging import read_pages
 from runkit.client._replies import Reply
@@ -49,6 +49,7 @@ def concurrently(
 
 def id_of(business: str | Business) -> str:
     """Return the id of a business."""
+    check_kind("business", business, str, Business)
     return business.id if isinstance(business, Business) else business
 
 
@@ -194,6 +195,7 @@ class Businesses:
             raise UsageError("businesses= is a DataFrame; expected ids: df['business_id']")
         if isinstance(businesses, str | Business):
             businesses = [businesses]
+        check_kind("businesses", businesses, Iterable)
         return dict(concurrently(self._read_threads, list(businesses), progress))
 
     @checked

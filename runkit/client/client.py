@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import ssl
 import time
+from types import NoneType
 from typing import Self
 
 import httpx
 
-from runkit.arguments import Rate, Seconds, checked
+from runkit.arguments import Seconds, check, check_kind
 from runkit.client._http import Cert, Http, RateLimiter, connect
 from runkit.client._resources import Actions, Agents, Documents, Threads
 from runkit.client._runs import Runs
 from runkit.client.businesses import Businesses, KnownBusinesses
 from runkit.client.hosts import Mode, choose_target
+from runkit.display.hide_keys import hide
 
 # what the repr offers, as the repr of Frames does
 NEXT_CALLS = "client.runs.list(), client.runs.get(run_id) …; runkit.overview(client)"
@@ -65,20 +67,25 @@ class Client:
     _sleep = staticmethod(time.sleep)  # tests replace the clock
     _clock = staticmethod(time.monotonic)
 
-    @checked
     def __init__(
         self,
         api_key: str | None = None,
         base_url: str | None = None,
         *,
         read_only: bool = False,
-        rate: Rate | None = 20,
+        rate: float | None = 20,
         timeout: Seconds = 30,
         proxy: str | None = None,
         verify: bool | str | ssl.SSLContext = True,
         cert: Cert | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        # A traceback may show these arguments.
+        api_key, base_url, cert, proxy = map(hide, (api_key, base_url, cert, proxy))
+        check("read_only", read_only, bool)
+        check("rate", rate, Seconds | None)  # the limits are the same
+        check("timeout", timeout, Seconds)
+        check_kind("transport", transport, httpx.BaseTransport, NoneType)
         target = choose_target(api_key, base_url)
         connections = connect(target, verify, cert, proxy or None, transport)
         limiter = RateLimiter(rate, self._clock, self._sleep)

@@ -112,10 +112,11 @@ def _checked_url(value: str, name: str) -> httpx.URL:
     """Read a base URL. Errors do not repeat it, because it may contain a password."""
     try:
         url = httpx.URL(value)
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, TypeError):
         url = httpx.URL("")
     is_port = url.port is None or 0 < url.port < 2**16  # beyond, a system uses the last bits
     if not (url.host and url.scheme in ("http", "https") and is_port):
+        del url  # a traceback may show it
         raise UsageError(
             f"{name} is not an http(s) URL; expected one such as https://api.middesk.com/v1"
         )

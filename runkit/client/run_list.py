@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Generic, Self, SupportsIndex, TypeVar, overload
 
 from runkit.api.models import ApiObject, Run
-from runkit.arguments import full_ids
+from runkit.arguments import check_kind, full_ids
 from runkit.display.text import (
     Markup,
     agent_title,
@@ -27,6 +27,7 @@ MAX_NAMES = 3  # runs that the repr names on its one line
 
 def runs_in(name: str, runs: Iterable[Run]) -> tuple[Run, ...]:
     """Return the runs of an argument. Raises `UsageError` if it holds something else."""
+    check_kind(name, runs, Iterable)
     items = tuple(runs)
     if not all(isinstance(item, Run) for item in items):
         raise UsageError(f"{name}= holds something else; expected runs, such as those of a RunList")

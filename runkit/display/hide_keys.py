@@ -24,10 +24,19 @@ class HiddenText(str):
         return repr(HIDDEN)
 
 
+class HiddenBytes(bytes):
+    """The same for bytes, which are refused as a key."""
+
+    def __repr__(self) -> str:
+        return repr(HIDDEN)
+
+
 def hide(value: Any) -> Any:
     """Return a value that may be a key or hold a login, with a repr that hides its texts."""
     if isinstance(value, str):
         return HiddenText(value)
+    if isinstance(value, bytes):
+        return HiddenBytes(value)
     if isinstance(value, tuple):
         return tuple(map(hide, value))
     if isinstance(value, dict):

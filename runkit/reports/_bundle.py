@@ -21,6 +21,7 @@ import pandas as pd
 import runkit
 from runkit.analysis.changes import changes
 from runkit.api import jsontext
+from runkit.arguments import check_kind
 from runkit.charts.panel import STYLE
 from runkit.display.counts import sentence
 from runkit.display.hide_keys import IN_USE, MASK, hide
@@ -104,6 +105,7 @@ def make_masker(redact: bool | Redaction = True) -> Masker:
 
     `redact`: True is the default policy, False masks keys only. Raises `UsageError`.
     """
+    check_kind("redact", redact, bool, Redaction)
     policy = Redaction() if redact is True else redact or None
     keys = {hide(os.environ.get("MIDDESK_API_KEY", "")), *IN_USE.values()}
     return Masker(policy, [key for key in keys if len(key) >= MIN_KEY_LENGTH])

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from runkit.api import jsontext
-from runkit.arguments import checked
+from runkit.arguments import check, check_kind
 from runkit.display.hide_keys import MASK
 from runkit.display.text import brief
 from runkit.errors import UsageError
@@ -48,7 +48,6 @@ _RULE_NAME = re.compile(r"[\w .-]{1,40}")
 _REVEALABLE = [rule for rule in RULES if rule != "key"]
 
 
-@checked
 @dataclass(frozen=True)
 class Redaction:
     """What is masked in a report: the built-in rules without `reveal`, and your own patterns.
@@ -98,9 +97,12 @@ class Redaction:
 
     patterns: Mapping[str, str | re.Pattern[str]] = field(default_factory=dict, repr=False)
     reveal: Collection[str] = ()
-    keep_last: Annotated[int, Field(ge=0, le=4)] = 0
+    keep_last: int = 0
 
     def __post_init__(self) -> None:
+        check("keep_last", self.keep_last, Annotated[int, Field(ge=0, le=4)])
+        check_kind("patterns", self.patterns, Mapping)
+        check_kind("reveal", self.reveal, str, Collection)
         patterns = {name: _compile(name, pattern) for name, pattern in self.patterns.items()}
         reveal = (self.reveal,) if isinstance(self.reveal, str) else tuple(self.reveal)
         object.__setattr__(self, "patterns", patterns)

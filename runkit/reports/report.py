@@ -13,7 +13,7 @@ import nbformat
 import pandas as pd
 
 from runkit.analysis.actions import check_actions
-from runkit.arguments import NonBlank, checked
+from runkit.arguments import checked
 from runkit.charts.business_panels import one_business
 from runkit.display.hide_keys import MASK
 from runkit.display.text import moment, plural, visible
@@ -70,9 +70,9 @@ def report(
     *,
     template: str | Path | None = None,
     redact: bool | Redaction = True,
-    title: NonBlank | None = None,
-    classification: NonBlank | None = None,
-    prepared_by: NonBlank | None = None,
+    title: str | None = None,
+    classification: str | None = None,
+    prepared_by: str | None = None,
     actions: pd.DataFrame | None = None,
     before: sources.Source | None = None,
     evidence: str | Path | None = None,

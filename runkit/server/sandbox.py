@@ -136,7 +136,6 @@ class Sandbox:
         return f"Sandbox(url={self.url!r}, speed={self.speed:g})"
 
 
-@checked
 def sandbox(
     *,
     speed: float = 60,
@@ -195,6 +194,7 @@ def sandbox(
         from runkit.server._launch import SandboxServer
     except ImportError:
         raise MissingExtra.of("sandbox", "starting a sandbox") from None
+    key = hide(key)  # a traceback may show it
     server = SandboxServer(
         speed=speed,
         seed=seed,

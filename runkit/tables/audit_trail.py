@@ -60,7 +60,8 @@ def read_answers(answers: pd.DataFrame) -> pd.DataFrame:
 
     `decision` and `note` are read from the `answer` of a log. Raises `UsageError`.
     """
-    has_ids = "run_id" in answers and {"step_id", "interrupt_id"} & {*answers}
+    is_table = isinstance(answers, pd.DataFrame)
+    has_ids = is_table and "run_id" in answers and {"step_id", "interrupt_id"} & {*answers}
     if not has_ids or not {"answer", "decision"} & {*answers}:
         raise UsageError(
             f"answers is {brief(answers)}; expected the frame from runkit.answer_log(), or a table "

@@ -113,7 +113,7 @@ class FeedbackForm(CellOutput):
                 time.sleep(SETTLE_S)
                 word = button.description
                 send = self._client.runs.feedback
-                sent = send(self._run, artifact.id, RATINGS[word], comment.value)
+                sent = send(self._run, artifact.id, RATINGS[word], comment.value or None)
                 replaced = " Replaced an earlier rating." if sent.superseded_prior else ""
                 return f"Rated {word.lower()}, {moment(sent.created_at)}.{replaced}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from runkit.api.models import Interrupt, Run
-from runkit.arguments import NonBlank, checked
+from runkit.arguments import check_kind, checked
 from runkit.client import Client
 from runkit.errors import UsageError
 from runkit.widgets import _card, _static_form
@@ -70,11 +70,12 @@ class InterruptForm(CellOutput):
         run: str | Run,
         interrupt: str | Interrupt | None = None,
         *,
-        who: NonBlank | None = None,
+        who: str | None = None,
         drafts: bool = True,
         reasons: Reasons | None = None,
         receipts: Literal["full", "short"] = "full",
     ) -> None:
+        check_kind("client", client, Client)
         self._client = client
         self._run = client.runs.get(client.runs.full_id(run))
         interrupt_id = interrupt.id or "" if isinstance(interrupt, Interrupt) else interrupt

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal, cast
 
-from runkit.arguments import NonBlank, checked
+from runkit.arguments import check_kind, checked
 from runkit.client import Client
 from runkit.display.counts import HOUR, Count, age, short, waiting_words
 from runkit.display.status_words import CAUGHT_UP, MAY_BE_MISSING, OUTCOMES
@@ -74,11 +74,12 @@ class InterruptInbox(CellOutput):
         self,
         client: Client,
         *,
-        who: NonBlank | None = None,
+        who: str | None = None,
         drafts: bool = True,
         reasons: Reasons | None = None,
         receipts: Literal["full", "short"] = "full",
     ) -> None:
+        check_kind("client", client, Client)
         self._client = client
         self._queue = EventQueue("inbox", self._draw, lambda: self.controller.tick())
         self.controller = InboxController(

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import ipywidgets as w
 
 from runkit.api.models import Run
-from runkit.arguments import NonBlank, checked
+from runkit.arguments import check_kind, checked
 from runkit.charts.figure import PLOTLY, plotly_bundle
 from runkit.charts.gantt import gantt
 from runkit.charts.svg import svg
@@ -78,11 +78,12 @@ class RunMonitor(CellOutput):
         client: Client,
         run: str | Run,
         *,
-        who: NonBlank | None = None,
+        who: str | None = None,
         drafts: bool = True,
         reasons: Reasons | None = None,
         receipts: Literal["full", "short"] = "full",
     ) -> None:
+        check_kind("client", client, Client)
         self._client = client
         self._queue = EventQueue("watch", self._draw, self._tick)
         self._forms = Forms(

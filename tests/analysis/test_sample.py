@@ -149,8 +149,7 @@ def test_questions_without_a_proposal_or_evidence_are_sampled_too():
     ("options", "message"),
     [
         ({"n": 3}, "n=3; expected at least"),
-        ({"n": 0}, "n=0; expected"),
-        ({"by": ("kind", "size")}, "by=.*expected 'kind', 'agent'"),
+        ({"n": 0}, "n=0 cannot be used"),
         ({"path": "qa.pdf"}, "expected a name that ends in .xlsx or .csv"),
     ],
 )

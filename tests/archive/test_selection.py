@@ -84,7 +84,6 @@ def test_frames_charts_and_reports_take_an_archive(unchanged, tmp_path):
     ("chosen", "words"),
     [
         ({"status": "done"}, "status='done'"),
-        ({"agent": [7]}, "agent="),
         ({"run_id": "nope"}, "nope"),
         ({"until": "2026-02-30"}, "until='2026-02-30' is not a time"),
         ({"version": 99}, "0 to 2"),
@@ -110,6 +109,5 @@ def test_reading_an_archive_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(ArchiveError, match=r"no archive at .*runz"):
         archive.frames()
     assert list(tmp_path.iterdir()) == []
-    for path in ("", "s3://bucket/runs"):
-        with pytest.raises(UsageError, match="expected a f"):
-            runkit.Archive(path)
+    with pytest.raises(UsageError, match="expected a f"):
+        runkit.Archive("s3://bucket/runs")
