@@ -19,7 +19,6 @@ from runkit.local.answer_log import answer_log as answer_log
 from runkit.reports.redaction import Redaction as Redaction
 from runkit.reports.report import report as report
 from runkit.reports.report_data import report_data as report_data
-from runkit.reports.to_otlp import to_otlp as to_otlp
 from runkit.server.sandbox import sandbox as sandbox
 from runkit.tables.compare import compare as compare
 from runkit.tables.frames import Frames as Frames

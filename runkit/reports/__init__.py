@@ -9,7 +9,6 @@ report_data   `report_data`: the data of a template
 _head         the head of a report: what it is about, how its runs ended, what needs a look
 _export       the executed notebook as one HTML page
 _evidence     a folder that anybody can verify
-to_otlp       `to_otlp`: runs as OpenTelemetry traces
 
 `runkit.report(f, path)`:
 

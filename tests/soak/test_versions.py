@@ -32,14 +32,7 @@ SUITE = [
 ]
 RUNNERS = (
     *("pytest", "pytest-benchmark", "pytest-timeout", "pytest-xdist", "hypothesis", "nbmake"),
-    *(
-        "playwright",
-        "axe-playwright-python",
-        "psutil",
-        "duckdb",
-        "polars",
-        "opentelemetry-proto",
-    ),
+    *("playwright", "axe-playwright-python", "psutil", "duckdb", "polars"),
 )
 
 
