@@ -8,7 +8,7 @@
 
 Read       `sandbox`, `Client`, `Run`, `RunList`, `frames`, `Frames`, `Archive`
 Look       `overview`, `gantt`, `compare`, and the panels of `runkit.one_run` and `runkit.fleet`
-Answer     `InterruptInbox`, `InterruptForm`, `RunMonitor`, `FeedbackForm`, `answer_log`
+Answer     `InterruptInbox`, `InterruptForm`, `RunMonitor`, `answer_log`
 Analyze    `search`, `changes`, `actions`, `decisions`
 Check      `sample`, `agreement`
 Share      `report`, `report_data`, `report_panels`, `Redaction`

@@ -23,7 +23,6 @@ from runkit.server.sandbox import sandbox as sandbox
 from runkit.tables.compare import compare as compare
 from runkit.tables.frames import Frames as Frames
 from runkit.tables.read_frames import frames as frames
-from runkit.widgets.feedback_form import FeedbackForm as FeedbackForm
 from runkit.widgets.interrupt_form import InterruptForm as InterruptForm
 from runkit.widgets.interrupt_inbox import InterruptInbox as InterruptInbox
 from runkit.widgets.run_monitor import RunMonitor as RunMonitor

@@ -3,7 +3,6 @@
 interrupt_form   `InterruptForm`: one question of a run
 interrupt_inbox  `InterruptInbox`: everything that waits for a reviewer
 run_monitor      `RunMonitor`: a live run, with its question above the chart when it pauses
-feedback_form    `FeedbackForm`: rate the findings of a run
 _question        one question: its value, its digest, what became of it, and its receipt
 _questionnaire   the inputs of a question, and the answer that they make
 _answer_states   the states of an answer and their transitions, without widgets

@@ -30,7 +30,6 @@ WRITES = {
     "resume": lambda client, run_id: client.runs.resume(run_id, "int-1", POST),
     "feedback": lambda client, run_id: client.runs.feedback(run_id, "artifact-1", "positive"),
     "form": runkit.InterruptForm,
-    "feedback form": runkit.FeedbackForm,
     "monitor": runkit.RunMonitor,
 }
 
