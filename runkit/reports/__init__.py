@@ -8,7 +8,6 @@ templates     notebooks that a report executes, and that an analyst can open
 report_data   `report_data`: the data of a template
 _head         the head of a report: what it is about, how its runs ended, what needs a look
 _export       the executed notebook as one HTML page
-_evidence     a folder that anybody can verify
 
 `runkit.report(f, path)`:
 
@@ -19,6 +18,5 @@ _evidence     a folder that anybody can verify
 4. `_export` cleans the outputs and writes one page without a script; figures become SVG.
 5. `report` searches the finished files for every value that was masked, and refuses to write
    them if one is found.
-6. It writes the evidence folder if one is asked for (`_evidence`), the page and the executed
-   notebook.
+6. It writes the page and the executed notebook.
 """

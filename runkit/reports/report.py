@@ -21,7 +21,6 @@ from runkit.errors import ReportError, UsageError
 from runkit.local import files
 from runkit.reports import templates
 from runkit.reports._bundle import ReportData, make_masker, read_source, redact_source, write_data
-from runkit.reports._evidence import evidence_files, new_folder, write_evidence
 from runkit.reports._head import Labels, business_names, heading
 from runkit.reports.redaction import Masker, Redaction
 from runkit.tables import sources
@@ -37,7 +36,7 @@ class Report:
     `sha256` is the hash of the HTML file, in hex. `digest` is the hash of the redacted data: it
     stays the same when the same ended runs are reported again. `masked` counts different values by
     rule. `n_bytes` is the size of the HTML file. `missing` says what could not be read; None if
-    everything was. `evidence` is the folder beside it, if there is one.
+    everything was.
     """
 
     html: Path
@@ -48,16 +47,14 @@ class Report:
     n_runs: int
     n_bytes: int
     missing: str | None = None
-    evidence: Path | None = None
 
     def __str__(self) -> str:
         counts = ", ".join(f"{number:,} {name}" for name, number in self.masked.items())
-        folder = f"\nevidence {self.evidence}, to check with verify.py" if self.evidence else ""
         return visible(
             f"{self.html} ({plural(self.n_runs, 'run')}, {self.n_bytes / 1_000:,.0f} kB), "
             f"executed notebook {self.notebook}\n"
             f"masked: {counts or 'nothing'}\ndata digest {self.digest}\n"
-            f"SHA-256 {self.sha256}{folder}"
+            f"SHA-256 {self.sha256}"
         )
 
     __repr__ = __str__
@@ -75,7 +72,6 @@ def report(
     prepared_by: str | None = None,
     actions: pd.DataFrame | None = None,
     before: sources.Source | None = None,
-    evidence: str | Path | None = None,
     progress: bool = True,
 ) -> Report:
     """Make a report: one HTML file that needs no network, and the executed notebook beside it.
@@ -111,14 +107,6 @@ def report(
     before
         The runs as they were earlier, as `source`. The report on many runs then begins with what
         has changed since (`runkit.changes`), masked, too.
-    evidence
-        A new or empty folder for what the report was made of, readable by its owner only and masked
-        as the report is: `runs.ndjson` (of `Frames`, which hold no raw runs, `frames/` as Parquet),
-        `report.html` and `.ipynb`, `answers.ndjson`, `actions.ndjson` and `changes.ndjson` where
-        there are any, `about.json` (where the data comes from, if it is complete, what was masked),
-        `SHA256SUMS`, and `verify.py`, which checks the sums where there is no `sha256sum -c`. It
-        proves that the files are as they were when the sums were made, not that the API told
-        everything.
     progress
         Show a progress bar that counts cells.
 
@@ -136,20 +124,11 @@ def report(
         If a cell fails, or a finished file would contain a masked value. Nothing is written then.
     MissingExtra
         If the extra `[report]` is not installed.
-
-    Examples
-    --------
-    Sign an evidence folder with your own key; whoever knows its public key (`ssh-keygen -Y verify`)
-    then knows who made the sums::
-
-        runkit.report("runs.ndjson", "report.html", evidence="evidence")
-
-        $ ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n runkit evidence/SHA256SUMS
     """
     templates.check_installed()
     from runkit.reports._export import page_text, to_html
 
-    html_path, notebook_path, folder = output_paths(path, evidence)
+    html_path, notebook_path = output_paths(path)
     marks = [mark for mark in ("RAW" if redact is False else None, classification) if mark]
     texts = (title or "", " · ".join(marks), prepared_by or "")
     labels = Labels(*(" ".join(text.split()) for text in texts))
@@ -170,11 +149,7 @@ def report(
         title=_name(data, selected) or masker.text(html_path.stem),
         classification=data.labels.classification,
     )
-    more = evidence_files(data, read.texts, masker) if folder else {}
-    tables = [df.to_csv() for _, df in data.frames.items()] if folder else []
-    _check_leaks([html, _FIGURE_NUMBERS.sub("", executed), *more.values(), *tables], masker)
-    if folder:
-        write_evidence(folder, data, more | {"report.html": html, "report.ipynb": executed})
+    _check_leaks([html, _FIGURE_NUMBERS.sub("", executed)], masker)
     _write(html_path, html, notebook_path, executed)
     page = html.encode()
     return Report(
@@ -186,7 +161,6 @@ def report(
         n_runs=n_runs,
         n_bytes=len(page),
         missing=about.missing,
-        evidence=folder,
     )
 
 
@@ -241,15 +215,12 @@ def _execute(
     return executed
 
 
-def output_paths(
-    path: str | Path, evidence: str | Path | None = None
-) -> tuple[Path, Path, Path | None]:
-    """Return the paths of HTML, notebook and evidence. Raises `UsageError` for a wrong one."""
+def output_paths(path: str | Path) -> tuple[Path, Path]:
+    """Return the paths of HTML and notebook. Raises `UsageError` for a wrong one."""
     if Path(path).suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"path={str(path)!r} must end in .html.")
     html = files.file_at(path)
-    folder = None if evidence is None else new_folder(evidence)
-    return html, files.file_at(html.with_suffix(".ipynb")), folder
+    return html, files.file_at(html.with_suffix(".ipynb"))
 
 
 def _check_leaks(texts: Iterable[str], masker: Masker) -> None:

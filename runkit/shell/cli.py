@@ -276,13 +276,12 @@ def make_report(arguments: argparse.Namespace) -> int:
     from runkit.reports.report import output_paths  # loads pandas
 
     # all arguments are checked before anything is fetched
-    output_paths(arguments.output, arguments.evidence)
+    output_paths(arguments.output)
     templates.find_template(arguments.template)
     result = runkit.report(
         _source(arguments),
         arguments.output,
         template=arguments.template,
-        evidence=arguments.evidence,
     )
     echo(result, file=sys.stdout)
     return _completeness(result.missing)
@@ -383,7 +382,6 @@ OPTIONS: dict[str, list[Option]] = {
             "-o", "--output", required=True, help="report.html; the notebook is written next to it"
         ),
         option("--template", help=TEMPLATE),
-        option("--evidence", metavar="DIR", help="a new folder for what the report was made of"),
     ],
     "sandbox": [
         option("--port", type=int, default=0, help="port on 127.0.0.1 (any free port)"),
