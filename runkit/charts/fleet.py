@@ -57,24 +57,15 @@ from runkit.tables.run_rules import (
 __all__ = [
     "failed_steps",
     "needs_attention",
-    "outcomes",
     "slowest_steps",
-    "variants",
     "waits",
     "weak_findings",
     "why_slow",
 ]
 
-MAX_KINDS, MAX_VARIANTS = 15, 15  # kinds of steps, sequences of them
-OWN_SHARE = 0.5  # a step with child steps that works more than this share itself is no group
+MAX_KINDS = 15  # of steps
 NO_STRONG = "high confidence, no source of a known government or primary tier"
 NAMES = ["run_id", "business_name", "agent_name"]
-COLORS = {
-    "completed": "ok",
-    "interrupted": "wait",
-    "error": "fail",
-    "running": "accent",
-}
 KINDS = {  # the names of kinds of questions; those that can do most harm come first
     "dismissal": "Watchlist hit",
     "decision": "Approve a business",
@@ -112,38 +103,6 @@ def needs_attention(f: Frames) -> Panel:
     """
     check_kind("f", f, Frames)
     return needs_panel(Facts(f))
-
-
-@checked
-def outcomes(f: Frames) -> Panel:
-    """Show how runs ended, by agent and status, and how long they took.
-
-    Parameters
-    ----------
-    f
-        Frames of any number of runs.
-
-    Returns
-    -------
-    Panel
-        `runs_percent` is the share of an agent's runs. Open runs are measured until they were
-        read, and left out of the times where nobody knows when that was.
-    """
-    undated_ids = f.reads.loc[f.reads["is_undated"], "run_id"]
-    is_undated = f.runs["run_id"].isin(undated_ids)
-    status = f.runs["status"].astype("str")
-    duration_s = f.runs["duration_s"].mask(is_undated)
-    table = spread(duration_s.groupby([f.runs["agent"], status], dropna=False), "n_runs")
-    n_of_agent = table.groupby("agent", dropna=False)["n_runs"].transform("sum")
-    percent = 100 * table["n_runs"] / n_of_agent
-    table.insert(1, "runs_percent", percent.round(1))
-    order = ["agent", "n_runs"]
-    table = table.reset_index().sort_values(order, ascending=[True, False], ignore_index=True)
-
-    completed = count(status.eq("completed"))
-    words = sentence(phrase(completed, "completed", "run"))
-    body = _with_bars(table, "n_runs", table["status"].map(COLORS))
-    return Panel("Outcomes", words, table, body=body)
 
 
 @checked
@@ -271,58 +230,6 @@ def slowest_steps(f: Frames) -> Panel:
     columns = table.drop(columns=["total_s", "longest_s"])
     body = _with_bars(columns, "critical_s", pd.Series("accent", table.index))
     return Panel("Slowest steps", paragraph(words, left_out), table, body=body)
-
-
-@checked
-def variants(f: Frames) -> Panel:
-    """Show how runs go: each sequence of steps, the most frequent first.
-
-    Parameters
-    ----------
-    f
-        Frames of any number of runs.
-
-    Returns
-    -------
-    Panel
-        A row for each `variant`, the names of steps in tree order, as `A > B > C`, at most 15. A
-        step with child steps is named if more than half of its time is its own. `runs_percent` is
-        of the runs whose steps were read, `working_s` the median, `run_id` an example.
-    """
-    steps = f.steps
-    is_own_work = steps["self_s"] > OWN_SHARE * steps["duration_s"]
-    work = named(steps[is_own_work | steps["n_children"].eq(0)])
-    names = work.groupby("run_id")["name"].agg(" > ".join)
-    read = f.runs[is_read(f)]
-    runs = read.assign(
-        variant=read["run_id"].map(names),
-        n_runs=1,
-        n_failed=read["status"].eq("error"),
-        n_waiting=read["status"].eq("interrupted"),
-    )
-    sums = {
-        "n_runs": "sum",
-        "n_failed": "sum",
-        "n_waiting": "sum",
-        "working_s": "median",
-        "run_id": "first",
-    }
-    table = runs.groupby("variant").agg(sums)
-    table = table.sort_values("n_runs", ascending=False, kind="stable").reset_index()
-    n_runs = int(table["n_runs"].sum())
-    n_rarer = len(table) - MAX_VARIANTS
-    percent = 100 * table["n_runs"] / n_runs
-    table.insert(2, "runs_percent", percent.round(1))
-
-    missing = Facts(f).unread
-    words = f"{plural(len(table), 'variant')} of {plural(n_runs, 'run')}."
-    if table.empty:
-        words = sentence(things(missing, "sequence of steps", "sequences of steps"))
-    else:
-        rarer = f"{n_rarer:,} rarer ones are left out." * (n_rarer > 0)
-        words = paragraph(words, unread(missing, "Steps"), rarer)
-    table = table.head(MAX_VARIANTS).merge(f.runs[NAMES], on="run_id")
-    return Panel("Variants", words, table)
 
 
 @checked

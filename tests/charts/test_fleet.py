@@ -222,7 +222,6 @@ def test_a_run_that_goes_on_is_not_called_normal():
     assert [start for start in starts if not sentences[start].startswith(start)] == []
     undated = frames(waiting(2) | {"_runkit": {}})
     assert fleet.why_slow(undated).table.loc[0, ["duration_s", "waiting_s"]].isna().all()
-    assert fleet.outcomes(undated).table[["median_s", "total_s"]].isna().to_numpy().all()
 
 
 def test_waits_are_counted_by_kind_and_class_with_a_border_at_the_sla():
@@ -239,14 +238,6 @@ def test_waits_are_counted_by_kind_and_class_with_a_border_at_the_sla():
     assert counts[columns].tolist() == [2, 2, 4, 1, 1]
     assert '<td class="late attention">1 + ◷ 1</td>' in panel.body
     assert fleet.waits(frames([])).table.empty
-
-
-def test_each_run_is_in_one_row_of_outcomes():
-    """Every run is in one row, and the shares of an agent's runs make 100%."""
-    runs = [run(step("s", 0, 60), run_id=f"r{n}", end=60) for n in range(3)]
-    table = fleet.outcomes(frames([*runs, run(run_id="e", status="error")])).table
-    assert table[["n_runs", "runs_percent"]].values.tolist() == [[3, 75], [1, 25]]
-    assert table.loc[0, ["median_s", "p90_s", "longest_s", "total_s"]].tolist() == [60, 60, 60, 180]
 
 
 def test_failures_are_grouped_by_the_error_without_its_numbers():
@@ -281,24 +272,6 @@ def test_failures_are_grouped_by_the_error_without_its_numbers():
     others = [broken("b", 20, 9) | named, run(step("a"), run_id="c") | named]
     body = fleet.failed_steps(frames([broken("a", 20, 0) | named, *others])).body
     assert "· Kestrel LLC, 2 of its 3 runs: b a" in body.striptags()
-
-
-def test_variants_are_sequences_of_steps_that_work():
-    """The most frequent first, with an example; a group that works for half of its time is none."""
-    inner = step(
-        "g", 0, 18, name="group", steps=[step("a", 0, 5, name="look"), step("b", 5, 9, name="read")]
-    )
-    runs = [run(inner, run_id=f"r{n}") for n in range(2)]
-    runs.append(run(step("a", 0, 5, name="look"), run_id="x", status="error"))
-    damaged = run(step("a", artifacts=[5]), run_id="d")
-    panel = fleet.variants(frames([*runs, run(run_id="y"), damaged]))
-    assert panel.sentence.startswith("2 variants of 3 runs. Steps of 2 runs not known")
-    table = panel.table
-    columns = ["variant", "n_runs", "runs_percent", "n_failed", "run_id"]
-    rows = [["look > read", 2, 66.7, 0, "r0"], ["look", 1, 33.3, 1, "x"]]
-    assert table[columns].values.tolist() == rows
-    alone = step("g", 0, 19, name="group", steps=inner["steps"])
-    assert fleet.variants(frames(run(alone))).table["variant"].tolist() == ["group > look > read"]
 
 
 def test_kinds_of_steps_without_names_are_known_by_their_labels():

@@ -73,9 +73,6 @@ def numbers_of(f: runkit.Frames) -> dict[str, Any]:
         "questions_over": waits["n_late"].tail(1).sum(min_count=1),
         "failed_steps": runkit.fleet.failed_steps(f).table["n_steps"].sum(),
         "bare_findings": weak.eq("no source").sum(),
-        "timed_runs": runkit.fleet.outcomes(f)
-        .table.set_index("status")["n_runs"]
-        .get("completed", 0),
     }
 
 

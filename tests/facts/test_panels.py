@@ -16,7 +16,7 @@ def test_runs_whose_steps_were_not_read_are_said_to_lack_nothing():
     page = strangers.fleet(rng).page
     f = runkit.frames(strangers.reduced(page, ["without_steps_and_questions"], 1, rng))
     ended = f.select(f.runs["status"].ne("running"))
-    for name in ("waits", "failed_steps", "weak_findings", "slowest_steps", "variants"):
+    for name in ("waits", "failed_steps", "weak_findings", "slowest_steps"):
         sentence = getattr(runkit.fleet, name)(ended).sentence
         assert not ABSENCE.search(sentence), sentence
         assert re.search(r"\d+ runs?,? not (known|read)", sentence)
