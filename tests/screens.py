@@ -94,8 +94,6 @@ RUN: dict[str, Show] = {
 
 PAIR: dict[str, Show] = {
     "report": lambda f: units(head(f, Labels(), None)),
-    "facts": lambda f: of_panel(report_panels.different_facts(f)),
-    "findings": lambda f: of_panel(report_panels.different_findings(f)),
     "comparison": lambda f: [plain(runkit.compare(f).attrs["sentence"])],
     "chart": _chart,
 }

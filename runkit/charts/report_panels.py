@@ -1,4 +1,4 @@
-"""Panels of the templates of reports: of one run, of two (A and B), of a business, and of many.
+"""Panels of the templates of reports: of one run, of a business, and of many.
 
 `runkit.report_panels` is this module; a template of your own may use it, too.
 """
@@ -16,7 +16,7 @@ from runkit.analysis.actions import status_after
 from runkit.api.contract import RESOLUTIONS
 from runkit.arguments import checked
 from runkit.charts._fleet_chart import fleet_chart
-from runkit.charts.business_panels import dossier, finding_differences
+from runkit.charts.business_panels import dossier
 from runkit.charts.fleet import NAMES
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import (
@@ -34,7 +34,7 @@ from runkit.display.counts import (
     unread,
     waiting_words,
 )
-from runkit.display.html_tables import column_head, readable, with_labels
+from runkit.display.html_tables import with_labels
 from runkit.display.status_words import outcome_words, status
 from runkit.display.text import brief, day, in_words, plural
 from runkit.errors import UsageError
@@ -53,8 +53,6 @@ from runkit.tables.run_rules import (
 __all__ = [
     "all_runs",
     "changed",
-    "different_facts",
-    "different_findings",
     "dossier",
     "low_confidence",
     "newest_actions",
@@ -65,11 +63,6 @@ __all__ = [
 
 MAX_LINES, MAX_STEPS = 8, 5
 MAX_INDENT = 12  # levels of the table of steps
-MATCHES = {"left_only": "only in A", "right_only": "only in B", "both": "other confidence"}
-FACTS = [  # columns of runs in which two may differ
-    *("business_name", "agent_name", "status", "outcome", "confidence", "n_steps", "n_findings"),
-    *("n_interrupts", "duration_s", "working_s", "waiting_s", "idle_s", "requester"),
-]
 # A step's weight is its seconds; the lines with most weight are never folded.
 EVENT = ["at", "label", "note", "kind", "weight"]
 ALWAYS, BEFORE_STEPS = math.inf, 1e12
@@ -82,12 +75,12 @@ def __dir__() -> list[str]:
 
 @checked
 def timeline(f: Frames) -> Panel:
-    """Show what one run or two did and when: a Gantt chart, and the steps in tree order.
+    """Show what one run did and when: a Gantt chart, and the steps in tree order.
 
     Parameters
     ----------
     f
-        Frames of one run or two.
+        Frames of exactly one run.
 
     Returns
     -------
@@ -100,14 +93,12 @@ def timeline(f: Frames) -> Panel:
     UsageError
         For another number of runs.
     """
-    n_runs = len(f.runs)
-    if n_runs not in (1, 2):
-        raise UsageError(f"f holds {plural(n_runs, 'run')}; expected one or two.")
+    f = one_run(f, "f")
     figure = gantt(f, compress_waits=True)
     steps = f.steps
     level = steps["depth"].clip(upper=MAX_INDENT)
     indent = level.map("· ".__mul__).astype("str")
-    columns = ["run_id", "step_id", "label", "agent", "status", "duration_s", "self_s"]
+    columns = ["step_id", "label", "agent", "status", "duration_s", "self_s"]
     is_unknown = steps["is_open"] & steps["duration_s"].eq(0)
     table = steps[columns].assign(
         duration_s=steps["duration_s"].mask(is_unknown),
@@ -116,8 +107,6 @@ def timeline(f: Frames) -> Panel:
         status=shown_statuses(f, steps),
         id=short_ids(steps["step_id"]),
     )
-    if n_runs == 1:
-        table = table.drop(columns="run_id")
     return Panel("Timeline", str(figure.layout.meta["summary"]), table, figure)
 
 
@@ -378,70 +367,3 @@ def _checked_frame(table: pd.DataFrame | None, columns: list[str], function: str
     if not {"run_id", *columns}.issubset(table):
         raise UsageError(f"table={brief(table)}; expected the frame of {function}, or None.")
     return table
-
-
-def _check_pair(f: Frames) -> None:
-    """Raise `UsageError` for another number of runs than two."""
-    if len(f.runs) != 2:
-        raise UsageError(f"f holds {plural(len(f.runs), 'run')}; expected two, A and B.")
-
-
-@checked
-def different_facts(f: Frames) -> Panel:
-    """Show the facts in which two runs differ.
-
-    Parameters
-    ----------
-    f
-        Frames of exactly two runs, A and B.
-
-    Returns
-    -------
-    Panel
-        A row for each fact: its name, and what it is of `a` and `b`.
-
-    Raises
-    ------
-    UsageError
-        For another number of runs.
-    """
-    _check_pair(f)
-    runs = f.runs.assign(waiting_s=measured_waits(f))
-    counts = [name for name in FACTS if name.startswith("n_")]
-    runs[counts] = runs[counts].where(runs["has_steps"])
-    rows = [(column_head(name), *readable(runs[name], name)) for name in FACTS]
-    table = pd.DataFrame(rows, columns=["fact", "a", "b"], dtype="str")
-    table = table[table["a"].ne(table["b"])].reset_index(drop=True)
-    return Panel("What differs", "", table)
-
-
-@checked
-def different_findings(f: Frames) -> Panel:
-    """Show the findings of two runs that differ; equal ones have one agent, type and title.
-
-    Parameters
-    ----------
-    f
-        Frames of exactly two runs, A and B.
-
-    Returns
-    -------
-    Panel
-        A row for each finding, with its confidence in both runs.
-
-    Raises
-    ------
-    UsageError
-        For another number of runs.
-    """
-    _check_pair(f)
-    known = Facts(f).findings
-    rows = finding_differences(f, f.runs[::-1])
-    rows = rows[~rows["is_output"]]
-    rows = rows.assign(match=rows["side"].map(MATCHES))
-    rows = rows.rename(columns={"before": "confidence_a", "after": "confidence_b"})
-    table = rows[["match", "agent", "title", "confidence_a", "confidence_b"]]
-    if known.unread:  # what they hold may be equal
-        table = table[:0]
-    words = unread(known, "Findings") or "No finding differs in title or confidence." * table.empty
-    return Panel("Findings that differ", words, table.reset_index(drop=True))

@@ -66,7 +66,7 @@ class Labels(NamedTuple):
 
 
 def head(f: Frames, labels: Labels, missing: str | None, *, is_business: bool = False) -> Markup:
-    """Write the head: of one run and of two with a banner for each, of more with their numbers.
+    """Write the head: of one run with a banner, of more with their numbers.
 
     `missing` says what was not read. `is_business`: the runs are those of one business.
     """
@@ -76,9 +76,6 @@ def head(f: Frames, labels: Labels, missing: str | None, *, is_business: bool = 
         values = _business(f, facts)
     elif len(f.runs) == 1:
         values = _review(f, facts)
-    elif len(f.runs) == 2:
-        sides = [_side(Facts(f.select(run_id))) for run_id in f.runs["run_id"]]
-        values = {"kind": "Comparison of two reviews", "heading": heading(f), "sides": sides}
     else:
         tiles = fleet_tiles(facts)
         shown = [tiles[name] for name in ("waiting", "over", "failed", "low")]
@@ -139,10 +136,11 @@ def business_names(f: Frames) -> list[str]:
 
 
 def heading(f: Frames) -> str:
-    """Return what a report is about: one or two businesses or runs, or how many runs."""
+    """Return what a report is about: a business or a run, or how many runs."""
+    if len(f.runs) != 1:
+        return plural(len(f.runs), "run")
     names = f.runs["business_name"].fillna("Run " + f.runs["run_id"].map(short_id))
-    different = dict.fromkeys(names.map(shorten))
-    return " and ".join(different) if len(names) in (1, 2) else plural(len(names), "run")
+    return shorten(names.iloc[0])
 
 
 def _headline(facts: Facts) -> str:

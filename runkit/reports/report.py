@@ -85,9 +85,9 @@ def report(
     path
         The HTML file to write; the notebook gets the same name.
     template
-        "run" (one run), "compare" (two), "fleet" (any number), "business" (all runs of one
+        "run" (one run), "fleet" (any number), "business" (all runs of one
         business: what is known, what changed, who answered what), or the path of your own
-        notebook, which reads `runkit.report_data()`. None chooses one of the first three by the
+        notebook, which reads `runkit.report_data()`. None chooses one of the first two by the
         number of runs.
     redact
         True masks tax and social security numbers, e-mail addresses, keys and signed links before

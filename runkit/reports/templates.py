@@ -29,7 +29,7 @@ PROVENANCE = "data.provenance"  # the cell that shows where the data comes from
 REPORT_FLAG = "runkit_report"
 # These are raised for invalid files.
 _READ_ERRORS = (ValueError, AttributeError, TypeError, KeyError, RecursionError)
-_RUN_COUNTS = {"run": 1, "compare": 2, "fleet": None, "business": None}  # None: any number
+_RUN_COUNTS = {"run": 1, "fleet": None, "business": None}  # None: any number
 
 DATA_NAME = "RUNKIT_REPORT_DATA"  # environment variable of the kernel: the folder with the data
 TIMEOUT = 600  # seconds per cell, an int as nbclient expects; our longest cell takes two
@@ -141,7 +141,7 @@ def with_provenance(nb: Any, html: str, text: str) -> str:
 
 def find_template(template: str | Path | None, n_runs: int = 1) -> Template:
     """Return a template by its name or the number of runs, or the user's notebook by its path."""
-    name = {1: "run", 2: "compare"}.get(n_runs, "fleet") if template is None else str(template)
+    name = str(template or ("run" if n_runs == 1 else "fleet"))
     is_ours = name in _RUN_COUNTS
     if not is_ours and Path(name).suffix != ".ipynb":
         raise UsageError.one_of("template", name, [*_RUN_COUNTS, "my_template.ipynb"])

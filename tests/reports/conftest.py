@@ -96,7 +96,7 @@ def business(box, fetched):
 def made(fetched, completed, business, tmp_path_factory):
     """Make reports on runs of the sandbox, each once; but for a business their number chooses how."""
     folder = tmp_path_factory.mktemp("reports")
-    sources = {"run": completed[0], "compare": [completed[0], completed[-1]], "fleet": fetched}
+    sources = {"run": completed[0], "fleet": fetched}
     running = completed[0].to_dict() | {"status": "running", "ended_at": None}
     sources["business"] = business
     options = {"fleet": {"before": running}, "business": {"template": "business"}}

@@ -20,7 +20,7 @@ from tests.reports.conftest import make
 
 PLOTLY = "application/vnd.plotly.v1+json"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-TEMPLATES = ["run", "compare", "fleet", "business"]
+TEMPLATES = ["run", "fleet", "business"]
 GROUNDS = (  # of the page, and of its first figure
     "getComputedStyle(document.body).backgroundColor",
     "getComputedStyle(document.querySelector('svg.runkit-chart rect')).fill",
@@ -38,7 +38,6 @@ def opened(made, open_file):
     ("template", "n_runs", "size"),
     [
         ("run", 1, 100_000),
-        ("compare", 2, 150_000),
         ("fleet", 40, 300_000),
         ("business", 5, 100_000),
     ],
@@ -69,11 +68,11 @@ def test_each_template_gives_a_small_page_and_an_executed_notebook(made, templat
 def test_the_executed_notebook_can_be_executed_again(made):
     """By any tool, on the same sandbox: the same runs, read at another time, have the same digest."""
     names = {}
-    for cell in made("compare").notebook["cells"]:
+    for cell in made("run").notebook["cells"]:
         if cell["cell_type"] == "code":
             exec("".join(cell["source"]), names)  # noqa: S102
     digest = names["data"].provenance.digest
-    assert f"SHA-256 {digest} of the redacted data" in made("compare").page
+    assert f"SHA-256 {digest} of the redacted data" in made("run").page
 
 
 def long_words(*files: str) -> list[str]:
