@@ -19,7 +19,6 @@ needs_attention   what needs somebody, worst first
 why_slow          why one run took as long as it did
 agreement         `agreement`: the labels of a sample beside what was decided
 report_panels     panels of the templates of reports
-business_panels   panels of all runs of one business
 overview          `overview`: the state of an account
 page              one HTML file that runs no script
 

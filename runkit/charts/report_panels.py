@@ -1,4 +1,4 @@
-"""Panels of the templates of reports: of one run, of a business, and of many.
+"""Panels of the templates of reports: of one run, and of many.
 
 `runkit.report_panels` is this module; a template of your own may use it, too.
 """
@@ -16,7 +16,6 @@ from runkit.analysis.actions import status_after
 from runkit.api.contract import RESOLUTIONS
 from runkit.arguments import checked
 from runkit.charts._fleet_chart import fleet_chart
-from runkit.charts.business_panels import dossier
 from runkit.charts.fleet import NAMES
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import (
@@ -53,7 +52,6 @@ from runkit.tables.run_rules import (
 __all__ = [
     "all_runs",
     "changed",
-    "dossier",
     "low_confidence",
     "newest_actions",
     "slowest_steps_of_run",

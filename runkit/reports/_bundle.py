@@ -78,7 +78,7 @@ class ReportData(NamedTuple):
     `frames` are `runkit.Frames`. `answers` are the rows of `runkit.answer_log()` about these runs.
     `provenance` is shown as a table. `labels` are the title and other words that were given to
     `report()`, `actions` the frame of `runkit.actions()`, or None, and `changes` that of
-    `runkit.changes()`, or None. `is_business`: the runs are those of one business.
+    `runkit.changes()`, or None.
     """
 
     frames: Frames
@@ -87,7 +87,6 @@ class ReportData(NamedTuple):
     labels: Labels = NO_LABELS
     actions: pd.DataFrame | None = None
     changes: pd.DataFrame | None = None
-    is_business: bool = False
 
     def __repr__(self) -> str:
         return visible(self._head().replace("<", Markup(" <")).striptags())  # spaces between cells
@@ -97,7 +96,7 @@ class ReportData(NamedTuple):
 
     def _head(self) -> Markup:
         missing = self.provenance.missing
-        return head(self.frames, self.labels, missing, is_business=self.is_business)
+        return head(self.frames, self.labels, missing)
 
 
 def make_masker(redact: bool | Redaction = True) -> Masker:

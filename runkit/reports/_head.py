@@ -6,10 +6,9 @@ import re
 from typing import Any, NamedTuple
 
 from runkit.api.contract import FINAL_STATUSES, RESOLUTIONS
-from runkit.charts.business_panels import one_business, without_questions
 from runkit.charts.one_run import unfinished_agents
 from runkit.charts.overview import Tile, fleet_tiles
-from runkit.charts.panel import Row, count_words, records, render, when, words_of
+from runkit.charts.panel import Row, count_words, records, render, words_of
 from runkit.client.hosts import HOST_OF_KEY, is_loopback
 from runkit.display.counts import (
     NOT_KNOWN,
@@ -30,12 +29,11 @@ from runkit.display.text import (
     day,
     moment,
     plural,
-    run_label,
     short_id,
     shorten,
 )
 from runkit.facts import Facts, businesses_of
-from runkit.tables.frames import Frames, status_counts
+from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
     NO_CAUSE,
     LinkedFrames,
@@ -65,16 +63,13 @@ class Labels(NamedTuple):
     prepared_by: str = ""
 
 
-def head(f: Frames, labels: Labels, missing: str | None, *, is_business: bool = False) -> Markup:
+def head(f: Frames, labels: Labels, missing: str | None) -> Markup:
     """Write the head: of one run with a banner, of more with their numbers.
 
-    `missing` says what was not read. `is_business`: the runs are those of one business.
+    `missing` says what was not read.
     """
-    f = one_business(f) if is_business else f
     facts = Facts(f)
-    if is_business:
-        values = _business(f, facts)
-    elif len(f.runs) == 1:
+    if len(f.runs) == 1:
         values = _review(f, facts)
     else:
         tiles = fleet_tiles(facts)
@@ -101,38 +96,9 @@ def _review(f: Frames, facts: Facts) -> Values:
         "what": f"run {short_id(side['run']['run_id'])}",
         "heading": heading(f),
         "run": side["run"],
-        "sides": [side],
+        "side": side,
         "tiles_": _run_tiles(facts),
     }
-
-
-def _business(f: Frames, facts: Facts) -> Values:
-    """Describe a business: how its newest run ended, and the numbers of all its runs."""
-    run = f.runs.iloc[0]
-    newest = Facts(without_questions(f.select(run["run_id"])))
-    name, *others = business_names(f)
-    findings, *_ = _run_tiles(newest)
-    _, answered, sources, _ = _run_tiles(facts)
-    which = f"Newest run {short_id(run['run_id'])}, created {when(run['created_at'])}"
-    return {
-        "kind": "Business dossier",
-        "heading": name,
-        "about": " ".join(f"Also named {other}." for other in others),
-        "sides": [_side(newest) | {"which": which}],
-        "tiles_": [
-            Tile("Runs", f"{len(f.runs):,}", status_counts(f.runs)),
-            findings._replace(name="Findings of the newest run"),
-            answered,
-            sources,
-        ],
-    }
-
-
-def business_names(f: Frames) -> list[str]:
-    """Return the names of one business, that of its newest run first; else its id."""
-    runs = one_business(f).runs
-    names = runs["business_name"].dropna().unique()
-    return [*map(shorten, names)] or [f"Business {short_id(runs['business_id'].iloc[0])}"]
 
 
 def heading(f: Frames) -> str:
@@ -194,8 +160,6 @@ def _side(facts: Facts) -> Values:
         ending = _result(f, run)
     return {
         "run": run,
-        "label": run_label(run["run_id"], run["business_name"], run["agent_name"]),
-        "time": ", ".join(filter(None, time_parts(run))),
         "quote": {},
     } | ending
 

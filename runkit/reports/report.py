@@ -14,14 +14,13 @@ import pandas as pd
 
 from runkit.analysis.actions import check_actions
 from runkit.arguments import checked
-from runkit.charts.business_panels import one_business
 from runkit.display.hide_keys import MASK
 from runkit.display.text import moment, plural, visible
 from runkit.errors import ReportError, UsageError
 from runkit.local import files
 from runkit.reports import templates
 from runkit.reports._bundle import ReportData, make_masker, read_source, redact_source, write_data
-from runkit.reports._head import Labels, business_names, heading
+from runkit.reports._head import Labels, heading
 from runkit.reports.redaction import Masker, Redaction
 from runkit.tables import sources
 from runkit.tables.frames import Frames
@@ -85,10 +84,8 @@ def report(
     path
         The HTML file to write; the notebook gets the same name.
     template
-        "run" (one run), "fleet" (any number), "business" (all runs of one
-        business: what is known, what changed, who answered what), or the path of your own
-        notebook, which reads `runkit.report_data()`. None chooses one of the first two by the
-        number of runs.
+        "run" (one run), "fleet" (any number), or the path of your own notebook, which reads
+        `runkit.report_data()`. None chooses one of the first two by the number of runs.
     redact
         True masks tax and social security numbers, e-mail addresses, keys and signed links before
         the notebook sees the data. A `Redaction` adds your own patterns or reveals rules. False
@@ -178,8 +175,6 @@ def _check_arguments(actions: pd.DataFrame | None, notebook_path: Path) -> None:
 def _check_runs(template: templates.Template, f: Frames, *, has_before: bool) -> None:
     """Raise `UsageError` if the template cannot show these runs, or `before`."""
     template.check(len(f.runs))
-    if template.name == "business":
-        one_business(f)
     if has_before and template.is_ours and template.name != "fleet":
         raise UsageError(
             f"before= is for the report on many runs, not for {template.name}; leave it out."
@@ -191,8 +186,7 @@ def _name(data: ReportData, template: templates.Template) -> str:
     if data.labels.title or not template.is_ours:
         return data.labels.title
     f = data.frames
-    subject = business_names(f)[0] if template.name == "business" else heading(f)
-    return f"{subject}, {moment(f.runs['as_of'].max())}"
+    return f"{heading(f)}, {moment(f.runs['as_of'].max())}"
 
 
 def _execute(

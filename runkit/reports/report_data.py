@@ -34,7 +34,6 @@ def report_data(
     examples: PositiveInt = 1,
     client: runkit.Client | None = None,
     redact: bool | Redaction = True,
-    business: bool = False,
 ) -> ReportData:
     """Return the data of a template.
 
@@ -52,8 +51,6 @@ def report_data(
         The client to read with. It stays open.
     redact
         As in `report()`. Ignored during `report()`, which has its own.
-    business
-        The runs are those of one business, which the head names. Examples are the runs of one.
 
     Returns
     -------
@@ -68,30 +65,25 @@ def report_data(
         If the runs cannot be read.
     """
     if folder := os.environ.get(DATA_NAME):
-        return read_data(Path(folder))._replace(is_business=business)
+        return read_data(Path(folder))
     masker = make_masker(redact)
     ids = [run_ids] if isinstance(run_ids, str) else list(run_ids)
-    source = _fetched(ids, client, business) if ids else _examples(examples, business)
-    return redact_source(source, masker)._replace(is_business=business)
+    source = _fetched(ids, client) if ids else _examples(examples)
+    return redact_source(source, masker)
 
 
-def _fetched(ids: list[str], client: runkit.Client | None, business: bool) -> ReportSource:
-    """Read these runs, of a business with its name."""
+def _fetched(ids: list[str], client: runkit.Client | None) -> ReportSource:
+    """Read these runs."""
     with nullcontext(client) if client else runkit.Client(read_only=True) as reader:
-        runs = reader.runs.fetch(ids, progress=False)
-        return read_source(frames(runs, businesses=reader) if business else runs)
+        return read_source(reader.runs.fetch(ids, progress=False))
 
 
-def _examples(n: int, business: bool) -> ReportSource:
-    """Read `n` runs, completed ones that waited long first, or those of the busiest business."""
+def _examples(n: int) -> ReportSource:
+    """Read `n` runs, completed ones that waited long first."""
     with runkit.sandbox(**EXAMPLES) as box, box.client(read_only=True) as client:
         listed = client.runs.list(business_id=client.businesses.list(), progress=False)
         runs = client.runs.fetch(listed, progress=False)
     table = frames(runs).runs
-    if business:
-        ids = table["business_id"]
-        examples = table[ids.eq(ids.mode()[0])]
-    else:
-        table = table.assign(is_completed=table["status"].eq("completed"))
-        examples = table.nlargest(n, ["is_completed", "waiting_s"])
+    table = table.assign(is_completed=table["status"].eq("completed"))
+    examples = table.nlargest(n, ["is_completed", "waiting_s"])
     return read_source([run for run in runs if run.id in {*examples["run_id"]}])

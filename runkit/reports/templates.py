@@ -29,7 +29,7 @@ PROVENANCE = "data.provenance"  # the cell that shows where the data comes from
 REPORT_FLAG = "runkit_report"
 # These are raised for invalid files.
 _READ_ERRORS = (ValueError, AttributeError, TypeError, KeyError, RecursionError)
-_RUN_COUNTS = {"run": 1, "fleet": None, "business": None}  # None: any number
+_RUN_COUNTS = {"run": 1, "fleet": None}  # None: any number
 
 DATA_NAME = "RUNKIT_REPORT_DATA"  # environment variable of the kernel: the folder with the data
 TIMEOUT = 600  # seconds per cell, an int as nbclient expects; our longest cell takes two

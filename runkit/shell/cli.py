@@ -340,7 +340,7 @@ STEP = option(
     help="one step of the run with what it returned: its id (8 or more characters), name or label",
 )
 OUTPUT = "runs/ to create or update an archive; runs.ndjson; - for stdout"
-TEMPLATE = "run, fleet, business, or the path of your own notebook (by the number of runs)"
+TEMPLATE = "run, fleet, or the path of your own notebook (by the number of runs)"
 OPTIONS: dict[str, list[Option]] = {
     "demo": [
         option(

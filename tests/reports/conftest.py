@@ -84,22 +84,12 @@ def completed(fetched):
 
 
 @pytest.fixture(scope="session")
-def business(box, fetched):
-    """Five runs of one business, which `businesses=` has named."""
-    with box.client(read_only=True, rate=None) as client:
-        f = runkit.frames(fetched, businesses=client)
-    names = f.runs["business_name"]
-    return f.select(names.map(names.value_counts()) == 5)
-
-
-@pytest.fixture(scope="session")
-def made(fetched, completed, business, tmp_path_factory):
-    """Make reports on runs of the sandbox, each once; but for a business their number chooses how."""
+def made(fetched, completed, tmp_path_factory):
+    """Make reports on runs of the sandbox, each once; their number chooses how."""
     folder = tmp_path_factory.mktemp("reports")
     sources = {"run": completed[0], "fleet": fetched}
     running = completed[0].to_dict() | {"status": "running", "ended_at": None}
-    sources["business"] = business
-    options = {"fleet": {"before": running}, "business": {"template": "business"}}
+    options = {"fleet": {"before": running}}
     return cache(
         lambda template: make(
             sources[template], folder / f"{template}.html", **options.get(template, {})

@@ -20,7 +20,7 @@ from tests.reports.conftest import make
 
 PLOTLY = "application/vnd.plotly.v1+json"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-TEMPLATES = ["run", "fleet", "business"]
+TEMPLATES = ["run", "fleet"]
 GROUNDS = (  # of the page, and of its first figure
     "getComputedStyle(document.body).backgroundColor",
     "getComputedStyle(document.querySelector('svg.runkit-chart rect')).fill",
@@ -39,7 +39,6 @@ def opened(made, open_file):
     [
         ("run", 1, 100_000),
         ("fleet", 40, 300_000),
-        ("business", 5, 100_000),
     ],
 )
 def test_each_template_gives_a_small_page_and_an_executed_notebook(made, template, n_runs, size):
@@ -59,7 +58,7 @@ def test_each_template_gives_a_small_page_and_an_executed_notebook(made, templat
     assert f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">' in done.page
     assert f"{template}.ipynb, SHA-256" in done.page
     changed = done.page.find("What changed")
-    assert (changed >= 0) == (template in ("fleet", "business"))
+    assert (changed >= 0) == (template == "fleet")
     assert changed < done.page.find("Needs attention") or template != "fleet"
     assert "runkit-report-" not in done.page + json.dumps(done.notebook)
 
@@ -136,8 +135,6 @@ def test_a_phone_shows_the_outcome_first(opened):
 @pytest.mark.browser
 def test_a_report_prints_in_light_colors_on_few_pages(made, open_file):
     """Light also for a reader of dark screens, with a running head, folds open, a fleet on few pages."""
-    sheets = open_file(made("business").report.html, 1280, "light").page.pdf(format="Letter")
-    assert len(re.findall(rb"/Type /Page\b", sheets)) in (2, 3)
     page = open_file(made("fleet").report.html, 1280, "dark").page
     sheets = page.pdf(format="Letter")
     assert len(re.findall(rb"/Type /Page\b", sheets)) >= 2
