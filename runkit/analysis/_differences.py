@@ -9,7 +9,7 @@ import pandas as pd
 from runkit.api.contract import FINAL_STATUSES
 from runkit.display.hide_keys import MASK
 from runkit.tables.frames import Frames
-from runkit.tables.problems import ERRORS, OLD_RULES
+from runkit.tables.problems import ERRORS
 from runkit.tables.schema import SCHEMA, TEXT_OF
 
 # Columns that depend on how, when or in which order the runs were read; in a run that was open on
@@ -90,22 +90,17 @@ def _runs_of_both(old: Frames, new: Frames) -> pd.DataFrame:
     sides = []
     for f in (old, new):
         runs = f.runs.set_index("run_id")
-        of_0_3 = f.problems[f.problems["detail"].eq(OLD_RULES)]
         damaged = f.problems[f.problems["severity"].eq("error")]
         flags = {
             "is_read": runs["has_steps"],
             "is_whole": ~runs.index.isin(damaged["run_id"]),
             "is_open": ~runs["status"].isin(FINAL_STATUSES) | runs["ended_at"].isna(),
             "has_answers": f.answers is not None,
-            "is_of_0_3": runs.index.isin(of_0_3["run_id"]),
         }
         sides.append(pd.DataFrame(flags, runs.index))
     was, now = sides[0].align(sides[1], join="inner", axis=0)
     on_both = was & now
     on_one = (was ^ now).add_suffix("_once")
-    is_unlike = on_one["is_of_0_3_once"]  # what follows from steps was worked out by other rules
-    on_both["is_read"] &= ~is_unlike
-    on_one["is_read_once"] |= is_unlike
     return on_both.join(on_one).assign(was_open=was["is_open"], was_whole=was["is_whole"])
 
 

@@ -85,8 +85,7 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
         business that one side does not know, and a text that one side masks. Never compared is what
         depends on reading: `as_of`, durations of a run that was open on both sides,
         `business_status_at`, `agent_name`, positions, locations of problems, and decisions that
-        only one side has from an answer log. Of runs that version 0.3 saved, what depends on steps
-        is not compared with what was read later.
+        only one side has from an answer log.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Saved frames: a folder of Parquet files; those of version 0.3 and later are read."""
+"""Saved frames: a folder of Parquet files."""
 
 from __future__ import annotations
 
@@ -11,22 +11,16 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pydantic
 
 from runkit.display.text import brief, shorten
 from runkit.errors import DataError, UsageError
 from runkit.local import files
-from runkit.tables.arrow_columns import cast, with_warnings
-from runkit.tables.problems import OLD_RULES
-from runkit.tables.schema import COLUMNS, TEXT_OF
+from runkit.tables.arrow_columns import cast
+from runkit.tables.schema import COLUMNS
 
 COVERAGE_FILE = "coverage.json"
 FILE_SUFFIXES = (".parquet", ".csv", ".json", ".xlsx")
-# Columns that version 0.3 did not write.
-NEW_COLUMNS = {*TEXT_OF, "newest_at", "has_lines"}
-# columns of runs that are null where no steps were read
-OF_STEPS = ("n_errors", "n_findings", "working_s", "waiting_s", "idle_s", "overlap_s")
 Tables = dict[str, Any]  # a DataFrame by name
 
 
@@ -38,8 +32,8 @@ class Saved(pydantic.BaseModel):
     refused: int
     why: str | None
     version: int | None
-    answers: str | None = None  # not written by version 0.3
-    listed_at: datetime | None = None
+    answers: str | None
+    listed_at: datetime | None
 
 
 def is_saved(folder: Path) -> bool:
@@ -69,9 +63,9 @@ def write_saved(
 
 
 def read_saved(folder: Path) -> tuple[Tables, dict[str, Any]]:
-    """Read frames, also those of an older version, and the fields of `Saved`.
+    """Read frames and the fields of `Saved`.
 
-    Raises `DataError` for a file that is missing or damaged; names it.
+    Raises `DataError` for a file that is missing, damaged or of another version; names it.
     """
     saved = _read_file(
         folder / COVERAGE_FILE, lambda file: Saved.model_validate_json(file.read_bytes())
@@ -79,35 +73,14 @@ def read_saved(folder: Path) -> tuple[Tables, dict[str, Any]]:
     tables = {
         name: _read_file(folder / f"{name}.parquet", partial(_read_frame, name)) for name in COLUMNS
     }
-    if "source_tier_text" not in pq.read_schema(folder / "sources.parquet").names:
-        tables |= _of_0_3(tables)
     return tables, saved.model_dump()
-
-
-def _of_0_3(tables: Tables) -> Tables:
-    """Return runs and problems of version 0.3, which worked some columns out by other rules.
-
-    There a run without steps had 0 errors, 0 findings and no work.
-    """
-    runs = tables["runs"]
-    has_steps = runs["n_steps"] > 0
-    known = {name: runs[name].where(has_steps) for name in OF_STEPS}
-    notes = runs[["run_id"]].assign(problem="contradiction", n=1, detail=OLD_RULES)
-    return {
-        "runs": runs.assign(has_steps=has_steps, **known),
-        "problems": with_warnings(tables["problems"], notes),
-    }
 
 
 def _read_frame(name: str, file: Path) -> pd.DataFrame:
     df = pd.read_parquet(file)
-    missing = {column.name for column in COLUMNS[name]} - {*df, *NEW_COLUMNS}
+    missing = {column.name for column in COLUMNS[name]} - {*df}
     if missing:
         raise ValueError(f"it has no column {min(missing)}")
-    for text, category in TEXT_OF.items():
-        if category in df and text not in df:  # other words are lost, and null
-            words = df[category].astype("str")
-            df[text] = words.where(words.ne("other"))
     return cast(df, name)
 
 
@@ -117,6 +90,6 @@ def _read_file(file: Path, read: Callable[[Path], Any]) -> Any:
     except (OSError, OverflowError, TypeError, ValueError, pa.ArrowException) as error:
         raise DataError(
             f"{file} cannot be read ({type(error).__name__}: {shorten(str(error), 200)}); expected "
-            "a file written by Frames.save() of version 0.3 or later. Save the frames again, or "
+            "a file written by Frames.save() of this version. Save the frames again, or "
             "restore the folder from a backup."
         ) from None

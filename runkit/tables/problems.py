@@ -27,8 +27,6 @@ REFUSED = ("bad_json", "not_a_run", "too_deep", "duplicate_run")
 NAMED_BY_DETAIL = ("unknown_value", "contradiction")
 # the detail of the problem of a run that changed after the `as_of` that was given
 AS_OF_NOT_USED = "as_of is before the newest time of the run; not used"
-# the detail of the problem that each run of frames has which version 0.3 saved
-OLD_RULES = "saved by version 0.3, which worked out times, causes and outcomes by other rules"
 MAX_DETAILS = 3  # different details of one row
 MAX_NAME = 100  # characters of a kind
 

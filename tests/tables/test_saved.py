@@ -1,4 +1,4 @@
-"""Saved frames: older, damaged, in the user's home, and where their runs were read from."""
+"""Saved frames: damaged, in the user's home, and where their runs were read from."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def test_a_damaged_file_is_named(saved, name):
 
 
 def test_frames_of_an_unknown_version_are_refused(saved):
-    """Those of 0.2 have no `is_failed`, which is not the same as no failed step."""
+    """A column that an earlier version did not write is not read as null."""
     path = saved / "steps.parquet"
     pd.read_parquet(path).drop(columns="is_failed").to_parquet(path)
-    with pytest.raises(DataError, match=r"steps.parquet .*no column is_failed.* 0.3 or later"):
+    with pytest.raises(DataError, match=r"steps.parquet .*no column is_failed.* this version"):
         runkit.frames(saved)
 
 
