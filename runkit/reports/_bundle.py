@@ -6,7 +6,6 @@ data.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 from collections.abc import Mapping, Sequence
@@ -24,7 +23,7 @@ from runkit.api import jsontext
 from runkit.arguments import check_kind
 from runkit.charts.panel import STYLE
 from runkit.display.counts import sentence
-from runkit.display.hide_keys import IN_USE, MASK, hide
+from runkit.display.hide_keys import IN_USE, hide
 from runkit.display.templates import html_table
 from runkit.display.text import Markup, block, plural, timestamp, visible
 from runkit.errors import DISTRIBUTION, DataError
@@ -44,10 +43,6 @@ MAX_IDS = 3  # the table has so many run ids; the first cell has all
 MIN_KEY_LENGTH = 8
 DATA_FILE = "data.pickle"
 _BLOCK = Markup('<div class="runkit-provenance">{}</div>')
-_LOCAL_COLUMNS = {  # where and when the same data was read
-    "runs": ["business_status_at"],
-    "problems": ["location"],
-}
 NO_LABELS = Labels()
 NOT_MASKED = "names of people and companies, and postal addresses, are not masked"
 
@@ -56,7 +51,6 @@ class Provenance(NamedTuple):
     """Where the data of a report comes from; `facts` are the rows of its table, text by name."""
 
     run_ids: tuple[str, ...]
-    digest: str
     missing: str | None
     masked: Mapping[str, int]
     facts: Mapping[str, str]
@@ -177,11 +171,11 @@ def redact_source(
     coverage = source.frames.coverage._replace(why=masker.text(why) or None)
     f: Frames = replace(source.frames, **tables, coverage=coverage)
     masked_labels = Labels(*map(masker.text, labels))
-    about = _provenance(f, masker, template, digest_of(f, more, masked_labels))
+    about = _provenance(f, masker, template)
     return ReportData(f, provenance=about, labels=masked_labels, **more)
 
 
-def _provenance(f: Frames, masker: Masker, template: Template | None, digest: str) -> Provenance:
+def _provenance(f: Frames, masker: Masker, template: Template | None) -> Provenance:
     """Describe where the masked frames come from, and how many values were masked."""
     run_ids = tuple(f.runs["run_id"])
     n_more = len(run_ids) - MAX_IDS
@@ -195,15 +189,12 @@ def _provenance(f: Frames, masker: Masker, template: Template | None, digest: st
         "archive": "" if f.version is None else archive,
         "data": masker.text(f.summary()[-1]),
         "redaction": _redaction(masker),
-        "data digest": f"SHA-256 {digest} of the redacted data",
-        "template": template and f"{masker.text(template.path.name)}, SHA-256 {template.digest}",
+        "template": template and masker.text(template.path.name),
         "created": f"{timestamp(datetime.now(UTC))} with {DISTRIBUTION} {runkit.__version__}",
-        "to reproduce": "Fetch these runs and report on them with the same template and redaction. "
-        "If all runs have ended, the data digest is the same.",
     }
     known = {name: text for name, text in facts.items() if text}
     missing = None if f.is_complete else known["data"]
-    return Provenance(run_ids, digest, missing, dict(masker.counts), known)
+    return Provenance(run_ids, missing, dict(masker.counts), known)
 
 
 def _redaction(masker: Masker) -> str:
@@ -226,25 +217,6 @@ def _settings(policy: Redaction | None) -> tuple[str, ...]:
         "last digits shown of tax and social security numbers": policy.keep_last,
     }
     return tuple(f"{name}: {note}" for name, note in notes.items() if note)
-
-
-def digest_of(
-    f: Frames, more: Mapping[str, pd.DataFrame] | None = None, labels: Labels = NO_LABELS
-) -> str:
-    """Return the SHA-256 of what a report shows, in hex: equal in any order of the runs.
-
-    `more` are the frames beside those of the runs. It leaves out only where and when the data was
-    read: `as_of` of ended runs, `business_status_at`, and locations of problems. It must be taken
-    of redacted data: a nine-digit number can be recovered from a digest by trying all numbers.
-    """
-    total = hashlib.sha256("\n".join(labels).encode())
-    for name, df in (dict(f.items()) | dict(more or {})).items():
-        shared = df.drop(columns=_LOCAL_COLUMNS.get(name, [])).sort_values("run_id", kind="stable")
-        if name == "runs":
-            shared["as_of"] = shared["as_of"].where(shared["ended_at"].isna())
-        # the numbers of masks depend on the order of the runs
-        total.update(MASK.sub(r"[\1]", shared.to_csv(index=False)).encode())
-    return total.hexdigest()
 
 
 def write_data(data: ReportData, folder: Path) -> None:

@@ -32,8 +32,7 @@ _FIGURE_NUMBERS = re.compile(r'"bdata": ?"[^"]*"')
 class Report:
     """A finished report: its HTML file, the executed notebook, and what was masked.
 
-    `sha256` is the hash of the HTML file, in hex. `digest` is the hash of the redacted data: it
-    stays the same when the same ended runs are reported again. `masked` counts different values by
+    `sha256` is the hash of the HTML file, in hex. `masked` counts different values by
     rule. `n_bytes` is the size of the HTML file. `missing` says what could not be read; None if
     everything was.
     """
@@ -41,7 +40,6 @@ class Report:
     html: Path
     notebook: Path
     sha256: str
-    digest: str
     masked: Mapping[str, int]
     n_runs: int
     n_bytes: int
@@ -52,7 +50,7 @@ class Report:
         return visible(
             f"{self.html} ({plural(self.n_runs, 'run')}, {self.n_bytes / 1_000:,.0f} kB), "
             f"executed notebook {self.notebook}\n"
-            f"masked: {counts or 'nothing'}\ndata digest {self.digest}\n"
+            f"masked: {counts or 'nothing'}\n"
             f"SHA-256 {self.sha256}"
         )
 
@@ -110,7 +108,7 @@ def report(
     Returns
     -------
     Report
-        The two files, the digests, and the counts of masked values.
+        The two files, the hash of the page, and the counts of masked values.
 
     Raises
     ------
@@ -137,7 +135,7 @@ def report(
     selected = chosen or templates.find_template(None, n_runs)
     _check_runs(selected, read.frames, has_before=before is not None)
 
-    masker.page = selected.text + selected.digest + page_text()
+    masker.page = selected.text + page_text()
     data = redact_source(read, masker, selected, labels)
     about = data.provenance
     executed = _execute(data, selected, masker, progress=progress)
@@ -153,7 +151,6 @@ def report(
         html=html_path,
         notebook=notebook_path,
         sha256=hashlib.sha256(page).hexdigest(),
-        digest=about.digest,
         masked=about.masked,
         n_runs=n_runs,
         n_bytes=len(page),

@@ -9,7 +9,6 @@ import re
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from subprocess import DEVNULL
@@ -74,11 +73,6 @@ class Template(NamedTuple):
     def is_ours(self) -> bool:
         """Return whether it is one of runkit's templates."""
         return self.name in _RUN_COUNTS
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the file, in hex."""
-        return sha256(self.text.encode()).hexdigest()
 
     def check(self, n_runs: int) -> None:
         """Raise `UsageError` if the template cannot show this number of runs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
@@ -13,8 +13,8 @@ import pytest
 import runkit
 from runkit.errors import AuthError, UsageError
 from runkit.local import answer_log
-from runkit.reports._bundle import Provenance, digest_of, make_masker, read_source, redact_source
-from support import example, question, run, step
+from runkit.reports._bundle import Provenance, make_masker, read_source, redact_source
+from support import question, run
 
 READ = datetime(2026, 2, 3, 12, tzinfo=UTC)
 
@@ -41,11 +41,10 @@ def test_report_data_without_ids_reads_one_example(monkeypatch):
 
 
 def test_ids_are_read_with_a_client_or_by_the_environment(client, completed, exported):
-    """In their order; equal runs have an equal digest, whenever they were read. An unknown id is named."""
+    """In their order; an unknown id is named."""
     ids = [completed[1].id, completed[0].id]
     data = runkit.report_data(ids, client=client)
     assert data.frames.runs["run_id"].tolist() == [*data.provenance.run_ids] == ids
-    assert data.provenance.digest == runkit.report_data(ids[::-1], client=client).provenance.digest
     unknown = "b0000000-0000-4000-8000-000000000000"
     part = runkit.report_data([ids[0], unknown])
     assert part.frames.runs["run_id"].tolist() == ids[:1]
@@ -75,50 +74,6 @@ def test_there_is_no_digest_of_an_answer():
     [row] = data.answers.to_dict("records")
     assert json.loads(row["answer"]) == {"tin": "[ein 1]", "corrected_tin": "[ein 2]"}
     assert pd.isna([row["answer_digest"], row["question_digest"]]).all()
-
-
-# ------------------------------------------------------------------------------------------- digest
-
-
-def digest(*raws: object, read_at: datetime = READ) -> str:
-    """The digest of runs that were read at some time."""
-    runs = [runkit.Run.from_json(raw).with_local_fields(read_at=read_at) for raw in raws]
-    return digest_of(runkit.frames(runs))
-
-
-def test_ended_runs_have_one_digest_in_any_order_and_whenever_they_are_read():
-    ended = [example("completed"), run(step("a"), question("q", 10, 20), run_id="s")]
-    assert (
-        digest(*ended) == digest(*ended[::-1]) == digest(*ended, read_at=READ + timedelta(days=30))
-    )
-
-
-def test_a_run_that_goes_on_has_another_digest_later():
-    """What it waits for has grown by then."""
-    raw = example("interrupted")
-    assert digest(raw) != digest(raw, read_at=READ + timedelta(seconds=1))
-
-
-def test_each_changed_value_changes_the_digest():
-    changes = [
-        lambda raw: raw.update(_runkit={"business_name": "Northwind LLC"}),
-        lambda raw: raw["steps"][0].update(completed_at="2026-02-03T10:00:05.001Z"),
-        lambda raw: raw["output"]["artifacts"][0]["sources"][0].update(url="https://b.example/"),
-        lambda raw: raw["steps"].reverse(),
-    ]
-    raws = [example("completed") for _ in range(len(changes) + 1)]
-    for change, raw in zip(changes, raws, strict=False):
-        change(raw)
-    assert len({digest(raw) for raw in raws}) == len(raws)
-
-
-def test_a_digest_covers_the_answers_that_a_report_shows():
-    """But not the numbers of masks, which follow the order of the runs."""
-    log = pd.DataFrame([{"run_id": "r", "interrupt_id": None, "step_id": "q"}])
-    answers = ["yes", "no", "[ein 1]", "[ein 2]"]
-    f = runkit.frames(run(question("q", 10, 20)))
-    digests = {digest_of(f, {"answers": log.assign(answer=answer)}) for answer in answers}
-    assert len(digests | {digest_of(f)}) == 4
 
 
 # -------------------------------------------------------------------------------------------- facts
