@@ -11,7 +11,7 @@ Look       `overview`, `gantt`, `compare`, and the panels of `runkit.one_run` an
 Answer     `InterruptInbox`, `InterruptForm`, `RunMonitor`, `answer_log`
 Analyze    `search`, `changes`, `actions`, `decisions`
 Check      `sample`, `agreement`
-Share      `report`, `report_data`, `report_panels`, `Redaction`
+Share      `report`, `report_data`, `Redaction`
 Errors     `RunkitError` is the base of all; `runkit.errors` lists them
 
 `help(runkit.gantt)` and so on explain each name; `f.schema` explains the columns.

@@ -8,7 +8,6 @@ from runkit.api.models import Run as Run
 from runkit.archive.archive import Archive as Archive
 from runkit.charts import fleet as fleet
 from runkit.charts import one_run as one_run
-from runkit.charts import report_panels as report_panels
 from runkit.charts.agreement import agreement as agreement
 from runkit.charts.gantt import gantt as gantt
 from runkit.charts.overview import overview as overview

@@ -22,7 +22,6 @@ MODULES = (
     "runkit.api.other_models",
     "runkit.charts.fleet",
     "runkit.charts.one_run",
-    "runkit.charts.report_panels",
 )
 
 

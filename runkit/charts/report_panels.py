@@ -1,7 +1,4 @@
-"""Panels of the templates of reports: of one run, and of many.
-
-`runkit.report_panels` is this module; a template of your own may use it, too.
-"""
+"""Panels of the templates of reports: of one run, and of many."""
 
 from __future__ import annotations
 
@@ -41,10 +38,8 @@ from runkit.facts import Facts
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
-    findings_of,
     has_no_output,
     measured_waits,
-    outputs_of,
     short_ids,
     shown_statuses,
 )
@@ -52,7 +47,6 @@ from runkit.tables.run_rules import (
 __all__ = [
     "all_runs",
     "changed",
-    "low_confidence",
     "newest_actions",
     "slowest_steps_of_run",
     "timeline",
@@ -238,36 +232,6 @@ def _lacks(f: Frames) -> str:
         waiting_words(asked): asked.is_none,
     }
     return " ".join(sentence(words) for words, is_none in lacks.items() if is_none)
-
-
-@checked
-def low_confidence(f: Frames) -> Panel:
-    """Show the weakest finding of each completed run with low confidence.
-
-    Parameters
-    ----------
-    f
-        Frames of any number of runs.
-
-    Returns
-    -------
-    Panel
-        A row for each weakest finding, with its runs.
-
-    Raises
-    ------
-    UsageError
-        For other arguments.
-    """
-    runs = Facts(f).runs
-    low = runs[runs["status"].eq("completed") & runs["level"].eq("low")]
-    artifacts = pd.concat([findings_of(f), outputs_of(f)])
-    summaries = artifacts.drop_duplicates(["run_id", "title"])
-    summaries = summaries.rename(columns={"title": "weakest"})[["run_id", "weakest", "summary"]]
-    rows = with_labels(low.merge(summaries, "left", on=["run_id", "weakest"]))
-    by_reason = rows.groupby(["weakest", "summary"], dropna=False, sort=False)
-    table = by_reason["run"].agg(", ".join).reset_index(name="runs")
-    return Panel("Low confidence, with its reason", "", table)
 
 
 @checked

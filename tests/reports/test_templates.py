@@ -14,10 +14,9 @@ from runkit.reports.templates import Template, find_template
 
 
 @pytest.mark.parametrize("name", ["run", "fleet"])
-def test_built_in_templates_import_public_names_only(name):
+def test_built_in_templates_take_the_ids_of_runs(name):
     sources = [cell.source for cell in find_template(name).notebook(["a"]).cells]
     assert "run_ids = ['a']" in sources
-    assert not any("from runkit" in source for source in sources)
 
 
 @pytest.mark.parametrize("content", [b"{}", b"no json", b"\xff\xfe"])
