@@ -7,7 +7,7 @@ import nbformat
 import nh3
 import pytest
 
-from tests.notebooks import FOLDER, NOTEBOOKS, executed
+from tests.notebooks import NOTEBOOKS, executed
 
 LOGIN = "login-of-this-test"
 MACHINE = r"127\.0\.0\.1:\d\d|localhost|/tmp|/root|/home/|/Users/|mk_(test|live)_"
@@ -84,12 +84,3 @@ def test_a_hosting_page_shows_all_words_tables_and_links(path):
         assert reading(hosted) == reading(html)
     for picture in (data["image/svg+xml"] for data in shown if "image/svg+xml" in data):
         assert not re.findall(LOADS, picture)
-
-
-def test_the_template_of_a_business_shows_examples_if_no_runs_are_given():
-    names = {}
-    for cell in nbformat.read(FOLDER / "templates/business.ipynb", 4).cells:
-        if cell.cell_type == "code":
-            assert not cell.outputs
-            exec(cell.source, names)  # noqa: S102
-    assert len(names["f"].runs) > 0
