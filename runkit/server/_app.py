@@ -20,11 +20,11 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from runkit.api.contract import Json
-from runkit.api.questions import EDITABLE, answer_errors
+from runkit.api.questions import answer_errors
 from runkit.local.secret import Secret
 from runkit.server import _web
 from runkit.server._accounts import ACCOUNT, iso
-from runkit.server._business_actions import business_now, status_and_actions
+from runkit.server._business_actions import actions_on, business_now
 from runkit.server._replay import (
     Answer,
     PlacedInterrupt,
@@ -35,7 +35,7 @@ from runkit.server._replay import (
     updated,
 )
 from runkit.server._store import Store, get_or_404
-from runkit.server._web import AccessMiddleware, RequestError, error_response, or_list
+from runkit.server._web import AccessMiddleware, RequestError, error_response
 
 Item = TypeVar("Item")
 LETTER = "irs_letter"  # the type of the document that supports a TIN
@@ -105,8 +105,8 @@ def paged(items: Sequence[Item], page: int, per_page: int, to_json: Callable[[It
 
 @router.get("/agents")
 async def list_agents(store: Db) -> Json:
-    """List the agents. [A] 29: with `object`."""
-    return {"object": "list", "data": list(store.agents.values())}
+    """List the agents. [A] 29: without `object`."""
+    return {"data": [*store.agents.values()]}
 
 
 @router.get("/threads")
@@ -136,8 +136,7 @@ async def create_agent_run(store: Db, body: _web.NewRun) -> Json:
     [A] 20: the business may have any status.
     """
     if body.type not in store.agents:
-        message = f"agent type not found: {body.type[:80]!r}; expected {or_list(store.agents)}"
-        raise RequestError(404, message, "type")
+        raise RequestError(404, f"agent type not found: {body.type[:80]!r}", "type")
     business_id = body.business_id
     if body.thread_id:
         thread = get_or_404(store.threads, "thread", body.thread_id)
@@ -166,8 +165,7 @@ async def resume_agent_run(store: Db, run_id: Id, body: _web.NewAnswer, include:
     now = store.clock.now()
     waiting = {interrupt.item["id"]: interrupt for interrupt in pending(run, now)}
     if body.interrupt_id not in waiting:
-        state = f"waiting for {' and '.join(waiting)}" if waiting else status_at(run, now)
-        message = f"{body.interrupt_id[:80]!r} is not pending: the run is {state}"
+        message = f"{body.interrupt_id[:80]!r} is not an open question of this run"
         raise RequestError(422, message, "interrupt_id")
 
     documents = store.by_id[run.spec.business_id].documents
@@ -188,17 +186,13 @@ def _read_answer(
     parts = {part.agent: part.model_dump(exclude_unset=True) for part in value.proposals}
     verdicts = {}
     notes = {}
-    payloads = {}
     for agent, question in interrupt.questions.items():
         fields = shared | parts.get(agent, {})
         for name, message in answer_errors(question, fields).items():
             raise RequestError(422, f"{agent}: {message}", f"input.{name}")
         verdicts[agent] = _verdict(question, fields, kinds)
         notes[agent] = fields["note"] or ""
-        for action in fields["actions"] or ():
-            if action["type"] == question and question in EDITABLE:
-                payloads[agent] = action["payload"]
-    return Answer(interrupt.recorded_id, at, verdicts, notes, payloads, value.answered_by)
+    return Answer(interrupt.recorded_id, at, verdicts, notes, value.answered_by)
 
 
 def _verdict(question: str, fields: Json, kinds: Mapping[str, str]) -> str:
@@ -285,7 +279,7 @@ def _message(run: PlacedRun, kind: str, at: int, **more: Any) -> bytes:
 async def list_actions(store: Db, object_type: _web.ObjectType, object_id: BusinessId) -> Json:
     """List the actions on an object, newest first; none on an unknown one."""
     found = (item for item in store.businesses if object_id in (item.id, item.hit_id))
-    actions = [action for item in found for action in status_and_actions(store, item)[1]]
+    actions = [action for item in found for action in actions_on(store, item)]
     data = [action for action in actions[::-1] if action["object_id"] == object_id]
     return {"object": "list", "data": data, "url": "/v1/actions"}
 
@@ -306,4 +300,4 @@ async def get_business(store: Db, business_id: Id) -> Json:
 async def list_documents(store: Db, business_id: Id) -> Json:
     """List all documents of a business, in one page. [A] 25: they are on file from the start."""
     documents = get_or_404(store.by_id, "business", business_id).documents
-    return paged(documents, 1, len(documents) + 1, lambda document: document)
+    return {"object": "list", "has_more": False, "data": documents, "total_count": len(documents)}

@@ -10,15 +10,14 @@ its questions, one step a line:
 `answers` are the verdicts by interrupt and agent: `approve`, `reject` for a proposal; `approved`,
 `rejected`, `in_review` for a decision; `supports`, `unrelated`, `none` for a document. `begins`
 takes the first steps, here six, from another recording of the file; recordings that differ by an
-answer are equal until then, in ids and times, too. A step of type `interrupt` has `asked`, the item
-of the run's `interrupts` while it waits; one that the policy settled ([A] 24) has none. `weight` is
-how often history has the business; of those with `is_form`, whose runs have forms that other
-accounts send, one in turn is every seventh run of history.
+answer are equal until then, in ids and times, too. A run may have no `steps`. A step of type
+`interrupt` has `asked`, the item of the run's `interrupts` while it waits; one that the policy
+settled ([A] 24) has none. `weight` is how often history has the business; of those with `is_form`,
+whose runs have forms that other accounts send, one in turn is every seventh run of history.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -34,15 +33,14 @@ from runkit.server._accounts import SPACE, id_in
 
 ORCHESTRATOR = "cip_orchestrator"
 FOLDER = Path(__file__).with_name("recordings")
-PLACES = ("Abilene", "Boise", "Duluth", "Laredo", "Mesa")  # first words of further names
-_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SEEDED_AT = {"created_at": "2026-05-04T09:00:00.000Z", "updated_at": "2026-05-04T09:00:00.000Z"}
 
 
 def agent_json(kind: str) -> Json:
     """Return the JSON of an agent, by its type."""
-    named = {"object": "agent", "id": id_in(SPACE, f"agent/{kind}"), "type": kind}
-    return named | {"name": agent_title(kind)} | SEEDED_AT
+    agent_id = id_in(SPACE, f"agent/{kind}")
+    named = {"object": "agent", "id": agent_id, "type": kind, "name": agent_title(kind)}
+    return named | SEEDED_AT
 
 
 class Recording(NamedTuple):
@@ -94,8 +92,9 @@ def business_of(scenario: str, document: Json) -> SeededBusiness:
     """Return the business of a file, with its recordings."""
     runs: list[Json] = document["runs"]
     for row in runs:
-        number, n_steps = row.get("begins", (0, 0))
-        row["run"]["steps"] = runs[number]["run"].get("steps", [])[:n_steps] + row["steps"]
+        if "steps" in row:
+            number, n_steps = row.get("begins", (0, 0))
+            row["run"]["steps"] = runs[number]["run"].get("steps", [])[:n_steps] + row["steps"]
     body = document["business"]
     return SeededBusiness(
         body["id"],
@@ -117,18 +116,3 @@ def packaged() -> tuple[SeededBusiness, ...]:
         business_of(path.stem, orjson.loads(path.read_bytes())) for path in FOLDER.glob("*.json")
     ]
     return tuple(sorted(businesses, key=lambda business: business.id))
-
-
-@cache
-def renamed() -> tuple[SeededBusiness, ...]:
-    """Return the businesses that a history draws again, under further names."""
-    often = [business for business in packaged() if business.weight]
-    return tuple(_renamed(business, place) for place in PLACES for business in often)
-
-
-def _renamed(business: SeededBusiness, place: str) -> SeededBusiness:
-    """Return a business with another name and ids of its own, in all its texts."""
-    name = f"{place} {business.name.partition(' ')[2]}"
-    text = (FOLDER / f"{business.scenario}.json").read_text("utf-8").replace(business.name, name)
-    text = _UUID.sub(lambda match: id_in(SPACE, f"{place}/{match[0]}"), text)
-    return business_of(business.scenario, orjson.loads(text))

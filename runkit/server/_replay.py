@@ -43,17 +43,16 @@ class RunSpec(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A parsed answer: the verdicts, notes and edited payloads by the agents that asked."""
+    """A parsed answer: the verdicts and notes by the agents that asked."""
 
     recorded_id: str  # of the interrupt, in the recording
     at: float
     verdicts: dict[str, str]
     notes: dict[str, str]
-    payloads: dict[str, Json | None]
     person: str | None = None  # who answered, if the answer says it
 
 
-UNANSWERED = Answer("", NEVER, {}, {}, {})
+UNANSWERED = Answer("", NEVER, {}, {})
 
 
 class PlacedInterrupt(NamedTuple):
@@ -113,7 +112,7 @@ class PlacedRun:
     @cached_property
     def interrupts(self) -> list[PlacedInterrupt]:
         """All that it asks."""
-        steps = [step for step in walk(self.recording.run["steps"]) if "asked" in step]
+        steps = [step for step in walk(self.recording.run.get("steps")) if "asked" in step]
         return [self._interrupt(step["asked"], self.when(step["started_at"])) for step in steps]
 
     def _interrupt(self, recorded: Json, asked_at: float) -> PlacedInterrupt:
@@ -129,17 +128,13 @@ class PlacedRun:
         return PlacedInterrupt(recorded["id"], asked_at, answered_at, item, questions)
 
     def actions(self, now: int) -> Iterator[Json]:
-        """Yield what the agent did until now, with the notes and payloads of the answers."""
+        """Yield what the agent did until now, with the notes of the answers."""
         for row in self.recording.actions:
             at = self.when(row["at"])
             if at <= now:
                 answer = self.answer_to(row.get("interrupt_id", ""))
-                agent = row.get("agent", "")
-                yield row | {
-                    "at": int(at),
-                    "payload": answer.payloads.get(agent) or row["payload"],
-                    "note": answer.notes.get(agent) or row["note"],
-                }
+                note = answer.notes.get(row.get("agent", "")) or row["note"]
+                yield row | {"at": int(at), "note": note}
 
 
 def place(
@@ -152,7 +147,7 @@ def place(
     by_id = {answer.recorded_id: answer for answer in answers}
     recording = max(recordings, key=lambda recording: _n_equal(recording, by_id))
     run = recording.run
-    steps = [*walk(run["steps"])]
+    steps = [*walk(run.get("steps"))]
     waits = [_wait(step, by_id) for step in steps if step.get("asked")]
     moments = {ms_of(part[name]) for part in (run, *steps) for name in TIMES if part.get(name)}
     moments |= {wait.end for wait in waits}
@@ -235,12 +230,12 @@ def cut(placed: PlacedRun, at: int, steps: bool = True) -> Json:
         "requester": ACCOUNT,
         "prompt": spec.prompt,
         "output": placed.with_ids(output) if output and status == recorded["status"] else None,
-        "steps": _steps(placed, recorded["steps"], at) if steps else [],
+        "steps": _steps(placed, recorded.get("steps"), at) if steps else [],
     }
     run = _changed(recorded, fields)
     run["interrupts"] = [interrupt.item for interrupt in pending(placed, at)]
     if not steps and "thread_id" in run:
-        del run["steps"]
+        run.pop("steps", None)
     return run
 
 

@@ -17,7 +17,7 @@ from runkit.errors import UsageError
 from runkit.server._accounts import ACCOUNT, SPACE, id_in, iso
 from runkit.server._clock import Clock
 from runkit.server._recorded_files import read_recordings
-from runkit.server._recordings import Recording, agent_json, packaged, renamed
+from runkit.server._recordings import Recording, agent_json, packaged
 from runkit.server._replay import (
     Answer,
     PlacedInterrupt,
@@ -30,10 +30,9 @@ from runkit.server._replay import (
     status_at,
     updated,
 )
-from runkit.server._web import RequestError, or_list
+from runkit.server._web import RequestError
 
 SPREAD = 0.4  # the share of its time that work takes more or less than in the recording
-FEW = 60  # runs of history; more of them are about more businesses
 FORM_EVERY = 7  # each seventh run of history has a form that other accounts send
 MINUTE = 60_000
 # history ends this long before now, so that none of its runs is still working
@@ -61,7 +60,7 @@ class Store:
     ) -> None:
         self.is_closing = False  # ends all streams
         if replay is None:
-            self.businesses = [*packaged(), *(renamed() if history > FEW else ())]
+            self.businesses = [*packaged()]
             self.spread = SPREAD
         else:
             self.businesses = read_recordings(replay)
@@ -118,9 +117,7 @@ class Store:
         business = get_or_404(self.by_id, "business", business_id)
         recorded = {recording.agent for recording in business.recordings}
         if agent not in recorded:
-            message = (
-                f"no run of {agent} on this business is recorded; expected {or_list(recorded)}"
-            )
+            message = f"no run of {agent} on this business is recorded; run another agent on it"
             raise RequestError(422, message, "type")
         if not thread_id:
             thread_id = self.new_id("threads")
@@ -198,4 +195,4 @@ def _history_answer(
         note = note or "not the listed person"  # a dismissal needs a note
     notes = dict.fromkeys(verdicts, note)
     answered_at = int(interrupt.asked_at) + round(minutes * MINUTE)
-    return Answer(interrupt.recorded_id, answered_at, verdicts, notes, {})
+    return Answer(interrupt.recorded_id, answered_at, verdicts, notes)

@@ -9,7 +9,6 @@ import asyncio
 import hmac
 import time
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import Annotated, Any, Literal
@@ -21,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runkit.api.contract import MAX_COMMENT, Json
+from runkit.api.contract import MAX_COMMENT
 from runkit.local.secret import Secret
 from runkit.server._accounts import moment_of
 from runkit.server._clock import Clock
@@ -43,11 +42,6 @@ def error_response(
     if parameter:
         error["parameter"] = parameter
     return JSONResponse({"errors": [error]}, status, headers)
-
-
-def or_list(words: Iterable[str]) -> str:
-    """Return words, joined with "or"."""
-    return " or ".join(sorted(words))
 
 
 @dataclass
@@ -117,10 +111,9 @@ class NewRun(BaseModel):
 
 
 class Selected(BaseModel):
-    """[A] 2: an action to execute, perhaps with an edited payload."""
+    """[A] 2: an action to execute, perhaps with an edited payload, which the API does not show."""
 
     type: str
-    payload: Json | None = None
 
 
 class Fields(BaseModel):

@@ -158,17 +158,17 @@ def sandbox(
     seed
         Equal seeds, requests and virtual times give equal responses.
     history
-        Number of past runs, over the last 14 virtual days; more than 60 are about more businesses.
+        Number of past runs, over the last 14 virtual days.
     now
         Start of virtual time, UTC unless it has an offset; the real time by default.
     replay
-        A file of finished runs with their steps (`.ndjson`, `.json`, each also `.gz`), which are
-        played instead of the packaged ones. Each run is about a business of its own: create a run
-        on one of `businesses` to play it. A question is asked when it was asked, and the run goes
-        on as recorded after any answer; copies of a run that waited say what was asked. Documents
-        can only be rejected, recorded texts stay as they are, and personal data is served as it is
-        in the file, to whoever has the key. Runs that cannot be played are left out and named in
-        the log. The file is only read.
+        A file or folder of runs, as `runkit.frames` reads it, whose finished runs are played
+        instead of the packaged ones. Each run is about a business of its own: create a run on one
+        of `businesses` to play it. A question is asked when it was asked, and the run goes on as
+        recorded after any answer; copies of a run that waited say what was asked. Documents can
+        only be rejected, recorded texts stay as they are, and personal data is served as it is in
+        the file, to whoever has the key. The log says how many records are left out, and why. The
+        files are only read.
     port
         Port on 127.0.0.1; 0 for any free one.
     key

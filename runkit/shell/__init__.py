@@ -2,5 +2,5 @@
 
 cli           the commands
 _terminal     runs in a terminal: tables that fit its width, and trees of steps
-_demo         six agents on the embedded sandbox, and what an analyst sees of their runs
+_demo         eight runs on the embedded sandbox, and what an analyst sees of their runs
 """

@@ -1,4 +1,4 @@
-"""`runkit demo`: six agents on the embedded sandbox, and what an analyst sees of their runs."""
+"""`runkit demo`: eight runs on the embedded sandbox, and what an analyst sees of their runs."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ SCENARIOS = (
     "auto_approve",
     "tin_mismatch",
     "long_200",
+    "null_label",  # two forms that other accounts send
+    "no_steps",
 )
 # real seconds before the demo's reviewer answers; visible in the run as waiting
 ANSWER_DELAY_S = 3.0
@@ -37,7 +39,7 @@ RUNS_FILE = "runs.ndjson"
 MAX_RUN_S = 600.0  # simulated seconds for all runs to stop; they need at most 400
 _PAGE = Markup(
     "<h1>runkit demo</h1>"
-    "<p>Six runs on the embedded sandbox, in simulated time. All businesses are fictitious.</p>"
+    "<p>Eight runs on the embedded sandbox, in simulated time. All businesses are fictitious.</p>"
     "<h2>{}</h2>{}<h2>All runs</h2>{}"
 )
 EXTRA_WAIT_S = 60.0  # real seconds in addition, for a busy machine
@@ -59,7 +61,7 @@ def run_demo(folder: Path, *, speed: float) -> Path:
     ):
         folder = files.folder_at(folder)  # fails before the runs start
         speed_words = f"its time runs {speed:g} times as fast"
-        write([styled(f"6 runs · sandbox at {box.url} · {speed_words}", "muted")])
+        write([styled(f"{len(SCENARIOS)} runs · sandbox at {box.url} · {speed_words}", "muted")])
         runs = {
             name: client.runs.create("cip_orchestrator", business_id=box.business(name))
             for name in SCENARIOS

@@ -102,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def make_demo(arguments: argparse.Namespace) -> int:
-    """Start six runs on the embedded sandbox and show how they end."""
+    """Start eight runs on the embedded sandbox and show how they end."""
     from runkit.shell._demo import run_demo
 
     run_demo(Path(arguments.output), speed=arguments.speed)

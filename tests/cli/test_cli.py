@@ -68,10 +68,10 @@ def test_wrong_use_explains_itself(arguments, words, tmp_path):
 
 
 def test_the_demo_shows_runs_and_writes_a_page(demo):
-    """Six runs: one answered, one failed, one approved by policy, one waiting; for their owner only."""
+    """Eight runs, two of them in forms of other accounts; for their owner only."""
     done, folder = demo
     assert re.search("^✕ Gulf Coast Cable Inc +[0-9a-f]{8} IRS TIN Matching", done.stdout, re.M)
-    assert re.search(r"6 runs: 4 completed, 1 failed, 1 waiting  as of \w+ \d+, ", done.stdout)
+    assert re.search(r"8 runs: 4 completed, 2 failed, 2 waiting  as of \w+ \d+, ", done.stdout)
     assert "\x1b" not in done.stdout  # no terminal, no colors
     assert not re.search("[0-9a-f]{8}-[0-9a-f]{4}-", done.stdout + done.stderr)
     modes = [path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())]

@@ -49,7 +49,7 @@ def ran(demo, tmp_path_factory):
 
 def test_every_python_block_runs(ran):
     """The frames are whole, the report is there, and the table has README's columns."""
-    assert len(ran["f"].runs) == len(ran["before"].runs) == 6
+    assert len(ran["f"].runs) == len(ran["before"].runs) == 8
     assert ran["slowest"].is_complete
     assert len(ran["slowest"].runs) == 1
     assert ran["run"].status in ("running", "completed")

@@ -1,4 +1,4 @@
-"""What the sandbox sends is as runkit reads the documentation (`api/contract.py`)."""
+"""What the sandbox sends is as published, and as runkit reads it (`api/contract.py`)."""
 
 import pytest
 
@@ -7,6 +7,7 @@ from runkit.api.questions import VERBS
 from runkit.api.validation import interrupt_kind, interrupt_value, validated
 from support import example
 from tests.server.conftest import BUSINESS
+from tests.server.published import faults
 from tests.server.test_stream import replay
 
 RECORDED = [name for name, item in BUSINESS.items() if item.recordings and not item.is_form]
@@ -29,6 +30,32 @@ def test_a_run_is_as_documented_at_every_stage(server, scenario):
     assert len(states) > 10
     for state in (*states, run, server.get("/runs")["data"][0]):
         assert validated(Run, state).notes == []
+    for state in (run, server.get("/runs")["data"][0]):
+        assert [*faults("run", state)] == []
+
+
+@pytest.mark.parametrize("scenario", BUSINESS)
+def test_a_business_and_what_belongs_to_it_is_as_published(server, scenario):
+    """Its addresses, people, TIN and watchlist, and its documents."""
+    path = f"/businesses/{BUSINESS[scenario].id}"
+    business = server.get(path)
+    assert [*faults("business", business)] == []
+    assert business["addresses"]
+    for document in server.get(f"{path}/documents")["data"]:
+        assert [*faults("document", document)] == []
+
+
+def test_lists_are_as_published(serve):
+    """Agents, threads, and the actions of a history on businesses and on their hits."""
+    server = serve(history=40)
+    rows = {
+        "agent": server.get("/agents")["data"],
+        "thread": server.get("/threads", per_page=100)["data"],
+        "action": [action for scenario in BUSINESS for action in server.actions(scenario)],
+    }
+    for name, items in rows.items():
+        assert items
+        assert [fault for item in items for fault in faults(name, item)] == []
 
 
 def test_a_run_in_the_form_of_the_object_page_has_its_fields(server):

@@ -45,17 +45,6 @@ def test_every_seventh_run_of_history_has_a_form_of_strangers(serve):
     assert len(forms) == 10
 
 
-def test_a_long_history_is_about_many_businesses(serve):
-    """So many that an interval, which counts businesses, can be shown."""
-    server = serve(history=200)
-    businesses = server.running.store.by_id
-    runs = [businesses[run.spec.business_id] for run in server.running.store.runs.values()]
-    of_hits = {business.name: business for business in runs if business.scenario == "watchlist_hit"}
-    assert len({business.name for business in runs}) > 50
-    assert len({business.hit_id for business in of_hits.values()}) == len(of_hits) > 3
-    assert server.get(f"/businesses/{runs[-1].id}")["name"] == runs[-1].name
-
-
 def test_equal_seeds_give_equal_pasts(serve):
     """So that a notebook shows everybody the same; another seed gives another past."""
 

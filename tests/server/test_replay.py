@@ -98,17 +98,32 @@ def test_other_businesses_and_agents_are_refused(box, client):
         client.runs.create("tin_verification", business_id=box.business(ASKED["id"]))
 
 
-def test_runs_that_cannot_be_played_are_left_out_with_a_warning(tmp_path, caplog):
-    """The file is only read."""
-    rows = ["{nope", {"a": 1}, OPEN, run(run_id="0ddddddd-1")]
-    path = write(tmp_path / "runs.ndjson", ASKED, *rows)
+def test_what_replay_leaves_out_is_counted_by_its_reason(tmp_path, caplog):
+    """A file is only read; a finished run without steps is played, too."""
+    bare = run(run_id="0ddddddd-0000-4000-8000-000000000001")
+    rows = ["{nope", {"a": 1}, {"object": "thread", "id": "t"}, OPEN, bare]
+    path = write(tmp_path / "runs.ndjson", ASKED, WAITING, *rows)
     before = path.read_bytes()
-    with caplog.at_level(logging.WARNING, "runkit"), runkit.sandbox(replay=path) as box:
-        assert [business.scenario for business in box.businesses] == [ASKED["id"]]
+    with (
+        caplog.at_level(logging.WARNING, "runkit"),
+        runkit.sandbox(replay=path, speed=1e6) as box,
+        box.client() as client,
+    ):
+        assert [business.scenario for business in box.businesses] == [ASKED["id"], bare["id"]]
+        assert finish(client, box.business(bare["id"])).status == "completed"
     [message] = [record.getMessage() for record in caplog.records if "replay" in record.msg]
-    for words in ("(4)", "record 2", "record 3", "0bbbbbbb", "0ddddddd"):
-        assert words in message
+    words = "replay plays 2 runs and leaves out 4 records: bad_json 1, not_a_run 2, not ended 1"
+    assert message == words
     assert path.read_bytes() == before
+
+
+def test_a_folder_is_played_as_frames_reads_it(tmp_path):
+    """Each run once: the newest of its copies, in whatever file they are."""
+    write(tmp_path / "a.ndjson", ASKED, WAITING)
+    (tmp_path / "b.json").write_text(json.dumps({"object": "event", "data": {"object": ASKED}}))
+    (tmp_path / "notes.txt").write_text("no runs")
+    played = [business.scenario for business in read_recordings(tmp_path)]
+    assert played == runkit.frames(tmp_path).runs["run_id"].tolist() == [ASKED["id"]]
 
 
 @pytest.mark.parametrize("text", ["", "{nope", json.dumps({"data": [OPEN]})])
@@ -125,5 +140,5 @@ def test_a_file_is_read_by_its_content(tmp_path):
         path.write_bytes(gzip.compress(text.encode()))
         assert [business.scenario for business in read_recordings(path)] == [ASKED["id"]]
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(UsageError, match="end-of-stream"):
+    with pytest.raises(UsageError, match=r"no run that can be played .*bad_json 1"):
         read_recordings(path)
