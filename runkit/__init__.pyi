@@ -2,13 +2,11 @@ from runkit import errors as errors
 from runkit.analysis.actions import actions as actions
 from runkit.analysis.changes import changes as changes
 from runkit.analysis.decisions import decisions as decisions
-from runkit.analysis.sample import sample as sample
 from runkit.analysis.search import search as search
 from runkit.api.models import Run as Run
 from runkit.archive.archive import Archive as Archive
 from runkit.charts import fleet as fleet
 from runkit.charts import one_run as one_run
-from runkit.charts.agreement import agreement as agreement
 from runkit.charts.gantt import gantt as gantt
 from runkit.charts.overview import overview as overview
 from runkit.client.client import Client as Client

@@ -6,7 +6,5 @@ _differences  what differs between them, and what cannot be compared
 actions       `actions`: who approved which action, with which effect
 _proposals    what agents propose, and which actions followed
 decisions     `decisions`: how reviewers decide, how fast, and how often against the agent
-sample        `sample`: a blind sample of settled questions
-labels        filled sheets of a sample beside what was decided
-intervals     intervals of shares, and Gwet's AC1
+intervals     intervals of shares
 """

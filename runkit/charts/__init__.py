@@ -17,7 +17,6 @@ step_panel        what one step returned, found and took
 fleet             panels of many runs
 needs_attention   what needs somebody, worst first
 why_slow          why one run took as long as it did
-agreement         `agreement`: the labels of a sample beside what was decided
 report_panels     panels of the templates of reports
 overview          `overview`: the state of an account
 page              one HTML file that runs no script

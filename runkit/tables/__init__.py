@@ -13,7 +13,6 @@ compare         `compare`: two runs, step by step
 audit_trail     answers beside the questions
 _business_names  businesses of runs, from a client or a table
 _saved          frames in a folder of Parquet files
-sheets          sheets that people fill
 _excel          frames in a workbook
 
 `runkit.frames(path)`:

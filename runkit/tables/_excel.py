@@ -13,7 +13,6 @@ from runkit.local import files
 
 try:
     import xlsxwriter  # type: ignore[import-untyped]  # noqa: F401
-    from python_calamine import CalamineError
 except ImportError:
     raise MissingExtra.of("excel", "an Excel file") from None
 
@@ -47,14 +46,6 @@ def write_workbook(tables: Mapping[str, pd.DataFrame], path: str | Path) -> Path
             )
             book.sheets[name].autofit(max_width=MAX_WIDTH)
     return target
-
-
-def read_workbook(path: Path) -> pd.DataFrame:
-    """Read the first sheet of a workbook as text. Raises `OSError` or `ValueError`."""
-    try:
-        return pd.read_excel(path, engine="calamine", dtype="str", keep_default_na=False)
-    except CalamineError as error:
-        raise ValueError(str(error)) from None
 
 
 def _for_excel(df: pd.DataFrame) -> pd.DataFrame:

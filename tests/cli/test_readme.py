@@ -54,7 +54,7 @@ def test_every_python_block_runs(ran):
     assert len(ran["slowest"].runs) == 1
     assert ran["run"].status in ("running", "completed")
     made = {path.name for path in ran["folder"].iterdir()}
-    assert made == {"report.html", "report.ipynb", "runkit-demo", "qa.csv", "qa.key.csv"}
+    assert made == {"report.html", "report.ipynb", "runkit-demo"}
     [table] = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
     shown = ran["slowest"].steps.nlargest(3, "critical_s")[table.split("\n")[0].split()]
     assert shown.to_string() == table.rstrip("\n")
