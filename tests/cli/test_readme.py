@@ -64,14 +64,11 @@ def test_every_python_block_runs(ran):
 def test_every_answer_of_the_table_runs(ran, monkeypatch):
     """With the demo's runs, and a client of a sandbox."""
     cells = re.findall(r"^\| .+\? \| (.+) \|$", README, re.MULTILINE)
-    codes = [
-        code for cell in cells for code in re.findall(r"`((?:runkit|f|done)\b[^`]*[)\]])`", cell)
-    ]
+    codes = [code for cell in cells for code in re.findall(r"`((?:runkit|f)\b[^`]*[)\]])`", cell)]
     assert len(codes) >= 22
     with runkit.sandbox(history=6) as box, box.client(rate=None) as client:
         listed = client.runs.list(business_id=client.businesses.list())
         names = ran | {"client": client, "before": runkit.frames(client.runs.fetch(listed))}
-        names["done"] = runkit.actions(names["before"], client)
         monkeypatch.chdir(ran["folder"])
         for code in codes:
             exec(code, names)  # noqa: S102
