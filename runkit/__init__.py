@@ -9,7 +9,7 @@
 Read       `sandbox`, `Client`, `Run`, `RunList`, `frames`, `Frames`, `Archive`
 Look       `overview`, `gantt`, `compare`, and the panels of `runkit.one_run` and `runkit.fleet`
 Answer     `InterruptInbox`, `InterruptForm`, `RunMonitor`, `answer_log`
-Analyze    `search`, `changes`, `actions`, `decisions`
+Analyze    `search`, `changes`, `decisions`
 Share      `report`, `report_data`, `Redaction`
 Errors     `RunkitError` is the base of all; `runkit.errors` lists them
 

@@ -1,5 +1,4 @@
 from runkit import errors as errors
-from runkit.analysis.actions import actions as actions
 from runkit.analysis.changes import changes as changes
 from runkit.analysis.decisions import decisions as decisions
 from runkit.analysis.search import search as search

@@ -473,7 +473,7 @@ def answer_in(result: Json) -> Json:
 def answerer_of(step: Json) -> str | None:
     """Read who answered an interrupt step."""
     people = map(answer_in(result_of(step)).get, PEOPLE)
-    return first_text(*(actor_name(who) if isinstance(who, dict) else who for who in people))
+    return first_text(*(_name_of(who) if isinstance(who, dict) else who for who in people))
 
 
 def decision_of(answer: Json) -> str | None:
@@ -504,9 +504,9 @@ def note_of(answer: Json) -> str | None:
     return " / ".join(filter(None, notes)) or None
 
 
-def actor_name(data: Json) -> str | None:
-    """Read the name of an account or a user who did an action. [A] 40: a user's fields."""
-    return first_text(*map(data.get, ("name", "email", "id")))
+def _name_of(person: Json) -> str | None:
+    """Read the name of a person who answered. [A] 40."""
+    return first_text(*map(person.get, ("name", "email", "id")))
 
 
 # ------------------------------------------------------------------------------ kinds of questions

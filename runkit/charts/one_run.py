@@ -41,7 +41,6 @@ FINDING = [
     *("agent", "origin", "is_unfinished", "is_rejected", "artifact_no", "type", "step_id"),
 ]
 NO_ANSWERS = pd.DataFrame(columns=["run_id", "step_id", "decision"], dtype="str")
-MAX_STEPS = 3  # a card names so many of the steps that followed an answer
 UNKNOWN = "Neither the answer nor who gave it is in the data."
 
 
@@ -164,7 +163,7 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     """
     f = one_run(f, "f")
     table, trail = questions_and_trail(f, answers)
-    cards = [row | _card(f, row) for row in records(table)]
+    cards = [row | _card(row) for row in records(table)]
     trail = trail.join(table[["interrupt_id", "step_id", "agent", "answer", "delivery"]])
     body = render("questions", rows=cards)
     return Panel("Questions to reviewers", questions_sentence(f, table), trail, body=body)
@@ -228,20 +227,15 @@ def _logged(table: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
     return known.assign(later=later.where(last["use"].eq(LATER)))
 
 
-def _card(f: Frames, row: Row) -> Row:
-    """Describe how a question of one run ended, where known: what was proposed and followed."""
+def _card(row: Row) -> Row:
+    """Describe what was proposed in a question of one run, and how it ended, where known."""
     wait = wait_of(row)
     after = {
         "pending": f", {lasted(wait)} so far",
         "answered": f" · answered {moment(row['answered_at'])}, after {lasted(wait)}",
     }
-    is_later = f.steps["started_at"] >= (row["answered_at"] or pd.NaT)
-    followed = f.steps[is_later].sort_values("started_at", kind="stable")
-    followed = followed[followed["is_wait"].cumsum().eq(0)]  # up to the next question
-    next_steps = followed["label"].head(MAX_STEPS)
     lines = {
         "Proposals": row["proposals"],
-        "Steps that followed": " · ".join(next_steps),
         "Answer": UNKNOWN if row["is_unknown"] else row["later"],
         "Answered by": row["signer"],
         "Delivery": row["delivery"],

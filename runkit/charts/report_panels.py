@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.analysis.actions import status_after
 from runkit.api.contract import RESOLUTIONS
 from runkit.arguments import checked
 from runkit.charts._fleet_chart import fleet_chart
@@ -25,14 +24,13 @@ from runkit.charts.panel import (
 from runkit.display.counts import (
     paragraph,
     sentence,
-    some,
     things,
     unread,
     waiting_words,
 )
 from runkit.display.html_tables import with_labels
 from runkit.display.status_words import outcome_words, status
-from runkit.display.text import brief, day, in_words, plural
+from runkit.display.text import brief, day
 from runkit.errors import UsageError
 from runkit.facts import Facts
 from runkit.tables.compare import one_run
@@ -47,7 +45,6 @@ from runkit.tables.run_rules import (
 __all__ = [
     "all_runs",
     "changed",
-    "newest_actions",
     "slowest_steps_of_run",
     "timeline",
     "what_happened",
@@ -264,40 +261,6 @@ def all_runs(f: Frames) -> Panel:
 
 
 @checked
-def newest_actions(f: Frames, table: pd.DataFrame | None) -> Panel:
-    """Show what was done on the businesses of these runs and who settled it, newest first.
-
-    Parameters
-    ----------
-    f
-        Frames of any number of runs.
-    table
-        The frame of `runkit.actions()`, as in `report_data().actions`; None for no panel rows.
-
-    Returns
-    -------
-    Panel
-        A row for each action, its effect in words. Those of other runs on these businesses are
-        counted in the sentence.
-
-    Raises
-    ------
-    UsageError
-        For other arguments.
-    """
-    columns = ["created_at", "type", "effects", "user_name", "settled_by", "note"]
-    table = _checked_frame(table, [*columns, "n_effects"], "runkit.actions()")
-    is_other = table["run_id"].notna() & ~table["run_id"].isin(f.runs["run_id"])
-    left_out = some(is_other.sum(), "action", "of other runs left out")
-    rows = table[~is_other].merge(f.runs[NAMES], on="run_id", how="left")
-    effects = zip(rows["effects"], rows["n_effects"], strict=True)
-    words = [in_words(status_after(text) or plural(n, "effect")) for text, n in effects]
-    rows = rows.assign(effects=words).sort_values("created_at", ascending=False)
-    shown = with_labels(rows)[["run", *columns]]
-    return Panel("Actions", paragraph("Newest first.", left_out), shown)
-
-
-@checked
 def changed(table: pd.DataFrame | None) -> Panel:
     """Show what has changed since an earlier state of the runs.
 
@@ -317,15 +280,9 @@ def changed(table: pd.DataFrame | None) -> Panel:
         For other arguments.
     """
     columns = ["change", "what", "before", "after", "when"]
-    table = _checked_frame(table, columns, "runkit.changes()")
+    if table is None:
+        table = pd.DataFrame(columns=["run_id", *columns], dtype="str")
+    if not {"run_id", *columns}.issubset(table):
+        raise UsageError(f"table={brief(table)}; expected the frame of runkit.changes(), or None.")
     words = table.attrs.get("sentence", "")
     return Panel("What changed", words, with_labels(table)[["run", *columns]])
-
-
-def _checked_frame(table: pd.DataFrame | None, columns: list[str], function: str) -> pd.DataFrame:
-    """Return the frame of a function, without rows for None. Raises `UsageError` for another."""
-    if table is None:
-        return pd.DataFrame(columns=["run_id", *columns], dtype="str")
-    if not {"run_id", *columns}.issubset(table):
-        raise UsageError(f"table={brief(table)}; expected the frame of {function}, or None.")
-    return table

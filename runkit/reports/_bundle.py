@@ -71,15 +71,13 @@ class ReportData(NamedTuple):
 
     `frames` are `runkit.Frames`. `answers` are the rows of `runkit.answer_log()` about these runs.
     `provenance` is shown as a table. `labels` are the title and other words that were given to
-    `report()`, `actions` the frame of `runkit.actions()`, or None, and `changes` that of
-    `runkit.changes()`, or None.
+    `report()`, `changes` the frame of `runkit.changes()`, or None.
     """
 
     frames: Frames
     answers: pd.DataFrame
     provenance: Provenance
     labels: Labels = NO_LABELS
-    actions: pd.DataFrame | None = None
     changes: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
@@ -127,7 +125,6 @@ class ReportSource(NamedTuple):
 
 def read_source(
     source: sources.Source,
-    actions: pd.DataFrame | None = None,
     before: sources.Source | None = None,
 ) -> ReportSource:
     """Read the frames, the sent answers, and the runs as text if the source has them."""
@@ -142,8 +139,6 @@ def read_source(
     answers = answers_about(f.runs["run_id"])
     f = frames(f, answers=answers) if len(answers) else f
     more = {"answers": answers}
-    if actions is not None:
-        more["actions"] = actions
     if before is not None:
         more["changes"] = changes(before, f)
     return ReportSource(f, more, texts)

@@ -10,9 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import nbformat
-import pandas as pd
 
-from runkit.analysis.actions import check_actions
 from runkit.arguments import checked
 from runkit.display.hide_keys import MASK
 from runkit.display.text import moment, plural, visible
@@ -67,7 +65,6 @@ def report(
     title: str | None = None,
     classification: str | None = None,
     prepared_by: str | None = None,
-    actions: pd.DataFrame | None = None,
     before: sources.Source | None = None,
     progress: bool = True,
 ) -> Report:
@@ -96,9 +93,6 @@ def report(
         A word at the top of each page, such as "Internal".
     prepared_by
         Who prepared the report.
-    actions
-        The frame of `runkit.actions()` on these runs; the report then shows what was done. It is
-        masked, too.
     before
         The runs as they were earlier, as `source`. The report on many runs then begins with what
         has changed since (`runkit.changes`), masked, too.
@@ -128,9 +122,9 @@ def report(
     texts = (title or "", " · ".join(marks), prepared_by or "")
     labels = Labels(*(" ".join(text.split()) for text in texts))
     masker = make_masker(redact)
-    _check_arguments(actions, notebook_path)
+    _check_notebook(notebook_path)
     chosen = None if template is None else templates.find_template(template)
-    read = read_source(source, actions, before)
+    read = read_source(source, before)
     n_runs = len(read.frames.runs)
     selected = chosen or templates.find_template(None, n_runs)
     _check_runs(selected, read.frames, has_before=before is not None)
@@ -158,10 +152,8 @@ def report(
     )
 
 
-def _check_arguments(actions: pd.DataFrame | None, notebook_path: Path) -> None:
-    """Raise `UsageError` for another frame, or if a notebook of the user is in the way."""
-    if actions is not None:
-        check_actions(actions)
+def _check_notebook(notebook_path: Path) -> None:
+    """Raise `UsageError` if a notebook of the user is in the way."""
     if notebook_path.exists() and not templates.is_report(notebook_path):
         raise UsageError(
             f"{notebook_path} exists and was not made by a report; the executed notebook would "

@@ -118,7 +118,7 @@ def test_a_confirmed_answer_is_shown():
     panel = one_run.questions(frames(ANSWERED), logged())
     [row] = panel.table.to_dict("records")
     assert json.loads(row["answer"]) == {"decision": "approve", "note": "seen"}
-    for text in ("seen", "Ana (self-declared)", "Recording it"):
+    for text in ("seen", "Ana (self-declared)"):
         assert text in panel.body
     assert "Neither the answer" in one_run.questions(frames(ANSWERED)).body
     assert (row["answered_by"], row["delivery"]) == ("Ana", "confirmed")
@@ -130,12 +130,6 @@ def test_an_answer_in_doubt_says_so_and_names_nobody():
         table = one_run.questions(frames(ANSWERED), logged(delivery=delivery)).table
         assert table["delivery"].tolist() == [delivery]
         assert table["answered_by"].isna().all()
-
-
-def test_steps_that_followed_an_answer_end_at_the_next_question():
-    asked = question("q1", 10, 20), step("a", 20, 30, label="Recording"), question("q2", 30, 40)
-    body = one_run.questions(frames(run(*asked, step("b", 40, 50, label="Writing")))).body
-    assert (body.count("Recording"), body.count("Writing")) == (1, 1)
 
 
 @pytest.mark.parametrize(("read_s", "is_later"), [(100, True), (300, False)])

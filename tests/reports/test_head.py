@@ -7,7 +7,6 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from runkit.api.models import Run
@@ -292,24 +291,3 @@ def test_changes_are_masked():
     data = redact_source(read_source(now, before=then), make_masker())
     assert data.changes["change"].tolist() == ["failed"]
     assert EIN not in data.changes.to_csv()
-
-
-def test_actions_say_what_was_done_in_these_runs():
-    """What was decided and who settled it, masked; those of other runs are counted."""
-    decided = [("r", "approved"), ("s", "rejected"), (None, None)]
-    diffs = [{"status": {"after": status}} if status else {"tin": EIN} for _, status in decided]
-    rows = {
-        "created_at": pd.Timestamp("2026-02-03T10:00Z"),
-        "run_id": [run_id for run_id, _ in decided],
-        "effects": [json.dumps([{"diff": diff}]) for diff in diffs],
-        **dict.fromkeys(("type", "user_name", "settled_by"), "x"),
-        "note": f"of {EIN}",
-        "n_effects": 1,
-    }
-    data = redact_source(read_source([run()], pd.DataFrame(rows)), make_masker())
-    panel = report_panels.newest_actions(data.frames, data.actions)
-    assert panel.table["effects"].tolist() == ["Approved", "1 effect"]
-    assert panel.table["note"].tolist() == ["of [ein 1]"] * 2
-    assert panel.sentence == "Newest first. 1 action of other runs left out."
-    assert EIN not in data.actions.to_csv()
-    assert len(report_panels.newest_actions(data.frames, None)) == 0
