@@ -32,7 +32,7 @@ from runkit.client.resume import Delivery, ResumeRequest
 from runkit.client.run_list import RunList, runs_in
 from runkit.display.text import plural
 from runkit.errors import MaybeSent, UsageError
-from runkit.local.answer_log import UNKNOWN, Display
+from runkit.local.answer_log import UNKNOWN
 
 # seconds that the read of one run is repeated: a person waits for it, often at a form
 READ_TIMEOUT = 10.0
@@ -341,7 +341,6 @@ class Runs:
         *,
         who: str | None = None,
         step_id: str | None = None,
-        display: Display | None = None,
         seen: int | None = None,
         on_claimed: Callable[[int], object] | None = None,
         on_checking: Callable[[str], object] | None = None,
@@ -349,8 +348,7 @@ class Runs:
         """Answer as `resume` does, and return the outcome: confirmed, unconfirmed or unknown.
 
         Parameters are those of `resume`, and for `runkit.answer_log()` `step_id`, the step of the
-        question, and `display`, when a form showed the question and how many of its sources were
-        opened. `seen` is the newest entry of the log about this question that the person knew of:
+        question. `seen` is the newest entry of the log about this question that the person knew of:
         if there is a newer one, nothing is sent, and the outcome is `taken`. `on_claimed` is called
         with the number of the new entry, and `on_checking` with the reason before the run is read
         to check whether the answer arrived. Raises as `resume`, but never `MaybeSent`.
@@ -366,7 +364,6 @@ class Runs:
             known=run if isinstance(run, Run) else None,
             who=who,
             step_id=step_id,
-            display=display,
             seen=seen,
             on_claimed=on_claimed,
             on_checking=on_checking,

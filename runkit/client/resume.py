@@ -65,7 +65,6 @@ class ResumeRequest:
     known: Run | None
     who: str | None
     step_id: str | None
-    display: answer_log.Display | None
     seen: int | None
     on_claimed: Callable[[int], object] | None
     on_checking: Callable[[str], object] | None
@@ -121,7 +120,7 @@ class ResumeRequest:
                 "label": interrupt.label,
                 "question_digest": answer_log.digest(interrupt.value),
             }
-        return answer_log.claim(self.answer, self.who, columns, self.display, self.seen)
+        return answer_log.claim(self.answer, self.who, columns, self.seen)
 
     @cached_property
     def asked_by(self) -> str | None:

@@ -52,16 +52,13 @@ _SAME = " AND ".join(f"coalesce({name} = :{name}, TRUE)" for name in ASKING)
 _SENT = f"{_SAME} AND delivery NOT IN ('{REFUSED}', '{FAILED}')"
 Asking = Mapping[str, str | None]  # the columns of an entry that tell what it answers
 SELF_DECLARED = "self-declared"
-_TIMES = ("sent_at", "settled_at", "run_created_at", "shown_at")
-_COUNT = "n_sources_opened"
+_TIMES = ("sent_at", "settled_at", "run_created_at")
 
 
 class Entry(NamedTuple):
     """One answer.
 
     Times are this machine's; `run_created_at` is the server's and distinguishes equal ids.
-    `shown_at` is when a form first showed the question, `n_sources_opened` how many of its sources
-    were opened from there; None for an answer without a form.
     """
 
     answer_id: int
@@ -82,8 +79,6 @@ class Entry(NamedTuple):
     answer_digest: str
     delivery: str
     message: str | None
-    shown_at: datetime | None
-    n_sources_opened: int | None
 
 
 _SCHEMA = f"""
@@ -95,15 +90,6 @@ CREATE TABLE IF NOT EXISTS drafts (
     PRIMARY KEY (run, question, digest)
 );
 """
-
-
-class Display(NamedTuple):
-    """How long and how closely a question was looked at before the answer, for the log."""
-
-    shown_at: datetime
-    """When its form was first shown; an aware time of this machine."""
-    n_sources_opened: int
-    """How many of its sources were opened."""
 
 
 typed_name = ""  # what a person typed into a form of this kernel; later forms offer it
@@ -130,7 +116,6 @@ def claim(
     answer: Mapping[str, Any],
     by: str | None,
     columns: Asking,
-    display: Display | None = None,
     seen: int | None = None,
 ) -> int | None:
     """Log that an answer is about to be sent, and return the number of the entry.
@@ -149,9 +134,6 @@ def claim(
         "answer": jsontext.dumps(dict(answer)),
         "delivery": SENDING,
     }
-    if display:
-        row["shown_at"] = display.shown_at.astimezone(UTC).isoformat()
-        row[_COUNT] = display.n_sources_opened
     insert = (
         f"INSERT INTO answers ({', '.join(row)}) SELECT :{', :'.join(row)} WHERE :seen IS NULL "  # noqa: S608
         f"OR NOT EXISTS (SELECT 1 FROM answers WHERE answer_id > :seen AND {_SENT})"
@@ -221,9 +203,7 @@ def answer_log() -> pd.DataFrame:
         only the account. `answer` is the JSON that was sent, `answer_digest` its SHA-256 and
         `question_digest` that of the question. `delivery` is confirmed, unconfirmed (the question
         is closed, and it is unknown whose answer closed it), unknown (it may have arrived),
-        refused, failed (not delivered) or sending (no outcome was logged). `shown_at` is when a
-        form first showed the question, `n_sources_opened` how many of its sources were opened; null
-        for an answer without a form.
+        refused, failed (not delivered) or sending (no outcome was logged).
 
     Raises
     ------
@@ -240,7 +220,7 @@ def answers_about(run_ids: Iterable[str] | None = None) -> pd.DataFrame:
     df = pd.DataFrame(entries(run_ids), columns=list(Entry._fields))
     df.insert(list(df).index("answered_by") + 1, "answered_by_source", SELF_DECLARED)
     dtypes = dict.fromkeys(df, "str") | dict.fromkeys(_TIMES, "datetime64[us, UTC]")
-    return df.astype(dtypes | {"answer_id": "int64", _COUNT: "Int32"})
+    return df.astype(dtypes | {"answer_id": "int64"})
 
 
 def _now() -> str:

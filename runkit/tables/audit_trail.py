@@ -36,7 +36,7 @@ from runkit.tables.schema import DECISIONS
 
 IDS = ("run_id", "step_id", "interrupt_id")
 TEXTS = (*IDS, "decision", "answer", "answered_by", "answered_by_source", "delivery")
-TIMES = ("answered_at", "sent_at", "shown_at", "run_created_at")
+TIMES = ("answered_at", "sent_at", "run_created_at")
 AUDIT = (
     "asked_at",
     "business_name",
@@ -68,8 +68,7 @@ def read_answers(answers: pd.DataFrame) -> pd.DataFrame:
             "with the columns run_id, step_id or interrupt_id, decision, answered_by and "
             "answered_at."
         )
-    columns = [*TEXTS, *TIMES, "n_sources_opened"]
-    log = answers.reset_index(drop=True).reindex(columns=columns)
+    log = answers.reset_index(drop=True).reindex(columns=[*TEXTS, *TIMES])
     log = log.astype(dict.fromkeys([*TEXTS, *TIMES], "str"))
     try:
         times = log[[*TIMES]].apply(pd.to_datetime, utc=True, format="ISO8601")

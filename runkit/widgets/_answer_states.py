@@ -34,7 +34,7 @@ from runkit.display.log import log
 from runkit.display.text import live_moment, shorten
 from runkit.errors import Conflict, Invalid, RunkitError, Unavailable
 from runkit.local import answer_log
-from runkit.local.answer_log import CONFIRMED, Display, Entry, declared_name
+from runkit.local.answer_log import CONFIRMED, Entry, declared_name
 from runkit.widgets import _case, _drafts
 from runkit.widgets._case import ListRuns
 from runkit.widgets._drafts import draft_key
@@ -140,17 +140,16 @@ class AnswerController:
         self._is_sending = False  # also while it is checked
         self._seen = 0  # the newest entry of the log that the person knows of, one's own included
         self._own = 0  # one's own newest entry
-        self._shown_at: datetime | None = None
-        self._n_opened = 0  # sources of the question that were opened before the answer
+        self._is_shown = False
         message = f"{self._restore_draft()} {self._warning()}".strip()
         self.snapshot = Snapshot(State.OPEN, self.refusal or message)
 
     # -- actions of the person
 
     def note_display(self) -> None:
-        """Note when the question was first shown on this machine, and read the case once."""
-        if self._shown_at is None:
-            self._shown_at = datetime.now(UTC)
+        """Read the case when the question is first shown."""
+        if not self._is_shown:
+            self._is_shown = True
             self.read_case()
 
     def read_case(self) -> None:
@@ -187,7 +186,6 @@ class AnswerController:
             entries["0"]["decision"] = verb
         self.edit(entries)
         if verb is not None:
-            self._n_opened = message.get("opened", 0)
             self.submit()
 
     def sign(self, name: str) -> None:
@@ -282,7 +280,6 @@ class AnswerController:
                 answer,
                 who=who,
                 step_id=question.step_id,
-                display=Display(self._shown_at, self._n_opened) if self._shown_at else None,
                 seen=self._seen,
                 on_claimed=self._on_claimed,
                 on_checking=lambda reason: self.queue.post(partial(self._checking, sent, reason)),

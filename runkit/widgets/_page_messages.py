@@ -25,7 +25,6 @@ class FromPage(TypedDict, total=False):
     digest: str
     values: Entries  # what is typed
     verb: str  # pressed twice: an answer
-    opened: int  # sources that were opened
     who: str
     open: str  # the key of a row
     step: Literal[1, -1]  # to the next row of the list, or to the one before

@@ -77,7 +77,6 @@ function render({model, el}) {
   const main = div("rk-main", div("rk-side", nodes.list), nodes.pane);
   const root = el.appendChild(h("div", props, nodes.top, main));
   const drafts = {}; // what is in the inputs, by the digest of their question
-  const opened = {}; // the addresses of the sources that were opened, by the digest of their question
   const json = {}; // what each region shows
   const unfolded = new Set(), shownDetails = new Map();
   const isLab = () => root.closest(".jp-Notebook") !== null; // elsewhere, as in VS Code, letters act on cells
@@ -215,7 +214,7 @@ function render({model, el}) {
     clearTimeout(draftTimer);
     draftTimer = 0;
     const {digest} = state.question;
-    if (!send({verb, values, digest, opened: opened[digest]?.size ?? 0})) return;
+    if (!send({verb, values, digest})) return;
     waiting = sent;
     [isNext, answered] = [true, digest];
     slowTimer = setTimeout(() => say(SLOW, "attention"), SLOW_MS);
@@ -608,10 +607,6 @@ function render({model, el}) {
     return found !== undefined;
   }
 
-  root.addEventListener("click", ({target}) => {
-    const link = target.closest("a[href]");
-    if (link && state?.question) (opened[state.question.digest] ??= new Set()).add(link.href);
-  });
   root.addEventListener("focusin", ({target}) => {
     if (armed && target !== armed.anchor && target !== armed.button) disarm();
   });
