@@ -33,7 +33,8 @@ __all__ = sorted(_HOME)
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        raise AttributeError(f"module 'runkit' has no attribute {name!r}")
+        names = ", ".join(__all__)
+        raise AttributeError(f"module 'runkit' has no attribute {name!r}; it has {names}")
     value = globals()[name] = getattr(import_module(_HOME[name]), name)
     return value
 

@@ -523,7 +523,7 @@ KINDS = (  # in the order of every screen
 )
 # [A] 16: types are open words. First the names of actions, then the likely names of artifacts that
 # propose them and of requests for documents.
-KIND_OF_TYPE = {
+_KIND_OF_TYPE = {
     **{word: word for word in ACTION_TYPES},
     **dict.fromkeys(("document", "document_request", "document_upload"), "document"),
     "tin_verification": "verify_tin",
@@ -547,7 +547,7 @@ def interrupt_kind(value: Json) -> str:
 
 
 def _kinds_of(*items: Json) -> set[str]:
-    return {KIND_OF_TYPE.get(str(item.get("type")), "") for item in items} - {""}
+    return {_KIND_OF_TYPE.get(str(item.get("type")), "") for item in items} - {""}
 
 
 def proposals_of(value: Json) -> list[Json]:

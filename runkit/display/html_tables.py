@@ -189,10 +189,10 @@ def _writer(name: str, kind: str) -> Callable[[Any], str]:
         return WORDS.get(re.sub("_[ab]$", "", name), str)
     if name.endswith("_s"):
         return duration
-    return format_percent if name.endswith("percent") else "{:,.10g}".format
+    return _format_percent if name.endswith("percent") else "{:,.10g}".format
 
 
-def format_percent(percent: float) -> str:
+def _format_percent(percent: float) -> str:
     """Write a share in words; only nothing is 0%, only all is 100%."""
     if 0 < percent < 1:
         return "under 1%"

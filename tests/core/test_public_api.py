@@ -7,6 +7,7 @@ import difflib
 
 import pytest
 
+import runkit
 from tests import public_api
 
 
@@ -28,3 +29,8 @@ def test_the_public_api_is_the_committed_one():
             f"the public API has changed:\n{diff}\nIf it should: {public_api.COMMAND}",
             pytrace=False,
         )
+
+
+def test_an_unknown_name_is_answered_with_the_names_there_are():
+    with pytest.raises(AttributeError, match=r"'sample'; it has .*\bdecisions, .*\bsearch$"):
+        getattr(runkit, "sample")  # noqa: B009
