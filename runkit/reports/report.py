@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -30,14 +29,12 @@ _FIGURE_NUMBERS = re.compile(r'"bdata": ?"[^"]*"')
 class Report:
     """A finished report: its HTML file, the executed notebook, and what was masked.
 
-    `sha256` is the hash of the HTML file, in hex. `masked` counts different values by
-    rule. `n_bytes` is the size of the HTML file. `missing` says what could not be read; None if
-    everything was.
+    `masked` counts different values by rule. `n_bytes` is the size of the HTML file. `missing`
+    says what could not be read; None if everything was.
     """
 
     html: Path
     notebook: Path
-    sha256: str
     masked: Mapping[str, int]
     n_runs: int
     n_bytes: int
@@ -48,8 +45,7 @@ class Report:
         return visible(
             f"{self.html} ({plural(self.n_runs, 'run')}, {self.n_bytes / 1_000:,.0f} kB), "
             f"executed notebook {self.notebook}\n"
-            f"masked: {counts or 'nothing'}\n"
-            f"SHA-256 {self.sha256}"
+            f"masked: {counts or 'nothing'}"
         )
 
     __repr__ = __str__
@@ -140,14 +136,12 @@ def report(
     )
     _check_leaks([html, _FIGURE_NUMBERS.sub("", executed)], masker)
     _write(html_path, html, notebook_path, executed)
-    page = html.encode()
     return Report(
         html=html_path,
         notebook=notebook_path,
-        sha256=hashlib.sha256(page).hexdigest(),
         masked=about.masked,
         n_runs=n_runs,
-        n_bytes=len(page),
+        n_bytes=len(html.encode()),
         missing=about.missing,
     )
 
