@@ -3,7 +3,6 @@ from runkit.analysis.changes import changes as changes
 from runkit.analysis.decisions import decisions as decisions
 from runkit.analysis.search import search as search
 from runkit.api.models import Run as Run
-from runkit.archive.archive import Archive as Archive
 from runkit.charts import fleet as fleet
 from runkit.charts import one_run as one_run
 from runkit.charts.gantt import gantt as gantt

@@ -6,7 +6,7 @@
     ├── DataError(ValueError)             records that do not follow the API's contract; `.problems`
     ├── MissingExtra(ImportError)         an optional part is not installed; gives the pip command
     ├── ReportError(RuntimeError)         a report was not made: a cell failed, or it would leak
-    ├── ArchiveError(OSError)             an archive that cannot be read or written
+    ├── StorageError(OSError)             a file was begun and cannot be written, as on a full disk
     ├── WaitTimeout(TimeoutError)         a run is still running after the timeout; `.run`
     └── ApiError                          refused or unusable; `.status .messages .parameter`
         ├── AuthError(PermissionError)    401, 403: the key is missing, wrong or may not do this
@@ -109,8 +109,8 @@ class ReportError(RunkitError, RuntimeError):
     """A report could not be made, and nothing was written: a cell failed, or it would leak."""
 
 
-class ArchiveError(RunkitError, OSError):
-    """An archive that cannot be read or written: missing, not runkit's, or blocked by others."""
+class StorageError(RunkitError, OSError):
+    """A file that was begun cannot be written to its end, as on a full disk."""
 
 
 class WaitTimeout(RunkitError, TimeoutError):
@@ -146,13 +146,7 @@ class ApiError(RunkitError):
 
 
 class AuthError(ApiError, PermissionError):
-    """401 or 403.
-
-    `runs` are the runs that had arrived when the error ended `client.runs.fetch`, a
-    `runkit.RunList`, else None.
-    """
-
-    runs: Any = None
+    """401 or 403: the key is missing or wrong, or may not do this."""
 
 
 class NotFound(ApiError, LookupError):

@@ -114,6 +114,21 @@ def is_updated_at_reliable(status: str) -> bool:
     return status != "running"
 
 
+def has_ended(raw: Json) -> bool:
+    """Return whether a run, as JSON, has ended: its questions wait no longer."""
+    is_final = current_status(raw.get("status")) in FINAL_STATUSES
+    return is_final or raw.get("ended_at") is not None
+
+
+def state_of(raw: Json) -> tuple[Any, ...]:
+    """Return what changes with the state of a run, as a list shows it.
+
+    Raises `ValueError` if it has no `updated_at`.
+    """
+    updated_at = parse_time(raw.get("updated_at"))
+    return updated_at, current_status(raw.get("status")), raw.get("interrupts")
+
+
 def without_none(**fields: object) -> Json:
     """Build an object without the fields that are None."""
     return {name: value for name, value in fields.items() if value is not None}
@@ -133,20 +148,20 @@ class Page(NamedTuple):
 def read_page(value: object, source: str) -> Page:
     """Read one page of a list; `source` names the request in errors.
 
-    It is the documented envelope, whose `data` may be missing. Raises `ContractError` for anything
-    else.
+    Raises `ContractError` for anything but the documented envelope with its `data`.
     """
-    if isinstance(value, dict) and value.get("object", "list") == "list":
-        data, has_more, total = map(value.get, ("data", "has_more", "total_count"))
-        if data is None or isinstance(data, list):
-            return Page(
-                [item if isinstance(item, dict) else {} for item in data or ()],
-                has_more if isinstance(has_more, bool) else None,
-                total if type(total) is int else None,
-            )
-    raise ContractError(
-        f"{source}: expected a list; got {kind(value)}. "
-        "If this persists, the API has changed: please report it."
+    data = value.get("data") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(data, list):
+        found = "an object without it" if isinstance(value, dict) else kind(value)
+        raise ContractError(
+            f"{source}: expected a list in `data`; got {found}. "
+            "If this persists, the API has changed: please report it."
+        )
+    has_more, total = value.get("has_more"), value.get("total_count")
+    return Page(
+        [item if isinstance(item, dict) else {} for item in data],
+        has_more if isinstance(has_more, bool) else None,
+        total if type(total) is int else None,
     )
 
 

@@ -219,6 +219,12 @@ class Step(ApiObject):
         return clean if clean.get("agent") else {**clean, "agent": clean.get("graph")}
 
     @property
+    def is_open_question(self) -> bool:
+        """Return whether this is a question that has no answer yet."""
+        is_closed = self.completed_at is not None or self.status in contract.FINAL_STATUSES
+        return self.type == "interrupt" and not is_closed
+
+    @property
     def resolution(self) -> str | None:
         """How the interrupt policy settled this interrupt step, or None when a person did."""
         return resolution_of(self._clean)
@@ -323,6 +329,18 @@ class Run(LocalFields):
     def is_finished(self) -> bool:
         """Return whether the run has ended: `completed` or `error`."""
         return self.status in contract.FINAL_STATUSES
+
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether a question is open: unanswered in a run that has not ended.
+
+        The status may be any word; an `interrupted` run waits although its question is not known.
+        """
+        if contract.has_ended(self._clean):
+            return False
+        if self.status == "interrupted" or self.interrupts:
+            return True
+        return any(step.is_open_question for step in self.walk())
 
     def walk(self) -> Iterable[Step]:
         """Yield all steps, each before the steps in it."""

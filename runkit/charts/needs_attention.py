@@ -8,7 +8,7 @@ import pandas as pd
 
 from runkit.api.contract import RESOLUTIONS, RUN_STATUSES
 from runkit.charts.panel import Panel, Row, records, render, words_of
-from runkit.display.counts import Span, lasted, paragraph, some, things, unread
+from runkit.display.counts import Span, lasted, paragraph, sentence, some, things, unread
 from runkit.display.html_tables import MAX_ROWS
 from runkit.display.status_words import CAUGHT_UP, OUTCOMES, status
 from runkit.display.text import moment, plural
@@ -72,7 +72,7 @@ def _sentence(facts: Facts, n_rows: int) -> str:
         return "There are no runs."
     order = "Questions by kind, then the oldest first." if n_rows else ""
     missing = unread(facts.unread, "What needs attention")
-    refused = some(facts.frames.n_refused, "record", "not read, see f.problems")
+    lost = sentence("; ".join(facts.frames.missing))
     is_other = ~facts.runs["status"].isin(RUN_STATUSES)
     other = some(is_other.sum(), "run", "of an unknown status")
     running = facts.runs[facts.runs["status"].eq("running")]
@@ -80,7 +80,7 @@ def _sentence(facts: Facts, n_rows: int) -> str:
     updated_at = updated_at[running["as_of"] - updated_at > MAX_SILENCE]
     since = moment(updated_at.max())
     silent = some(len(updated_at), "run", f"running, not updated since {since}")
-    return paragraph(order, missing, refused, other, silent, facts.wait_note) or f"{CAUGHT_UP}."
+    return paragraph(lost, order, missing, other, silent, facts.wait_note) or f"{CAUGHT_UP}."
 
 
 def _folded_words(rows: pd.DataFrame) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 from pydantic import PositiveInt
@@ -12,7 +13,7 @@ from runkit.arguments import Hours, checked
 from runkit.charts._fleet_chart import fleet_chart
 from runkit.charts.needs_attention import needs_panel
 from runkit.charts.panel import Panel, lasting, render
-from runkit.client import Client
+from runkit.client import Client, RunList
 from runkit.display.counts import Count, base, lasted, number, share, short, things
 from runkit.display.log import log
 from runkit.display.status_words import STATUSES
@@ -25,6 +26,8 @@ from runkit.tables.run_rules import FAILURE
 from runkit.tables.sources import Source
 
 COMPLETED = "completed run"
+# What the last overview of a client read: the next one reads what has changed.
+_READ: WeakKeyDictionary[Client, RunList] = WeakKeyDictionary()
 
 
 @checked
@@ -69,7 +72,9 @@ def overview(
         source.businesses.identify(runs, progress=progress)
     except ApiError as error:  # names are a help, and not every account has them
         log.info("the runs' businesses are not known: %s", error)
-    f = frames(source.runs.fetch(runs, progress=progress, listed=runs), progress=progress)
+    fetched = source.runs.fetch(runs, progress=progress, known=_READ.get(source))
+    _READ[source] = fetched
+    f = frames(fetched, progress=progress)
     host = f"{source.mode.upper()} · {source.host} · "
     return _overview(f, sla_h, n_all=runs.total_count, host=host)
 
@@ -102,11 +107,9 @@ def fleet_tiles(facts: Facts, n_all: int | None = None) -> dict[str, Tile]:
     """Return the numbers that an analyst reads first, by name."""
     runs = facts.frames.runs
     n_runs = len(runs)
-    scope = "all runs" if facts.frames.is_complete else "not complete"
+    scope = "not complete" if facts.frames.missing else "all runs"
     if n_all is not None and n_all > n_runs:
         scope = f"newest {n_runs:,} of {n_all:,}"
-    if n_refused := facts.frames.n_refused:
-        scope = f"{plural(n_refused, 'record')} not read"
     if (businesses := businesses_of(facts.frames)).n:
         scope += f", {things(businesses, 'business', 'businesses')}"
     over = "question answered or waiting", "questions answered or waiting"

@@ -7,7 +7,8 @@ businesses    `client.businesses`, and what is known about the businesses of run
 _resources    `client.agents`, `client.threads`, `client.actions`, `client.documents`
 _reader       reads runs: once, until they stop, or as a stream of events
 fetch         reads many runs at once
-run_list      lists that know whether they are complete: `RunList`
+_fetch_into   into a folder of files, or an open file
+run_list      lists that say what may be missing: `RunList`
 _paging       reads a paged list to its end
 resume        answers a question: logs it, sends it once, and logs the outcome
 _http         requests: the rate limit, what is repeated, limits of time and size

@@ -1,11 +1,13 @@
 """Requests to one host: the key, the rate limit, what is repeated, and limits of time and size.
 
     GET     changes nothing: repeated after a temporary failure (no connection, a timeout, a lost
-            or truncated response, 429, 5xx), by default for up to `OUTAGE_TIMEOUT` seconds
+            or truncated response, 429, 5xx) for the client's `call_timeout`
     POST    the API has no idempotency key: sent once, over a connection of its own. Without a
             clear response it is `MaybeSent`, or the error of its status.
 
-Times are in seconds.
+Times are in seconds. An attempt has the client's `timeout` for each step of its connection, and
+until the end of its body, which is looked at when a part of it arrives. So a server that sends the
+head byte by byte, which httpx reads, is not given up, nor is a stream that goes on.
 """
 
 from __future__ import annotations
@@ -47,15 +49,6 @@ Cert = str | tuple[str, str] | tuple[str, str, str]
 Connections = tuple[httpx.Client, httpx.Client]  # kept ones, and those for a single request
 Query = Mapping[str, str | int | None]
 
-# Seconds from the start of a request to the end of its body; the client's `timeout` if that is
-# longer. It is looked at when a part of the body arrives. Connecting, sending and each wait for
-# bytes have the `timeout`, so that a server which sends the head, or what carries no data, byte by
-# byte is not given up, nor is a stream that goes on.
-REQUEST_TIMEOUT = 10.0
-# seconds without a usable response: a host that restarts or deploys is back by then
-OUTAGE_TIMEOUT = 60.0
-# the same for a host that has never responded: the address may be wrong
-FIRST_ANSWER_TIMEOUT = 5.0
 # Seconds before each repetition, the last number for all that follow. The first repetition goes at
 # once, because a kept connection may have been closed.
 BACKOFF = (0.0, 0.25, 0.5, 1.0, 2.0)
@@ -65,7 +58,8 @@ RETRY_AFTER_MAX = 60.0
 LIMIT_WINDOW = 1.0  # seconds after a 429 without Retry-After: the limit is per second
 # requests are spaced this fraction wider than the rate: they may arrive closer together
 MARGIN = 0.025
-# bytes, after decompression; a run of 100,000 steps has about 50 million
+# bytes of a response, after decompression, and of one event of a stream; a run of 100,000 steps has
+# about 50 million
 MAX_RESPONSE = 256 * 2**20
 MIN_TIMEOUT = 0.05  # seconds of an attempt
 MAX_ID = 300  # characters; those of the API have 36
@@ -141,7 +135,8 @@ class RateLimiter:
 
     def pause(self, seconds: float) -> None:
         """Stop all requests for `seconds`: the server asks the key to wait, not one thread."""
-        self.paused_until = max(self.paused_until, self.clock() + seconds)
+        with self._lock:
+            self.paused_until = max(self.paused_until, self.clock() + seconds)
 
 
 def connect(
@@ -206,19 +201,18 @@ class Http:
         connections: Connections,
         limiter: RateLimiter,
         timeout: float,
+        call_timeout: float,
         read_only: bool,
     ) -> None:
         self.target = target
         self.read_only = read_only
         self.timeout = timeout
+        self.call_timeout = call_timeout
         self.limiter = limiter
         self.clock = limiter.clock
         self.sleep = limiter.sleep
         self._kept, self._single_use = connections
-        # A response has shown that the host works and knows the key.
-        self._has_answered = False
         self._is_down = False
-        self._longest = max(timeout, REQUEST_TIMEOUT)
 
     def close(self) -> None:
         """Close the connections to the host."""
@@ -230,39 +224,42 @@ class Http:
         path: str,
         query: Query | None = None,
         *,
-        retry_for: float = OUTAGE_TIMEOUT,
         deadline: float = math.inf,
         cancelled: threading.Event | None = None,
     ) -> Reply:
-        """Read JSON, repeated for up to `retry_for` seconds.
+        """Read JSON, repeated for the client's `call_timeout`.
 
         Nothing is sent after `deadline`, a time of the client's clock, or once `cancelled` is set.
         Raises the last attempt's `ApiError`.
         """
-        params = without_none(**(query or {}))
         source = self._name("GET", path)
-        started = self.clock()
+        end = min(deadline, self.clock() + self.call_timeout)
+        self._wait(source, deadline, pause_limit=end)  # a long queue is no failure
+        end = min(deadline, self.clock() + self.call_timeout)
+        params = without_none(**(query or {}))
         attempt = 0
         while True:
             attempt += 1
-            self._wait(source, deadline, pause_limit=started + retry_for)
             if cancelled is not None and cancelled.is_set():
                 raise RateLimited(f"{source}: not sent, the fetch has ended")
             try:
-                return self._send(self._kept, "GET", path, source, deadline, params=params)
+                return self._send(self._kept, "GET", path, source, end, params=params)
             except (RateLimited, Unavailable) as error:
-                backoff = BACKOFF[min(attempt, len(BACKOFF)) - 1]
-                timeout = retry_for if self._has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT)
-                give_up_at = min(deadline, started + timeout)
-                repeat_at = max(self.clock() + backoff, self.limiter.paused_until)
-                is_last = error.status == 500 and attempt >= MAX_ATTEMPTS
-                if is_last or repeat_at >= give_up_at:
-                    raise
-                if backoff and not self._is_down:
-                    self._is_down = True  # one message for all threads
-                    log.warning("trying again for up to %.0f s: %s", retry_for, error)
+                failure = error
+            backoff = BACKOFF[min(attempt, len(BACKOFF)) - 1]
+            repeat_at = max(self.clock() + backoff, self.limiter.paused_until)
+            is_last = failure.status == 500 and attempt >= MAX_ATTEMPTS
+            if is_last or repeat_at >= end:
+                raise failure
+            if backoff and not self._is_down:
+                self._is_down = True  # one message for all threads
+                log.warning("trying again for %.0f s: %s", end - self.clock(), failure)
             if backoff:
                 self.sleep(backoff)
+            try:
+                self._wait(source, end, pause_limit=end)
+            except RateLimited:
+                raise failure from None  # why there was no response
 
     def post(self, path: str, body: Mapping[str, Any], query: Query | None = None) -> Reply:
         """Send JSON once.
@@ -297,11 +294,23 @@ class Http:
         ) as response:
             log.debug("%s: %s", source, response.status_code)
             if not response.is_success:
-                body = self._read_body(source, response, self.clock() + self._longest)
+                body = self._read_body(source, response, self.clock() + self.timeout)
                 raise error_of_response(source, response, body)
-            parts = _parts(response, has_ended)
-            events = EventSource(httpx.Response(200, headers=_EVENT_HEADERS, content=parts))
-            yield from events.iter_sse()
+            n_bytes = 0  # since the last event
+
+            def parts() -> Iterator[bytes]:
+                nonlocal n_bytes
+                for part in response.iter_bytes():
+                    n_bytes += len(part)
+                    check_size(source, n_bytes)
+                    yield part
+                    if has_ended():
+                        return
+
+            stream = httpx.Response(200, headers=_EVENT_HEADERS, content=parts())
+            for event in EventSource(stream).iter_sse():
+                n_bytes = 0
+                yield event
 
     def _name(self, method: str, path: str) -> str:
         """Return the name of a request for messages; somebody may pass a key as an id."""
@@ -334,13 +343,11 @@ class Http:
         url = self.target.url + path
         started = self.clock()
         result = "refused"  # for the log: the status, or why there is none
-        left = max(MIN_TIMEOUT, deadline - started)
-        end = started + min(left, self._longest)
-        timeout = min(left, self.timeout)
+        timeout = min(self.timeout, max(MIN_TIMEOUT, deadline - started))
         try:
             with client.stream(method, url, timeout=timeout, **content) as response:
                 result = str(response.status_code)
-                body = self._read_body(source, response, end)
+                body = self._read_body(source, response, started + timeout)
                 connection = response.extensions.get("network_stream")
                 if client.is_closed and connection:  # meanwhile, so that nothing else closes it
                     connection.close()
@@ -360,11 +367,7 @@ class Http:
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk
-            if len(body) > MAX_RESPONSE:
-                limit = MAX_RESPONSE // 2**20
-                raise ContractError(
-                    f"{source}: the response is larger than {limit} MB.{write_warning(source)}"
-                )
+            check_size(source, len(body))
             if self.clock() > end:
                 raise httpx.ReadTimeout("")
         return bytes(body)
@@ -377,18 +380,17 @@ class Http:
             pause = LIMIT_WINDOW
         if status in (429, 503) and pause is not None:
             self.limiter.pause(min(pause, RETRY_AFTER_MAX))
-            self._has_answered = True
-        elif status < 500 and status not in (401, 403):
-            self._has_answered = True
+        elif status < 500:
             self._is_down = False
 
 
-def _parts(response: httpx.Response, has_ended: Callable[[], bool]) -> Iterator[bytes]:
-    """Yield the parts of a stream until the run has ended."""
-    for part in response.iter_bytes():
-        yield part
-        if has_ended():
-            return
+def check_size(source: str, n_bytes: int) -> None:
+    """Raise `ContractError` for a response, or an event of a stream, that is too large."""
+    if n_bytes > MAX_RESPONSE:
+        limit = MAX_RESPONSE // 2**20
+        raise ContractError(
+            f"{source}: the response is larger than {limit} MB.{write_warning(source)}"
+        )
 
 
 def _describe(error: httpx.RequestError, elapsed: float) -> str:

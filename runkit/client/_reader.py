@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from typing import Any
-from weakref import WeakValueDictionary
 
 import httpx
 from httpx_sse import ServerSentEvent
@@ -41,26 +39,19 @@ POLL_GROWTH = 1.5
 POLL_MAX = 5.0
 # seconds of a stream in which only keepalives arrive, before the run is read
 QUIET_TIME = 15.0
-# runs that are kept although nobody holds them: as many as an overview shows, and some more
-KEPT = 256
 
 
 class RunReader:
-    """Reads runs of one client, and finds them by the first characters of their ids.
-
-    Of runs that were read with their steps it keeps those in use, and the last ones.
-    """
+    """Reads runs of one client, and finds them by the first characters of their ids."""
 
     def __init__(self, http: Http, known: KnownBusinesses) -> None:
         self.http = http
-        self._known = known
-        self._in_use: WeakValueDictionary[str, Run] = WeakValueDictionary()
-        self._last: deque[Run] = deque(maxlen=KEPT)
+        self.known = known
 
     def parse(self, raw: Json, reply: Reply) -> Run:
         """Read a run of a response."""
         reading = {"read_from": self.http.target.host, "read_at": reply.read_at}
-        business = self._known.for_run(raw.get("id"), raw.get("thread_id"))
+        business = self.known.for_run(raw.get("id"), raw.get("thread_id"))
         return Run.from_json(contract.with_local_fields(raw, **reading, **business))
 
     def from_reply(self, reply: Reply, run_id: str | None = None) -> Run:
@@ -76,28 +67,7 @@ class RunReader:
     def read(self, run_id: str, *, steps: bool = True, **limits: Any) -> Run:
         """Read a run; `limits` are those of `Http.get`."""
         query = {"include": "steps"} if steps else None
-        run = self.from_reply(self.http.get(path_to("runs", run_id), query, **limits), run_id)
-        if steps:
-            self._in_use[run.id.lower()] = run
-            self._last.append(run)
-        return run
-
-    def unchanged(self, listed: Iterable[Run]) -> dict[str, Run]:
-        """Return, by id, the runs with their steps that are still in the state that was listed.
-
-        They are as of the time of the list, which proves it. The API does not promise that
-        `updated_at` changes with every question.
-        """
-        unchanged: dict[str, Run] = {}
-        for current in listed:
-            known = self._in_use.get(current.id.lower())
-            if known is None or not contract.is_updated_at_reliable(current.status):
-                continue
-            if _state(known) == _state(current):
-                facts = self._known.for_run(known.id, known.thread_id)
-                run = known.with_local_fields(**facts, read_at=current.read_at)
-                unchanged[run.id.lower()] = run
-        return unchanged
+        return self.from_reply(self.http.get(path_to("runs", run_id), query, **limits), run_id)
 
     def now(self) -> datetime:
         """Read the server's time from the `Date` of a small response, else this machine's."""
@@ -111,21 +81,22 @@ class RunReader:
         A short id is looked up among all runs; to read, a known one will do.
         """
         if isinstance(run, Run):
-            self._known.add_from(run)
+            self.known.add_from(run)
             return run.id
         check_kind("run", run, Run, str)
         path_to(run)  # refuses what is no id
         if not _SHORT_ID.fullmatch(run):
             return run
 
-        if is_to_read and (known_id := full_id(run, frozenset(self._known.run_ids))):
+        if is_to_read and (known_id := full_id(run, frozenset(self.known.run_ids))):
             return known_id
         listed = list_runs(progress=False)
         run_id = full_id(run, listed.ids)
-        if run_id is not None and listed.why is not None:
+        if run_id is not None and listed.missing:
             raise UsageError(
                 f"{brief(run)} may be the start of several ids: not all runs could be listed "
-                f"({listed.why}). Pass the whole id; the only one that was found is {run_id}."
+                f"({'; '.join(listed.missing)}). Pass the whole id; the only one that was found is "
+                f"{run_id}."
             )
         return run_id or run
 
@@ -168,28 +139,22 @@ class RunReader:
             if run.status != "running":
                 return run
             if http.clock() + pause >= deadline:
-                raise WaitTimeout(
-                    f"{run.label} was still running after {duration(timeout)}; wait again with a "
-                    "longer timeout=, or follow it with runs.stream",
-                    run,
-                )
+                raise self._timed_out(run, timeout)
             http.sleep(pause)
             pause = poll or min(POLL_MAX, pause * POLL_GROWTH)
-            run = self._read_before(deadline, run_id) or run
+            try:
+                run = self.read(run_id, steps=False, deadline=deadline)
+            except RateLimited as error:
+                if error.status is not None:
+                    raise
+                raise self._timed_out(run, timeout) from None  # no slot was left
 
-    def _read_before(self, deadline: float, run_id: str) -> Run | None:
-        """Read a run without its steps; None if the rate limit left no slot before `deadline`."""
-        try:
-            return self.read(run_id, steps=False, deadline=deadline)
-        except RateLimited as error:
-            if error.status is not None:
-                raise
-            return None
-
-
-def _state(run: Run) -> tuple[object, ...]:
-    """Return what changes with the state of a run, as a list shows it."""
-    return run.updated_at, run.status, run.to_dict().get("interrupts")
+    def _timed_out(self, run: Run, timeout: float | None) -> WaitTimeout:
+        return WaitTimeout(
+            f"{run.label} was still running after {duration(timeout)}; wait again with a "
+            "longer timeout=, or follow it with runs.stream",
+            run,
+        )
 
 
 def _event_of(message: ServerSentEvent, run_id: str) -> Event | None:

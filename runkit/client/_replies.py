@@ -109,10 +109,10 @@ def raise_alone(error: Exception) -> NoReturn:
 def error_of_response(source: str, response: httpx.Response, body: bytes) -> ApiError:
     """Build the error for a response that is not a success."""
     status = response.status_code
-    if 400 <= status < 500:
+    if is_write(source) and (status == 408 or not 400 <= status < 500):
+        cls: type[ApiError] = errors.MaybeSent
+    elif 400 <= status < 500:
         cls = _CLASS_OF_STATUS.get(status, errors.Invalid)
-    elif is_write(source):
-        cls = errors.MaybeSent
     else:
         cls = errors.Unavailable if status >= 500 else ContractError
     messages = tuple(_api_errors(body, "message"))

@@ -19,7 +19,7 @@ class Agents:
         self._http = http
 
     def list(self) -> ApiList[Agent]:
-        """List all agents; the API does not page them. The list says whether it is complete."""
+        """List all agents; the API does not page them."""
         return read_all(self._http, "/agents", Agent)
 
 
@@ -35,7 +35,7 @@ class Threads:
     ) -> ApiList[Thread]:
         """List threads, all or those of one business; the API does this filtering.
 
-        The list says whether it is complete (`is_complete`, `why`); `limit` cuts it. Threads that
+        `missing` has the reasons why some may be missing, such as `limit`. Threads that
         are listed by business have its id.
         """
         if business_id is not None:
@@ -61,8 +61,8 @@ class Actions:
     def list(self, object_type: str, object_id: str) -> ApiList[Action]:
         """List the actions on one object; the API does not page them.
 
-        `object_type` is `businesses` or `watchlist_result`. The list says whether it is complete
-        (`is_complete`, `why`).
+        `object_type` is `businesses` or `watchlist_result`. `missing` has the reasons why some may
+        be missing.
         """
         path_to(object_id)  # refuses what is no id
         query = {"object_type": object_type, "object_id": object_id}
@@ -79,6 +79,6 @@ class Documents:
     def list(self, business_id: str) -> ApiList[Document]:
         """List the documents of a business; the API does not page them. Raises `NotFound`.
 
-        The list says whether it is complete (`is_complete`, `why`).
+        `missing` has the reasons why some may be missing.
         """
         return read_all(self._http, path_to("businesses", business_id, "documents"), Document)

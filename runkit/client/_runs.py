@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from pydantic import PositiveInt
 
@@ -23,19 +23,17 @@ from runkit.arguments import (
     read_moment,
     status_words,
 )
+from runkit.client._fetch_into import fetch_into
 from runkit.client._http import Http, path_to
 from runkit.client._paging import read_pages
 from runkit.client._reader import RunReader
 from runkit.client.businesses import NAME_TIMEOUT, Businesses, KnownBusinesses, id_of
 from runkit.client.fetch import fetch
 from runkit.client.resume import Delivery, ResumeRequest
-from runkit.client.run_list import RunList, runs_in
+from runkit.client.run_list import RunList
 from runkit.display.text import plural
 from runkit.errors import MaybeSent, UsageError
 from runkit.local.answer_log import UNKNOWN
-
-# seconds that the read of one run is repeated: a person waits for it, often at a form
-READ_TIMEOUT = 10.0
 
 
 class Runs:
@@ -94,11 +92,10 @@ class Runs:
     def get(self, run: str | Run, steps: bool = True) -> Run:
         """Read one run, with its steps unless `steps=False`.
 
-        `read_at` is the server's time of the response. A failed read is repeated for up to 10
-        seconds, because a person waits for it. Raises `NotFound`, and any other `ApiError`.
+        `read_at` is the server's time of the response. Raises `NotFound`, and any other `ApiError`.
         """
         run_id = self._reader.resolve(run, self.list)
-        return self._reader.read(run_id, steps=steps, retry_for=READ_TIMEOUT)
+        return self._reader.read(run_id, steps=steps)
 
     @checked
     def list(
@@ -138,9 +135,9 @@ class Runs:
         Returns
         -------
         RunList
-            It says whether it is complete (`is_complete`, `why`) as of its first page. It is not if
-            `limit` cut it, if a run may have been missed while reading, or, with `business_id`, if
-            a run without a thread may belong to that business.
+            `missing` has the reasons why runs may be missing, as of the first page: `limit` cut
+            the list, a run may have been missed while reading, or, with `business_id`, a run
+            without a thread may belong to that business. Empty means complete.
 
         Raises
         ------
@@ -151,6 +148,9 @@ class Runs:
         ApiError
             If the list cannot be read.
         """
+        filters = contract.without_none(
+            limit=limit, status=status, since=since, until=until, business_id=business_id
+        )
         statuses = status_words(status)
         after = read_moment("since", since, self._reader.now)
         before = read_moment("until", until, self._reader.now)
@@ -171,24 +171,30 @@ class Runs:
             return run.business_id in threads
 
         listed = read_pages(
-            self._http, "/runs", self._reader.parse, None, keep, limit, after, progress
+            self._http,
+            "/runs",
+            self._reader.parse,
+            keep=keep,
+            limit=limit,
+            since=after,
+            is_filtered=bool(filters.keys() - {"limit"}),
+            progress=progress,
         )
-        reasons = [f"threads: {items.why}" for items in threads.values() if items.why]
+        missing = [f"threads: {why}" for items in threads.values() for why in items.missing]
         if n_unassigned:
-            reasons.append(f"{plural(n_unassigned, 'run')} without a thread may be missing")
-        is_cut_only = listed.is_cut_only and not reasons
-        if listed.why:
-            reasons.append(listed.why)
+            missing.append(f"{plural(n_unassigned, 'run')} without a thread may be missing")
         items = listed.items
         if with_businesses:
-            items = self._businesses.identify(items, at_most=sys.maxsize, progress=progress).items
+            named = self._businesses.identify(items, at_most=None, progress=progress)
+            items = named.items
+            missing += named.missing
         return RunList(
             items,
-            "; ".join(reasons) or None,
-            listed.total_count,
-            is_cut_only=is_cut_only,
-            clock=self._reader.now,
+            (*missing, *listed.missing),
+            total_count=listed.total_count,
+            query={name: _words(value) for name, value in filters.items()},
             read_at=listed.read_at,
+            clock=self._reader.now,
         )
 
     @checked
@@ -198,13 +204,13 @@ class Runs:
         progress: bool = True,
         workers: Workers = 8,
         *,
-        listed: Iterable[Run] = (),
+        known: RunList | None = None,
+        into: str | Path | IO[bytes] | None = None,
     ) -> RunList:
         """Read many runs with their steps, within the client's rate limit.
 
-        A request without a usable response (no connection, a lost or truncated one, 429, 5xx) is
-        repeated for up to a minute. If the host stays down, what has arrived is returned. Ctrl-C
-        returns it, too; `client.runs.fetch({*runs.requested} - {*runs.ids})` reads the rest.
+        A read that fails is tried again for the client's `call_timeout`. If the host stays down, or
+        the key is refused on the way, what has arrived is returned; so it is after Ctrl-C.
 
         Parameters
         ----------
@@ -214,23 +220,29 @@ class Runs:
             Show a progress bar, which leaves nothing in the notebook.
         workers
             How many runs are read at a time.
-        listed
-            What `list` has just returned. A run that is there in the state in which this client
-            read it with its steps is not read again, unless it is `running`; its `read_at` is that
-            of the list.
+        known
+            An earlier result of `fetch`. A run that `list` shows in the state in which it was read
+            then is not read again, unless it is `running`; its `read_at` is that of the list.
+        into
+            A folder, where each call writes a new NDJSON file, line by line as runs arrive;
+            `runkit.frames` reads the folder. Runs that the folder has in the state that `list`
+            shows are not read again, and those that it has as open are read also if they are not
+            asked for. Or an open binary file, which gets the same lines.
 
         Returns
         -------
         RunList
-            In the order of the ids. A run that could not be read is named in `why`, and in
-            `errors`.
+            In the order of the ids. `missing` has the reasons why runs are missing, those of the
+            list of runs that was given included. With a folder, the runs that were read.
 
         Raises
         ------
-        AuthError
-            For a 401; what has arrived is in its `runs`.
-        Unavailable, RateLimited
-            If the host went down before any run was read.
+        ApiError
+            If the key is refused, or the host goes down, before any run was read.
+        UsageError
+            For a folder that has runs of another host, or cannot be written.
+        StorageError
+            If the disk does not take a run; those that came before are in the file.
         """
         several: Iterable[str | Run] = (
             [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
@@ -238,14 +250,56 @@ class Runs:
         check_kind("ids_or_runs", several, Iterable)
         if hasattr(several, "columns"):  # a DataFrame iterates over the names of its columns
             raise UsageError("ids_or_runs is a DataFrame; expected runs or run ids: df['run_id']")
-        list_runs = cache(self.list)
-        resolved = [self._reader.resolve(run, list_runs) for run in several]
-        ids = {run_id.lower(): run_id for run_id in resolved}
-        known = self._reader.unchanged(runs_in("listed", listed))
-        fetched = fetch(
-            self._reader.read, tuple(ids.values()), known, workers, progress, self._reader.now
+        source = several if isinstance(several, RunList) else RunList()
+        items = list(several)
+        if not isinstance(several, RunList):
+            source = replace(source, query={"runs": f"{len(items):,}"})
+
+        def read(items: list[str | Run], take: Callable[[Run], object]) -> RunList:
+            return self._fetch(items, known, take, workers=workers, progress=progress)
+
+        if into is None:
+            fetched = read(items, lambda run: None)
+        else:
+            fetched = fetch_into(into, items, source, self._http.target.host, read)
+        return replace(
+            fetched,
+            missing=tuple(dict.fromkeys([*source.missing, *fetched.missing])),
+            total_count=source.total_count,
+            query=source.query,
+            read_at=source.read_at,
         )
-        return replace(fetched, read_at=getattr(several, "read_at", None))
+
+    def _fetch(
+        self,
+        items: Iterable[str | Run],
+        known: RunList | None,
+        take: Callable[[Run], object],
+        **options: Any,
+    ) -> RunList:
+        """Read runs, but those that are known; `take` gets each that is read."""
+        list_runs = cache(self.list)
+        ids: dict[str, str] = {}
+        runs: dict[str, Run] = {}
+        earlier = {run.id.lower(): run for run in known or () if known and known.with_steps}
+        for item in items:
+            run_id = self._reader.resolve(item, list_runs)
+            ids[run_id.lower()] = run_id
+            before = earlier.get(run_id.lower())
+            if before is not None and isinstance(item, Run) and is_unchanged(item, before):
+                facts = self._reader.known.for_run(before.id, before.thread_id)
+                again = before.with_local_fields(**facts, read_at=item.read_at)
+                runs[run_id.lower()] = again
+                take(again)
+        due = [run_id for key, run_id in ids.items() if key not in runs]
+        fetched = fetch(self._reader.read, due, take, **options)
+        runs |= {run_id.lower(): run for run_id, run in fetched.runs.items()}
+        return RunList(
+            tuple(runs[key] for key in ids if key in runs),
+            tuple(fetched.missing),
+            with_steps=True,
+            clock=self._reader.now,
+        )
 
     @checked
     def wait(
@@ -409,3 +463,19 @@ class Runs:
         those of several runs, or may be: the list is not complete.
         """
         return self._reader.resolve(run, self.list, is_to_read=False)
+
+
+def is_unchanged(listed: Run, known: Run) -> bool:
+    """Return whether a list shows a run in the state in which it was read.
+
+    The API does not promise that `updated_at` changes with every question or step.
+    """
+    is_reliable = contract.is_updated_at_reliable(listed.status)
+    return is_reliable and contract.state_of(listed.to_dict()) == contract.state_of(known.to_dict())
+
+
+def _words(value: Any) -> str:
+    """Write the value of a filter."""
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return ", ".join(_words(item) for item in value)
+    return value.id if isinstance(value, Business) else str(value)

@@ -6,11 +6,10 @@ run, and the name and status of each business. Nothing is guessed from texts.
 
 from __future__ import annotations
 
-import sys
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+import math
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import PositiveInt
 
@@ -18,7 +17,7 @@ from runkit.api.contract import BUSINESS_FIELDS, Json
 from runkit.api.models import Run
 from runkit.api.other_models import Business, Thread
 from runkit.arguments import Seconds, check_kind, checked
-from runkit.client._http import OUTAGE_TIMEOUT, Http, path_to
+from runkit.client._http import Http, path_to
 from runkit.client._paging import read_pages
 from runkit.client._replies import Reply
 from runkit.client._resources import Threads
@@ -26,7 +25,7 @@ from runkit.client.run_list import ApiList, RunList, runs_in
 from runkit.display.log import log
 from runkit.display.progress import Bar
 from runkit.display.text import plural
-from runkit.errors import RunkitError, UsageError
+from runkit.errors import ApiError, AuthError, Invalid, NotFound, RunkitError, UsageError
 
 WORKERS = 8  # as many requests at once as `runs.fetch` makes
 # seconds for the name of a created run's business: the run exists, and its id is wanted
@@ -35,16 +34,6 @@ AT_ONCE = 100  # businesses, then we look whether a run is left; at 20 requests 
 MOST_BUSINESSES = 500  # searched for the runs of one call; at 20 requests a second this takes 25 s
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-def concurrently(
-    read: Callable[[Item], Result], businesses: Collection[Item], progress: bool
-) -> Iterator[Result]:
-    """Read something of businesses, `WORKERS` at once, under a bar; yield the results in order."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        results = pool.map(read, businesses)
-        total = len(businesses)
-        yield from Bar(iterable=results, total=total, unit="business", progress=progress)
 
 
 def id_of(business: str | Business) -> str:
@@ -113,8 +102,6 @@ class Businesses:
         self._known = known
         self._unsearched: list[Business] = []  # what a search has left; the last one is next
         self._foreign: set[str] = set()  # threads that were in no business
-        # by business, the threads that were unknown when its own were read
-        self._others: defaultdict[str, set[str]] = defaultdict(set)
 
     @checked
     def list(self, limit: PositiveInt | None = None, progress: bool = True) -> ApiList[Business]:
@@ -130,7 +117,7 @@ class Businesses:
         Returns
         -------
         ApiList of Business
-            In the API's order. `is_complete` and `why` say whether any may be missing.
+            In the API's order. `missing` has the reasons why some may be missing.
 
         Raises
         ------
@@ -196,13 +183,12 @@ class Businesses:
         if isinstance(businesses, str | Business):
             businesses = [businesses]
         check_kind("businesses", businesses, Iterable)
-        return dict(concurrently(self._read_threads, list(businesses), progress))
+        ids = [*map(id_of, businesses)]
+        return dict(zip(ids, self._concurrently(self._read_threads, ids, progress), strict=True))
 
     @checked
     def runs_of(self, business: str | Business, listed: Iterable[Run]) -> tuple[Run, ...]:
-        """Return those of some runs that are about a business.
-
-        Its threads are read, unless each run without a business was there when they were last read.
+        """Return those of some runs that are about a business; its threads are read.
 
         Parameters
         ----------
@@ -223,15 +209,16 @@ class Businesses:
         """
         runs = runs_in("listed", listed)
         business_id = id_of(business)
-        unknown = self._known.unknown_threads(runs)
-        if unknown - self._others[business_id]:
-            self.threads_of(business_id, progress=False)
-            self._others[business_id] |= unknown
+        self._read_threads(business_id)
         return tuple(run for run in self._known.named(runs) if run.business_id == business_id)
 
     @checked
     def identify(
-        self, runs: Iterable[Run], *, at_most: PositiveInt = MOST_BUSINESSES, progress: bool = True
+        self,
+        runs: Iterable[Run],
+        *,
+        at_most: PositiveInt | None = MOST_BUSINESSES,
+        progress: bool = True,
     ) -> RunList:
         """Find the businesses of runs by their threads, and their names.
 
@@ -244,30 +231,24 @@ class Businesses:
         runs
             Runs of this account.
         at_most
-            How many businesses are searched. Another call continues.
+            How many businesses are searched; None for all. Another call continues.
         progress
             As in `list`.
 
         Returns
         -------
         RunList
-            The runs, with their business where it is known. It is complete unless businesses are
-            left to search; `why` says how many.
+            The runs, with their business where it is known. `missing` says how many businesses
+            were not searched, or could not be read.
 
         Raises
         ------
         ApiError
-            If the businesses or their threads cannot be read.
+            If the businesses cannot be listed, or the host does not respond.
         """
         runs = runs_in("runs", runs)
-        n_missing = len(self._search(self._known.unknown_threads(runs), at_most, progress))
-        why = None
-        if n_missing and self._unsearched:
-            why = (
-                f"the businesses of {plural(n_missing, 'thread')} are not known, "
-                f"{len(self._unsearched):,} businesses were not searched"
-            )
-        return RunList(self._known.named(runs), why)
+        missing = self._search(self._known.unknown_threads(runs), at_most, progress)
+        return RunList(self._known.named(runs), tuple(missing))
 
     @checked
     def of_threads(self, threads: set[str], progress: bool = True) -> dict[str, Json]:
@@ -289,57 +270,90 @@ class Businesses:
         Raises
         ------
         ApiError
-            If the businesses or their threads cannot be read.
+            If the businesses cannot be listed, or the host does not respond.
         """
-        self._search(threads, sys.maxsize, progress)
+        self._search(threads, None, progress)
         known = self._known.of_thread
         return {item: self._known.facts_of(known[item]) for item in threads if item in known}
 
-    def _search(self, threads: set[str], at_most: int, progress: bool) -> set[str]:
-        """Read the threads of businesses until some threads have theirs; return those without."""
+    def _search(self, threads: set[str], at_most: int | None, progress: bool) -> list[str]:
+        """Read the threads of businesses until some threads have theirs.
 
-        def missing() -> set[str]:
+        Returns the reasons why some may not.
+        """
+        missing = []
+        errors: list[ApiError] = []
+
+        def unknown() -> set[str]:
             return threads - self._known.of_thread.keys() - self._foreign
 
-        if missing() and not self._unsearched:
+        def read(business: Business) -> None:
+            try:
+                self._read_threads(business.id)
+            except (AuthError, NotFound, Invalid) as error:
+                if error.status == 401:
+                    raise
+                errors.append(error)
+
+        if unknown() and not self._unsearched:
             listed = self.list(progress=progress)
+            missing += [f"businesses: {reason}" for reason in listed.missing]
             self._unsearched = sorted(listed, key=lambda business: business.status == "in_review")
-        while missing() and self._unsearched and at_most > 0:
-            n = min(at_most, AT_ONCE)
+        left = len(self._unsearched) if at_most is None else at_most
+        while unknown() and self._unsearched and left > 0:
+            n = min(left, AT_ONCE)
             batch = self._unsearched[-n:]
             self._unsearched = self._unsearched[:-n]
-            self.threads_of(batch, progress)
-            at_most -= n
-        left = missing()
-        if not left or not self._unsearched:
-            self._foreign |= left
+            self._concurrently(read, batch, progress)
+            left -= n
+        if errors:
+            unread = plural(len(errors), "business", "businesses")
+            missing.append(f"the threads of {unread} could not be read ({errors[0]})")
+        still = unknown()
+        if still and self._unsearched:
+            unsearched = plural(len(self._unsearched), "business", "businesses")
+            missing.append(
+                f"the businesses of {plural(len(still), 'thread')} are not known, {unsearched} "
+                "were not searched"
+            )
+        else:
+            self._foreign |= still
             self._unsearched = []
-        return left
+        return missing
 
     @checked
-    def ensure_known(self, business: str | Business, timeout: Seconds = OUTAGE_TIMEOUT) -> None:
+    def ensure_known(self, business: str | Business, timeout: Seconds | None = None) -> None:
         """Read the name and status of a business if they are not known; a failure is only logged.
 
         Nothing is sent after `timeout` seconds.
         """
         business_id = id_of(business)
         if business_id not in self._known.facts:
+            deadline = math.inf if timeout is None else self._http.clock() + timeout
             try:
-                self._read(business_id, deadline=self._http.clock() + timeout)
+                self._read(business_id, deadline)
             except RunkitError as error:
                 log.info("the name of business %s is not known: %s", business_id, error)
 
-    def _read(self, business_id: str, **limits: Any) -> Business:
-        reply = self._http.get(path_to("businesses", business_id), **limits)
+    def _read(self, business_id: str, deadline: float = math.inf) -> Business:
+        reply = self._http.get(path_to("businesses", business_id), deadline=deadline)
         return reply.read(self._known.parse)
 
-    def _read_threads(self, business: str | Business) -> tuple[str, ApiList[Thread]]:
-        business_id = id_of(business)
+    def _read_threads(self, business_id: str) -> ApiList[Thread]:
         path_to(business_id)  # no id would list the threads of all businesses
         threads = self._threads.list(business_id=business_id)
         self._known.of_thread |= dict.fromkeys(threads.ids, business_id)
         if threads:
-            self.ensure_known(business)
+            self.ensure_known(business_id)
         elif business_id not in self._known.facts:
             self._read(business_id)  # the API lists no threads of an unknown business either
-        return business_id, threads
+        return threads
+
+    def _concurrently(
+        self, read: Callable[[Item], Result], items: Collection[Item], progress: bool
+    ) -> list[Result]:
+        """Read something of businesses, `WORKERS` at once, under a bar."""
+        with ThreadPoolExecutor(WORKERS) as pool:
+            results = pool.map(read, items)
+            total = len(items)
+            return [*Bar(iterable=results, total=total, unit="business", progress=progress)]

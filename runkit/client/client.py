@@ -24,9 +24,8 @@ NEXT_CALLS = "client.runs.list(), client.runs.get(run_id) …; runkit.overview(c
 class Client:
     """A client of Middesk's Agents API; synchronous, safe to share between threads.
 
-    Its methods are in `runs`, `threads`, `agents`, `businesses`, `actions` and `documents`. It
-    retries failed reads for up to a minute (`runs.get` and forms: ten seconds; a host that never
-    responded: five), and never repeats a write that may have arrived.
+    Its methods are in `runs`, `threads`, `agents`, `businesses`, `actions` and `documents`. A read
+    is tried again after a temporary failure; a write is sent once.
 
     The key appears in no repr, error, log line or file of runkit, and in no traceback of its
     errors, but in your own variables where a traceback shows them (`%xmode Verbose`). Response
@@ -46,8 +45,12 @@ class Client:
         Requests a second over all threads. 20 is what Middesk's documentation allows; None removes
         the limit.
     timeout
-        Seconds to connect, to send, to wait for a response, and between two parts of it. A body
-        that goes on after `timeout`, or 10 seconds if that is longer, is given up; a stream is not.
+        Seconds of one attempt: to connect, to send, to wait for a part of the response, and from
+        its start to the end of the body. A server that sends the head of its response byte by byte
+        is not given up, nor is a stream that goes on.
+    call_timeout
+        Seconds of one call: a read that failed is tried again for so long. Waiting for the rate
+        limit does not count.
     proxy
         A URL; by default the environment's proxy, except for loopback.
     verify
@@ -75,6 +78,7 @@ class Client:
         read_only: bool = False,
         rate: float | None = 20,
         timeout: Seconds = 30,
+        call_timeout: Seconds = 60,
         proxy: str | None = None,
         verify: bool | str | ssl.SSLContext = True,
         cert: Cert | None = None,
@@ -85,11 +89,12 @@ class Client:
         check("read_only", read_only, bool)
         check("rate", rate, Seconds | None)  # the limits are the same
         check("timeout", timeout, Seconds)
+        check("call_timeout", call_timeout, Seconds)
         check_kind("transport", transport, httpx.BaseTransport, NoneType)
         target = choose_target(api_key, base_url)
         connections = connect(target, verify, cert, proxy or None, transport)
         limiter = RateLimiter(rate, self._clock, self._sleep)
-        self._http = Http(target, connections, limiter, timeout, read_only)
+        self._http = Http(target, connections, limiter, timeout, call_timeout, read_only)
         self.agents = Agents(self._http)
         self.threads = Threads(self._http)
         known = KnownBusinesses()

@@ -1,11 +1,11 @@
-"""Lists that know whether they are complete."""
+"""Lists that say what may be missing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Generic, Self, SupportsIndex, TypeVar, overload
+from typing import Any, Generic, Self, SupportsIndex, TypeVar, overload
 
 from runkit.api.models import ApiObject, Run
 from runkit.arguments import check_kind, full_ids
@@ -18,7 +18,7 @@ from runkit.display.text import (
     short_id,
     shorten,
 )
-from runkit.errors import ApiError, UsageError
+from runkit.errors import UsageError
 
 Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
 
@@ -34,37 +34,37 @@ def runs_in(name: str, runs: Iterable[Run]) -> tuple[Run, ...]:
     return items
 
 
-def completeness(why: str | None) -> str:
-    """Write whether something is complete; `why` says what may be missing."""
-    return "complete" if why is None else f"not complete: {one_line(why)}"
+def completeness(missing: Sequence[str]) -> str:
+    """Write whether something is complete."""
+    return f"not complete: {one_line('; '.join(missing))}" if missing else "complete"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ApiList(Sequence[Item_co], Generic[Item_co]):
-    """An immutable sequence of the API's objects that knows whether it is complete.
+    """An immutable sequence of the API's objects that says what may be missing.
 
     | attribute | meaning |
     | --- | --- |
     | items | the objects, as a tuple |
-    | why | what may be missing; None if nothing is |
-    | is_cut_only | only `limit` cut the list; nothing else may be missing |
+    | missing | the reasons why some may be missing; empty means complete |
     | total_count | the API's count before any filter, if it gave one |
-    | requested | the ids that were requested one by one; None for a list |
-    | errors | by id, why some of them could not be read |
-    | stopped | what ended reading early, if anything did |
-    | clock | asks the server for its time |
+    | query | the filters, in words; empty if all were asked for |
     | read_at | when the first page was read, by the server's clock, if known |
+    | with_steps | the runs were read one by one with their steps |
+    | clock | asks the server for its time |
     """
 
     items: tuple[Item_co, ...] = ()
-    why: str | None = None
-    total_count: int | None = None
-    requested: tuple[str, ...] | None = None
-    errors: Mapping[str, ApiError] = field(default_factory=dict)
-    is_cut_only: bool = field(default=False, kw_only=True)
-    stopped: str | None = field(default=None, kw_only=True)
-    clock: Callable[[], datetime] | None = field(default=None, kw_only=True)
+    missing: tuple[str, ...] = ()
+    total_count: int | None = field(default=None, kw_only=True)
+    query: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     read_at: datetime | None = field(default=None, kw_only=True)
+    with_steps: bool = field(default=False, kw_only=True)
+    clock: Callable[[], datetime] | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(item, ApiObject) for item in self.items):
+            raise UsageError("items= holds something else; expected objects of the API, as a tuple")
 
     def now(self) -> datetime:
         """The server's time if the list came from a client (one request), else this machine's."""
@@ -75,13 +75,17 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
 
     @property
     def is_complete(self) -> bool:
-        """Return whether everything that was requested is here."""
-        return self.why is None
+        """Return whether everything that was asked for is here."""
+        return not self.missing
 
     @property
     def ids(self) -> tuple[str, ...]:
         """The ids, in order."""
         return tuple(item.id for item in self.items)
+
+    def with_items(self, items: Iterable[Any]) -> Self:
+        """Return the list with other items, and what is known about it."""
+        return replace(self, items=tuple(items))
 
     def __len__(self) -> int:
         return len(self.items)
@@ -101,7 +105,7 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
         Returns
         -------
         ApiObject or ApiList
-            An item; for a slice, a list that says in `why` that it is one.
+            An item; for a slice, a list that says in `missing` that it is one.
 
         Raises
         ------
@@ -116,8 +120,9 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
         items = self.items[index]
         if len(items) == len(self):
             return replace(self, items=items)
-        why = self.why or f"a slice: {len(items):,} of {len(self):,}"
-        return replace(self, items=items, why=why, requested=None, errors={}, is_cut_only=False)
+        part = f"{len(items):,} of {len(self):,}"
+        missing = (*self.missing, f"a slice: {part}")
+        return replace(self, items=items, missing=missing, query={**self.query, "slice": part})
 
     def __repr__(self) -> str:
         items = self.items[:MAX_NAMES]
@@ -125,11 +130,11 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
         if len(self) > MAX_NAMES:
             names.append(f"… {len(self) - MAX_NAMES:,} more")
         listed = f": {shorten(', '.join(names), 300)}" if names else ""
-        return f"{type(self).__name__}({len(self):,}{listed}; {completeness(self.why)})"
+        return f"{type(self).__name__}({len(self):,}{listed}; {completeness(self.missing)})"
 
 
 class RunList(ApiList[Run]):
-    """Runs, and whether they are complete: `.is_complete`, `.why`.
+    """Runs, and in `missing` the reasons why some may be missing; empty means complete.
 
     See `ApiList` for the other attributes.
     """
@@ -139,10 +144,11 @@ class RunList(ApiList[Run]):
 
         from runkit.display.html_tables import MAX_ROWS, df_to_html, with_labels
 
-        head = Markup("<p>{}</p>").format(f"{plural(len(self), 'run')}; {completeness(self.why)}")
+        sentence = f"{plural(len(self), 'run')}; {completeness(self.missing)}"
         rows = [
             (run.label, run.status, run.created_at, agent_title(run.agent, run.agent_name))
             for run in self.items[:MAX_ROWS]
         ]
         table = pd.DataFrame(rows, columns=["run", "status", "created_at", "agent"])
+        head = Markup("<p>{}</p>").format(sentence)
         return block(head, df_to_html(with_labels(table), n_rows=len(self)))

@@ -7,8 +7,9 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
-from runkit.errors import RunkitError, UsageError
+from runkit.errors import RunkitError, StorageError, UsageError
 
 
 def usable(path: str | Path) -> Path:
@@ -59,21 +60,35 @@ def make_file(path: Path) -> None:
         path.touch(0o600, exist_ok=False)
 
 
+def create(path: Path) -> IO[bytes]:
+    """Create and open a file for its owner only. Raises `UsageError` if it is there already."""
+    try:
+        return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
+    except OSError as error:
+        raise UsageError.of_path(path, error) from None
+
+
 @contextmanager
 def replacing(path: Path, mode: int = 0o600) -> Iterator[Path]:
     """Yield a temporary file beside `path`, which replaces it atomically on success.
 
-    `mode` are its permissions, less the umask. Raises `UsageError` if it cannot be written.
+    `mode` are its permissions, less the umask. Raises `UsageError` for a place where nothing can be
+    written, and `StorageError` if writing fails later.
     """
     part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
     try:
         part.touch(mode, exist_ok=False)
-        try:
-            yield part
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError.of_path(path, error) from None
+    try:
+        yield part
+        part.replace(path)
     except RunkitError:  # the code inside raised it; some are also OSErrors
         raise
     except OSError as error:
-        raise UsageError.of_path(path, error) from None
+        raise StorageError(
+            f"{str(path)!r} was not written: {error.strerror or error}; it is as it was. Make "
+            "room, or use another file."
+        ) from None
+    finally:
+        part.unlink(missing_ok=True)

@@ -29,6 +29,7 @@ from runkit.display.text import Markup, block, plural, timestamp, visible
 from runkit.errors import DISTRIBUTION, DataError
 from runkit.local import files
 from runkit.local.answer_log import answers_about
+from runkit.local.fetch_files import Fetches
 from runkit.reports._head import Labels, head
 from runkit.reports.redaction import Masker, Redaction
 from runkit.tables import sources
@@ -103,12 +104,13 @@ def make_masker(redact: bool | Redaction = True) -> Masker:
 
 
 class _Records(list[Any]):
-    """The records of a source, read once, with its version and the reason if it is incomplete."""
+    """The records of a source, read once, and what may be missing in it."""
 
     def __init__(self, source: sources.Source) -> None:
-        super().__init__(sources.records_of(source))
-        names = ("why", "version", "read_at")
-        self.why, self.version, self.read_at = (getattr(source, name, None) for name in names)
+        fetches = Fetches()
+        super().__init__(sources.records_of(source, fetches=fetches))
+        self.missing = (*getattr(source, "missing", ()), *fetches.missing)
+        self.read_at = getattr(source, "read_at", None) or fetches.read_at
 
 
 class ReportSource(NamedTuple):
@@ -152,19 +154,18 @@ def redact_source(
 ) -> ReportData:
     """Mask the data and the labels, and describe the provenance."""
     names = [template.path.name] if template else []
-    why = source.frames.coverage.why or ""
     changed_words = source.more["changes"].attrs["sentence"] if "changes" in source.more else ""
     tables = masker.tables(
         {**dict(source.frames.items()), "reads": source.frames.reads, **source.more},
-        [*labels, *names, why, changed_words, *source.texts],
+        [*labels, *names, *source.frames.missing, changed_words, *source.texts],
     )
     more = {name: tables.pop(name) for name in source.more}
     if "changes" in more:
         more["changes"].attrs["sentence"] = masker.text(changed_words)
     # a tax number can be recovered from the digest of an answer by trying all numbers
     more["answers"] = more["answers"].assign(question_digest=None, answer_digest=None)
-    coverage = source.frames.coverage._replace(why=masker.text(why) or None)
-    f: Frames = replace(source.frames, **tables, coverage=coverage)
+    missing = tuple(map(masker.text, source.frames.missing))
+    f: Frames = replace(source.frames, **tables, missing=missing)
     masked_labels = Labels(*map(masker.text, labels))
     about = _provenance(f, masker, template)
     return ReportData(f, provenance=about, labels=masked_labels, **more)
@@ -177,18 +178,16 @@ def _provenance(f: Frames, masker: Masker, template: Template | None) -> Provena
     more = f", and {n_more:,} more (all are in the report's notebook)" if n_more > 0 else ""
     read_at = " to ".join(dict.fromkeys(map(timestamp, f.read_at or ()))) or "at an unknown time"
     hosts = ", ".join(f.read_from) or "an unknown host"
-    archive = f"version {f.version}: archive.frames(version={f.version})"
     facts = {
         "runs": f"{len(run_ids):,}: {', '.join(run_ids[:MAX_IDS])}{more}",
         "read": f"{read_at}, from {hosts}",
-        "archive": "" if f.version is None else archive,
         "data": masker.text(f.summary()[-1]),
         "redaction": _redaction(masker),
         "template": template and masker.text(template.path.name),
         "created": f"{timestamp(datetime.now(UTC))} with {DISTRIBUTION} {runkit.__version__}",
     }
     known = {name: text for name, text in facts.items() if text}
-    missing = None if f.is_complete else known["data"]
+    missing = "; ".join(f.missing) or None
     return Provenance(run_ids, missing, dict(masker.counts), known)
 
 

@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import runkit
+from runkit.client.fetch import STOPPED
 from runkit.display.progress import echo
 from runkit.display.status_words import STATUS_OF
 from runkit.display.text import escape_unseen, plural, shorten, visible
 from runkit.errors import ApiError, RunkitError, UsageError
+from runkit.local.fetch_files import RUN_FILES
 from runkit.local.files import file_at, replacing, usable
 
 FAILED, USAGE_ERROR, INCOMPLETE, WAITING, INTERRUPTED = 1, 2, 3, 4, 130
@@ -135,17 +137,17 @@ def list_questions(arguments: argparse.Namespace) -> int:
     from runkit.tables.run_rules import open_questions
 
     with _reader() as client:
-        listed = client.runs.list(status="interrupted", since=arguments.since)
-        _identify(client, listed)
-        runs = client.runs.fetch(listed)
+        listed = client.runs.list(since=arguments.since)
+        waiting = listed.with_items(run for run in listed if run.is_waiting)
+        runs = client.runs.fetch(_identify(client, waiting))
         source = f"{client.mode} · {runs.now():%H:%M} UTC"
     f = runkit.frames(runs)
     if arguments.json:
         names = f.runs[["run_id", "business_name", "agent_name"]]
         _write_json(_records(open_questions(f).merge(names, on="run_id")))
     else:
-        _terminal.write(_terminal.inbox(f, source, listed.why or runs.why))
-    return max(_completeness(listed.why, runs.why), _waiting(arguments, f))
+        _terminal.write(_terminal.inbox(f, source, "; ".join(runs.missing)))
+    return max(_completeness(runs.missing), _waiting(arguments, f))
 
 
 def _identify(client: runkit.Client, runs: runkit.RunList) -> runkit.RunList:
@@ -155,28 +157,27 @@ def _identify(client: runkit.Client, runs: runkit.RunList) -> runkit.RunList:
     except ApiError as error:
         echo(f"The names of businesses are not known: {error}")
         return runs
-    if identified.why:
-        echo(f"Incomplete names: {identified.why}.")
-    return runkit.RunList(identified.items)
+    if identified.missing:
+        echo(f"Incomplete names: {'; '.join(identified.missing)}.")
+    return runs.with_items(identified)
 
 
-def _completeness(*reasons: str | None) -> int:
+def _completeness(missing: Sequence[str]) -> int:
     """Report what is missing, if anything, and return the exit code."""
-    why = "; ".join(filter(None, reasons))
-    if why:
-        echo(f"Incomplete: {why}")
-    return INCOMPLETE if why else 0
+    if not missing:
+        return 0
+    echo(f"Incomplete: {'; '.join(missing)}")
+    return INTERRUPTED if any(reason.startswith(STOPPED) for reason in missing) else INCOMPLETE
 
 
 def _frames_completeness(f: runkit.Frames) -> int:
     """Report what is missing, and where the first problems are; return the exit code."""
-    if f.is_complete:
-        return 0
-    code = _completeness(f.summary()[-1])
-    errors = f.problems[f.problems["severity"] == "error"]
-    errors = errors.drop_duplicates(["problem", "detail"])
-    for problem in errors.head(SHOWN_PROBLEMS).to_dict("records"):
-        echo(f"  {problem['location']}: {problem['problem']}: {shorten(problem['detail'], 200)}")
+    code = _completeness(f.missing)
+    if code:
+        errors = f.problems[f.problems["severity"] == "error"]
+        errors = errors.drop_duplicates(["problem", "detail"])
+        for row in errors.head(SHOWN_PROBLEMS).to_dict("records"):
+            echo(f"  {row['location']}: {row['problem']}: {shorten(row['detail'], 200)}")
     return code
 
 
@@ -212,44 +213,44 @@ def _write_json(value: object) -> None:
 
 def _waiting(arguments: argparse.Namespace, f: runkit.Frames) -> int:
     """Return the exit code that says whether a question waits, for scripts that read the JSON."""
-    return WAITING if arguments.json and f.runs["n_pending"].any() else 0
+    from runkit.tables.run_rules import open_questions
+
+    return WAITING if arguments.json and len(open_questions(f)) else 0
 
 
 def fetch_runs(arguments: argparse.Namespace) -> int:
     """Save runs with their steps; never writes to the API."""
-    from runkit.client import fetch as fetching
-
     names = ("limit", "status", "since", "until", "business_id")
     filters = {name: getattr(arguments, name) for name in names}
-    if _is_folder(arguments.output):
-        return _sync(arguments, filters)
-    with _output(arguments.output) as file, _reader() as client:
+    with _target(arguments.output, arguments.overwrite) as into, _reader() as client:
         listed = client.runs.list(**filters)
-        _identify(client, listed)
-        runs = client.runs.fetch(listed)
-        if runs.stopped == fetching.INTERRUPTED:
-            raise KeyboardInterrupt
-        if runs.stopped:
-            raise RunkitError(f"{runs.why}. Nothing was saved; a folder (-o runs/) keeps them.")
-        for run in runs:
-            file.write(escape_unseen(run.to_json()).encode() + b"\n")
+        runs = client.runs.fetch(_identify(client, listed), into=into)
     target = "stdout" if arguments.output == "-" else arguments.output
     echo(f"Saved {plural(len(runs), 'run')} from {client.host} ({client.mode}) to {target}")
-    return _completeness(None if listed.is_cut_only else listed.why, runs.why)
+    return _completeness(runs.missing)
 
 
-def _sync(arguments: argparse.Namespace, filters: dict[str, Any]) -> int:
-    """Update an archive. Runs are written as they arrive, so that the same command can continue."""
-    from runkit.archive.sync import sync
-    from runkit.archive.table import Table
-
-    table = Table.of(arguments.output)
-    with _reader() as client:
-        synced = sync(table, client, identify=True, **filters)
-    echo(f"{synced} of {arguments.output}")
-    if synced.is_interrupted:
-        return INTERRUPTED
-    return 0 if synced.is_complete else INCOMPLETE
+@contextmanager
+def _target(name: str, overwrite: bool) -> Iterator[str | IO[bytes]]:
+    """Return a folder, a new file, stdout, or a file that replaces another one if all went well."""
+    if name == "-":
+        yield sys.stdout.buffer
+    elif _is_folder(name):
+        yield name
+    else:
+        path = file_at(name)
+        if path.suffix not in RUN_FILES:
+            raise UsageError(
+                f"-o {name}: expected a folder, ending in /; a new file that ends in .ndjson or "
+                ".jsonl; or - for stdout."
+            )
+        if not path.exists():
+            yield name
+        elif not overwrite:
+            raise UsageError(f"{name} exists; use another name, or replace it with --overwrite.")
+        else:
+            with replacing(path) as part, part.open("wb") as file:
+                yield file
 
 
 def _is_folder(name: str) -> bool:
@@ -284,11 +285,11 @@ def make_report(arguments: argparse.Namespace) -> int:
         template=arguments.template,
     )
     echo(result, file=sys.stdout)
-    return _completeness(result.missing)
+    return _completeness([result.missing] if result.missing else [])
 
 
 def _source(arguments: argparse.Namespace) -> Any:
-    """Return a file, an archive or saved frames, some of their runs, or runs from the API."""
+    """Return a file, a folder, some of the runs in it, or runs from the API."""
     from runkit.tables.sources import has_suffix
 
     name, *run_ids = arguments.source
@@ -299,26 +300,12 @@ def _source(arguments: argparse.Namespace) -> Any:
             f"{name} is not a file of runs; expected .json, .ndjson, .jsonl, or a run id."
         )
     with _reader() as client:
+        if not run_ids:
+            return _identify(client, runkit.RunList((client.runs.get(name),)))
         runs = client.runs.fetch(arguments.source)
-        if runs.errors:
-            raise next(iter(runs.errors.values()))
+        if not runs:
+            raise RunkitError("; ".join(runs.missing))
         return _identify(client, runs)
-
-
-@contextmanager
-def _output(name: str) -> Iterator[IO[bytes]]:
-    """Open stdout, or a private file that replaces the target if the code inside succeeded."""
-    if name == "-":
-        yield sys.stdout.buffer
-        return
-    path = file_at(name)
-    if path.suffix not in (".ndjson", ".jsonl"):
-        raise UsageError(
-            f"-o {name}: expected a name ending in .ndjson or .jsonl; an archive's folder, ending "
-            "in /; or - for stdout."
-        )
-    with replacing(path) as part, part.open("wb") as file:
-        yield file
 
 
 def option(*flags: str, **settings: Any) -> Option:
@@ -331,15 +318,15 @@ SOURCE = option(
     "source",
     nargs="+",
     metavar="RUN",
-    help="run ids (8 or more characters); or one file, archive or folder of saved frames, and then "
-    "the ids of runs in it, if not all",
+    help="run ids (8 or more characters); or one file, or folder of files or of saved frames, and "
+    "then the ids of runs in it, if not all",
 )
 STEP = option(
     "--step",
     metavar="STEP",
     help="one step of the run with what it returned: its id (8 or more characters), name or label",
 )
-OUTPUT = "runs/ to create or update an archive; runs.ndjson; - for stdout"
+OUTPUT = "runs/ to read what is new or changed into a folder; a new runs.ndjson; - for stdout"
 TEMPLATE = "run, fleet, or the path of your own notebook (by the number of runs)"
 OPTIONS: dict[str, list[Option]] = {
     "demo": [
@@ -368,6 +355,7 @@ OPTIONS: dict[str, list[Option]] = {
     ],
     "fetch": [
         option("-o", "--output", required=True, help=OUTPUT),
+        option("--overwrite", action="store_true", help="replace an existing file"),
         option("--status", choices=STATUS_OF, help="only runs with this status"),
         option("--since", metavar="T", help=f"only runs created at or after {TIME_HELP}"),
         option("--until", metavar="T", help=f"only runs created before {TIME_HELP}"),

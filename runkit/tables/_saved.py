@@ -18,33 +18,29 @@ from runkit.errors import DataError, UsageError
 from runkit.local import files
 from runkit.tables.arrow_columns import cast
 from runkit.tables.schema import COLUMNS
+from runkit.tables.sources import SAVED
 
-COVERAGE_FILE = "coverage.json"
 FILE_SUFFIXES = (".parquet", ".csv", ".json", ".xlsx")
 Tables = dict[str, Any]  # a DataFrame by name
 
 
 class Saved(pydantic.BaseModel):
-    """What is saved beside the frames: how complete they are, and the version of the archive."""
+    """What is saved beside the frames."""
 
-    seen: int
-    kept: int
-    refused: int
-    why: str | None
-    version: int | None
+    missing: tuple[str, ...]
     answers: str | None
     listed_at: datetime | None
 
 
 def is_saved(folder: Path) -> bool:
     """Return whether a folder has saved frames, or a part of them."""
-    return any((folder / name).is_file() for name in (COVERAGE_FILE, "runs.parquet"))
+    return any((folder / name).is_file() for name in (SAVED, "runs.parquet"))
 
 
 def write_saved(
-    directory: str | Path, tables: Mapping[str, pd.DataFrame], coverage: Mapping[str, Any]
+    directory: str | Path, tables: Mapping[str, pd.DataFrame], about: Mapping[str, Any]
 ) -> Path:
-    """Write frames and their coverage to a folder.
+    """Write frames, and what is known about them, to a folder.
 
     Raises `UsageError` if it is named as a file, or cannot be written.
     """
@@ -57,8 +53,8 @@ def write_saved(
     for name, df in tables.items():
         with files.replacing(folder / f"{name}.parquet") as part:
             df.to_parquet(part, index=False)
-    with files.replacing(folder / COVERAGE_FILE) as part:
-        part.write_text(json.dumps(coverage, default=str))
+    with files.replacing(folder / SAVED) as part:
+        part.write_text(json.dumps(about, default=str))
     return folder
 
 
@@ -67,9 +63,7 @@ def read_saved(folder: Path) -> tuple[Tables, dict[str, Any]]:
 
     Raises `DataError` for a file that is missing, damaged or of another version; names it.
     """
-    saved = _read_file(
-        folder / COVERAGE_FILE, lambda file: Saved.model_validate_json(file.read_bytes())
-    )
+    saved = _read_file(folder / SAVED, lambda file: Saved.model_validate_json(file.read_bytes()))
     tables = {
         name: _read_file(folder / f"{name}.parquet", partial(_read_frame, name)) for name in COLUMNS
     }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Never
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 import pandas as pd
@@ -55,18 +55,6 @@ SHOWN_COLUMNS = [
 ]
 
 
-class Coverage(NamedTuple):
-    """How complete the frames are.
-
-    `why` is the reason why the source was cut short, None if it was not.
-    """
-
-    seen: int
-    kept: int
-    refused: int
-    why: str | None = None
-
-
 @dataclass(frozen=True, repr=False, eq=False)
 class Frames:
     """Six linked DataFrames.
@@ -84,15 +72,14 @@ class Frames:
 
     At each moment a run is waiting if a question to a reviewer is open, otherwise working if any
     other step is open, otherwise idle. Durations are seconds and end in `_s`; times are UTC.
-    `coverage` says how many records were seen, kept and refused. A CSV file has no types, so that a
-    spreadsheet may run text as a formula; `to_excel` keeps text as text.
+    `missing` has the reasons why something is not here; empty means complete. A CSV file has no
+    types, so that a spreadsheet may run text as a formula; `to_excel` keeps text as text.
 
     `f["steps"]` is `f.steps`, `dict(f)` has all six, and `len(f)` is the number of runs.
 
-    `version` is the version of the archive that the runs were read from, else None. `reads` has the
-    time and host of each run's read; `read_at` and `read_from` summarize them. `answers` counts the
-    rows of `answers=` by what became of them, None if none were given. `listed_at` is when the list
-    of the runs was read, None if not known: a list without runs was read, too.
+    `reads` has the time and host of each run's read; `read_at` and `read_from` summarize them.
+    `answers` counts the rows of `answers=` by what became of them, None if none were given.
+    `listed_at` is when the list of the runs was read, None if not known.
     """
 
     runs: pd.DataFrame
@@ -101,8 +88,7 @@ class Frames:
     sources: pd.DataFrame
     interrupts: pd.DataFrame
     problems: pd.DataFrame
-    coverage: Coverage
-    version: int | None = None
+    missing: tuple[str, ...] = ()
     reads: pd.DataFrame = field(default_factory=partial(empty, "reads"))
     answers: str | None = None
     listed_at: datetime | None = None
@@ -127,17 +113,6 @@ class Frames:
         if times.empty:
             return None if self.listed_at is None else (self.listed_at, self.listed_at)
         return times.min().to_pydatetime(), times.max().to_pydatetime()
-
-    @property
-    def is_complete(self) -> bool:
-        """Return whether everything requested is here; refused older copies do not count."""
-        return self.coverage.why is None and not self.n_refused
-
-    @property
-    def n_refused(self) -> int:
-        """Return how many records were refused, but for older copies of runs."""
-        is_older = self.problems["problem"] == "duplicate_run"
-        return max(self.coverage.refused - int(self.problems.loc[is_older, "n"].sum()), 0)
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -184,8 +159,7 @@ class Frames:
         Returns
         -------
         Frames
-            The rows of these runs. Chosen by a mask or by rows, they are not complete if a record
-            of the source was refused, as it may be one of these.
+            The rows of these runs, and what is missing in the source.
 
         Raises
         ------
@@ -202,13 +176,7 @@ class Frames:
             return df.iloc[rows[positions[rows] >= 0]].reset_index(drop=True)
 
         selected: dict[str, Any] = {name: rows_of(df) for name, df in self.items()}
-        n_older = int(selected["problems"]["problem"].eq("duplicate_run").sum())
-        reasons = [self.coverage.why]
-        if self.n_refused and not _are_named(runs):  # what was refused may belong to these
-            reasons.append(f"{plural(self.n_refused, 'record')} of the source refused")
-        why = "; ".join(filter(None, reasons)) or None
-        coverage = Coverage(len(ids) + n_older, len(ids), n_older, why)
-        return replace(self, **selected, coverage=coverage, reads=rows_of(self.reads), answers=None)
+        return replace(self, **selected, reads=rows_of(self.reads), answers=None)
 
     def _run_ids(self, runs: Any) -> Iterable[object]:
         """Return the runs, ids or prefixes of ids that the argument of `select` stands for."""
@@ -256,9 +224,9 @@ class Frames:
         UsageError
             For a path that is a file or named as one, and a folder that cannot be written.
         """
-        about = {name: getattr(self, name) for name in ("version", "answers", "listed_at")}
+        about = {name: getattr(self, name) for name in ("missing", "answers", "listed_at")}
         tables = dict(self.items()) | {"reads": self.reads}
-        return write_saved(directory, tables, self.coverage._asdict() | about)
+        return write_saved(directory, tables, about)
 
     @checked
     def to_excel(self, path: str | Path) -> Path:
@@ -324,10 +292,8 @@ class Frames:
 
     def _completeness(self) -> str:
         parts = []
-        if n_refused := self.n_refused:
-            parts.append(f"{n_refused} of {plural(self.coverage.seen, 'record')} refused")
-        if why := self.coverage.why:
-            parts.append(f"not complete: {shorten(why, 1_000)}")
+        if self.missing:
+            parts.append(f"not complete: {shorten('; '.join(self.missing), 1_000)}")
         if n := int(self.problems["n"].sum()):
             words = shorten(problem_words(self.problems), MAX_WORDS)
             parts.append(f"{plural(n, 'problem')} ({words})")
@@ -336,8 +302,6 @@ class Frames:
             parts.append(f"{plural(n_listed, 'run')} without steps; client.runs.fetch reads them")
         if not parts:
             parts.append("complete, no problems")
-        if self.version is not None:
-            parts.append(f"archive version {self.version}")
         return "; ".join(parts)
 
     def __repr__(self) -> str:
@@ -359,9 +323,3 @@ def status_counts(runs: pd.DataFrame) -> str:
     counts = runs["status"].astype("str").value_counts()
     words = (f"{n:,} {status(str(word)).word.lower()}" for word, n in counts.items())
     return shorten(", ".join(words), MAX_WORDS)
-
-
-def _are_named(runs: object) -> bool:
-    """Return whether runs are chosen by their ids, and not by what is so of them."""
-    names = runs if isinstance(runs, Sequence) else [runs]
-    return all(isinstance(name, str | Run) for name in names)

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,13 +22,14 @@ from runkit.arguments import Moment, checked, read_moment
 from runkit.display.progress import Bar
 from runkit.display.text import plural
 from runkit.errors import DataError, UsageError
+from runkit.local.fetch_files import Fetches
 from runkit.tables._business_names import with_businesses
 from runkit.tables._saved import Tables, is_saved, read_saved
 from runkit.tables.arrow_columns import cast
 from runkit.tables.audit_trail import match, use_words, with_answers
 from runkit.tables.build_columns import tables
 from runkit.tables.flatten import Rows, flatten, read_runs
-from runkit.tables.frames import Coverage, Frames
+from runkit.tables.frames import Frames
 from runkit.tables.problems import REFUSED, Problems
 from runkit.tables.sources import (
     IN_MEMORY,
@@ -67,11 +67,11 @@ def frames(
     Parameters
     ----------
     source
-        Anything that holds runs. Objects: a `Run`, an iterable of runs, a `RunList`, an `Archive`,
-        or any object with a `runs()` iterator. Parsed JSON: a run, the body of a webhook event, or
-        a list or list page of them. JSON as bytes, or an open file. Files: a path or several
-        (`.json`, `.ndjson`, `.jsonl`, each also `.gz`), or a folder of such files, also in its
-        subfolders, of `Frames.save` or of an archive. In files and bytes, the content decides
+        Anything that holds runs. Objects: a `Run`, an iterable of runs, a `RunList`, or any object
+        with a `runs()` iterator. Parsed JSON: a run, the body of a webhook event, or a list or list
+        page of them. JSON as bytes, or an open file. Files: a path or several (`.json`, `.ndjson`,
+        `.jsonl`, each also `.gz`), or a folder of such files, also in its subfolders, of
+        `client.runs.fetch(into=)` or of `Frames.save`. In files and bytes, the content decides
         whether they are one document or one on each line.
 
         `Frames` are returned as they are, except for `answers` and `businesses`. A list of several
@@ -137,11 +137,7 @@ def frames(
 
 
 def open_source(source: Source) -> Any:
-    """Return what is in a folder of `Frames.save` or of an archive, or in several `Frames`.
-
-    Of an archive it is one version, even if others write to it. Other sources are returned as they
-    are.
-    """
+    """Return `Frames` for a folder of `Frames.save` and for several `Frames`, else the source."""
     # A run comes first, as its unknown fields are attributes, which may be named like a source's.
     if isinstance(source, Run):
         return [record_of(source, "$")]
@@ -151,16 +147,12 @@ def open_source(source: Source) -> Any:
             return path
         if is_saved(path):
             dataframes, saved = read_saved(path)
-            coverage = Coverage(*(saved.pop(name) for name in Coverage._fields))
-            return Frames(**dataframes, coverage=coverage, **saved)
-        if (path / "_delta_log").is_dir():
-            # by name, because it is a package above this one, and needs the extra `[scale]`
-            return import_module("runkit.archive.archive").Archive(path).pinned
+            return Frames(**dataframes, **saved)
         return path
     if isinstance(source, list | tuple) and source and isinstance(source[0], str | Path | Frames):
         parts = [open_source(part) if isinstance(part, str | Path) else part for part in source]
         return _combined(parts) if any(isinstance(part, Frames) for part in parts) else parts
-    return getattr(source, "pinned", source)
+    return source
 
 
 def _combined(parts: Sequence[Any]) -> Frames:
@@ -182,11 +174,8 @@ def _combined(parts: Sequence[Any]) -> Frames:
             problems.rows.append(row | {"run": run_of.get(row["run_id"]) if is_of_run else None})
         locations += [f"source[{number}]"] * len(part.runs)
     dfs = _newest(dfs, locations, problems)
-    n_seen = sum(part.coverage.seen for part in parts)
-    n_kept = len(dfs["runs"])
-    reasons = [part.coverage.why for part in parts if part.coverage.why]
-    coverage = Coverage(n_seen, n_kept, n_seen - n_kept, "; ".join(reasons) or None)
-    return Frames(**dfs, problems=problems_frame(problems), coverage=coverage)
+    missing = dict.fromkeys(reason for part in parts for reason in part.missing)
+    return Frames(**dfs, problems=problems_frame(problems), missing=tuple(missing))
 
 
 def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
@@ -197,42 +186,37 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     end = read_moment("as_of", as_of, getattr(source, "now", None))
     moment = None if end is None else (end - EPOCH) // timedelta(microseconds=1)
     problems = Problems()
-    seen = 0
+    fetches = Fetches()
+    seen = n_valid = 0
     are_files = False
     pages: set[bool | None] = set()
     batches: list[dict[str, pa.Table]] = []
     kept: list[Record] = []  # without their JSON
     with gc_paused(), Bar(desc="reading", unit=" runs", progress=progress) as bar:
-        for records in in_batches(records_of(source)):
+        for records in in_batches(records_of(source, fetches=fetches)):
             rows = read_runs(records)
             flatten(rows)
             batches.append(tables(rows, moment))
             problems.add(rows, first=len(kept))
             kept += [record._replace(raw=None) for record in rows.records]
             seen += len(records)
+            n_valid += len(rows.records)
             bar.update(len(records))
             pages |= {record.has_more for record in records}
             are_files |= not records[0].location.startswith(IN_MEMORY)
             records.clear()  # free the JSON before the next batch is parsed
-    why = getattr(source, "why", None)
+    missing = [*getattr(source, "missing", ()), *fetches.missing]
     if True in pages and False not in pages:
-        why = "the list goes on after the pages given (has_more)"
-    if why is not None:
-        note = Note("truncated", f"the source is incomplete: {why}")
-        problems.add_row(Record(None, "source"), note)
+        missing.append("the list goes on after the pages given (has_more)")
+    if n_valid < seen:
+        missing.append(f"{seen - n_valid:,} of {plural(seen, 'record')} refused")
     batches = batches or [tables(Rows(), moment)]
     dataframes = _assemble(batches, kept, problems)
-    n_runs = len(dataframes["runs"])
-    if are_files and not n_runs:
+    if are_files and not n_valid:
         advice = "Nothing in it is a run."
         raise _data_error(dataframes["problems"], "in the data; all records were refused", advice)
-    coverage = Coverage(seen, n_runs, seen - n_runs, why)
-    return Frames(
-        **dataframes,
-        coverage=coverage,
-        version=getattr(source, "version", None),
-        listed_at=getattr(source, "read_at", None),
-    )
+    listed_at = getattr(source, "read_at", None) or fetches.read_at
+    return Frames(**dataframes, missing=tuple(dict.fromkeys(missing)), listed_at=listed_at)
 
 
 def _data_error(problems: pd.DataFrame, where: str, advice: str) -> DataError:

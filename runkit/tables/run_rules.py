@@ -65,12 +65,8 @@ class LinkedFrames(Protocol):
         """A row for each thing that is wrong in the data."""
 
     @property
-    def is_complete(self) -> bool:
-        """Whether everything requested is here."""
-
-    @property
-    def n_refused(self) -> int:
-        """How many records were refused, but for older copies of runs."""
+    def missing(self) -> tuple[str, ...]:
+        """The reasons why something is not here; empty means complete."""
 
     @property
     def listed_at(self) -> datetime | None:

@@ -7,11 +7,9 @@ refused here.
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -20,11 +18,12 @@ from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias
 import orjson
 import pandas as pd
 
-from runkit.api import jsontext
+from runkit.api import contract, jsontext
 from runkit.api.models import Run
 from runkit.api.validation import Note
 from runkit.display.text import brief, kind, shorten
 from runkit.errors import UsageError
+from runkit.local.fetch_files import FIRST, GZIP_ERRORS, LAST, Fetches, unpacked
 
 
 class HasFrames(Protocol):
@@ -36,7 +35,7 @@ class HasFrames(Protocol):
 
 
 class HasRuns(Protocol):
-    """An object with an iterator of runs, such as `Archive`."""
+    """An object with an iterator of runs."""
 
     def runs(self) -> Iterable[Run]:
         """Iterate over the runs."""
@@ -58,11 +57,8 @@ Source: TypeAlias = "_One | Iterable[_One]"
 # small enough that its objects (five times as many bytes) do not count beside the frames
 BATCH_BYTES = 4_000_000
 BATCH_RUNS = 2_000
-DOCUMENTS = (".json", ".json.gz")  # such a file is one document; others may have no line
 SUFFIXES = (".json", ".ndjson", ".jsonl")
-GZIP_MAGIC = b"\x1f\x8b"
-# what reading a damaged gzip file raises
-GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
+SAVED = "coverage.json"  # what `Frames.save` writes beside the frames
 IN_MEMORY = ("$", "line ")  # the start of a location in no file
 
 
@@ -130,11 +126,15 @@ def in_batches(
 # ------------------------------------------------------------------------------------------ objects
 
 
-def records_of(source: Source, location: str = "$") -> Iterator[Record]:
+def records_of(
+    source: Source, location: str = "$", fetches: Fetches | None = None
+) -> Iterator[Record]:
     """Yield the records of a source, whatever they are.
 
-    Raises `UsageError` for a type that cannot hold runs.
+    `fetches` gets the first and the last records of the files that fetches wrote. Raises
+    `UsageError` for a type that cannot hold runs.
     """
+    fetches = Fetches() if fetches is None else fetches
     if isinstance(source, Run):
         yield record_of(source, location)
     elif isinstance(source, dict):
@@ -143,17 +143,16 @@ def records_of(source: Source, location: str = "$") -> Iterator[Record]:
             record = record_of(raw, path)
             yield record._replace(document=document, has_more=_has_more(source))
     elif isinstance(source, str | Path):
-        yield from _from_path(local_path(source))
+        yield from _from_path(local_path(source), fetches)
     elif isinstance(source, JsonText):
-        yield from _from_file(io.BytesIO(bytes(source)), "" if location == "$" else location)
+        name = "" if location == "$" else location
+        yield from _from_file(io.BytesIO(bytes(source)), name, fetches)
     elif callable(getattr(source, "read", None)):
-        yield from _from_open_file(source)
-    elif callable(stored := getattr(source, "stored_records", None)):  # an archive
-        yield from stored()
+        yield from _from_open_file(source, fetches)
     elif callable(runs := getattr(source, "runs", None)):
-        yield from _from_items(runs())
+        yield from _from_items(runs(), fetches)
     elif isinstance(source, Iterable) and location == "$" and not isinstance(source, pd.DataFrame):
-        yield from _from_items(source)
+        yield from _from_items(source, fetches)
     else:
         raise UsageError(
             f"source{location[1:]} is {type(source).__name__}; expected Frames, a Run, an iterable "
@@ -162,7 +161,7 @@ def records_of(source: Source, location: str = "$") -> Iterator[Record]:
         )
 
 
-def _from_items(items: Iterable[Any]) -> Iterator[Record]:
+def _from_items(items: Iterable[Any], fetches: Fetches) -> Iterator[Record]:
     """Read runs one after the other; text is no path, so that no run opens a file."""
     for number, item in enumerate(items):
         location = f"$[{number}]"
@@ -171,7 +170,7 @@ def _from_items(items: Iterable[Any]) -> Iterator[Record]:
         elif item is None or isinstance(item, str | int | float | list | tuple):
             yield record_of(item, location)
         else:
-            yield from records_of(item, location)
+            yield from records_of(item, location, fetches)
 
 
 def record_of(value: object, location: str) -> Record:
@@ -236,7 +235,7 @@ def has_suffix(path: str | Path) -> bool:
     return str(path).lower().removesuffix(".gz").endswith(SUFFIXES)
 
 
-def _from_path(path: Path) -> Iterator[Record]:
+def _from_path(path: Path, fetches: Fetches) -> Iterator[Record]:
     """Read a file of runs, or all such files in a folder in the order of their names."""
     is_folder = os.path.isdir(path)  # noqa: PTH112 - never raises
     files = filter(has_suffix, sorted(_files_in(path)) if is_folder else [path])
@@ -244,30 +243,40 @@ def _from_path(path: Path) -> Iterator[Record]:
     if not paths:
         raise UsageError(
             f"{shorten(str(path), 300)} is no file or folder of runs; expected an existing file "
-            f"that ends in {', '.join(SUFFIXES)}, also with .gz, or a folder of such files, of "
-            "Frames.save() or of an archive. Of a pattern, pass list(Path().glob(pattern)); of "
-            "some frames, f.select(id); of the API, runkit.Client."
+            f"that ends in {', '.join(SUFFIXES)}, also with .gz, or a folder of such files or of "
+            "Frames.save(). Of a pattern, pass list(Path().glob(pattern)); of some frames, "
+            "f.select(id); of the API, runkit.Client."
         )
+    for file_path in paths:  # a later fetch may have seen the runs of an earlier one again
+        with _opened(file_path) as file:
+            fetches.read(_name_of(file_path), file)
     for file_path in paths:
-        try:
-            file = file_path.open("rb")
-        except OSError as error:
-            raise UsageError.of_path(file_path, error) from None
-        with file:  # its name may have bytes that are not text
-            yield from _from_file(file, str(file_path).encode("utf-8", "replace").decode())
+        with _opened(file_path) as file:
+            yield from _from_file(file, _name_of(file_path), fetches)
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise UsageError.of_path(path, error) from None
+
+
+def _name_of(path: Path) -> str:
+    """Return the name of a file for people; it may have bytes that are not text."""
+    return str(path).encode("utf-8", "replace").decode()
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
-    """Yield what is in a folder and its subfolders but hidden ones, archives and saved frames."""
+    """Yield what is in a folder and its subfolders but hidden ones and saved frames."""
     for path in folder.rglob("*"):
-        parts = path.relative_to(folder).parts
-        is_other = any(part.startswith(".") or part == "_delta_log" for part in parts)
-        is_saved = path.name == "coverage.json" and path.with_name("runs.parquet").exists()
-        if not is_other and not is_saved:
+        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        is_saved = path.name == SAVED and path.with_name("runs.parquet").exists()
+        if not is_hidden and not is_saved:
             yield path
 
 
-def _from_open_file(file: Any) -> Iterator[Record]:
+def _from_open_file(file: Any, fetches: Fetches) -> Iterator[Record]:
     try:
         text = file.read()
         if isinstance(text, str):
@@ -279,18 +288,54 @@ def _from_open_file(file: Any) -> Iterator[Record]:
             'Open it with mode "rb".'
         ) from None
     name = getattr(file, "name", None)
-    yield from _from_file(buffer, name if isinstance(name, str) else "file")
+    yield from _from_file(buffer, name if isinstance(name, str) else "file", fetches)
 
 
-def _from_file(file: BinaryIO, name: str) -> Iterator[Record]:
+def _from_file(file: BinaryIO, name: str, fetches: Fetches) -> Iterator[Record]:
     """Read JSON text, also gzipped; `name` is that of the file, "" for text in memory."""
-    is_gzip = file.read(2) == GZIP_MAGIC
-    file.seek(0)
+    if not any(fetch.name == name for fetch in fetches):
+        fetches.read(name, file)
     try:
-        yield from _from_text(gzip.GzipFile(fileobj=file) if is_gzip else file, name)
+        if any(fetch.name == name for fetch in fetches):
+            yield from _from_fetch(unpacked(file), name, fetches)
+        else:
+            yield from _from_text(unpacked(file), name)
     except GZIP_ERRORS as error:
-        note = Note("bad_json", f"the file is truncated or not gzip: {error}")
-        yield Record(None, name or "$", note)
+        if not fetches.is_cut(name):  # which is a reason already
+            note = Note("bad_json", f"the file is truncated or not gzip: {error}")
+            yield Record(None, name or "$", note)
+
+
+def _from_fetch(lines: Iterable[bytes], name: str, fetches: Fetches) -> Iterator[Record]:
+    """Read the runs in a file that a fetch wrote, without its first and last record.
+
+    The end of a line that was cut is no record.
+    """
+    read_again = fetches.read_again
+    left: Record | None = None
+    for record in _from_lines(enumerate(lines, 1), name):
+        if left is not None:
+            yield left
+            left = None
+        raw = record.raw
+        if record.fault is not None:
+            left = record
+        elif not isinstance(raw, dict) or raw.get("object") not in (FIRST, LAST):
+            yield _as_of(record, read_again)
+    if left is not None and not fetches.is_cut(name):
+        yield left
+
+
+def _as_of(record: Record, read_again: Mapping[str, str]) -> Record:
+    """Return a run as of the time when it was last seen unchanged."""
+    raw = record.raw
+    at = read_again.get(str(raw.get("id"))) if isinstance(raw, dict) else None
+    if at is None:
+        return record
+    local = contract.local_fields(raw)
+    if str(local.get("read_at", "")) >= at:
+        return record
+    return record._replace(raw=contract.with_local_fields(raw, **local | {"read_at": at}))
 
 
 def _from_text(file: Any, name: str) -> Iterator[Record]:
@@ -302,7 +347,7 @@ def _from_text(file: Any, name: str) -> Iterator[Record]:
     lines = ((number, line) for number, line in enumerate(file, 1) if not line.isspace())
     head = list(islice(lines, 2))
     if not head:
-        if name.lower().endswith(DOCUMENTS):
+        if name:
             yield Record(None, name, Note("bad_json", "the file is empty"))
         return
     if len(head) == 2 and not _is_broken(_from_document(head[0][1], "")):

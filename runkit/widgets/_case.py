@@ -134,7 +134,7 @@ def _read_others(client: Client, run: Run, list_runs: ListRuns) -> list[Run]:
     others = [other for other in runs if other.id != run.id]
     others.sort(key=lambda other: other.created_at, reverse=True)
     newest = others[:MAX_RUNS]
-    fetched = client.runs.fetch(newest, progress=False, listed=newest)
+    fetched = client.runs.fetch(newest, progress=False)
     with_steps = {run.id: run for run in fetched}
     return [with_steps.get(other.id, other) for other in others]
 

@@ -26,7 +26,6 @@ from runkit.client import Client, RunList
 from runkit.client.resume import is_stale
 from runkit.display.status_words import MAY_BE_MISSING
 from runkit.display.text import live_moment, plural, short_id, shorten
-from runkit.errors import NotFound
 from runkit.widgets._answer_states import DAYS, AnswerController, Forms
 from runkit.widgets._event_queue import Event, EventQueue, error_message
 from runkit.widgets._page_messages import FromPage
@@ -110,8 +109,11 @@ class InboxController(Forms):
         """
         runs = self.client.runs
         listed = runs.list(since=f"{DAYS}d") if full else runs.list(limit=FIRST_PAGE)
-        waiting = [run for run in listed if run.status == "interrupted"]
-        fetched = runs.fetch([*known, *waiting], progress=False, listed=listed)
+        newest = {run.id: run for run in listed}
+        asked: list[str | Run] = [newest.get(run.id, run.id) for run in known]
+        asked += [run for run in listed if run.is_waiting]
+        read = RunList(tuple(known), with_steps=True)
+        fetched = runs.fetch(asked, progress=False, known=read)
         return partial(self._take, full, listed, fetched)
 
     def _take(self, full: bool, listed: RunList, fetched: RunList) -> None:
@@ -119,26 +121,18 @@ class InboxController(Forms):
         newest = {run.id: run for run in (*listed, *fetched)}
         self._recent = newest if full else self._recent | newest  # other threads read the old one
         self._update(fetched)
-        for run_id, error in fetched.errors.items():
-            if isinstance(error, NotFound):
-                self._runs.pop(run_id, None)
-                self._questions.pop(run_id, None)
         self.read_s = time.monotonic()
         self.error = ""
         if full:
             self._full_check_at = listed.read_at or datetime.now(UTC)
         checked_at = live_moment(self._full_check_at)
         self.coverage = f"Last full check {checked_at}, runs of the last {DAYS} days."
-        lost = [
-            run.label
-            for run in fetched
-            if run.status == "interrupted" and not self._questions.get(run.id)
-        ]
-        gaps = [listed.why if full else "", fetched.why]
+        lost = [run.label for run in fetched if run.is_waiting and not self._questions.get(run.id)]
+        gaps = [*(listed.missing if full else ()), *fetched.missing]
         if lost:
             names = ", ".join(lost[:MAX_NAMED])
             gaps.append(f"the questions of {plural(len(lost), 'run')} can't be read ({names})")
-        self.missing = "; ".join(filter(None, gaps))
+        self.missing = "; ".join(gaps)
         if self.missing:
             self.coverage += f" {MAY_BE_MISSING}: {self.missing}."
         self.update_forms(fetched)
