@@ -6,7 +6,7 @@
         f = runkit.frames(client.runs.fetch(client.runs.list()))
     runkit.overview(f)
 
-Read       `sandbox`, `Client`, `Run`, `RunList`, `frames`, `Frames`, `Archive`
+Read       `sandbox`, `Client`, `Run`, `RunList`, `frames`, `Frames`
 Look       `overview`, `gantt`, `compare`, and the panels of `runkit.one_run` and `runkit.fleet`
 Answer     `InterruptInbox`, `InterruptForm`, `RunMonitor`, `answer_log`
 Analyze    `search`, `changes`, `decisions`

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, TypeAlias
 
 from runkit.api import contract
 from runkit.api.models import Run
 from runkit.client.run_list import RunList
-from runkit.local.fetch_files import FetchFile, Held, is_file_name, new_file, runs_in
+from runkit.local.fetch_files import FetchFile, Held, Last, is_file_name, new_file, runs_in
 from runkit.local.files import usable
 
 Target: TypeAlias = "str | Path | IO[bytes]"
@@ -25,41 +26,49 @@ def fetch_into(
     that arrives. Raises `UsageError` and `StorageError`, and what `read` raises.
     """
     held: dict[str, Held] = {}
-    file: IO[bytes] | None = None
+    opened: AbstractContextManager[IO[bytes]]
+    is_ours = isinstance(into, str | Path)
     if isinstance(into, str | Path):
         path = usable(into)
         if not is_file_name(path):
             held = runs_in(path, host)
-        file = new_file(path)
-    unchanged: list[str] = []
-    due: list[str | Run] = []
-    for item in items:
-        if isinstance(item, Run) and _is_held(item, held.get(item.id.lower())):
-            unchanged.append(item.id)
-        else:
-            due.append(item)
+        opened = new_file(path)
+    else:
+        opened = nullcontext(into)
+    unchanged = [
+        item.id
+        for item in items
+        if isinstance(item, Run) and _is_held(item, held.get(item.id.lower()))
+    ]
+    seen = {run_id.lower() for run_id in unchanged}
     # What is open here may have been answered or have ended, also if it was not asked for.
-    given = {item.id.lower() if isinstance(item, Run) else item.lower() for item in items}
-    due += [str(run.raw["id"]) for key, run in held.items() if run.raw and key not in given]
+    asked = [*items, *(str(run.raw["id"]) for run in held.values() if run.raw)]
+    due = [item for item in asked if _id_of(item).lower() not in seen]
 
-    def take(run: Run) -> None:
-        before = held.get(run.id.lower())
-        if before and before.raw and run == Run.from_json(before.raw):
-            unchanged.append(run.id)
-        else:
-            fetch_file.add(run.to_dict())
+    with opened as file:
+        fetch_file = FetchFile(file)
 
-    fetch_file = FetchFile(file or into, host, dict(source.query))
-    try:
-        fetch_file.start()
-        fetched = read(due, take)
+        def take(run: Run) -> None:
+            before = held.get(run.id.lower())
+            if before and before.is_same(run):
+                unchanged.append(run.id)
+            else:
+                fetch_file.add(run.to_dict())
+
+        try:
+            fetch_file.start(host, source.query)
+            fetched = read(due, take)
+        except BaseException:
+            if is_ours and fetch_file.n_runs == 0:
+                Path(file.name).unlink()
+            raise
         times = [run.read_at for run in fetched if run.read_at is not None]
-        read_at = source.read_at or min(times, default=None)
-        is_open = [run_id for run_id in unchanged if held[run_id.lower()].raw]
-        fetch_file.finish(read_at, [*source.missing, *fetched.missing], is_open)
-    finally:
-        if file is not None:
-            fetch_file.close()
+        last = Last(
+            read_at=source.read_at or min(times, default=None),
+            missing=[*source.missing, *fetched.missing],
+            unchanged=[run_id for run_id in unchanged if held[run_id.lower()].raw],
+        )
+        fetch_file.finish(last)
     return fetched
 
 
@@ -67,6 +76,9 @@ def _is_held(listed: Run, held: Held | None) -> bool:
     """Return whether a folder has a run in the state that a list shows."""
     if held is None or not contract.is_updated_at_reliable(listed.status):
         return False
-    # read again, it is stored with its business
-    lacks_business = listed.business_id is not None and not held.has_business
-    return not lacks_business and contract.state_of(listed.to_dict()) == held.state
+    return held.has_business_of(listed) and contract.state_of(listed.to_dict()) == held.state
+
+
+def _id_of(item: str | Run) -> str:
+    """Return the id of a run, or what was given for it."""
+    return item.id if isinstance(item, Run) else item

@@ -7,7 +7,7 @@ run, and the name and status of each business. Nothing is guessed from texts.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -34,6 +34,8 @@ AT_ONCE = 100  # businesses, then we look whether a run is left; at 20 requests 
 MOST_BUSINESSES = 500  # searched for the runs of one call; at 20 requests a second this takes 25 s
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Reasons = list[str]  # inside the class, `list` is its method
+Errors = list[ApiError]
 
 
 def id_of(business: str | Business) -> str:
@@ -276,13 +278,13 @@ class Businesses:
         known = self._known.of_thread
         return {item: self._known.facts_of(known[item]) for item in threads if item in known}
 
-    def _search(self, threads: set[str], at_most: int | None, progress: bool) -> list[str]:
+    def _search(self, threads: set[str], at_most: int | None, progress: bool) -> Reasons:
         """Read the threads of businesses until some threads have theirs.
 
         Returns the reasons why some may not.
         """
-        missing = []
-        errors: list[ApiError] = []
+        missing: Reasons = []
+        errors: Errors = []
 
         def unknown() -> set[str]:
             return threads - self._known.of_thread.keys() - self._foreign
@@ -351,7 +353,7 @@ class Businesses:
 
     def _concurrently(
         self, read: Callable[[Item], Result], items: Collection[Item], progress: bool
-    ) -> list[Result]:
+    ) -> Sequence[Result]:
         """Read something of businesses, `WORKERS` at once, under a bar."""
         with ThreadPoolExecutor(WORKERS) as pool:
             results = pool.map(read, items)

@@ -10,82 +10,76 @@ that the folder had already in the state in which they were at `read_at`.
 
 from __future__ import annotations
 
-import gzip
 import secrets
-import zlib
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, Any, Literal, NamedTuple
 
-from runkit.api import contract, jsontext
-from runkit.api.contract import Json
+from pydantic import BaseModel
+
+from runkit.api import jsontext
+from runkit.api.contract import Json, has_ended, local_fields, parse_time, state_of
+from runkit.api.models import Run
 from runkit.display.text import escape_unseen, plural
 from runkit.errors import StorageError, UsageError
 from runkit.local import files
 
-FIRST = "runkit.fetch"
-LAST = "runkit.fetched"
-RUN_FILES = (".ndjson", ".jsonl")  # how the name of such a file ends
-# How the first and the last record begin; `jsontext` writes no spaces.
-MARK = b'{"object":"runkit.fetch'
-GZIP_MAGIC = b"\x1f\x8b"
-# what reading a damaged gzip file raises
-GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
+MARK = b'{"object":"runkit.fetch'  # how the first and the last record begin
+FILE_SUFFIXES = (".ndjson", ".jsonl")
 # A query with any other filter says nothing of the runs that it did not ask for.
 LASTING_FILTERS = {"business_id", "until"}
+
+
+class First(BaseModel):
+    """The first record of a file; without a filter in `query`, all runs were asked for."""
+
+    object: Literal["runkit.fetch"] = "runkit.fetch"
+    host: str
+    query: dict[str, str]
+    started_at: datetime
+
+
+class Last(BaseModel):
+    """The last record of a file, if the fetch finished."""
+
+    object: Literal["runkit.fetched"] = "runkit.fetched"
+    read_at: datetime | None
+    missing: list[str]
+    unchanged: list[str]
 
 
 class FetchFile:
     """The file of one fetch, which nobody else writes to."""
 
-    def __init__(self, file: IO[bytes], host: str, query: Json) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._host = host
-        self._query = query
-        self._has_content = False  # a run or the last record was written
         self.n_runs = 0
 
-    def start(self) -> None:
+    def start(self, host: str, query: Mapping[str, str]) -> None:
         """Write the first record."""
-        started_at = contract.format_time(datetime.now(UTC))
-        asked = {"host": self._host, "query": self._query, "started_at": started_at}
-        self._write({"object": FIRST, **asked})
+        first = First(host=host, query=dict(query), started_at=datetime.now(UTC))
+        self._write(first.model_dump_json())
 
     def add(self, raw: Json) -> None:
-        """Write a run. Raises `StorageError` if the disk does not take it."""
-        self._write(raw)
+        """Write a run."""
+        self._write(jsontext.dumps(raw))
         self.n_runs += 1
-        self._has_content = True
 
-    def finish(
-        self, read_at: datetime | None, missing: Sequence[str], unchanged: Sequence[str]
-    ) -> None:
+    def finish(self, last: Last) -> None:
         """Write the last record."""
-        fields = {"read_at": contract.format_time(read_at) if read_at else None}
-        self._write({"object": LAST, **fields, "missing": [*missing], "unchanged": [*unchanged]})
-        self._has_content = True
+        self._write(last.model_dump_json())
 
-    def close(self) -> None:
-        """Close the file, and remove it if the fetch failed before a run came."""
-        with suppress(OSError):
-            self._file.close()
-        if not self._has_content:
-            Path(self._file.name).unlink(missing_ok=True)
-
-    def _write(self, raw: Json) -> None:
-        line = escape_unseen(jsontext.dumps(raw)).encode() + b"\n"
+    def _write(self, text: str) -> None:
         try:
-            self._file.write(line)
+            self._file.write(escape_unseen(text).encode() + b"\n")
             self._file.flush()
         except BrokenPipeError:
             raise
         except OSError as error:
-            name = getattr(self._file, "name", "the file")
             raise StorageError(
-                f"{name} cannot be written: {error.strerror}. {plural(self.n_runs, 'run')} of this "
-                "fetch are in it. Make room, and fetch again: a folder is continued."
+                f"{self._file.name} cannot be written: {error.strerror}. It has "
+                f"{plural(self.n_runs, 'run')} of this fetch. Make room, and fetch again."
             ) from None
 
 
@@ -96,14 +90,13 @@ def new_file(path: Path) -> IO[bytes]:
     """
     if is_file_name(path):
         return files.create(path)
-    now = datetime.now(UTC)
-    name = f"{now:%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(4)}.ndjson"
+    name = f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(4)}.ndjson"
     return files.create(files.folder_at(path) / name)
 
 
 def is_file_name(path: Path) -> bool:
     """Return whether a path means one file, and not a folder of them."""
-    return path.suffix in RUN_FILES and not path.is_dir()
+    return path.suffix in FILE_SUFFIXES and not path.is_dir()
 
 
 # ----------------------------------------------------------------------------------------- reading
@@ -113,144 +106,103 @@ class Fetch(NamedTuple):
     """The first and the last record of a file; `last` is None if the fetch did not finish."""
 
     name: str
-    first: Json
-    last: Json | None
-
-    @property
-    def host(self) -> str:
-        """The host that was read."""
-        return str(self.first.get("host"))
-
-    @property
-    def query(self) -> Json:
-        """The filters of the list of runs; without one, all runs were asked for."""
-        query = self.first.get("query")
-        return query if isinstance(query, dict) else {"unknown": ""}
+    first: First
+    last: Last | None
 
     @property
     def missing(self) -> list[str]:
-        """What may be missing after this fetch."""
+        """The reasons why runs may be missing."""
         if self.last is None:
-            return [f"{self.name}: the fetch was stopped, or is still running"]
-        reasons = self.last.get("missing")
-        return [str(reason) for reason in reasons] if isinstance(reasons, list) else []
+            return [f"{self.name}: the fetch was stopped, or goes on"]
+        return self.last.missing
 
     def settles(self, earlier: Fetch) -> bool:
         """Return whether this fetch asked again for all that an earlier one asked for."""
-        if self.last is None or self.host != earlier.host or self.query.keys() - LASTING_FILTERS:
+        if self.last is None or self.first.host != earlier.first.host:
             return False
-        return self.query.items() <= earlier.query.items()
+        query = self.first.query
+        return query.keys() <= LASTING_FILTERS and query.items() <= earlier.first.query.items()
 
 
-class Fetches(list[Fetch]):
-    """The fetches whose files are read."""
-
-    def read(self, name: str, file: IO[bytes]) -> None:
-        """Read the first and the last record of a file, if it is that of a fetch."""
-        marks: list[Json] = []
-        try:
-            for line in unpacked(file):
-                if line.startswith(MARK):
-                    marks.append(jsontext.loads(line))
-                elif not marks:
-                    return
-        except (ValueError, *GZIP_ERRORS):
-            pass  # the file was cut
-        finally:
-            file.seek(0)
-        if marks and marks[0].get("object") == FIRST:
-            last = marks[-1] if marks[-1].get("object") == LAST else None
-            self.append(Fetch(name, marks[0], last))
-
-    def is_cut(self, name: str) -> bool:
-        """Return whether a file is that of a fetch which did not finish."""
-        return any(fetch.name == name and fetch.last is None for fetch in self)
-
-    @property
-    def in_order(self) -> list[Fetch]:
-        """The fetches, the oldest first."""
-        return sorted(self, key=lambda fetch: str(fetch.first.get("started_at")))
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """The reasons why runs may be missing, without those that a later fetch settled."""
-        kept: list[Fetch] = []
-        for fetch in self.in_order:
-            kept = [earlier for earlier in kept if not fetch.settles(earlier)]
-            kept.append(fetch)
-        return tuple(dict.fromkeys(reason for fetch in kept for reason in fetch.missing))
-
-    @property
-    def read_at(self) -> datetime | None:
-        """The newest time of reading."""
-        times = [fetch.last.get("read_at") for fetch in self if fetch.last]
-        return max(map(contract.parse_time, filter(None, times)), default=None)
-
-    @property
-    def read_again(self) -> dict[str, str]:
-        """The time, by run, at which an open run was last seen unchanged."""
-        return {
-            run_id: fetch.last["read_at"]
-            for fetch in self.in_order
-            if fetch.last and fetch.last.get("read_at")
-            for run_id in fetch.last.get("unchanged", ())
-        }
+def fetch_of(name: str, lines: Iterable[bytes]) -> Fetch | None:
+    """Read the first and the last record of a file; None if no fetch wrote it."""
+    lines = iter(lines)
+    try:
+        first = First.model_validate_json(next(lines, b""))
+    except ValueError:
+        return None
+    last: Last | None = None
+    for line in lines:
+        if line.startswith(MARK):
+            try:
+                last = Last.model_validate_json(line)
+            except ValueError:
+                last = None  # the end of a file that was cut
+    return Fetch(name, first, last)
 
 
-def unpacked(file: IO[bytes]) -> IO[bytes]:
-    """Return a file from its beginning, unpacked if it is gzipped."""
-    file.seek(0)
-    is_gzip = file.read(2) == GZIP_MAGIC
-    file.seek(0)
-    return cast(IO[bytes], gzip.GzipFile(fileobj=file)) if is_gzip else file
+def in_order(fetches: Iterable[Fetch]) -> list[Fetch]:
+    """Return fetches, the oldest first."""
+    return sorted(fetches, key=lambda fetch: fetch.first.started_at)
+
+
+def missing_after(fetches: Iterable[Fetch]) -> tuple[str, ...]:
+    """Return the reasons why runs may be missing, without those that a later fetch settled."""
+    kept: list[Fetch] = []
+    for fetch in in_order(fetches):
+        kept = [earlier for earlier in kept if not fetch.settles(earlier)]
+        kept.append(fetch)
+    return tuple(dict.fromkeys(reason for fetch in kept for reason in fetch.missing))
 
 
 class Held(NamedTuple):
     """A run in a folder: the state that a list shows, and its JSON while it is open."""
 
-    state: tuple[object, ...]
+    state: tuple[Any, ...]
     has_business: bool
     raw: Json | None
 
+    def has_business_of(self, run: Run) -> bool:
+        """Return whether the folder knows the business of a run, if it is known."""
+        return self.has_business or run.business_id is None
+
+    def is_same(self, run: Run) -> bool:
+        """Return whether a run that was read is what the folder has."""
+        is_equal = self.raw is not None and run == Run.from_json(self.raw)
+        return is_equal and self.has_business_of(run)
+
 
 def runs_in(folder: Path, host: str) -> dict[str, Held]:
-    """Return the newest copy of each run that fetches have written to a folder.
+    """Return, by id in lower case, the newest copy of each run that fetches wrote to a folder.
 
     Raises `UsageError` if they read another host.
     """
-    held: dict[str, Held] = {}
-    for path in sorted(folder.glob("*.ndjson*")):
-        try:
-            with path.open("rb") as file:
-                fetches = Fetches()
-                fetches.read(path.name, file)
-                if not fetches:
-                    continue
-                if fetches[0].host != host:
-                    raise UsageError(
-                        f"{folder} has runs of {fetches[0].host}, and this client reads {host}: "
-                        "use a folder for each host."
-                    )
-                _add_newest(held, unpacked(file))
-        except OSError as error:
-            raise UsageError.of_path(path, error) from None
-        except GZIP_ERRORS:
-            continue  # a file that was cut
-    return held
-
-
-def _add_newest(held: dict[str, Held], lines: Iterable[bytes]) -> None:
-    for line in lines:
-        try:
-            raw = jsontext.loads(line)
-            if raw.get("object") != "run":
+    newest: dict[str, Held] = {}
+    for path in sorted(folder.glob("*.ndjson")):
+        with files.opened(path) as file:
+            fetch = fetch_of(path.name, file)
+            if fetch is None:
                 continue
-            run_id = str(raw["id"])
-            state = contract.state_of(raw)
-        except (AttributeError, KeyError, ValueError):
-            continue  # `frames` makes a problem of it
-        known = held.get(run_id.lower())
-        if known is None or state[0] >= known.state[0]:
-            has_business = "business_id" in contract.local_fields(raw)
-            kept = None if contract.has_ended(raw) else raw
-            held[run_id.lower()] = Held(state, has_business, kept)
+            if fetch.first.host != host:
+                raise UsageError(
+                    f"{folder} has runs of {fetch.first.host}, and this client reads {host}; use a "
+                    "folder for each host."
+                )
+            file.seek(0)
+            for raw in filter(None, map(_run_of, file)):
+                state = state_of(raw)
+                key = str(raw["id"]).lower()
+                if key not in newest or state[0] >= newest[key].state[0]:
+                    has_business = "business_id" in local_fields(raw)
+                    newest[key] = Held(state, has_business, None if has_ended(raw) else raw)
+    return newest
+
+
+def _run_of(line: bytes) -> Json | None:
+    """Return the run in a line, if it is whole."""
+    try:
+        raw = jsontext.loads(line)
+        parse_time(raw["updated_at"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return raw if raw.get("object") == "run" else None

@@ -68,6 +68,14 @@ def create(path: Path) -> IO[bytes]:
         raise UsageError.of_path(path, error) from None
 
 
+def opened(path: Path) -> IO[bytes]:
+    """Open a file to read it. Raises `UsageError`."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise UsageError.of_path(path, error) from None
+
+
 @contextmanager
 def replacing(path: Path, mode: int = 0o600) -> Iterator[Path]:
     """Yield a temporary file beside `path`, which replaces it atomically on success.

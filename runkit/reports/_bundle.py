@@ -29,7 +29,6 @@ from runkit.display.text import Markup, block, plural, timestamp, visible
 from runkit.errors import DISTRIBUTION, DataError
 from runkit.local import files
 from runkit.local.answer_log import answers_about
-from runkit.local.fetch_files import Fetches
 from runkit.reports._head import Labels, head
 from runkit.reports.redaction import Masker, Redaction
 from runkit.tables import sources
@@ -107,7 +106,7 @@ class _Records(list[Any]):
     """The records of a source, read once, and what may be missing in it."""
 
     def __init__(self, source: sources.Source) -> None:
-        fetches = Fetches()
+        fetches = sources.Fetches()
         super().__init__(sources.records_of(source, fetches=fetches))
         self.missing = (*getattr(source, "missing", ()), *fetches.missing)
         self.read_at = getattr(source, "read_at", None) or fetches.read_at

@@ -26,7 +26,7 @@ from runkit.display.progress import echo
 from runkit.display.status_words import STATUS_OF
 from runkit.display.text import escape_unseen, plural, shorten, visible
 from runkit.errors import ApiError, RunkitError, UsageError
-from runkit.local.fetch_files import RUN_FILES
+from runkit.local.fetch_files import FILE_SUFFIXES
 from runkit.local.files import file_at, replacing, usable
 
 FAILED, USAGE_ERROR, INCOMPLETE, WAITING, INTERRUPTED = 1, 2, 3, 4, 130
@@ -239,7 +239,7 @@ def _target(name: str, overwrite: bool) -> Iterator[str | IO[bytes]]:
         yield name
     else:
         path = file_at(name)
-        if path.suffix not in RUN_FILES:
+        if path.suffix not in FILE_SUFFIXES:
             raise UsageError(
                 f"-o {name}: expected a folder, ending in /; a new file that ends in .ndjson or "
                 ".jsonl; or - for stdout."

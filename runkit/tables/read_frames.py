@@ -22,7 +22,6 @@ from runkit.arguments import Moment, checked, read_moment
 from runkit.display.progress import Bar
 from runkit.display.text import plural
 from runkit.errors import DataError, UsageError
-from runkit.local.fetch_files import Fetches
 from runkit.tables._business_names import with_businesses
 from runkit.tables._saved import Tables, is_saved, read_saved
 from runkit.tables.arrow_columns import cast
@@ -33,6 +32,7 @@ from runkit.tables.frames import Frames
 from runkit.tables.problems import REFUSED, Problems
 from runkit.tables.sources import (
     IN_MEMORY,
+    Fetches,
     Record,
     Source,
     in_batches,

@@ -7,10 +7,14 @@ refused here.
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias
@@ -23,7 +27,48 @@ from runkit.api.models import Run
 from runkit.api.validation import Note
 from runkit.display.text import brief, kind, shorten
 from runkit.errors import UsageError
-from runkit.local.fetch_files import FIRST, GZIP_ERRORS, LAST, Fetches, unpacked
+from runkit.local import files
+from runkit.local.fetch_files import MARK, Fetch, fetch_of, in_order, missing_after
+
+
+class Fetches:
+    """The fetches that wrote the files of a source."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()  # of all files that were looked at
+        self.found: list[Fetch] = []
+
+    def add(self, name: str, file: BinaryIO) -> None:
+        """Look for the records of a fetch in a file."""
+        self.names.add(name)
+        with suppress(*GZIP_ERRORS):
+            if fetch := fetch_of(name, _unpacked(file)):
+                self.found.append(fetch)
+
+    def of(self, name: str) -> Fetch | None:
+        """Return the fetch that wrote a file."""
+        return next((fetch for fetch in self.found if fetch.name == name), None)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The reasons why runs may be missing."""
+        return missing_after(self.found)
+
+    @property
+    def read_at(self) -> datetime | None:
+        """The newest time of reading."""
+        times = [fetch.last.read_at for fetch in self.found if fetch.last]
+        return max(filter(None, times), default=None)
+
+    @property
+    def read_again(self) -> dict[str, str]:
+        """The time, by run, at which an open run was last seen unchanged."""
+        times: dict[str, str] = {}
+        for fetch in in_order(self.found):
+            if fetch.last and fetch.last.read_at:
+                read_at = contract.format_time(fetch.last.read_at)
+                times |= dict.fromkeys(fetch.last.unchanged, read_at)
+        return times
 
 
 class HasFrames(Protocol):
@@ -59,6 +104,9 @@ BATCH_BYTES = 4_000_000
 BATCH_RUNS = 2_000
 SUFFIXES = (".json", ".ndjson", ".jsonl")
 SAVED = "coverage.json"  # what `Frames.save` writes beside the frames
+GZIP_MAGIC = b"\x1f\x8b"
+# what reading a damaged gzip file raises
+GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
 IN_MEMORY = ("$", "line ")  # the start of a location in no file
 
 
@@ -238,8 +286,8 @@ def has_suffix(path: str | Path) -> bool:
 def _from_path(path: Path, fetches: Fetches) -> Iterator[Record]:
     """Read a file of runs, or all such files in a folder in the order of their names."""
     is_folder = os.path.isdir(path)  # noqa: PTH112 - never raises
-    files = filter(has_suffix, sorted(_files_in(path)) if is_folder else [path])
-    paths = [file for file in files if os.path.isfile(file)]  # noqa: PTH113
+    candidates = sorted(_files_in(path)) if is_folder else [path]
+    paths = [file for file in candidates if has_suffix(file) and os.path.isfile(file)]  # noqa: PTH113
     if not paths:
         raise UsageError(
             f"{shorten(str(path), 300)} is no file or folder of runs; expected an existing file "
@@ -248,18 +296,11 @@ def _from_path(path: Path, fetches: Fetches) -> Iterator[Record]:
             "f.select(id); of the API, runkit.Client."
         )
     for file_path in paths:  # a later fetch may have seen the runs of an earlier one again
-        with _opened(file_path) as file:
-            fetches.read(_name_of(file_path), file)
+        with files.opened(file_path) as file:
+            fetches.add(_name_of(file_path), file)
     for file_path in paths:
-        with _opened(file_path) as file:
+        with files.opened(file_path) as file:
             yield from _from_file(file, _name_of(file_path), fetches)
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise UsageError.of_path(path, error) from None
 
 
 def _name_of(path: Path) -> str:
@@ -293,37 +334,36 @@ def _from_open_file(file: Any, fetches: Fetches) -> Iterator[Record]:
 
 def _from_file(file: BinaryIO, name: str, fetches: Fetches) -> Iterator[Record]:
     """Read JSON text, also gzipped; `name` is that of the file, "" for text in memory."""
-    if not any(fetch.name == name for fetch in fetches):
-        fetches.read(name, file)
+    if name not in fetches.names:
+        fetches.add(name, file)
+    fetch = fetches.of(name)
     try:
-        if any(fetch.name == name for fetch in fetches):
-            yield from _from_fetch(unpacked(file), name, fetches)
+        if fetch:
+            yield from _from_fetch(_unpacked(file), fetch, fetches.read_again)
         else:
-            yield from _from_text(unpacked(file), name)
+            yield from _from_text(_unpacked(file), name)
     except GZIP_ERRORS as error:
-        if not fetches.is_cut(name):  # which is a reason already
+        if fetch is None or fetch.last is not None:  # else it is a reason already
             note = Note("bad_json", f"the file is truncated or not gzip: {error}")
             yield Record(None, name or "$", note)
 
 
-def _from_fetch(lines: Iterable[bytes], name: str, fetches: Fetches) -> Iterator[Record]:
-    """Read the runs in a file that a fetch wrote, without its first and last record.
+def _unpacked(file: BinaryIO) -> Any:
+    """Return a file from its beginning, unpacked if it is gzipped."""
+    file.seek(0)
+    is_gzip = file.read(2) == GZIP_MAGIC
+    file.seek(0)
+    return gzip.GzipFile(fileobj=file) if is_gzip else file
 
-    The end of a line that was cut is no record.
-    """
-    read_again = fetches.read_again
-    left: Record | None = None
-    for record in _from_lines(enumerate(lines, 1), name):
-        if left is not None:
-            yield left
-            left = None
-        raw = record.raw
-        if record.fault is not None:
-            left = record
-        elif not isinstance(raw, dict) or raw.get("object") not in (FIRST, LAST):
+
+def _from_fetch(
+    lines: Iterable[bytes], fetch: Fetch, read_again: Mapping[str, str]
+) -> Iterator[Record]:
+    """Read the runs in a file that a fetch wrote; the end of a line that was cut is no record."""
+    runs = ((number, line) for number, line in enumerate(lines, 1) if not line.startswith(MARK))
+    for record in _from_lines(runs, fetch.name):
+        if fetch.last is not None or record.fault is None:
             yield _as_of(record, read_again)
-    if left is not None and not fetches.is_cut(name):
-        yield left
 
 
 def _as_of(record: Record, read_again: Mapping[str, str]) -> Record:
