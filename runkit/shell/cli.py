@@ -21,12 +21,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import runkit
-from runkit.client.fetch import STOPPED
 from runkit.display.progress import echo
 from runkit.display.status_words import STATUS_OF
 from runkit.display.text import escape_unseen, plural, shorten, visible
 from runkit.errors import ApiError, RunkitError, UsageError
-from runkit.local.fetch_files import FILE_SUFFIXES
 from runkit.local.files import file_at, replacing, usable
 
 FAILED, USAGE_ERROR, INCOMPLETE, WAITING, INTERRUPTED = 1, 2, 3, 4, 130
@@ -164,6 +162,8 @@ def _identify(client: runkit.Client, runs: runkit.RunList) -> runkit.RunList:
 
 def _completeness(missing: Sequence[str]) -> int:
     """Report what is missing, if anything, and return the exit code."""
+    from runkit.client.fetch import STOPPED
+
     if not missing:
         return 0
     echo(f"Incomplete: {'; '.join(missing)}")
@@ -233,6 +233,8 @@ def fetch_runs(arguments: argparse.Namespace) -> int:
 @contextmanager
 def _target(name: str, overwrite: bool) -> Iterator[str | IO[bytes]]:
     """Return a folder, a new file, stdout, or a file that replaces another one if all went well."""
+    from runkit.local.fetch_files import FILE_SUFFIXES
+
     if name == "-":
         yield sys.stdout.buffer
     elif _is_folder(name):
