@@ -66,8 +66,8 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     Parameters
     ----------
     before, after
-        The runs then and now: two files, two `Frames`, such as two versions of an archive
-        (`archive.frames(version=3)`), or anything else that `frames()` takes.
+        The runs then and now: two files, two `Frames`, or anything else that `frames()`
+        takes.
 
     Returns
     -------

@@ -79,7 +79,7 @@ class Template(NamedTuple):
         expected = _RUN_COUNTS.get(self.name)
         if n_runs == 0:
             raise UsageError(
-                "the source contains no runs; expected runs, or a file or archive with runs. "
+                "the source contains no runs; expected runs, or a file or folder with runs. "
                 "Records that could not be read are in runkit.frames(source).problems."
             )
         if expected and n_runs != expected:

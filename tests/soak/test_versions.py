@@ -28,7 +28,7 @@ JOB = str(ROOT / "tests" / "end_to_end" / "install" / "main_job.py")
 # What uses the packages that runkit stands on; the main job makes reports.
 SUITE = [
     *("tests/core", "tests/tables", "tests/charts", "tests/client", "tests/server"),
-    *("tests/widgets", "tests/archive", "tests/analysis"),
+    *("tests/widgets", "tests/analysis"),
 ]
 RUNNERS = (
     *("pytest", "pytest-benchmark", "pytest-timeout", "pytest-xdist", "hypothesis", "nbmake"),
