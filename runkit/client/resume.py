@@ -172,7 +172,7 @@ class ResumeRequest:
         """Read the run again and raise the error that the refusal means, if the run shows it."""
         deadline = self.reader.http.clock() + REFUSAL_TIMEOUT
         try:
-            run = self.reader.read(self.run_id, retry_for=CHECK_TIMEOUT, deadline=deadline)
+            run = self.reader.read(self.run_id, deadline=deadline)
         except ApiError:
             return
         if is_stale(run, self.known):
