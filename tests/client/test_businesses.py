@@ -101,14 +101,3 @@ def test_a_run_in_no_business_is_not_searched_for_again(account, client, server)
     assert len(server.requests) == n_requests
     account.businesses.append(("b-3", "open"))
     assert client.businesses.identify(account.runs("b-3", "elsewhere"))[0].business_id == "b-3"
-
-
-def test_the_threads_of_a_business_are_read_again_for_a_newer_run(account, client):
-    """A run in an unknown thread may be about it, unless the threads were read after its start."""
-    runs = account.runs("b-1", "b-0")
-    for n_read in (1, 1):
-        assert [run.id for run in client.businesses.runs_of("b-1", runs)] == ["run-b-1"]
-        assert len(account.threads_read) == n_read
-    new = account.run("new", thread_id="thread-new", created_at="2026-02-03T10:00:01Z")
-    assert len(client.businesses.runs_of("b-1", [*runs, runkit.Run.from_json(new)])) == 1
-    assert len(account.threads_read) == 2

@@ -6,24 +6,21 @@ from contextlib import suppress
 import pytest
 
 from runkit.client import Client
-from runkit.client._http import FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT, RETRY_AFTER_MAX
-from runkit.client._runs import READ_TIMEOUT
+from runkit.client._http import RETRY_AFTER_MAX
 from runkit.errors import RateLimited, RunkitError, Unavailable, UsageError
 from tests.client.conftest import DROP, KEY, Answer
 
 
-def test_reads_are_retried_for_a_limited_time(server, client, run_json, fake_time):
-    """A run for ten seconds, of a host that never answered for five, a list for a minute."""
-    gets = [lambda: client.runs.get("run-1")] * 2
-    limits = [FIRST_ANSWER_TIMEOUT, READ_TIMEOUT, OUTAGE_TIMEOUT]
-    for read, seconds in zip([*gets, client.runs.list], limits, strict=True):
-        server.script = lambda received: Answer(status=502)
+@pytest.mark.parametrize("seconds", [None, 10])
+def test_reads_are_tried_again_for_the_time_of_a_call(server, make_client, fake_time, seconds):
+    """A minute, or what `call_timeout` says."""
+    client = make_client(**({"call_timeout": seconds} if seconds else {}))
+    server.script = lambda received: Answer(status=502)
+    for read in (lambda: client.runs.get("run-1"), client.runs.list):
         started = fake_time.now
         with pytest.raises(Unavailable):
             read()
-        assert seconds - 3 < fake_time.now - started <= seconds
-        server.say(Answer(run_json()))
-        client.runs.get("run-1")
+        assert (seconds or 60) - 3 < fake_time.now - started <= (seconds or 60)
 
 
 def test_a_read_that_the_server_fails_on_is_tried_five_times(server, client):
@@ -64,12 +61,13 @@ def test_a_long_retry_after_is_raised(server, client, fake_time):
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_pause_counts_into_the_time_of_repetition(server, client, page, fake_time, status):
-    """A run is read for 10 seconds and a list for 60, so only the list outlasts a pause of 40."""
+def test_a_pause_counts_into_the_time_of_a_call(server, make_client, page, fake_time, status):
+    """A call of 60 seconds outlasts a pause of 40, one of 10 does not."""
     pause = Answer(status=status, headers={"Retry-After": "40"})
     server.say(pause, page(), pause)
-    assert client.runs.list().is_complete
+    assert make_client().runs.list().missing == ()
     assert fake_time.slept == [40]
+    client = make_client(call_timeout=10)
     for _ in range(2):  # the second time nothing is sent
         with pytest.raises((RateLimited, Unavailable)):
             client.runs.get("run-1")

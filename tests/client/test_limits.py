@@ -28,11 +28,9 @@ def drip(head=HEAD, part=b" "):
 
 
 @pytest.fixture
-def slow_client(server, monkeypatch):
+def slow_client(server):
     """Return a client whose requests take `LIMIT` at most, and are not repeated."""
-    monkeypatch.setattr(_http, "REQUEST_TIMEOUT", LIMIT)
-    monkeypatch.setattr(_http, "FIRST_ANSWER_TIMEOUT", LIMIT)
-    with Client(KEY, server.url, rate=None, timeout=LIMIT) as client:
+    with Client(KEY, server.url, rate=None, timeout=LIMIT, call_timeout=LIMIT) as client:
         yield client
 
 
