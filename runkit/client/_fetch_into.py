@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, TypeAlias
 
@@ -58,17 +58,20 @@ def fetch_into(
         try:
             fetch_file.start(host, source.query)
             fetched = read(due, take)
+            times = [run.read_at for run in fetched if run.read_at is not None]
+            last = Last(
+                read_at=source.read_at or min(times, default=None),
+                missing=[*source.missing, *fetched.missing],
+                unchanged=[run_id for run_id in unchanged if held[run_id.lower()].raw],
+            )
+            fetch_file.finish(last)
         except BaseException:
+            if is_ours:
+                with suppress(OSError):  # what a full disk did not take is not written again
+                    file.close()
             if is_ours and fetch_file.n_runs == 0:
                 Path(file.name).unlink()
             raise
-        times = [run.read_at for run in fetched if run.read_at is not None]
-        last = Last(
-            read_at=source.read_at or min(times, default=None),
-            missing=[*source.missing, *fetched.missing],
-            unchanged=[run_id for run_id in unchanged if held[run_id.lower()].raw],
-        )
-        fetch_file.finish(last)
     return fetched
 
 

@@ -83,6 +83,7 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[Path]:
     `mode` are its permissions, less the umask. Raises `UsageError` for a place where nothing can be
     written, and `StorageError` if writing fails later.
     """
+    file_at(path)
     part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
     try:
         part.touch(mode, exist_ok=False)

@@ -24,6 +24,7 @@ DOUBTFUL = [
     DROP,
     Answer({}, cut=1),
     Answer(status=500),
+    Answer(status=408),
     Answer(status=307),
     Answer(b"<html>"),
     Answer({"id": 1}),
@@ -56,7 +57,9 @@ def test_an_accepted_answer_is_confirmed_once_the_question_is_closed(
 
 
 @pytest.mark.parametrize("is_open", [False, True])
-@pytest.mark.parametrize("trouble", DOUBTFUL, ids=["drop", "cut", "500", "307", "html", "no run"])
+@pytest.mark.parametrize(
+    "trouble", DOUBTFUL, ids=["drop", "cut", "500", "408", "307", "html", "no run"]
+)
 def test_after_a_doubtful_reply_the_run_is_read(
     server, client, run_json, pending, fake_time, caplog, trouble, is_open
 ):

@@ -1,0 +1,160 @@
+"""A folder of files, one for each fetch."""
+
+from pathlib import Path
+
+import pytest
+
+import runkit
+from runkit.api.models import Run
+from runkit.errors import DataError, StorageError, UsageError
+from tests.client.conftest import Answer, Server
+
+
+class Account:
+    """Runs as an API lists and returns them; it refuses some, and lists no `unlisted`."""
+
+    def __init__(self, server, run_json):
+        self.server = server
+        self.runs = {
+            run_id: run_json(run_id, status=status)
+            for run_id, status in [("done", "completed"), ("asks", "interrupted")]
+        }
+        self.unlisted = set()
+        self.refused = {}
+        server.script = self.answer
+
+    def answer(self, request):
+        """Answer one request."""
+        if request.path == "/runs":
+            data = [raw for run_id, raw in self.runs.items() if run_id not in self.unlisted]
+            return Answer({"data": data, "has_more": False, "total_count": len(data)})
+        run_id = request.path.removeprefix("/runs/")
+        return Answer(self.runs[run_id] | {"steps": []}, status=self.refused.get(run_id, 200))
+
+    def change(self, run_id, **fields):
+        """Change a run a little later."""
+        self.runs[run_id] |= {"updated_at": "2026-02-03T10:00:41Z", **fields}
+
+
+@pytest.fixture
+def account(server, run_json):
+    return Account(server, run_json)
+
+
+@pytest.fixture
+def fetch(account, client, tmp_path):
+    """Return a fetch of all runs into a folder.
+
+    It returns which runs were read, and the number of lines of the new file.
+    """
+
+    def fetch_():
+        before = {*tmp_path.glob("*")}
+        listed = client.runs.list()
+        account.server.requests.clear()
+        client.runs.fetch(listed, into=tmp_path)
+        [new] = {*tmp_path.glob("*")} - before
+        read = {request.path.removeprefix("/runs/") for request in account.server.requests}
+        return read, len(new.read_bytes().splitlines())
+
+    return fetch_
+
+
+def test_a_folder_is_read_as_it_is_now(account, fetch, tmp_path):
+    """New and changed runs are read, and by id those that it holds as open."""
+
+    def status():
+        f = runkit.frames(tmp_path)
+        return dict(zip(f.runs["run_id"], f.runs["status"].astype(str), strict=True))
+
+    assert fetch() == ({"done", "asks"}, 4)
+    assert fetch() == (set(), 2)
+    assert runkit.frames(tmp_path).missing == ()
+    account.unlisted = {"asks"}
+    account.change("asks", status="completed")
+    assert fetch() == ({"asks"}, 3)
+    assert status() == {"done": "completed", "asks": "completed"}
+    account.change("done", status="error")
+    account.refused = {"done": 403}
+    assert fetch() == ({"done"}, 2)
+    assert status()["done"] == "completed"
+    [reason] = runkit.frames(tmp_path).missing
+    assert reason.startswith("1 run could not be read: done (")
+    account.refused = {}
+    assert fetch() == ({"done"}, 3)
+    assert (status()["done"], runkit.frames(tmp_path).missing) == ("error", ())
+
+
+def test_a_business_that_is_known_later_is_written(account, fetch, client, tmp_path):
+    fetch()
+    named = Run.from_json(account.runs["done"]).with_local_fields(
+        business_id="b-1", business_name="Acme"
+    )
+    client.runs.fetch([named], into=tmp_path)
+    names = runkit.frames(tmp_path).runs.set_index("run_id")["business_name"]
+    assert names["done"] == "Acme"
+
+
+def test_a_waiting_run_is_read_again_after_eight_days(account, fetch, client, tmp_path):
+    """Also with a list that no longer goes back to it."""
+    fetch()
+    account.change("asks", status="completed", updated_at="2026-02-11T10:00:00Z")
+    listed = client.runs.list(since="2026-02-10T00:00:00")
+    assert listed.ids == ()
+    client.runs.fetch(listed, into=tmp_path)
+    assert runkit.frames(tmp_path).runs["status"].eq("completed").all()
+
+
+def test_a_folder_has_one_host(account, fetch, make_client, client, tmp_path):
+    """Nothing is read from another one, and nothing is written."""
+    fetch()
+    before = sorted(tmp_path.iterdir())
+    other = Server()
+    with (
+        runkit.Client("mk_test_other_0123456789", other.url) as elsewhere,
+        pytest.raises(UsageError, match=r"use a folder for each host"),
+    ):
+        elsewhere.runs.fetch(["done"], into=tmp_path)
+    other.server_close()
+    assert sorted(tmp_path.iterdir()) == before
+    assert other.requests == []
+
+
+LAST = b'{"object":"runkit.fetched"'
+
+
+@pytest.mark.parametrize(
+    ("damage", "n_runs", "missing"),
+    [
+        (lambda text: text[: text.index(LAST)], 2, "the fetch was stopped, or goes on"),
+        (lambda text: text[:-20], 2, "the fetch was stopped, or goes on"),
+        (lambda text: text[: text.index(LAST) - 20], 1, "the fetch was stopped, or goes on"),
+        (lambda text: text.replace(LAST, b"{\n" + LAST), 2, "1 of 3 records refused"),
+        (lambda text: b"", 0, "1 problem in the data"),
+    ],
+    ids=["no last record", "cut last record", "cut run", "broken line", "zero bytes"],
+)
+def test_a_damaged_file_is_a_reason_or_an_error(account, fetch, tmp_path, damage, n_runs, missing):
+    """What is whole is read; the next fetch reads the rest."""
+    fetch()
+    [path] = tmp_path.iterdir()
+    path.write_bytes(damage(path.read_bytes()))
+    if n_runs:
+        f = runkit.frames(tmp_path)
+        n_bad = f.problems["problem"].eq("bad_json").sum()
+        assert (len(f), n_bad) == (n_runs, int("refused" in missing))
+        assert [missing in reason for reason in f.missing] == [True]
+    else:
+        with pytest.raises(DataError, match=missing):
+            runkit.frames(tmp_path)
+    read, _ = fetch()
+    assert len(read) == 2 - n_runs
+    assert len(runkit.frames(tmp_path)) == 2
+
+
+def test_a_disk_that_is_full_is_one_error(account, client):
+    with (
+        Path("/dev/full").open("wb", buffering=0) as full,
+        pytest.raises(StorageError, match="/dev/full"),
+    ):
+        client.runs.fetch(["done"], into=full)
