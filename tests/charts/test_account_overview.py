@@ -63,7 +63,7 @@ def test_an_account_without_businesses():
         panel = runkit.overview(client, progress=False)
     assert panel.table["business_name"].isna().all()
     assert tiles(panel.body)["Runs"] == ("4", "all runs")
-    assert tiles(runkit.overview([run(), 5]).body)["Runs"] == ("1", "1 record not read")
+    assert tiles(runkit.overview([run(), 5]).body)["Runs"] == ("1", "not complete")
 
 
 @pytest.mark.parametrize(("name", "head"), [(None, "Run"), ("Northwind LLC", "Business")])

@@ -78,7 +78,7 @@ def test_nothing_needs_attention_only_if_all_was_read():
     cases = [[fine], [], [fine, 5], [fine | {"status": "paused"}], [silent]]
     sentences = [needs(*runs).sentence for runs in cases]
     assert sentences[:2] == ["You're all caught up.", "There are no runs."]
-    assert sentences[2].startswith("1 record not read")
+    assert sentences[2].startswith("1 of 2 records refused.")
     assert sentences[3].startswith("1 run of an unknown status")
     assert sentences[4].startswith("1 run running, not updated since Feb 3")
 

@@ -33,11 +33,13 @@ def test_files_are_written_for_their_owner_only(tmp_path, monkeypatch):
         runkit.frames(client.runs.fetch(client.runs.list())).save("frames")
         (tmp_path / "empty").mkdir()
         (tmp_path / "runs.ndjson").touch(0o666)  # a file that others can read is replaced
-        for name in ("runs.ndjson", "new/", "empty/"):
-            assert main(["fetch", "-o", name]) == 0
+        for words in (["runs.ndjson", "--overwrite"], ["new/"], ["empty/"]):
+            assert main(["fetch", "-o", *words]) == 0
     folders = {"state", "frames", "new", "empty"}
     modes = {path.name: mode(path) for path in tmp_path.iterdir()}
     assert modes == {**dict.fromkeys(folders, 0o700), "runs.ndjson": 0o600}
-    inside = [path for name in ("state", "frames") for path in (tmp_path / name).iterdir()]
-    assert len(inside) == 1 + 8
+    inside = [
+        path for name in ("state", "frames", "new", "empty") for path in (tmp_path / name).iterdir()
+    ]
+    assert len(inside) == 1 + 8 + 2
     assert {mode(path) for path in inside} == {0o600}

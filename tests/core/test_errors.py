@@ -34,4 +34,4 @@ def test_an_error_about_a_wrong_word_lists_the_right_ones():
 
 def test_a_missing_extra_names_the_pip_line():
     """Under the distribution's name, which is not the import name."""
-    assert "pip install --editable '.[scale]'" in str(errors.MissingExtra.of("scale", "an archive"))
+    assert "pip install --editable '.[report]'" in str(errors.MissingExtra.of("report", "a report"))

@@ -21,8 +21,7 @@ def objects(texts):
 def lists_and_frames(texts):
     """A list that says what is missing, and frames with their problems."""
     runs = tuple(hostile_runs(dict(enumerate(texts))))
-    errors = {text: UsageError(text) for text in texts}
-    listed = runkit.RunList(runs, why=min(texts, key=len), requested=tuple(texts), errors=errors)
+    listed = runkit.RunList(runs, tuple(texts))
     f = runkit.frames(listed)
     assert not [line for line in f.summary() if "\n" in line]
     yield from (listed, listed[:1], f, f.select(runs[0].id))

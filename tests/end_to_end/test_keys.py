@@ -49,7 +49,7 @@ SURFACES = {
     "resume": called(lambda client: client.runs.resume("r", "q", {"decision": "approve"}).status),
     "stream": called(lambda client: len([*client.runs.stream("r")])),
     "runkit fetch": command("fetch", "-o", "runs.ndjson"),
-    "runkit fetch, archive": command("fetch", "-o", "runs/"),
+    "runkit fetch, folder": command("fetch", "-o", "runs/"),
     "runkit report": command("report", "r", "-o", "report.html"),
     "runkit inbox": command("inbox"),
 }

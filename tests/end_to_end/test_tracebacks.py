@@ -3,7 +3,6 @@
 import pytest
 
 import runkit
-from runkit.client import _http
 from runkit.errors import RunkitError
 from tests.end_to_end.echo import CANARY, LOGIN, found_in, shown_by
 
@@ -38,7 +37,6 @@ CALLS = {
 
 @pytest.mark.parametrize("name", CALLS)
 def test_no_frame_of_a_failed_call_holds_the_key(name, monkeypatch):
-    monkeypatch.setattr(_http, "FIRST_ANSWER_TIMEOUT", 0.1)
     monkeypatch.setenv("MIDDESK_API_KEY", BROKEN)
     with pytest.raises((RunkitError, TypeError)) as caught:
         CALLS[name]()

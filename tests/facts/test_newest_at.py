@@ -90,9 +90,3 @@ def test_the_newest_time_is_kept_by_selecting_combining_and_saving(tmp_path):
     other = runkit.frames([run(step("s"), run_id="other")])
     assert newest(runkit.frames([f, other])) == [NEWEST, NEWEST, None]
     assert newest(runkit.frames(f.save(tmp_path / "saved"))) == [NEWEST, NEWEST]
-
-
-def test_an_archive_has_no_newest_time(tmp_path):
-    archive = runkit.Archive(tmp_path / "archive")
-    archive.add(json.dumps(PAGE).encode(), progress=False)
-    assert newest(runkit.frames(archive)) == [None, None]

@@ -86,6 +86,6 @@ def provenance(f: runkit.Frames) -> Provenance:
 def test_missing_runs_are_named():
     """Records that were refused, and a list that was cut."""
     refused = runkit.frames([run(), {"id": 1}, {"no": "run"}])
-    cut = replace(refused, coverage=refused.coverage._replace(why="the list was cut at 3 runs"))
-    assert provenance(refused).facts["data"].startswith("2 of 3 records refused; ")
-    assert "not complete: the list was cut at 3 runs" in provenance(cut).missing
+    cut = replace(refused, missing=("the newest 3 of 9", *refused.missing))
+    assert provenance(refused).missing == "2 of 3 records refused"
+    assert provenance(cut).missing == "the newest 3 of 9; 2 of 3 records refused"

@@ -81,8 +81,6 @@ def test_the_pip_lines_of_errors_install_what_is_missing(version, built, tmp_pat
     job(env, tmp_path / "sdist", "sandbox")
     follow(env, tmp_path, "report", "report", "runs.ndjson", "-o", "report.html")
     job(env, tmp_path / "report", "report")
-    follow(env, tmp_path, "scale", "fetch", "-o", "runs/")
-    job(env, tmp_path / "scale", "scale")
 
 
 @pytest.mark.timeout(1800)
@@ -90,9 +88,9 @@ def test_the_suite_passes_with_the_oldest_versions(built, tmp_path):
     """All requirements at their lower bounds; the installed wheel is what is tested."""
     env = Environment.new(tmp_path / "venv", PYTHONS[FOUND[0]])
     (tmp_path / "floors.txt").write_text("\n".join(floors()))
-    wheel = f"{built.wheel}[excel,lab,scale]"
+    wheel = f"{built.wheel}[excel,lab,report]"
     env.install("--constraint", tmp_path / "floors.txt", wheel, *RUNNERS)
-    job(env, tmp_path / "job", "sandbox", "report", "scale")
+    job(env, tmp_path / "job", "sandbox", "report")
     with tarfile.open(built.sdist) as archive:
         archive.extractall(tmp_path, filter="data")
     (unpacked,) = tmp_path.glob("runkit_jupyter-*")

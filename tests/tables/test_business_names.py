@@ -36,7 +36,7 @@ def test_a_table_names_businesses_by_thread_run_or_business_id(businesses, names
     f = runkit.frames(RUNS, businesses=businesses)
     assert column(f.runs, "business_name") == names
     assert f.problems.loc[f.problems["problem"] == "unmatched_row", "n"].tolist() == unmatched
-    assert f.is_complete
+    assert f.missing == ()
     assert f.runs.dtypes.equals(runkit.frames([]).runs.dtypes)
 
 

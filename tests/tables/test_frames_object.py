@@ -53,20 +53,7 @@ def test_select_by_ids_masks_and_rows(four, choose, wanted):
     assert len(cut.steps) == cut.runs["n_steps"].sum()
     for df in (cut.steps, cut.artifacts):
         assert df["run_id"].drop_duplicates().tolist() == ids
-    assert cut.coverage[:3] == (len(ids), len(ids), 0)
-
-
-@pytest.mark.parametrize(
-    ("choose", "is_complete"),
-    [
-        (lambda f: "cccccccc", True),
-        (lambda f: [IDS[2], "aaaaaaaa"], True),
-        (lambda f: f.runs["n_steps"] > 2, False),
-        (lambda f: f.steps[f.steps["is_failed"]], False),
-    ],
-)
-def test_a_refused_record_may_be_among_the_runs_that_a_mask_selects(four, choose, is_complete):
-    assert four.select(choose(four)).is_complete == is_complete
+    assert cut.missing == four.missing
 
 
 @pytest.mark.parametrize(
@@ -93,7 +80,7 @@ def test_saved_frames_come_back_equal(tmp_path):
     for source in (runs, []):
         frames = runkit.frames(source)
         again = runkit.frames(frames.save(tmp_path))
-        assert (again.coverage, again.is_complete) == (frames.coverage, not source)
+        assert (again.missing, bool(again.missing)) == (frames.missing, bool(source))
         check_equal(frames, again)
         if source:
             files = {name: pd.read_parquet(tmp_path / f"{name}.parquet") for name in frames}

@@ -53,9 +53,7 @@ def test_problems_of_an_older_copy_are_no_problems_of_the_run():
     for f in (together, combined):
         noted = f.problems[["run_id", "problem"]].values.tolist()
         assert sorted(noted) == [["a", "duplicate_run"], ["b", "unknown_value"]]
-        assert (f.coverage, f.select("a").coverage) == ((3, 2, 1, None), (2, 1, 1, None))
-        assert (f.select("a").is_complete, "refused" in repr(f)) == (True, False)
-        assert f.select("b").coverage == (1, 1, 0, None)
+        assert (f.missing, "refused" in repr(f)) == ((), False)
 
 
 def test_problems_are_grouped_by_their_place_in_the_schema():
@@ -74,7 +72,7 @@ def test_each_refused_record_is_a_row_with_its_line_and_run(tmp_path):
     lines += [json.dumps(run(run_id=f"r{number}") | {"status": None}) for number in range(6)]
     path.write_text("\n".join([*lines, json.dumps(run())]))
     f = runkit.frames(path)
-    assert f.coverage == (22, 1, 21, None)
+    assert f.missing == ("21 of 22 records refused",)
     assert f.problems["n"].tolist() == [1] * 21
     places = f.problems["location"].str.extract(r":(\d+)", expand=False).astype(int)
     assert sorted(places) == [*range(1, 22)]

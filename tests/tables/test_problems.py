@@ -27,7 +27,7 @@ def test_records_that_are_no_runs_are_refused():
     assert f.problems["location"].tolist() == [f"$[{number}]" for number in range(1, 7)]
     assert f.problems["run_id"].isna().all()
     assert f.runs["run_id"].tolist() == ["a", "b"]
-    assert f.coverage == (8, 2, 6, None)
+    assert f.missing == ("6 of 8 records refused",)
 
 
 def broken(record: dict[str, Any], fields: list[str]) -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ def test_a_run_without_a_required_field_is_refused():
     assert words(f) == ["bad_field", "bad_field", "not_a_run", *["bad_field"] * 12]
     assert f.problems["run_id"].eq("broken").sum() == 11
     assert f.runs["run_id"].tolist() == ["fine"]
-    assert not f.is_complete
+    assert f.missing == ("15 of 16 records refused",)
 
 
 def test_a_step_without_a_required_field_is_refused():
@@ -56,7 +56,7 @@ def test_a_step_without_a_required_field_is_refused():
         ["bad_field", 3, place] for place in places
     ]
     assert f.steps["step_id"].tolist() == ["a", "b"]
-    assert f.is_complete
+    assert f.missing == ()
 
 
 def test_a_broken_optional_field_is_null():
@@ -121,8 +121,7 @@ def test_the_newest_copy_of_a_duplicated_run_is_kept(order):
     assert frames.steps["step_id"].tolist() == ["new", "newer"]
     assert words(frames) == ["duplicate_run"]
     assert frames.problems["location"].tolist() == [f"$[{order.index(0)}]"]
-    assert frames.coverage == (2, 1, 1, None)
-    assert frames.is_complete
+    assert frames.missing == ()
 
 
 def test_the_copy_with_steps_is_kept_of_equally_new_ones():
@@ -214,11 +213,11 @@ def test_deep_nesting_is_read():
 
 def test_frames_of_a_cut_list_are_not_complete():
     class Cut(list[Any]):
-        why = "limit=1 cut the list at 1 of 9"
+        missing = ("the newest 1 of 9",)
 
     frames = runkit.frames(Cut([run()]))
-    assert not frames.is_complete
-    assert words(frames) == ["truncated"]
+    assert frames.missing == ("the newest 1 of 9",)
+    assert words(frames) == []
 
 
 def test_a_run_that_json_cannot_hold_is_refused():
@@ -234,4 +233,4 @@ def test_a_run_that_json_cannot_hold_is_refused():
         [str(number), problem, f"$[{number}]"]
         for number, problem in enumerate(["bad_json", "bad_json", "too_deep", "bad_json"])
     ]
-    assert f.coverage == (5, 1, 4, None)
+    assert f.missing == ("4 of 5 records refused",)

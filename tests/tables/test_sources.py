@@ -85,14 +85,14 @@ def test_files_are_read_by_their_content(tmp_path, expected, name, text):
 
 
 def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path, expected):
-    """Those of subfolders, too, without hidden ones, archives and saved frames."""
+    """Those of subfolders, too, without hidden ones and saved frames."""
     for number, item in reversed(list(enumerate(RUNS))):
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / f"{number}.json").write_text(json.dumps(item))
     expected.save(tmp_path / "saved")
     (tmp_path / "1" / "runs.parquet").touch()
-    for name in (".hidden.json", "notes.txt", ".old/0.json", "2/_delta_log/0.json"):
+    for name in (".hidden.json", "notes.txt", ".old/0.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("{")
     for source in (tmp_path, f"{tmp_path}/", [tmp_path], sorted(tmp_path.glob("?/?.json"))):
@@ -102,28 +102,17 @@ def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path, expecte
 def test_pages_without_the_last_of_their_list_are_not_complete():
     first = {"has_more": True, "data": RUNS[:1]}
     f = runkit.frames(json.dumps(first).encode())
-    assert not f.is_complete
-    assert f.problems["problem"].tolist() == ["truncated"]
-    assert runkit.frames([first, {"has_more": False, "data": RUNS[1:]}]).is_complete
-
-
-def test_a_folder_of_an_archive_is_read(tmp_path):
-    archive = runkit.Archive(tmp_path / "runs")
-    archive.add(RUNS, progress=False)
-    f = runkit.frames(tmp_path / "runs")
-    check_equal(f, archive.frames())
-    assert f.version == archive.version
-    files = [tmp_path / "new.json", tmp_path / "runs"]
-    files[0].write_text(json.dumps(run(run_id="new")))
-    assert set(runkit.frames(files).runs["run_id"]) == {"new", *f.runs["run_id"]}
+    assert f.missing == ("the list goes on after the pages given (has_more)",)
+    assert f.problems.empty
+    assert runkit.frames([first, {"has_more": False, "data": RUNS[1:]}]).missing == ()
 
 
 @pytest.mark.parametrize("source", [[], {"data": []}, b"\n\n"])
 def test_no_input_gives_typed_empty_frames(tmp_path, source, expected):
     """Empty frames have all columns, dtypes and categories of full ones, also those of a file."""
-    (tmp_path / "runs.ndjson").touch()
-    for f in (runkit.frames(source), runkit.frames(tmp_path / "runs.ndjson")):
-        assert f.coverage == (0, 0, 0, None)
+    (tmp_path / "runs.json").write_text("[]")
+    for f in (runkit.frames(source), runkit.frames(tmp_path / "runs.json")):
+        assert f.missing == ()
         for name, df in f.items():
             assert (df.dtypes == expected[name].dtypes).all()
 
@@ -189,9 +178,9 @@ def test_as_of_of_frames_is_refused(tmp_path, expected):
 
 TYPED = """
 import io, pathlib, runkit
-def check(run: runkit.Run, runs: runkit.RunList, f: runkit.Frames, archive: runkit.Archive) -> None:
+def check(run: runkit.Run, runs: runkit.RunList, f: runkit.Frames) -> None:
     runkit.frames(run), runkit.frames([run]), runkit.frames(runs), runkit.frames([f, f])
-    runkit.frames(archive), runkit.frames(b''), runkit.frames('x'), runkit.frames(io.BytesIO())
+    runkit.frames(b''), runkit.frames('x'), runkit.frames(io.BytesIO())
     runkit.frames({'id': 'x'}), runkit.frames(pathlib.Path().glob('*.json')), runkit.overview(f)
     runkit.frames(42)
     runkit.gantt(None)

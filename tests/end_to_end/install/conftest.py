@@ -12,7 +12,7 @@ LITTER = (
     "notebooks/templates/runkit-demo/index.html",
     "runkit/__pycache__/cli.cpython-311.pyc",
     "runkit/.ipynb_checkpoints/cli-checkpoint.py",
-    "runkit/archive/__pycache__/table.cpython-311.pyc",
+    "runkit/local/__pycache__/files.cpython-311.pyc",
     "tests/.pytest_cache/README.md",
     "tests/__pycache__/support.cpython-311.pyc",
     "dist/runkit_jupyter-0.0.1-py3-none-any.whl",

@@ -1,6 +1,6 @@
 """What runkit is for, as somebody who has installed it would do it; started with the Python that has it.
 
-Arguments are the parts to try: `sandbox`, and `report` and `scale`, which need their extra, too.
+Arguments are the parts to try: `sandbox`, and `report`, which needs its extra, too.
 Each leaves its files in the current folder, and prints a line.
 """
 
@@ -50,17 +50,9 @@ def report() -> None:
     assert made.n_runs == 7
 
 
-def scale() -> None:
-    """An archive, and the same frames on a cluster's terms."""
-    archive = runkit.Archive("archive")
-    archive.add(runs())
-    assert len(archive.frames().runs) == 7
-    assert len(archive.dask().runs) == 7
-
-
 if __name__ == "__main__":
     assert Path(runkit.__file__).is_relative_to(sys.prefix), runkit.__file__
     assert version("runkit-jupyter") == runkit.__version__
     for name in sys.argv[1:]:
-        {"sandbox": sandbox, "report": report, "scale": scale}[name]()
+        {"sandbox": sandbox, "report": report}[name]()
         print(name)

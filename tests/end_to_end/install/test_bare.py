@@ -24,7 +24,7 @@ from runkit import *
 frames([])
 from runkit.errors import MissingExtra
 
-calls = (lambda: runkit.report("runs.ndjson", "report.html"), lambda: runkit.Archive("runs/"), runkit.sandbox)
+calls = (lambda: runkit.report("runs.ndjson", "report.html"), runkit.sandbox)
 for call in calls:
     try:
         call()
@@ -52,7 +52,6 @@ def test_a_command_says_which_line_installs_what_is_missing(run, tmp_path):
         "demo": "sandbox",
         "sandbox": "sandbox",
         "report 0b5c9d0a-2f0e-4a39-8d52-6a1f1f0b7a01 -o report.html": "report",
-        "fetch -o runs/": "scale",
         "report runs/ -o report.html": "report",
     }
     done = run("-c", COMMANDS, *extras)
@@ -69,7 +68,6 @@ def test_a_call_says_which_line_installs_what_is_missing(run, tmp_path):
     printed = run("-W", "error", "-c", CALLS).stdout.splitlines()
     assert [line.rpartition(": ")[2] for line in printed] == [
         "pip install --editable '.[report]'",
-        "pip install --editable '.[scale]'",
         "pip install --editable '.[sandbox]'",
         *2 * ["application/vnd.plotly.v1+json text/html text/plain"],
     ]
