@@ -54,6 +54,7 @@ class FetchFile:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
+        self._has_part = False  # a line was interrupted
         self.n_runs = 0
 
     def start(self, host: str, query: Mapping[str, str]) -> None:
@@ -71,9 +72,14 @@ class FetchFile:
         self._write(last.model_dump_json())
 
     def _write(self, text: str) -> None:
+        line = escape_unseen(text).encode() + b"\n"
         try:
-            self._file.write(escape_unseen(text).encode() + b"\n")
+            if self._has_part:
+                self._file.write(b"\n")
+            self._has_part = True
+            self._file.write(line)
             self._file.flush()
+            self._has_part = False
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -113,7 +119,7 @@ class Fetch(NamedTuple):
     def missing(self) -> list[str]:
         """The reasons why runs may be missing."""
         if self.last is None:
-            return [f"{self.name}: the fetch was stopped, or goes on"]
+            return [f"{self.name}: the fetch was stopped, or goes on; fetch again"]
         return self.last.missing
 
     def settles(self, earlier: Fetch) -> bool:

@@ -145,7 +145,7 @@ def list_questions(arguments: argparse.Namespace) -> int:
         _write_json(_records(open_questions(f).merge(names, on="run_id")))
     else:
         _terminal.write(_terminal.inbox(f, source, "; ".join(runs.missing)))
-    return max(_completeness(runs.missing), _waiting(arguments, f))
+    return max(_completeness(runs.missing, runs), _waiting(arguments, f))
 
 
 def _identify(client: runkit.Client, runs: runkit.RunList) -> runkit.RunList:
@@ -160,19 +160,25 @@ def _identify(client: runkit.Client, runs: runkit.RunList) -> runkit.RunList:
     return runs.with_items(identified)
 
 
-def _completeness(missing: Sequence[str]) -> int:
-    """Report what is missing, if anything, and return the exit code."""
-    from runkit.client.fetch import STOPPED
-
+def _completeness(missing: Sequence[str], source: object) -> int:
+    """Report what is missing of a source, if anything, and return the exit code."""
     if not missing:
         return 0
     echo(f"Incomplete: {'; '.join(missing)}")
-    return INTERRUPTED if any(reason.startswith(STOPPED) for reason in missing) else INCOMPLETE
+    return INTERRUPTED if _is_stopped(source) else INCOMPLETE
 
 
-def _frames_completeness(f: runkit.Frames) -> int:
+def _is_stopped(source: object) -> bool:
+    """Return whether Ctrl-C stopped this command's fetch; a file may tell of an earlier one."""
+    from runkit.client.fetch import STOPPED
+
+    missing = source.missing if isinstance(source, runkit.RunList) else ()
+    return any(reason.startswith(STOPPED) for reason in missing)
+
+
+def _frames_completeness(f: runkit.Frames, source: object) -> int:
     """Report what is missing, and where the first problems are; return the exit code."""
-    code = _completeness(f.missing)
+    code = _completeness(f.missing, source)
     if code:
         errors = f.problems[f.problems["severity"] == "error"]
         errors = errors.drop_duplicates(["problem", "detail"])
@@ -185,7 +191,8 @@ def show_runs(arguments: argparse.Namespace) -> int:
     """Show the steps of a run as a tree, one step with its result, or a table of several runs."""
     from runkit.shell import _terminal
 
-    f = runkit.frames(_source(arguments))
+    source = _source(arguments)
+    f = runkit.frames(source)
     if arguments.json:
         names = list(f.keys()) if len(f.runs) == 1 else ["runs"]
         _write_json({name: _records(f[name]) for name in names})
@@ -199,7 +206,7 @@ def show_runs(arguments: argparse.Namespace) -> int:
         _terminal.write(["No runs."])
     else:
         _terminal.write(_terminal.run_table(f, has_all=arguments.all or not sys.stdout.isatty()))
-    return max(_frames_completeness(f), _waiting(arguments, f))
+    return max(_frames_completeness(f, source), _waiting(arguments, f))
 
 
 def _records(df: pd.DataFrame) -> Any:
@@ -225,9 +232,12 @@ def fetch_runs(arguments: argparse.Namespace) -> int:
     with _target(arguments.output, arguments.overwrite) as into, _reader() as client:
         listed = client.runs.list(**filters)
         runs = client.runs.fetch(_identify(client, listed), into=into)
+        if arguments.overwrite and _is_stopped(runs):
+            raise KeyboardInterrupt
     target = "stdout" if arguments.output == "-" else arguments.output
-    echo(f"Saved {plural(len(runs), 'run')} from {client.host} ({client.mode}) to {target}")
-    return _completeness(runs.missing)
+    word = "new or changed run" if _is_folder(arguments.output) else "run"
+    echo(f"Saved {plural(len(runs), word)} from {client.host} ({client.mode}) to {target}")
+    return _completeness(runs.missing, runs)
 
 
 @contextmanager
@@ -246,13 +256,13 @@ def _target(name: str, overwrite: bool) -> Iterator[str | IO[bytes]]:
                 f"-o {name}: expected a folder, ending in /; a new file that ends in .ndjson or "
                 ".jsonl; or - for stdout."
             )
-        if not path.exists():
-            yield name
-        elif not overwrite:
-            raise UsageError(f"{name} exists; use another name, or replace it with --overwrite.")
-        else:
+        if overwrite:
             with replacing(path) as part, part.open("wb") as file:
                 yield file
+        elif path.exists():
+            raise UsageError(f"{name} exists; use another name, or replace it with --overwrite.")
+        else:
+            yield name
 
 
 def _is_folder(name: str) -> bool:
@@ -281,13 +291,14 @@ def make_report(arguments: argparse.Namespace) -> int:
     # all arguments are checked before anything is fetched
     output_paths(arguments.output)
     templates.find_template(arguments.template)
+    source = _source(arguments)
     result = runkit.report(
-        _source(arguments),
+        source,
         arguments.output,
         template=arguments.template,
     )
     echo(result, file=sys.stdout)
-    return _completeness([result.missing] if result.missing else [])
+    return _completeness([result.missing] if result.missing else [], source)
 
 
 def _source(arguments: argparse.Namespace) -> Any:
@@ -295,6 +306,10 @@ def _source(arguments: argparse.Namespace) -> Any:
     from runkit.tables.sources import has_suffix
 
     name, *run_ids = arguments.source
+    if files := [other for other in run_ids if has_suffix(other)]:
+        raise UsageError(
+            f"{files[0]} comes after another one; give one file, or the folder that has them all."
+        )
     if _is_folder(name) or has_suffix(name):
         return runkit.frames(name).select(run_ids) if run_ids else name
     if usable(name).exists():  # do not send it as an id
@@ -305,6 +320,8 @@ def _source(arguments: argparse.Namespace) -> Any:
         if not run_ids:
             return _identify(client, runkit.RunList((client.runs.get(name),)))
         runs = client.runs.fetch(arguments.source)
+        if not runs and _is_stopped(runs):
+            raise KeyboardInterrupt
         if not runs:
             raise RunkitError("; ".join(runs.missing))
         return _identify(client, runs)
@@ -357,7 +374,7 @@ OPTIONS: dict[str, list[Option]] = {
     ],
     "fetch": [
         option("-o", "--output", required=True, help=OUTPUT),
-        option("--overwrite", action="store_true", help="replace an existing file"),
+        option("--overwrite", action="store_true", help="replace an existing file, unless stopped"),
         option("--status", choices=STATUS_OF, help="only runs with this status"),
         option("--since", metavar="T", help=f"only runs created at or after {TIME_HELP}"),
         option("--until", metavar="T", help=f"only runs created before {TIME_HELP}"),

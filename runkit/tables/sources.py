@@ -292,8 +292,7 @@ def _from_path(path: Path, fetches: Fetches) -> Iterator[Record]:
         raise UsageError(
             f"{shorten(str(path), 300)} is no file or folder of runs; expected an existing file "
             f"that ends in {', '.join(SUFFIXES)}, also with .gz, or a folder of such files or of "
-            "Frames.save(). Of a pattern, pass list(Path().glob(pattern)); of some frames, "
-            "f.select(id); of the API, runkit.Client."
+            "Frames.save()."
         )
     for file_path in paths:  # a later fetch may have seen the runs of an earlier one again
         with files.opened(file_path) as file:
