@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 from runkit.errors import RunkitError, StorageError, UsageError
 
@@ -68,7 +68,7 @@ def create(path: Path) -> IO[bytes]:
         raise UsageError.of_path(path, error) from None
 
 
-def opened(path: Path) -> IO[bytes]:
+def opened(path: Path) -> BinaryIO:
     """Open a file to read it. Raises `UsageError`."""
     try:
         return path.open("rb")
