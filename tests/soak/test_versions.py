@@ -32,7 +32,7 @@ SUITE = [
 ]
 RUNNERS = (
     *("pytest", "pytest-benchmark", "pytest-timeout", "pytest-xdist", "hypothesis", "nbmake"),
-    *("playwright", "axe-playwright-python", "psutil", "duckdb", "polars"),
+    *("playwright", "axe-playwright-python", "psutil"),
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from environments import ROOT, environment
 
-EXTRAS = ("dask", "deltalake", "fastapi", "ipykernel", "jupyter_client", "jupyterlab", "nbclient")
+EXTRAS = ("dask", "duckdb", "polars", "fastapi", "ipykernel", "jupyter_client", "jupyterlab", "nbclient")
 EXTRAS += ("nbconvert", "nh3", "starlette", "uvicorn", "xlsxwriter")
 COMMANDS = """
 import sys
