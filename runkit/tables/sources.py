@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias
+from typing import IO, Any, NamedTuple, Protocol, TypeAlias
 
 import orjson
 import pandas as pd
@@ -38,7 +38,7 @@ class Fetches:
         self.names: set[str] = set()  # of all files that were looked at
         self.found: list[Fetch] = []
 
-    def add(self, name: str, file: BinaryIO) -> None:
+    def add(self, name: str, file: IO[bytes]) -> None:
         """Look for the records of a fetch in a file."""
         self.names.add(name)
         with suppress(*GZIP_ERRORS):
@@ -331,7 +331,7 @@ def _from_open_file(file: Any, fetches: Fetches) -> Iterator[Record]:
     yield from _from_file(buffer, name if isinstance(name, str) else "file", fetches)
 
 
-def _from_file(file: BinaryIO, name: str, fetches: Fetches) -> Iterator[Record]:
+def _from_file(file: IO[bytes], name: str, fetches: Fetches) -> Iterator[Record]:
     """Read JSON text, also gzipped; `name` is that of the file, "" for text in memory."""
     if name not in fetches.names:
         fetches.add(name, file)
@@ -347,7 +347,7 @@ def _from_file(file: BinaryIO, name: str, fetches: Fetches) -> Iterator[Record]:
             yield Record(None, name or "$", note)
 
 
-def _unpacked(file: BinaryIO) -> Any:
+def _unpacked(file: IO[bytes]) -> Any:
     """Return a file from its beginning, unpacked if it is gzipped."""
     file.seek(0)
     is_gzip = file.read(2) == GZIP_MAGIC
