@@ -4,7 +4,6 @@
 """
 
 import re
-from itertools import count
 
 import orjson
 import pandas as pd
@@ -43,17 +42,13 @@ def reading(folder):
 
 
 def storing(folder):
-    """Return writing, writing again and reading of an archive, beside `frames` of the same file."""
+    """Return reading of frames that were saved, beside `frames` of the same file."""
     file = folder / "runs.ndjson"
-    number = count()
     file.write_bytes(TEXT)
-    archive = runkit.Archive(folder / "archive")
-    archive.add(file, progress=False)
+    saved = runkit.frames(file, progress=False).save(folder / "frames")
     return {
         "frames": lambda: runkit.frames(file, progress=False),
-        "add": lambda: runkit.Archive(folder / f"{next(number)}").add(file, progress=False),
-        "add again": lambda: archive.add(file, progress=False),
-        "read": archive.frames,
+        "read": lambda: runkit.frames(saved, progress=False),
     }
 
 
@@ -83,7 +78,7 @@ def searching(folder):
 
 CASES = {
     reading: ["orjson.loads", "json_normalize of the steps", "frames(bytes)", "frames(runs)"],
-    storing: ["frames", "add", "add again", "read"],
+    storing: ["frames", "read"],
     drawing: ["2,000 steps", "20,000 steps", f"{N_RUNS:,} runs"],
     searching: ["loop", "no hit", "10,000 hits"],
 }

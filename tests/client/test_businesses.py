@@ -16,6 +16,7 @@ class Account:
     def __init__(self, server, run_json):
         self.businesses = [("b-0", "approved"), ("b-1", "in_review"), ("b-2", "approved")]
         self.threads_read = []
+        self.unreadable = set()
         self.run = run_json
         server.script = self.answer
 
@@ -33,6 +34,8 @@ class Account:
         else:
             name = request.query["business_id"]
             self.threads_read.append(name)
+            if name in self.unreadable:
+                return Answer(status=404)
             item = {"object": "thread", "id": f"thread-{name}", "status": "completed"}
             is_known = name in dict(self.businesses)
             items = [item | STAMPED] if is_known else []
@@ -101,3 +104,12 @@ def test_a_run_in_no_business_is_not_searched_for_again(account, client, server)
     assert len(server.requests) == n_requests
     account.businesses.append(("b-3", "open"))
     assert client.businesses.identify(account.runs("b-3", "elsewhere"))[0].business_id == "b-3"
+
+
+def test_a_business_that_cannot_be_read_costs_only_its_names(account, client):
+    """A 404 for the threads of one ends no list; it is a reason."""
+    account.unreadable = {"b-1"}
+    runs = client.runs.list(with_businesses=True)
+    assert [run.business_name for run in runs] == ["b-0", None, "b-2"]
+    [reason] = runs.missing
+    assert reason.startswith("the threads of 1 business could not be read (")

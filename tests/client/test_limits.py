@@ -78,3 +78,12 @@ def test_an_answer_too_large_is_refused(server, client, monkeypatch, is_packed):
     with pytest.raises(ContractError, match="larger than 1 MB"):
         client.runs.get("run-1")
     assert len(server.requests) == 1
+
+
+def test_an_event_too_large_is_refused(server, client, monkeypatch):
+    """Events of a stream may be many, but none is without an end."""
+    monkeypatch.setattr(_http, "MAX_RESPONSE", 2**20)
+    server.script = lambda request: Answer(chunks=[b"data: ", *[b"x" * 2**16] * 20])
+    with pytest.raises(ContractError, match="larger than 1 MB"):
+        list(client.runs.stream("run-1"))
+    assert len(server.requests) == 1

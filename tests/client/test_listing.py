@@ -144,3 +144,11 @@ def test_a_list_has_all_runs_or_says_that_it_has_not(server, client, run_json):
     assert (len(whole), len(set(whole.ids)), whole.is_complete) == (23, 23, True)
     assert (cut.ids, cut.missing) == (whole.ids[:7], ("the newest 7 of 23",))
     assert (len(enough), enough.is_complete) == (23, True)
+
+
+def test_a_list_is_read_to_its_end_although_it_counts_fewer(server, client, run_json, page):
+    """`has_more` counts, also once as many have come as the first page says."""
+    server.say(page(run_json("a"), has_more=True, total=1), page(run_json("b"), total=1))
+    runs = client.runs.list()
+    assert runs.ids == ("a", "b")
+    assert runs.missing == ("2 records arrived, the API counts 1",)
