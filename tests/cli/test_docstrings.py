@@ -24,7 +24,7 @@ def test_examples_run(name, tmp_path, monkeypatch):
         runner.run(example, out=lambda words: pytest.fail(words, pytrace=False))
 
 
-@pytest.mark.parametrize("name", [*FUNCTIONS, "Archive", "Client", "Redaction"])
+@pytest.mark.parametrize("name", [*FUNCTIONS, "Client", "Redaction"])
 def test_a_docstring_names_what_is_taken(name):
     """Every parameter, and its unit if it has one."""
     text = inspect.getdoc(PUBLIC[name]) or ""

@@ -16,7 +16,7 @@ from runkit.errors import DataError, UsageError
 from runkit.tables.schema import SCHEMA
 from support import artifact, at, example, question, run, step
 
-FILES = [*(f"{name}.parquet" for name in SCHEMA), "coverage.json", "reads.parquet"]
+FILES = [*(f"{name}.parquet" for name in SCHEMA), "about.json", "reads.parquet"]
 
 
 def read_at(run_id: str, seconds: float, host: str | None = "127.0.0.1:8100") -> dict[str, Any]:
@@ -47,7 +47,7 @@ def test_a_path_that_cannot_be_written_is_refused(saved):
     f = runkit.frames(saved)
     (saved / "steps.parquet").unlink()
     (saved / "steps.parquet").mkdir()
-    with pytest.raises(UsageError, match="cannot be used"):
+    with pytest.raises(UsageError, match="is a folder"):
         f.save(saved)
     for save, name in ((f.save, "frames.parquet"), (f.to_excel, "frames.csv")):
         with pytest.raises(UsageError, match=f"{name}.*; expected"):
