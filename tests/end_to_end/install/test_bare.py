@@ -10,7 +10,16 @@ import pytest
 
 from environments import ROOT, environment
 
-EXTRAS = ("dask", "duckdb", "polars", "fastapi", "ipykernel", "jupyter_client", "jupyterlab", "nbclient")
+EXTRAS = (
+    "dask",
+    "duckdb",
+    "polars",
+    "fastapi",
+    "ipykernel",
+    "jupyter_client",
+    "jupyterlab",
+    "nbclient",
+)
 EXTRAS += ("nbconvert", "nh3", "starlette", "uvicorn", "xlsxwriter")
 COMMANDS = """
 import sys
