@@ -23,7 +23,7 @@ def reported(monkeypatch):
         f = runkit.frames(source)
         calls.append((f, options))
         missing = "a part" if f.missing else None
-        return Report(Path(path), Path(path), "", {}, len(f.runs), 0, missing)
+        return Report(Path(path), Path(path), {}, len(f.runs), 0, missing)
 
     monkeypatch.setattr(runkit, "report", note)
     return calls

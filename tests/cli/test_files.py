@@ -35,9 +35,9 @@ def test_files_are_written_for_their_owner_only(tmp_path, monkeypatch):
         (tmp_path / "runs.ndjson").touch(0o666)  # a file that others can read is replaced
         for words in (["runs.ndjson", "--overwrite"], ["new/"], ["empty/"]):
             assert main(["fetch", "-o", *words]) == 0
-    folders = {"state", "frames", "new", "empty"}
+    folders = {"state", "frames", "new"}  # one that is there stays as it is
     modes = {path.name: mode(path) for path in tmp_path.iterdir()}
-    assert modes == {**dict.fromkeys(folders, 0o700), "runs.ndjson": 0o600}
+    assert modes == {**dict.fromkeys(folders, 0o700), "empty": 0o777, "runs.ndjson": 0o600}
     inside = [
         path for name in ("state", "frames", "new", "empty") for path in (tmp_path / name).iterdir()
     ]
