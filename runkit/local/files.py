@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -63,7 +64,8 @@ def make_file(path: Path) -> None:
 def create(path: Path) -> IO[bytes]:
     """Create and open a file for its owner only. Raises `UsageError` if it is there already."""
     try:
-        return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
+        # the name of a file that `os.fdopen` opens is a number
+        return open(path, "xb", opener=partial(os.open, mode=0o600))
     except OSError as error:
         raise UsageError.of_path(path, error) from None
 
