@@ -96,7 +96,7 @@ def new_file(path: Path) -> IO[bytes]:
     """
     if is_file_name(path):
         return files.create(path)
-    name = f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(4)}.ndjson"
+    name = f"{datetime.now(UTC):%Y-%m-%dT%H%M%S.%fZ}-{secrets.token_hex(3)}.ndjson"
     return files.create(files.folder_at(path) / name)
 
 
