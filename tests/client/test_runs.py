@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from runkit.api.models import Run
-from runkit.errors import WaitTimeout
+from runkit.errors import Unavailable, WaitTimeout
 from tests.client.conftest import Answer
 
 NOW = "2026-02-03T10:00:00Z"
@@ -74,3 +74,36 @@ def test_wait_times_out(server, client, run_json, fake_time):
     fake_time.late = 10.0  # on a busy machine
     with pytest.raises(WaitTimeout):
         client.runs.wait("run-1", timeout=20, poll=15)
+
+
+def test_wait_ends_with_the_real_error(server, make_client, run_json):
+    """A host that fails is that; a rate limit that leaves no slot is a timeout."""
+    server.script = lambda request: Answer(status=503)
+    with pytest.raises(Unavailable):
+        make_client().runs.wait("run-1", timeout=5)
+    server.script = lambda request: Answer(run_json(status="running"))
+    with pytest.raises(WaitTimeout) as caught:
+        make_client(rate=0.1).runs.wait("run-1", timeout=12, poll=1)
+    assert caught.value.run.status == "running"
+
+
+WAITING = {"id": "int-1", "value": {"label": "?"}}
+ASKED = {"id": "s", "type": "interrupt", "status": "running", "started_at": NOW, "steps": []}
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_waiting"),
+    [
+        ({"status": "interrupted"}, True),
+        ({"status": "paused", "interrupts": [WAITING]}, True),
+        ({"status": "running", "interrupts": [WAITING]}, True),
+        ({"status": "paused", "steps": [ASKED]}, True),
+        ({"status": "paused", "steps": [ASKED | {"completed_at": NOW}]}, False),
+        ({"status": "paused"}, False),
+        ({"status": "completed", "interrupts": [WAITING]}, False),
+        ({"status": "failed", "interrupts": [WAITING]}, False),
+        ({"status": "paused", "interrupts": [WAITING], "ended_at": NOW}, False),
+    ],
+)
+def test_a_run_waits_while_a_question_is_open(run_json, fields, is_waiting):
+    assert Run.from_json(run_json(**fields)).is_waiting == is_waiting
