@@ -40,15 +40,15 @@ def begin(box, client):
 def watch(client, shown):
     monitors: list[RunMonitor] = []
 
-    def watch(run: Run, *, until_waiting: bool = False) -> tuple[RunMonitor, Page]:
+    def watch(run: Run, *, until_waiting: bool = False) -> tuple[RunMonitor, Page | None]:
         """Display a monitor as a front end does, and wait for its question on request."""
         monitor = RunMonitor(client, run)
         monitors.append(monitor)
         monitor._ipython_display_()
         monitor._on_views(1)
         until(lambda: not until_waiting or monitor._forms.forms, 30)
-        assert monitor._card is not None
-        return monitor, Page(monitor._card)
+        card = monitor._card  # None if the run has ended by now
+        return monitor, None if card is None else Page(card)
 
     yield watch
     for monitor in monitors:
