@@ -39,7 +39,7 @@ DISTRIBUTION = "runkit-jupyter"  # not on PyPI yet
 
 
 class RunkitError(Exception):
-    """The base of all errors of runkit. Keys in use are left out of its message."""
+    """The base of all errors of runkit. Keys are left out of its message."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(redact(message))

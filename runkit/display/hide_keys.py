@@ -11,6 +11,7 @@ HIDDEN = "***"
 # What a report shows in place of a masked value.
 MASK = re.compile(r"\[([\w .-]{1,40}) \d{1,9}(?: (?:…|\\u2026)\d{1,4})?\]")
 LIVE_KEY, TEST_KEY = "mk_live_", "mk_test_"  # how a key of Middesk begins
+_KEY_FORM = re.compile(r"mk_(?:live|test)_[A-Za-z0-9]{8,}")  # a key that is in use or not
 # keys by the identity of their client or sandbox; copy before you iterate, as others add to it
 IN_USE: dict[int, str] = {}
 
@@ -45,10 +46,10 @@ def hide(value: Any) -> Any:
 
 
 def redact(text: str, mask: str = HIDDEN) -> str:
-    """Replace each key in use by a mask; the longest first, as a key may begin with another."""
+    """Replace keys by a mask: those in use, the longest first, and what has the form of one."""
     for key in sorted(IN_USE.values(), key=len, reverse=True):
         text = text.replace(key, mask)
-    return text
+    return _KEY_FORM.sub(mask, text)
 
 
 def quoted(text: str, limit: int = 300) -> str:

@@ -166,6 +166,27 @@ def test_a_key_in_the_place_of_an_id_is_neither_sent_nor_shown(call, caplog):
     assert "0123456789" not in f"{error.value}{urls}{caplog.text}"
 
 
+ELSEWHERE = [
+    lambda client: client.runs.list(limit=KEY),
+    lambda client: client.runs.list(status=KEY),
+    lambda client: client.runs.list(since=KEY),
+    lambda client: client.runs.wait(ONE, timeout=KEY),
+    lambda client: client.runs.feedback(ONE, "a", KEY),
+    lambda client: runkit.frames(KEY),
+    lambda client: F.select(KEY),
+    lambda client: runkit.gantt(F, depth=KEY),
+    lambda client: runkit.report(F, KEY),
+    lambda client: runkit.decisions(F, by=KEY),
+]
+
+
+@pytest.mark.parametrize("call", ELSEWHERE)
+def test_a_key_in_another_place_is_not_shown(call):
+    with pytest.raises(UsageError) as error:
+        call(_client())
+    assert "0123456789" not in str(error.value)
+
+
 def test_numbers_of_numpy_are_numbers():
     assert runkit.gantt(F, depth=np.int64(1)) == runkit.gantt(F, depth=1)
     assert len(_client().runs.list(limit=np.int32(1))) == 1
