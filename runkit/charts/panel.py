@@ -133,9 +133,9 @@ def _templates() -> Template:
     return templates.get_template("panels.html.j2")
 
 
-def table_html(table: pd.DataFrame, max_rows: int | None = MAX_ROWS) -> Markup:
+def table_html(table: pd.DataFrame) -> Markup:
     """Write a table for people, or nothing for one without rows."""
-    return df_to_html(with_labels(table), max_rows=max_rows) if len(table) else Markup("")
+    return df_to_html(with_labels(table)) if len(table) else Markup("")
 
 
 def records(df: pd.DataFrame) -> list[Row]:

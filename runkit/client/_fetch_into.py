@@ -10,7 +10,7 @@ from typing import IO, TypeAlias
 from runkit.api import contract
 from runkit.api.models import Run
 from runkit.client.run_list import RunList
-from runkit.local.fetch_files import FetchFile, Held, Last, is_file_name, new_file, runs_in
+from runkit.local.fetch_files import FetchFile, Held, Last, held_runs, is_file_name, new_file
 from runkit.local.files import usable
 
 Target: TypeAlias = "str | Path | IO[bytes]"
@@ -31,7 +31,7 @@ def fetch_into(
     if isinstance(into, str | Path):
         path = usable(into)
         if not is_file_name(path):
-            held = runs_in(path, host)
+            held = held_runs(path, host)
         opened = new_file(path)
     else:
         opened = nullcontext(into)

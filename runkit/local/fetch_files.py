@@ -26,7 +26,7 @@ from runkit.errors import StorageError, UsageError
 from runkit.local import files
 
 MARK = b'{"object":"runkit.fetch'  # how the first and the last record begin
-FILE_SUFFIXES = (".ndjson", ".jsonl")
+LINE_SUFFIXES = (".ndjson", ".jsonl")
 # A query with any other filter says nothing of the runs that it did not ask for.
 LASTING_FILTERS = {"business_id", "until"}
 
@@ -102,7 +102,7 @@ def new_file(path: Path) -> IO[bytes]:
 
 def is_file_name(path: Path) -> bool:
     """Return whether a path means one file, and not a folder of them."""
-    return path.suffix in FILE_SUFFIXES and not path.is_dir()
+    return path.suffix in LINE_SUFFIXES and not path.is_dir()
 
 
 # ----------------------------------------------------------------------------------------- reading
@@ -147,7 +147,7 @@ def fetch_of(name: str, lines: Iterable[bytes]) -> Fetch | None:
     return Fetch(name, first, last)
 
 
-def in_order(fetches: Iterable[Fetch]) -> list[Fetch]:
+def oldest_first(fetches: Iterable[Fetch]) -> list[Fetch]:
     """Return fetches, the oldest first."""
     return sorted(fetches, key=lambda fetch: fetch.first.started_at)
 
@@ -155,7 +155,7 @@ def in_order(fetches: Iterable[Fetch]) -> list[Fetch]:
 def missing_after(fetches: Iterable[Fetch]) -> tuple[str, ...]:
     """Return the reasons why runs may be missing, without those that a later fetch settled."""
     kept: list[Fetch] = []
-    for fetch in in_order(fetches):
+    for fetch in oldest_first(fetches):
         kept = [earlier for earlier in kept if not fetch.settles(earlier)]
         kept.append(fetch)
     return tuple(dict.fromkeys(reason for fetch in kept for reason in fetch.missing))
@@ -178,7 +178,7 @@ class Held(NamedTuple):
         return is_equal and self.has_business_of(run)
 
 
-def runs_in(folder: Path, host: str) -> dict[str, Held]:
+def held_runs(folder: Path, host: str) -> dict[str, Held]:
     """Return, by id in lower case, the newest copy of each run that fetches wrote to a folder.
 
     Raises `UsageError` if they read another host.

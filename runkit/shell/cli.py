@@ -243,7 +243,7 @@ def fetch_runs(arguments: argparse.Namespace) -> int:
 @contextmanager
 def _target(name: str, overwrite: bool) -> Iterator[str | IO[bytes]]:
     """Return a folder, a new file, stdout, or a file that replaces another one if all went well."""
-    from runkit.local.fetch_files import FILE_SUFFIXES
+    from runkit.local.fetch_files import LINE_SUFFIXES
 
     if name == "-":
         yield sys.stdout.buffer
@@ -251,7 +251,7 @@ def _target(name: str, overwrite: bool) -> Iterator[str | IO[bytes]]:
         yield name
     else:
         path = file_at(name)
-        if path.suffix not in FILE_SUFFIXES:
+        if path.suffix not in LINE_SUFFIXES:
             raise UsageError(
                 f"-o {name}: expected a folder, ending in /; a new file that ends in .ndjson or "
                 ".jsonl; or - for stdout."

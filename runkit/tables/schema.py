@@ -61,7 +61,6 @@ PROBLEMS = (
     "outside_run",
     "starts_before_created",
     "unpaired_interrupt",
-    "truncated",
     "contradiction",
     "unmatched_row",
 )

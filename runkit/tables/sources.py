@@ -28,7 +28,7 @@ from runkit.api.validation import Note
 from runkit.display.text import brief, kind, shorten
 from runkit.errors import UsageError
 from runkit.local import files
-from runkit.local.fetch_files import MARK, Fetch, fetch_of, in_order, missing_after
+from runkit.local.fetch_files import MARK, Fetch, fetch_of, missing_after, oldest_first
 
 
 class Fetches:
@@ -64,7 +64,7 @@ class Fetches:
     def read_again(self) -> dict[str, str]:
         """The time, by run, at which an open run was last seen unchanged."""
         times: dict[str, str] = {}
-        for fetch in in_order(self.found):
+        for fetch in oldest_first(self.found):
             if fetch.last and fetch.last.read_at:
                 read_at = contract.format_time(fetch.last.read_at)
                 times |= dict.fromkeys(fetch.last.unchanged, read_at)
