@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO, Any, TypeAlias
 
 from runkit.api import contract
 from runkit.api.models import Run
@@ -13,6 +13,7 @@ from runkit.client.run_list import RunList
 from runkit.local.fetch_files import FetchFile, Held, Last, held_runs, is_file_name, new_file
 from runkit.local.files import usable
 
+State = tuple[Any, ...]  # of `contract.state_of`
 Target: TypeAlias = "str | Path | IO[bytes]"
 Read: TypeAlias = "Callable[[list[str | Run], Callable[[Run], object]], RunList]"
 
@@ -77,9 +78,16 @@ def fetch_into(
 
 def _is_held(listed: Run, held: Held | None) -> bool:
     """Return whether a folder has a run in the state that a list shows."""
-    if held is None or not contract.is_updated_at_reliable(listed.status):
-        return False
-    return held.has_business_of(listed) and contract.state_of(listed.to_dict()) == held.state
+    return held is not None and held.has_business_of(listed) and is_unchanged(listed, held.state)
+
+
+def is_unchanged(listed: Run, state: State) -> bool:
+    """Return whether a list shows a run in the state in which it was read.
+
+    The API does not promise that `updated_at` changes with every question or step.
+    """
+    is_reliable = contract.is_updated_at_reliable(listed.status)
+    return is_reliable and contract.state_of(listed.to_dict()) == state
 
 
 def _id_of(item: str | Run) -> str:

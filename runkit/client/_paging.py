@@ -6,7 +6,7 @@ dropped; one that is deleted hides another, so that fewer arrive than the first 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -15,7 +15,7 @@ from runkit.api.contract import PER_PAGE, Json, Page, read_page
 from runkit.api.models import ApiObject
 from runkit.client._http import Http, Query
 from runkit.client._replies import Reply
-from runkit.client.run_list import ApiList
+from runkit.client.run_list import NEWEST, STOPPED, ApiList
 from runkit.display.log import log
 from runkit.display.progress import Bar
 from runkit.display.text import plural
@@ -23,6 +23,7 @@ from runkit.errors import ContractError
 
 Listed = TypeVar("Listed", bound=ApiObject)
 Parse = Callable[[Json, Reply], Listed]
+Keep = Callable[[Listed], bool]
 
 MAX_PAGES = 10_000  # a million runs; a list that goes on may have no end
 
@@ -31,37 +32,34 @@ MAX_PAGES = 10_000  # a million runs; a list that goes on may have no end
 class _Reading(Generic[Listed]):
     """What was read of a list so far."""
 
-    parse: Parse[Listed]
-    keep: Callable[[Listed], bool]
     kept: list[Listed] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     times: list[datetime] = field(default_factory=list)
     totals: list[int] = field(default_factory=list)  # as each page counted
+    read_at: datetime | None = None  # the first page
     n_unreadable: int = 0
+    ending: str | None = None  # why more was not read, although there may be more
 
-    def add(self, page: Page, reply: Reply) -> int:
+    def add(self, page: Page, reply: Reply, parse: Parse[Listed], keep: Keep[Listed]) -> int:
         """Add the items of a page, and return how many are new."""
-        n_before = len(self.seen)
-        for raw in page.data:
-            key = str(raw.get("id") or raw)
-            if key not in self.seen:
-                self.seen.add(key)
-                self._add_item(raw, reply)
+        self.read_at = self.read_at or reply.read_at
         if page.total_count is not None:
             self.totals.append(page.total_count)
-        return len(self.seen) - n_before
-
-    def _add_item(self, raw: Json, reply: Reply) -> None:
-        try:
-            item: Any = self.parse(raw, reply)
-        except ContractError as error:
-            self.n_unreadable += 1
-            log.warning("left out of the list: %s", error)
-            return
-        if hasattr(item, "created_at"):
-            self.times.append(item.created_at)
-        if self.keep(item):
-            self.kept.append(item)
+        new = {str(raw.get("id") or raw): raw for raw in page.data}
+        new = {key: raw for key, raw in new.items() if key not in self.seen}
+        self.seen.update(new)
+        for raw in new.values():
+            try:
+                item: Any = parse(raw, reply)
+            except ContractError as error:
+                self.n_unreadable += 1
+                log.warning("left out of the list: %s", error)
+                continue
+            if hasattr(item, "created_at"):
+                self.times.append(item.created_at)
+            if keep(item):
+                self.kept.append(item)
+        return len(new)
 
     def is_past(self, since: datetime | None) -> bool:
         """Return whether no item at or after `since` can follow.
@@ -81,6 +79,13 @@ class _Reading(Generic[Listed]):
             return f"{records} arrived, the API counts {self.totals[0]:,}"
         return f"{records} arrived, the API has more" if has_more else None
 
+    def missing(self) -> tuple[str, ...]:
+        """Return the reasons why some may be missing."""
+        unreadable = None
+        if self.n_unreadable:
+            unreadable = f"{plural(self.n_unreadable, 'record')} could not be read (see the log)"
+        return tuple(filter(None, (self.ending, unreadable)))
+
 
 def read_pages(
     http: Http,
@@ -88,7 +93,7 @@ def read_pages(
     parse: Parse[Listed],
     query: Query | None = None,
     *,
-    keep: Callable[[Listed], bool] = lambda item: True,
+    keep: Keep[Listed] = lambda item: True,
     limit: int | None = None,
     since: datetime | None = None,
     is_filtered: bool = False,
@@ -97,41 +102,38 @@ def read_pages(
 ) -> ApiList[Listed]:
     """Read pages until the end, until `limit` items are kept, or until `since` is passed.
 
-    With `progress` a bar counts the items if reading takes long; it is cleared at the end.
+    With `progress` a bar counts the items if reading takes long; it is cleared at the end. After
+    Ctrl-C, what arrived is returned.
     """
-    reading = _Reading(parse, keep)
-    read_at: datetime | None = None
-    with Bar(unit="run", progress=progress) as bar:
-        for number in range(1, MAX_PAGES + 1):
-            paging = {"page": number, "per_page": PER_PAGE} if is_paged else {}
-            reply = http.get(path, {**(query or {}), **paging})
-            page = read_page(reply.value, reply.source)
-            n_new = reading.add(page, reply)
-            if number == 1:
-                bar.total = page.total_count
-                read_at = reply.read_at
-            bar.update(n_new)
-            is_past = reading.is_past(since)
-            may_go_on = is_paged and n_new > 0 and page.has_more is not False
-            is_cut = limit is not None and len(reading.kept) + may_go_on > limit
-            if is_cut or is_past or not may_go_on:
-                break
-
-    missing: Sequence[str | None]
-    if is_cut:
-        total = page.total_count
-        of = f"of {total:,}" if total and not is_filtered else f"(limit={limit})"
-        missing = [f"the newest {limit:,} {of}"]
-    else:
-        missing = [None if is_past else reading.contradiction(may_go_on or page.has_more is True)]
-    if reading.n_unreadable:
-        unreadable = plural(reading.n_unreadable, "record")
-        missing = [*missing, f"{unreadable} could not be read (see the log)"]
+    reading: _Reading[Listed] = _Reading()
+    try:
+        with Bar(unit="run", progress=progress) as bar:
+            for number in range(1, MAX_PAGES + 1):
+                paging = {"page": number, "per_page": PER_PAGE} if is_paged else {}
+                reply = http.get(path, {**(query or {}), **paging})
+                page = read_page(reply.value, reply.source)
+                n_new = reading.add(page, reply, parse, keep)
+                bar.total = reading.totals[0] if reading.totals else None
+                bar.update(n_new)
+                may_go_on = is_paged and n_new > 0 and page.has_more is not False
+                if limit is not None and len(reading.kept) + may_go_on > limit:
+                    of = f"of {page.total_count:,}" if page.total_count else f"(limit={limit})"
+                    of = f"(limit={limit})" if is_filtered else of
+                    reading.ending = f"{NEWEST} {limit:,} {of}"
+                    break
+                if reading.is_past(since):
+                    break
+                if not may_go_on or number == MAX_PAGES:
+                    reading.ending = reading.contradiction(may_go_on or page.has_more is True)
+                    break
+    except KeyboardInterrupt:
+        arrived = plural(len(reading.seen), "record")
+        reading.ending = f"{STOPPED}: {arrived} arrived, more were not read"
     return ApiList(
         tuple(reading.kept[:limit]),
-        tuple(filter(None, missing)),
+        reading.missing(),
         total_count=reading.totals[0] if reading.totals else None,
-        read_at=read_at,
+        read_at=reading.read_at,
     )
 
 

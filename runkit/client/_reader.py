@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Generator
-from datetime import UTC, datetime
+from collections.abc import Generator
 from typing import Any
 
 import httpx
@@ -15,24 +13,20 @@ from runkit.api import contract, jsontext
 from runkit.api.contract import RUN_READ, Json, event_fields, is_same_id
 from runkit.api.models import Run
 from runkit.api.other_models import Event
-from runkit.arguments import check_kind, full_id
 from runkit.client._http import Http, path_to
 from runkit.client._replies import Reply
-from runkit.client.businesses import KnownBusinesses
-from runkit.client.run_list import RunList
+from runkit.client.businesses import Businesses
 from runkit.display.hide_keys import quoted
 from runkit.display.log import log
-from runkit.display.text import brief, duration
+from runkit.display.text import duration
 from runkit.errors import (
     ContractError,
     NotFound,
     RateLimited,
     Unavailable,
-    UsageError,
     WaitTimeout,
 )
 
-_SHORT_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
 POLL_FIRST = 0.25  # seconds; a run in the sandbox takes about one
 POLL_GROWTH = 1.5
 # agents work for minutes, so a delay of 5 s is fine; 100 waits stay within the rate limit
@@ -42,16 +36,16 @@ QUIET_TIME = 15.0
 
 
 class RunReader:
-    """Reads runs of one client, and finds them by the first characters of their ids."""
+    """Reads runs of one client."""
 
-    def __init__(self, http: Http, known: KnownBusinesses) -> None:
+    def __init__(self, http: Http, businesses: Businesses) -> None:
         self.http = http
-        self.known = known
+        self._businesses = businesses
 
     def parse(self, raw: Json, reply: Reply) -> Run:
         """Read a run of a response."""
         reading = {"read_from": self.http.target.host, "read_at": reply.read_at}
-        business = self.known.for_run(raw.get("id"), raw.get("thread_id"))
+        business = self._businesses.facts_of(str(raw.get("thread_id")), str(raw.get("id")))
         return Run.from_json(contract.with_local_fields(raw, **reading, **business))
 
     def from_reply(self, reply: Reply, run_id: str | None = None) -> Run:
@@ -68,37 +62,6 @@ class RunReader:
         """Read a run; `limits` are those of `Http.get`."""
         query = {"include": "steps"} if steps else None
         return self.from_reply(self.http.get(path_to("runs", run_id), query, **limits), run_id)
-
-    def now(self) -> datetime:
-        """Read the server's time from the `Date` of a small response, else this machine's."""
-        return self.http.get("/runs", {"per_page": 1}).read_at or datetime.now(UTC)
-
-    def resolve(
-        self, run: str | Run, list_runs: Callable[..., RunList], *, is_to_read: bool = True
-    ) -> str:
-        """Return the full id of a run, and remember its business.
-
-        A short id is looked up among all runs; to read, a known one will do.
-        """
-        if isinstance(run, Run):
-            self.known.add_from(run)
-            return run.id
-        check_kind("run", run, Run, str)
-        path_to(run)  # refuses what is no id
-        if not _SHORT_ID.fullmatch(run):
-            return run
-
-        if is_to_read and (known_id := full_id(run, frozenset(self.known.run_ids))):
-            return known_id
-        listed = list_runs(progress=False)
-        run_id = full_id(run, listed.ids)
-        if run_id is not None and listed.missing:
-            raise UsageError(
-                f"{brief(run)} may be the start of several ids: not all runs could be listed "
-                f"({'; '.join(listed.missing)}). Pass the whole id; the only one that was found is "
-                f"{run_id}."
-            )
-        return run_id or run
 
     def follow(self, run_id: str) -> Generator[Event, None, None]:
         """Yield the events of a run as they arrive, then `RUN_READ`, also after a lost stream.

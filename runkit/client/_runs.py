@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from threading import Event as Flag
 from typing import IO, Any
 
 from pydantic import PositiveInt
@@ -20,35 +23,39 @@ from runkit.arguments import (
     Workers,
     check_kind,
     checked,
+    full_id,
     read_moment,
     status_words,
 )
-from runkit.client._fetch_into import fetch_into
+from runkit.client._fetch_into import fetch_into, is_unchanged
 from runkit.client._http import Http, path_to
 from runkit.client._paging import read_pages
 from runkit.client._reader import RunReader
-from runkit.client.businesses import NAME_TIMEOUT, Businesses, KnownBusinesses, id_of
+from runkit.client.businesses import Businesses, id_of
 from runkit.client.fetch import fetch
 from runkit.client.resume import Delivery, ResumeRequest
-from runkit.client.run_list import RunList
-from runkit.display.text import plural
+from runkit.client.run_list import RunList, is_stopped
+from runkit.display.text import brief, plural
 from runkit.errors import MaybeSent, UsageError
 from runkit.local.answer_log import UNKNOWN
+
+SHORT_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
+# seconds for the name of a created run's business: the run exists, and its id is wanted
+NAME_TIMEOUT = 2.0
 
 
 class Runs:
     """Create, read, list, follow, answer and rate runs.
 
-    Every method takes a `Run`, its id or the first 8 characters of it. The API does not return the
-    business of a run: the client remembers it from `Run` objects, and for runs that it created or
-    listed by business.
+    Every method takes a `Run`, its id or the first 8 characters of it, for which all runs are
+    listed. The API does not return the business of a run: the client remembers it from `Run`
+    objects, and for runs that it created or listed by business.
     """
 
-    def __init__(self, http: Http, businesses: Businesses, known: KnownBusinesses) -> None:
+    def __init__(self, http: Http, businesses: Businesses) -> None:
         self._http = http
         self._businesses = businesses
-        self._known = known
-        self._reader = RunReader(http, known)
+        self._reader = RunReader(http, businesses)
 
     @checked
     def create(
@@ -84,9 +91,10 @@ class Runs:
         )
         if known_id is None:
             return run
-        self._known.of_run[run.id.lower()] = known_id
-        self._businesses.ensure_known(known_id, NAME_TIMEOUT)
-        return self._known.named([run])[0]
+        run = run.with_local_fields(business_id=known_id)
+        self._businesses.remember(run)
+        self._businesses.learn_name(known_id, NAME_TIMEOUT)
+        return run.with_local_fields(**self._businesses.facts_of(run.id))
 
     @checked
     def get(self, run: str | Run, steps: bool = True) -> Run:
@@ -94,8 +102,7 @@ class Runs:
 
         `read_at` is the server's time of the response. Raises `NotFound`, and any other `ApiError`.
         """
-        run_id = self._reader.resolve(run, self.list)
-        return self._reader.read(run_id, steps=steps)
+        return self._reader.read(self.full_id(run), steps=steps)
 
     @checked
     def list(
@@ -148,15 +155,17 @@ class Runs:
         ApiError
             If the list cannot be read.
         """
-        filters = contract.without_none(
-            limit=limit, status=status, since=since, until=until, business_id=business_id
-        )
         statuses = status_words(status)
-        after = read_moment("since", since, self._reader.now)
-        before = read_moment("until", until, self._reader.now)
-        threads = {}
-        if business_id is not None:
-            threads = self._businesses.threads_of(business_id, progress)
+        after = read_moment("since", since, self._now)
+        before = read_moment("until", until, self._now)
+        threads = {} if business_id is None else self._businesses.threads_of(business_id)
+        filters = contract.without_none(
+            limit=limit,
+            status=statuses and ", ".join(sorted(statuses)),
+            since=since,
+            until=until,
+            business_id=", ".join(threads) or None,
+        )
         n_unassigned = 0  # runs without a thread and a business
 
         def keep(run: Run) -> bool:
@@ -183,19 +192,19 @@ class Runs:
         missing = [f"threads: {why}" for items in threads.values() for why in items.missing]
         if n_unassigned:
             missing.append(f"{plural(n_unassigned, 'run')} without a thread may be missing")
-        items = listed.items
-        if with_businesses:
-            named = self._businesses.identify(items, at_most=None, progress=progress)
-            items = named.items
-            missing += named.missing
-        return RunList(
-            items,
+        runs = RunList(
+            listed.items,
             (*missing, *listed.missing),
             total_count=listed.total_count,
-            query={name: _words(value) for name, value in filters.items()},
+            query={
+                name: str(value) for name, value in {"limit": limit, **filters}.items() if value
+            },
             read_at=listed.read_at,
-            clock=self._reader.now,
         )
+        if not with_businesses or is_stopped(runs.missing):
+            return runs
+        named = self._businesses.identify(runs, at_most=None, progress=progress)
+        return replace(runs.with_items(named), missing=(*runs.missing, *named.missing))
 
     @checked
     def fetch(
@@ -256,50 +265,46 @@ class Runs:
             source = replace(source, query={"runs": f"{len(items):,}"})
 
         def read(items: list[str | Run], take: Callable[[Run], object]) -> RunList:
-            return self._fetch(items, known, take, workers=workers, progress=progress)
+            return self._fetch(items, known, take, workers, progress)
 
         if into is None:
             fetched = read(items, lambda run: None)
         else:
             fetched = fetch_into(into, items, source, self._http.target.host, read)
-        return replace(
-            fetched,
-            missing=tuple(dict.fromkeys([*source.missing, *fetched.missing])),
-            total_count=source.total_count,
-            query=source.query,
-            read_at=source.read_at,
-        )
+        missing = dict.fromkeys([*source.missing, *fetched.missing])
+        return replace(source.with_items(fetched), missing=tuple(missing), with_steps=True)
 
     def _fetch(
         self,
         items: Iterable[str | Run],
         known: RunList | None,
         take: Callable[[Run], object],
-        **options: Any,
+        workers: int,
+        progress: bool,
     ) -> RunList:
         """Read runs, but those that are known; `take` gets each that is read."""
         list_runs = cache(self.list)
-        ids: dict[str, str] = {}
-        runs: dict[str, Run] = {}
-        earlier = {run.id.lower(): run for run in known or () if known and known.with_steps}
+        earlier = {run.id: run for run in known or () if known and known.with_steps}
+        runs: dict[str, Run | None] = {}  # in the order of the items
         for item in items:
-            run_id = self._reader.resolve(item, list_runs)
-            ids[run_id.lower()] = run_id
-            before = earlier.get(run_id.lower())
-            if before is not None and isinstance(item, Run) and is_unchanged(item, before):
-                facts = self._reader.known.for_run(before.id, before.thread_id)
-                again = before.with_local_fields(**facts, read_at=item.read_at)
-                runs[run_id.lower()] = again
-                take(again)
-        due = [run_id for key, run_id in ids.items() if key not in runs]
-        fetched = fetch(self._reader.read, due, take, **options)
-        runs |= {run_id.lower(): run for run_id, run in fetched.runs.items()}
-        return RunList(
-            tuple(runs[key] for key in ids if key in runs),
-            tuple(fetched.missing),
-            with_steps=True,
-            clock=self._reader.now,
-        )
+            run_id = self._full_id(item, list_runs)
+            runs[run_id] = None
+            before = earlier.get(run_id)
+            if before is None or not isinstance(item, Run):
+                continue
+            if is_unchanged(item, contract.state_of(before.to_dict())):
+                facts = self._businesses.facts_of(before.thread_id, before.id)
+                run = before.with_local_fields(**facts, read_at=item.read_at)
+                take(run)
+                runs[run_id] = run
+
+        def read(run_id: str, cancelled: Flag) -> Run:
+            return self._reader.read(run_id, cancelled=cancelled)
+
+        due = [run_id for run_id, run in runs.items() if run is None]
+        fetched = fetch(read, due, take, workers=workers, progress=progress)
+        runs |= fetched.results
+        return RunList(tuple(filter(None, runs.values())), tuple(fetched.missing))
 
     @checked
     def wait(
@@ -324,7 +329,7 @@ class Runs:
         ApiError
             If the run cannot be read, or not within the time.
         """
-        return self._reader.wait(self._reader.resolve(run, self.list), timeout, poll)
+        return self._reader.wait(self.full_id(run), timeout, poll)
 
     @checked
     def resume(
@@ -453,29 +458,36 @@ class Runs:
         Raises `ContractError` for a stream that shows another run, and any other `ApiError` if the
         run cannot be read.
         """
-        return self._reader.follow(self._reader.resolve(run, self.list))
+        return self._reader.follow(self.full_id(run))
 
     @checked
     def full_id(self, run: str | Run) -> str:
-        """Return the full id of a run that something is sent about.
+        """Return the full id of a run; all runs are listed if it is short.
 
-        All runs are listed if it is short. Raises `UsageError` if the first characters of an id are
-        those of several runs, or may be: the list is not complete.
+        Raises `UsageError` if the first characters of an id are those of several runs, or may be:
+        the list is not complete.
         """
-        return self._reader.resolve(run, self.list, is_to_read=False)
+        return self._full_id(run, self.list)
 
+    def _full_id(self, run: str | Run, list_runs: Callable[..., RunList]) -> str:
+        """Return the full id of a run, and remember its business."""
+        check_kind("run", run, Run, str)
+        if isinstance(run, Run):
+            self._businesses.remember(run)
+            return run.id
+        path_to(run)  # refuses what is no id
+        if not SHORT_ID.fullmatch(run):
+            return run
+        listed = list_runs(progress=False)
+        run_id = full_id(run, listed.ids)
+        if run_id is not None and listed.missing:
+            raise UsageError(
+                f"{brief(run)} may be the start of several ids: not all runs could be listed "
+                f"({'; '.join(listed.missing)}). Pass the whole id; the only one that was found is "
+                f"{run_id}."
+            )
+        return run_id or run
 
-def is_unchanged(listed: Run, known: Run) -> bool:
-    """Return whether a list shows a run in the state in which it was read.
-
-    The API does not promise that `updated_at` changes with every question or step.
-    """
-    is_reliable = contract.is_updated_at_reliable(listed.status)
-    return is_reliable and contract.state_of(listed.to_dict()) == contract.state_of(known.to_dict())
-
-
-def _words(value: Any) -> str:
-    """Write the value of a filter."""
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return ", ".join(_words(item) for item in value)
-    return value.id if isinstance(value, Business) else str(value)
+    def _now(self) -> datetime:
+        """Read the server's time from the `Date` of a small response, else this machine's."""
+        return self._http.get("/runs", {"per_page": 1}).read_at or datetime.now(UTC)

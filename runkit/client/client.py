@@ -13,7 +13,7 @@ from runkit.arguments import Seconds, check, check_kind
 from runkit.client._http import Cert, Http, RateLimiter, connect
 from runkit.client._resources import Actions, Agents, Documents, Threads
 from runkit.client._runs import Runs
-from runkit.client.businesses import Businesses, KnownBusinesses
+from runkit.client.businesses import Businesses
 from runkit.client.hosts import Mode, choose_target
 from runkit.display.hide_keys import hide
 
@@ -97,9 +97,8 @@ class Client:
         self._http = Http(target, connections, limiter, timeout, call_timeout, read_only)
         self.agents = Agents(self._http)
         self.threads = Threads(self._http)
-        known = KnownBusinesses()
-        self.businesses = Businesses(self._http, self.threads, known)
-        self.runs = Runs(self._http, self.businesses, known)
+        self.businesses = Businesses(self._http)
+        self.runs = Runs(self._http, self.businesses)
         self.actions = Actions(self._http)
         self.documents = Documents(self._http)
 

@@ -1,8 +1,8 @@
-"""Read many runs at once: a pool of threads, and what ends it.
+"""Read many things at once: a pool of threads, and what ends it.
 
-An error about one run (403, 404, 422, 500 and the like) is a reason why that run is missing. A 401
-ends the fetch. So does a host that no longer responds to one run after the other: `Http` has
-repeated each request by then.
+An error about one of them (403, 404, 422, 500 and the like) is a reason why it is missing. A 401
+ends the fetch. So does a host that no longer responds to one request after the other: `Http` has
+repeated each by then.
 """
 
 from __future__ import annotations
@@ -11,73 +11,73 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
-from runkit.api.models import Run
+from runkit.client.run_list import STOPPED
 from runkit.display.progress import Bar
 from runkit.display.text import plural, shorten
 from runkit.errors import ApiError, RateLimited, Unavailable
 
 IDLE_INTERVAL = 0.5  # seconds; an unlimited wait hides Ctrl-C on Windows
-STOPPED = "stopped by Ctrl-C"  # how the reason begins
-MAX_NAMED = 3  # runs that a reason names
+MAX_NAMED = 3  # ids that a reason names
+MAX_ERROR = 100  # characters of an error in a reason
 DOWN = (RateLimited, Unavailable)  # no usable response came, after all repetitions
+RUNS = ("run", "runs")
+Result = TypeVar("Result")
+Words = tuple[str, str]  # of one and of several things
 
 
-class Fetched(NamedTuple):
-    """The runs that arrived, by id, and the reasons why others did not."""
+class Fetched(NamedTuple, Generic[Result]):
+    """What arrived, by id, and the reasons why the rest did not."""
 
-    runs: dict[str, Run]
+    results: dict[str, Result]
     missing: list[str]
 
 
 def fetch(
-    read_run: Callable[..., Run],
+    read: Callable[[str, threading.Event], Result],
     ids: Sequence[str],
-    take: Callable[[Run], object],
+    take: Callable[[Result], object] = lambda result: None,
     *,
     workers: int,
     progress: bool,
-) -> Fetched:
-    """Read runs, and hand each on when it arrives; once this has ended, nothing more is sent.
+    words: Words = RUNS,
+) -> Fetched[Result]:
+    """Read things by id, and hand each on when it arrives; then nothing more is sent.
 
-    `read_run` takes an id and the flag `cancelled=`. Raises the error that ended it if no run has
-    arrived by then.
+    `read` takes an id and the event that is set at the end. After Ctrl-C, what arrived is returned.
+    Raises the error that ended it if nothing had arrived by then.
     """
-    runs: dict[str, Run] = {}
+    results: dict[str, Result] = {}
     errors: dict[str, ApiError] = {}
     stopped: str | None = None
+    n_down = 0
     cancelled = threading.Event()
-    arrived: queue.SimpleQueue[Future[Run]] = queue.SimpleQueue()
+    arrived: queue.SimpleQueue[Future[Result]] = queue.SimpleQueue()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="runkit-fetch")
     try:
-        with Bar(total=len(ids), unit="run", progress=progress) as bar:
-            tasks: dict[Future[Run], str] = {}
-            for run_id in ids:
-                task = pool.submit(read_run, run_id, cancelled=cancelled)
-                tasks[task] = run_id
+        with Bar(total=len(ids), unit=words[0], progress=progress) as bar:
+            tasks = {pool.submit(read, item, cancelled): item for item in ids}
+            for task in tasks:
                 task.add_done_callback(arrived.put)
-            n_down = 0
             for _ in ids:
                 task = _next(arrived)
-                run_id = tasks[task]
                 bar.update()
                 error = task.exception()
                 if error is None:
-                    run = task.result()
-                    take(run)
-                    runs[run_id] = run
+                    take(task.result())
+                    results[tasks[task]] = task.result()
                     n_down = 0
                     continue
                 if not isinstance(error, ApiError):
                     raise error
                 n_down = n_down + 1 if isinstance(error, DOWN) else 0
                 if error.status == 401 or n_down >= min(workers, len(ids)):
-                    if not runs:
+                    if not results:
                         raise error
-                    stopped = f"stopped ({shorten(str(error), 100)})"
+                    stopped = f"stopped ({shorten(str(error), MAX_ERROR)})"
                     break
-                errors[run_id] = error
+                errors[tasks[task]] = error
     except KeyboardInterrupt:
         stopped = STOPPED
     finally:
@@ -85,13 +85,15 @@ def fetch(
         # Requests in flight end by themselves; waiting for them would delay Ctrl-C.
         pool.shutdown(wait=False, cancel_futures=True)
 
-    missing = [_reason(errors)] if errors else []
+    missing = []
     if stopped is not None:
-        missing.insert(0, f"{stopped}: {len(runs):,} of {plural(len(ids), 'run')} arrived")
-    return Fetched(runs, missing)
+        missing.append(f"{stopped}: {len(results):,} of {plural(len(ids), *words)} arrived")
+    if errors:
+        missing.append(_reason(errors, words))
+    return Fetched(results, missing)
 
 
-def _next(arrived: queue.SimpleQueue[Future[Run]]) -> Future[Run]:
+def _next(arrived: queue.SimpleQueue[Future[Result]]) -> Future[Result]:
     while True:
         try:
             return arrived.get(timeout=IDLE_INTERVAL)
@@ -99,9 +101,10 @@ def _next(arrived: queue.SimpleQueue[Future[Run]]) -> Future[Run]:
             continue
 
 
-def _reason(errors: Mapping[str, ApiError]) -> str:
-    """Write how many runs could not be read, and the error of the first."""
+def _reason(errors: Mapping[str, ApiError], words: Words) -> str:
+    """Write how many things could not be read, and the error of the first."""
     named = ", ".join([*errors][:MAX_NAMED])
-    more = f" and {len(errors) - MAX_NAMED:,} more" if len(errors) > MAX_NAMED else ""
-    first = shorten(str(next(iter(errors.values()))), 100)
-    return f"{plural(len(errors), 'run')} could not be read: {named}{more} ({first})"
+    if len(errors) > MAX_NAMED:
+        named += f" and {len(errors) - MAX_NAMED:,} more"
+    first = shorten(str(next(iter(errors.values()))), MAX_ERROR)
+    return f"{plural(len(errors), *words)} could not be read: {named} ({first})"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Generic, Self, SupportsIndex, TypeVar, overload
 
 from runkit.api.models import ApiObject, Run
-from runkit.arguments import check_kind, full_ids
+from runkit.arguments import full_ids
 from runkit.display.text import (
     Markup,
     agent_title,
@@ -23,20 +23,18 @@ from runkit.errors import UsageError
 Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
 
 MAX_NAMES = 3  # runs that the repr names on its one line
-
-
-def runs_in(name: str, runs: Iterable[Run]) -> tuple[Run, ...]:
-    """Return the runs of an argument. Raises `UsageError` if it holds something else."""
-    check_kind(name, runs, Iterable)
-    items = tuple(runs)
-    if not all(isinstance(item, Run) for item in items):
-        raise UsageError(f"{name}= holds something else; expected runs, such as those of a RunList")
-    return items
+NEWEST = "the newest"  # how the reason of a limit begins
+STOPPED = "stopped by Ctrl-C"  # how the reason of a list or fetch begins that a person ended
 
 
 def completeness(missing: Sequence[str]) -> str:
     """Write whether something is complete."""
     return f"not complete: {one_line('; '.join(missing))}" if missing else "complete"
+
+
+def is_stopped(missing: Iterable[str]) -> bool:
+    """Return whether Ctrl-C is one of the reasons."""
+    return any(reason.startswith(STOPPED) for reason in missing)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,7 +49,6 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     | query | the filters, in words; empty if all were asked for |
     | read_at | when the first page was read, by the server's clock, if known |
     | with_steps | the runs were read one by one with their steps |
-    | clock | asks the server for its time |
     """
 
     items: tuple[Item_co, ...] = ()
@@ -60,23 +57,10 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     query: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     read_at: datetime | None = field(default=None, kw_only=True)
     with_steps: bool = field(default=False, kw_only=True)
-    clock: Callable[[], datetime] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if not all(isinstance(item, ApiObject) for item in self.items):
             raise UsageError("items= holds something else; expected objects of the API, as a tuple")
-
-    def now(self) -> datetime:
-        """The server's time if the list came from a client (one request), else this machine's."""
-        return self.clock() if self.clock else datetime.now(UTC)
-
-    def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"clock": None}  # a connection cannot be pickled
-
-    @property
-    def is_complete(self) -> bool:
-        """Return whether everything that was asked for is here."""
-        return not self.missing
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
@@ -138,7 +139,8 @@ def list_questions(arguments: argparse.Namespace) -> int:
         listed = client.runs.list(since=arguments.since)
         waiting = listed.with_items(run for run in listed if run.is_waiting)
         runs = client.runs.fetch(_identify(client, waiting))
-        source = f"{client.mode} · {runs.now():%H:%M} UTC"
+        read_at = listed.read_at or datetime.now(UTC)
+        source = f"{client.mode} · {read_at:%H:%M} UTC"
     f = runkit.frames(runs)
     if arguments.json:
         names = f.runs[["run_id", "business_name", "agent_name"]]
@@ -150,11 +152,15 @@ def list_questions(arguments: argparse.Namespace) -> int:
 
 def _identify(client: runkit.Client, runs: runkit.RunList) -> runkit.RunList:
     """Find the businesses of runs. Names are a help, and not every account has them."""
+    if _is_stopped(runs):
+        raise KeyboardInterrupt
     try:
         identified = client.businesses.identify(runs)
     except ApiError as error:
         echo(f"The names of businesses are not known: {error}")
         return runs
+    if _is_stopped(identified):
+        raise KeyboardInterrupt
     if identified.missing:
         echo(f"Incomplete names: {'; '.join(identified.missing)}.")
     return runs.with_items(identified)
@@ -170,10 +176,9 @@ def _completeness(missing: Sequence[str], source: object) -> int:
 
 def _is_stopped(source: object) -> bool:
     """Return whether Ctrl-C stopped this command's fetch; a file may tell of an earlier one."""
-    from runkit.client.fetch import STOPPED
+    from runkit.client.run_list import is_stopped
 
-    missing = source.missing if isinstance(source, runkit.RunList) else ()
-    return any(reason.startswith(STOPPED) for reason in missing)
+    return isinstance(source, runkit.RunList) and is_stopped(source.missing)
 
 
 def _frames_completeness(f: runkit.Frames, source: object) -> int:
@@ -227,6 +232,8 @@ def _waiting(arguments: argparse.Namespace, f: runkit.Frames) -> int:
 
 def fetch_runs(arguments: argparse.Namespace) -> int:
     """Save runs with their steps; never writes to the API."""
+    from runkit.client.run_list import NEWEST
+
     names = ("limit", "status", "since", "until", "business_id")
     filters = {name: getattr(arguments, name) for name in names}
     with _target(arguments.output, arguments.overwrite) as into, _reader() as client:
@@ -237,7 +244,9 @@ def fetch_runs(arguments: argparse.Namespace) -> int:
     target = "stdout" if arguments.output == "-" else arguments.output
     word = "new or changed run" if _is_folder(arguments.output) else "run"
     echo(f"Saved {plural(len(runs), word)} from {client.host} ({client.mode}) to {target}")
-    return _completeness(runs.missing, runs)
+    code = _completeness(runs.missing, runs)
+    is_chosen = all(reason.startswith(NEWEST) for reason in runs.missing)  # by --limit
+    return 0 if is_chosen else code
 
 
 @contextmanager

@@ -183,7 +183,7 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
 
     Raises `DataError` if all records of files are refused.
     """
-    end = read_moment("as_of", as_of, getattr(source, "now", None))
+    end = read_moment("as_of", as_of, lambda: getattr(source, "read_at", None) or datetime.now(UTC))
     moment = None if end is None else (end - EPOCH) // timedelta(microseconds=1)
     problems = Problems()
     fetches = Fetches()

@@ -130,7 +130,8 @@ def _read_others(client: Client, run: Run, list_runs: ListRuns) -> list[Run]:
     """Read the other runs of a business, the newest with their steps."""
     if run.business_id is None:
         return []
-    runs = client.businesses.runs_of(run.business_id, list_runs())
+    threads = client.threads.list(business_id=run.business_id).ids
+    runs = [other for other in list_runs() if other.thread_id in threads]
     others = [other for other in runs if other.id != run.id]
     others.sort(key=lambda other: other.created_at, reverse=True)
     newest = others[:MAX_RUNS]

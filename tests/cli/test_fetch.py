@@ -152,6 +152,12 @@ def test_a_fetch_that_lacks_a_run_says_so(command, past, tmp_path):
     assert missing not in ids(tmp_path / "runs.ndjson")
 
 
+def test_a_limit_is_no_failure(command, tmp_path):
+    """The file says what it lacks, and the exit code that all went as it was meant."""
+    assert command("fetch", "-o", "runs.ndjson", "--limit", "2").returncode == DONE
+    assert runkit.frames(tmp_path / "runs.ndjson").missing == ("the newest 2 of 5",)
+
+
 def test_a_fetch_that_fails_leaves_the_file_as_it_was(command, past, tmp_path):
     """Yesterday's runs are still there when the key is refused today, and nothing else is."""
     assert command("fetch", "-o", "runs.ndjson").returncode == DONE

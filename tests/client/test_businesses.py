@@ -67,9 +67,9 @@ def test_businesses_in_review_are_searched_first(account, client):
     """One business a call, until all runs have theirs."""
     runs = account.runs("b-1", "b-0")
     first = client.businesses.identify(runs, at_most=1)
-    assert ([run.business_id for run in first], first.is_complete) == (["b-1", None], False)
+    assert ([run.business_id for run in first], not first.missing) == (["b-1", None], False)
     second = client.businesses.identify(first, at_most=2)
-    assert ([run.business_name for run in second], second.is_complete) == (["b-1", "b-0"], True)
+    assert ([run.business_name for run in second], second.missing) == (["b-1", "b-0"], ())
     assert account.threads_read[0] == "b-1"
 
 
@@ -97,10 +97,10 @@ def test_a_table_of_businesses_is_refused(client, server):
 
 def test_a_run_in_no_business_is_not_searched_for_again(account, client, server):
     runs = account.runs("elsewhere")
-    assert client.businesses.identify(runs).is_complete
+    assert not client.businesses.identify(runs).missing
     n_requests = len(server.requests)
     assert client.businesses.identify(runs)[0].business_id is None
-    assert client.businesses.identify([]).is_complete
+    assert not client.businesses.identify([]).missing
     assert len(server.requests) == n_requests
     account.businesses.append(("b-3", "open"))
     assert client.businesses.identify(account.runs("b-3", "elsewhere"))[0].business_id == "b-3"
@@ -112,4 +112,4 @@ def test_a_business_that_cannot_be_read_costs_only_its_names(account, client):
     runs = client.runs.list(with_businesses=True)
     assert [run.business_name for run in runs] == ["b-0", None, "b-2"]
     [reason] = runs.missing
-    assert reason.startswith("the threads of 1 business could not be read (")
+    assert reason.startswith("1 business could not be read: b-1 (")

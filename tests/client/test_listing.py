@@ -1,6 +1,8 @@
 """Lists that say what may be missing."""
 
 import pickle
+import signal
+import threading
 
 import pytest
 
@@ -79,7 +81,7 @@ def test_since_and_until_bound_created_at(server, client, run_json):
     server.script = book.answer
     runs = client.runs.list(since="2026-02-03T00:35:00", until="2026-02-03T01:38:00+01:00")
     assert runs.ids == ("run-37", "run-36", "run-35")
-    assert runs.is_complete
+    assert not runs.missing
     assert book.reads == [1, 2]
 
 
@@ -141,9 +143,9 @@ def test_a_list_has_all_runs_or_says_that_it_has_not(server, client, run_json):
     """Three pages are read to the end; a limit that cuts is said, one that does not is not."""
     server.script = Book(run_json, 23).answer
     whole, cut, enough = (client.runs.list(limit=n, progress=False) for n in (None, 7, 23))
-    assert (len(whole), len(set(whole.ids)), whole.is_complete) == (23, 23, True)
+    assert (len(whole), len(set(whole.ids)), whole.missing) == (23, 23, ())
     assert (cut.ids, cut.missing) == (whole.ids[:7], ("the newest 7 of 23",))
-    assert (len(enough), enough.is_complete) == (23, True)
+    assert (len(enough), enough.missing) == (23, ())
 
 
 def test_a_list_is_read_to_its_end_although_it_counts_fewer(server, client, run_json, page):
@@ -152,3 +154,24 @@ def test_a_list_is_read_to_its_end_although_it_counts_fewer(server, client, run_
     runs = client.runs.list()
     assert runs.ids == ("a", "b")
     assert runs.missing == ("2 records arrived, the API counts 1",)
+
+
+@pytest.mark.parametrize("options", [{}, {"with_businesses": True}])
+def test_a_list_that_is_stopped_has_what_arrived(server, client, run_json, options):
+    """Ctrl-C while the second page is read; nothing else is read then."""
+    main = threading.main_thread().ident
+    assert main is not None
+    book = Book(run_json, 35)
+    stopped = threading.Event()
+
+    def stop():
+        signal.pthread_kill(main, signal.SIGINT)
+        stopped.wait(10)
+
+    book.between[2] = stop
+    server.script = book.answer
+    runs = client.runs.list(**options)
+    stopped.set()
+    assert runs.ids == tuple(f"run-{number}" for number in range(34, 24, -1))
+    assert runs.missing == ("stopped by Ctrl-C: 10 records arrived, more were not read",)
+    assert server.lines == ["GET /runs"] * 2

@@ -27,16 +27,17 @@ FILES = [
 
 
 @pytest.mark.timeout(120)
-def test_a_merge_keeps_the_newest_copy_of_each_run(tmp_path, monkeypatch):
+def test_a_merge_keeps_the_newest_copy_of_each_run(server, client, page, tmp_path, monkeypatch):
     """As `runkit.frames` does for the folder, in values and dtypes."""
     monkeypatch.chdir(tmp_path)
+    server.script = lambda request: page()
     (tmp_path / "runs").mkdir()
     first = {"object": "runkit.fetch", "host": "h", "query": {}, "started_at": at(0)}
     for number, runs in enumerate(FILES):
         lines = b"".join(orjson.dumps(record) + b"\n" for record in [first, *runs])
         (tmp_path / f"runs/{number}.ndjson").write_bytes(lines)
     f = runkit.frames("runs/")
-    names = {"__name__": "__main__", "runkit": runkit, "runs": runkit.RunList(), "f": f}
+    names = {"__name__": "__main__", "runkit": runkit, "client": client, "f": f}
     exec(CELLS["cluster"], names)  # noqa: S102
     try:
         exec(CELLS["merge"], names)  # noqa: S102
