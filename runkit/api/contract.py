@@ -1,4 +1,4 @@
-"""The API's contract: its words and times, request bodies, and how undocumented responses are read.
+"""The API's contract: its times, request bodies, and how undocumented responses are read.
 
 `[A] n` is the number of an assumption in `contract.md`. When Middesk documents a format, this file
 changes, or `questions` for answers. Needs no HTTP library.
@@ -11,24 +11,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from runkit.api.words import RUN_STATUSES
 from runkit.display.text import brief, kind
 from runkit.errors import ContractError, UsageError
 
 Json = dict[str, Any]
 
-# ---------------------------------------------------------------------------------- words and times
+# ------------------------------------------------------------------------------------------ times
 
-OPEN_STATUSES = ("running", "interrupted")
-FINAL_STATUSES = ("completed", "error")
-RUN_STATUSES = (*OPEN_STATUSES, *FINAL_STATUSES)
-STEP_STATUSES = ("running", "completed", "error")
-STEP_TYPES = ("activity", "output", "interrupt", "error")
-RESOLUTIONS = ("auto_approve", "skip")
-# the words of the first documentation
-LEGACY_STATUSES = {"pending": "running", "failed": "error"}
-# [A] 16, 34: open words; lowest first, any other word is `other`
-CONFIDENCES = ("other", "low", "medium", "high")
-TIERS = ("other", "secondary", "primary", "government")
 _LOOKS_LIKE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d")
 
 
@@ -61,11 +51,6 @@ def parse_time(value: object) -> datetime:
 def format_time(when: datetime) -> str:
     """Write a time as the API does: ISO 8601 in UTC, with a Z."""
     return when.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def current_status(word: object) -> object:
-    """Return the current word for a status of the first documentation."""
-    return LEGACY_STATUSES.get(word, word) if isinstance(word, str) else word
 
 
 # ----------------------------------------------------------------------------------------- requests
@@ -116,8 +101,8 @@ def is_updated_at_reliable(status: str) -> bool:
 
 def has_ended(raw: Json) -> bool:
     """Return whether a run, as JSON, has ended: its questions wait no longer."""
-    is_final = current_status(raw.get("status")) in FINAL_STATUSES
-    return is_final or raw.get("ended_at") is not None
+    is_over = RUN_STATUSES.is_a(raw.get("status"), "over")
+    return is_over or raw.get("ended_at") is not None
 
 
 def state_of(raw: Json) -> tuple[Any, ...]:
@@ -126,7 +111,7 @@ def state_of(raw: Json) -> tuple[Any, ...]:
     Raises `ValueError` if it has no `updated_at`.
     """
     updated_at = parse_time(raw.get("updated_at"))
-    return updated_at, current_status(raw.get("status")), raw.get("interrupts")
+    return updated_at, raw.get("status"), raw.get("interrupts")
 
 
 def without_none(**fields: object) -> Json:

@@ -40,11 +40,6 @@ def loads(text: bytes) -> Any:
     return orjson.loads(text.removeprefix(codecs.BOM_UTF8))
 
 
-def is_too_deep(error: Exception) -> bool:
-    """Return whether JSON was refused for its depth."""
-    return "depth" in str(error) or "recursion" in str(error).lower()
-
-
 def dumps(value: Any, *, sort_keys: bool = False) -> str:
     """Write compact JSON.
 

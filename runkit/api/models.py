@@ -1,9 +1,9 @@
 """A run and its parts, one class per table of the contract.
 
 Every object keeps the JSON it came from (`to_dict()`), so nothing is lost. Unknown fields are
-attributes, unknown words are kept, and an optional field that breaks the contract is None and
-logged. Only a missing or broken *required* field is an error (`ContractError`). The words of the
-first documentation (`pending`, `failed`, a step's `graph`) are read as the current ones.
+attributes, words are kept as they came, and an optional field that breaks the contract is None and
+logged. Only a missing or broken *required* field is an error (`ContractError`). A step's `graph`,
+of the first documentation, is read as its agent.
 
 A `__repr__` shows ids and fixed words, and of a run its label, which names the business; no other
 names, no texts or addresses.
@@ -17,26 +17,26 @@ from typing import Annotated, Any, Literal, Self
 
 from runkit.api import contract, jsontext
 from runkit.api.contract import Json
+from runkit.api.reading import agent_of, interrupt_value, policy_of
 from runkit.api.validation import (
-    As,
     Field,
     Id,
     Items,
+    Mark,
     Maybe,
-    Status,
+    OpenWord,
     Time,
     View,
-    agent_of,
     fields,
-    interrupt_value,
-    resolution_of,
     validated,
 )
-from runkit.display import status_words, text
+from runkit.api.words import PROBLEMS, RUN_STATUSES, STEP_STATUSES
+from runkit.display import text
 from runkit.display.log import log
 from runkit.display.text import plural, shorten
 from runkit.errors import ContractError
 
+LOST = PROBLEMS.meaning("lost")
 IN_REPR = ("id", "agent", "type", "status", "rating", "confidence")  # ids and fixed words
 
 # --------------------------------------------------------------------------------------------- base
@@ -62,7 +62,7 @@ class ApiObject(View):
 
         Raises `ContractError` that names the fields, never their values.
         """
-        clean, notes, _ = validated(cls, data)
+        clean, notes = validated(cls, data)
         if clean is None:
             what = notes[0].detail.partition(", found ")[0]
             raise ContractError(
@@ -70,7 +70,7 @@ class ApiObject(View):
                 "If this persists, the API has changed: please report it."
             )
         for note in notes:
-            if note.problem == "bad_field":
+            if note.problem in LOST:
                 path = ".".join(map(str, note.path))
                 log.warning("%s: %s breaks the contract and is left out", cls.__name__, path)
         return cls(clean, data)
@@ -130,9 +130,9 @@ class ApiObject(View):
 class Source(ApiObject):
     """Where a finding comes from."""
 
-    url: str
+    url: Maybe[str]
     source_name: Maybe[str]
-    source_tier: Maybe[str]
+    source_tier: OpenWord
     source_type: Maybe[str]
 
 
@@ -142,9 +142,9 @@ class Artifact(ApiObject):
     `id` is not in the API's schema but feedback needs it.
     """
 
-    title: str
-    type: str
-    confidence: Maybe[str]
+    title: Maybe[str]
+    type: Maybe[str]
+    confidence: OpenWord
     summary: Maybe[str]
     sources: Items[Source]
     id: Maybe[str]
@@ -159,8 +159,8 @@ class Output(ApiObject):
 class Requester(ApiObject):
     """Who asked for the run: a user, or the account of an API key (`email` None)."""
 
-    id: str
-    name: str
+    id: Maybe[str]
+    name: Maybe[str]
     email: Maybe[str]
 
 
@@ -186,7 +186,7 @@ class Interrupt(CombinedProposal):
     """
 
     id: Maybe[str]
-    value: Annotated[Json, As(CombinedProposal)]
+    value: Annotated[Json, Mark(CombinedProposal)]
 
     @staticmethod
     def _with_derived_fields(clean: Json) -> Json:
@@ -200,9 +200,9 @@ class Step(ApiObject):
     """One thing an agent did, or waited for; `steps` are the steps it delegated."""
 
     id: Id
-    type: str
-    status: Status
-    started_at: Time
+    type: Maybe[str]
+    status: Maybe[str]
+    started_at: Maybe[Time]
     run_id: Maybe[str]
     name: Maybe[str]
     label: Maybe[str]
@@ -221,13 +221,13 @@ class Step(ApiObject):
     @property
     def is_open_question(self) -> bool:
         """Return whether this is a question that has no answer yet."""
-        is_closed = self.completed_at is not None or self.status in contract.FINAL_STATUSES
+        is_closed = self.completed_at is not None or STEP_STATUSES.is_a(self.status, "over")
         return self.type == "interrupt" and not is_closed
 
     @property
     def resolution(self) -> str | None:
         """How the interrupt policy settled this interrupt step, or None when a person did."""
-        return resolution_of(self._clean)
+        return policy_of(self._clean)
 
 
 class LocalFields(ApiObject):
@@ -253,7 +253,8 @@ class Run(LocalFields):
     id : str
         The id of the run; `run_id` in frames.
     status : str
-        `running`, `interrupted` (it waits for a reviewer), `completed` or `error`.
+        `running`, `interrupted` (it waits for a reviewer), `completed` or `error`; other words
+        stay as they came.
     agent : str
         The type of the agent, such as `cip_orchestrator`.
     thread_id : str
@@ -271,8 +272,8 @@ class Run(LocalFields):
     interrupts : tuple of Interrupt
         The questions that wait for a reviewer; `client.runs.resume` answers them.
     steps : tuple of Step
-        The steps as the API nests them, each with its `steps`; None if they were not requested. A
-        step that breaks the contract is left out; `runkit.frames(run).problems` says why.
+        The steps as the API nests them, each with its `steps`; None if they were not requested, or
+        if one of them is no step; `runkit.frames(run).problems` says why.
     business_id, business_name, business_status, business_status_at
         The business, its status, and when it had this status. The API's runs do not have them: the
         client knows them if it created the run, listed it by business or read it from such a file.
@@ -282,11 +283,11 @@ class Run(LocalFields):
         The server's time when this state was read, and the host.
     """
 
-    object: Literal["run"]
     id: Id
     created_at: Time
     updated_at: Time
-    status: Status
+    status: str
+    object: Maybe[Literal["run"]]
     thread_id: Maybe[str]
     agent: Maybe[str]
     prompt: Maybe[str]
@@ -328,7 +329,7 @@ class Run(LocalFields):
     @property
     def is_finished(self) -> bool:
         """Return whether the run has ended: `completed` or `error`."""
-        return self.status in contract.FINAL_STATUSES
+        return RUN_STATUSES.is_a(self.status, "over")
 
     @property
     def is_waiting(self) -> bool:
@@ -351,7 +352,7 @@ class Run(LocalFields):
             stack += reversed(step.steps)
 
     def __repr__(self) -> str:
-        state = shorten(str(status_words.status(self.status)))
+        state = shorten(str(RUN_STATUSES.find(self.status)))
         if self.interrupts:
             state += f", {plural(len(self.interrupts), 'question')}"
         return f"Run({self.label}: {state})"

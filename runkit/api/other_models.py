@@ -6,7 +6,7 @@ from typing import Any
 
 from runkit.api.contract import Json
 from runkit.api.models import ApiObject, Run, Step
-from runkit.api.validation import Items, Maybe, Status, Time
+from runkit.api.validation import Items, Maybe, Time
 
 
 class Agent(ApiObject):
@@ -31,7 +31,7 @@ class Thread(ApiObject):
     id: str
     created_at: Time
     updated_at: Time
-    status: Status
+    status: str
     metadata: Maybe[Json]
     requester: Maybe[Json]
     business_id: Maybe[str]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from runkit.api.contract import MAX_COMMENT, Json, without_none
-from runkit.api.validation import interrupt_kind, objects, proposals_of
+from runkit.api.reading import interrupt_kind, objects, proposals_of
 from runkit.display.text import brief, first_text, shorten
 from runkit.errors import UsageError
 

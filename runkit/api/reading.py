@@ -1,0 +1,226 @@
+"""What the parts of a run say: its agent, why a step failed, what is asked and what was decided.
+
+The API documents few of these fields. The tables of names are assumptions (`contract.md`); the
+first name that has a text counts, and the text stays as it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+
+from runkit.api.contract import ACTION_TYPES, Json
+from runkit.api.words import OUTCOMES
+from runkit.display.text import first_text
+
+# [A] 41: where a result says why its step failed
+REASONS = ("error", "message", "error_message", "reason", "detail", "exception", "errors")
+# where a question has its text, after its label
+TEXTS = ("label", "message", "question", "prompt", "title", "text", "description")
+# [A] 32: where an answer has the decision, who answered, and why
+DECISION_NAMES = ("decision", "outcome", "answer", "approved", "verdict", "resolution")
+PEOPLE = ("answered_by", "decided_by", "reviewer", "reviewed_by", "approved_by", "user")
+NOTES = ("reason", "note", "comment")
+# [A] 16: the kind of a question by its type, or by the type of an artifact that it proposes
+KIND_OF_TYPE = {
+    **{word: word for word in ACTION_TYPES},
+    **dict.fromkeys(("document", "document_request", "document_upload"), "document"),
+    "tin_verification": "verify_tin",
+    "watchlist_dismissal": "dismissal",
+}
+POLICY = OUTCOMES.meaning("policy")
+NOTHING: Json = {}
+
+
+def objects(items: object) -> list[Json]:
+    """Return the objects of a list; none if it is not a list."""
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def object_in(value: object) -> Json:
+    """Return a value that is an object, else an empty one."""
+    return value if isinstance(value, dict) else NOTHING
+
+
+def trimmed(*values: object) -> str | None:
+    """Return the first text without the blanks around it."""
+    text = first_text(*values)
+    return text.strip() if text else None
+
+
+def actor_name(data: Json) -> str | None:
+    """Read the name of an account or a user. [A] 40: a user's fields."""
+    return first_text(*map(data.get, ("name", "email", "id")))
+
+
+# ------------------------------------------------------------------------------------- runs, steps
+
+
+def agent_of(run: Json) -> str | None:
+    """Return the agent of a raw run: its own, else that of its first top-level step that names one.
+
+    The object page shows a run without its agent. A step's agent was called its graph at first.
+    """
+    top = (step for step in objects(run.get("steps")) if not step.get("parent_step_id"))
+    for holder in chain([run], top):
+        agent = first_text(holder.get("agent"), holder.get("graph"))
+        if agent is not None:
+            return agent
+    return None
+
+
+def result_of(step: Json) -> Json:
+    """Return the result of a step; an empty object if it has none."""
+    return object_in(step.get("result"))
+
+
+def policy_of(step: Json) -> str | None:
+    """Return the word by which the interrupt policy settled a question, None if it did not.
+
+    It is `result.resolution` (OpenAPI), else `resolution` (the guide).
+    """
+    word = trimmed(result_of(step).get("resolution"), step.get("resolution")) or ""
+    return word.lower() if word.lower() in POLICY else None
+
+
+def reason_of(step: Json) -> str | None:
+    """Read why a step failed: its result, the label of an error step, its error artifact."""
+    is_error = step.get("type") == "error"
+    label = step.get("label") if is_error else None
+    artifacts = objects(step.get("artifacts"))
+    errors = [item for item in artifacts if is_error or item.get("type") == "error"]
+    texts = (item.get(name) for item in errors for name in ("summary", "title"))
+    return trimmed(_reason_in(step.get("result")), label, *texts)
+
+
+def _reason_in(result: object) -> str | None:
+    """Read the text of a result that says why, also of an object or a list one level deeper."""
+    holder = object_in(result)
+    for name in REASONS:
+        value = holder.get(name)
+        inner = value[0] if isinstance(value, list) and value else value
+        inner_object = object_in(inner)
+        text = trimmed(inner, *map(inner_object.get, REASONS))
+        if text:
+            return _with_code(text, inner_object.get("code", holder.get("code")))
+    return None
+
+
+def _with_code(text: str, code: object) -> str:
+    """Add a code in brackets."""
+    is_code = isinstance(code, str | int) and not isinstance(code, bool)
+    return f"{text} ({code})" if is_code and code != "" else text
+
+
+# --------------------------------------------------------------------------------------- questions
+
+
+def interrupt_value(item: Json) -> Json:
+    """Return the value of an item of `interrupts`; without one, the item is it, without its id."""
+    value = item.get("value")
+    if isinstance(value, dict):
+        return value
+    return {name: item[name] for name in item if name != "id"}
+
+
+def proposals_of(value: Json) -> list[Json]:
+    """Return the proposals of an interrupt's value: those of a combined one, else the value itself.
+
+    Only objects count; a combined value without a usable proposal is one proposal itself.
+    """
+    return objects(value.get("proposals")) or [dict(value)]
+
+
+def n_proposals(value: Json) -> int:
+    """Return how many proposals an interrupt's value has; one that proposes nothing has none."""
+    listed = objects(value.get("proposals"))
+    return len(listed) or int(bool(objects(value.get("artifacts")) or value.get("payload")))
+
+
+def proposed_titles(value: Json) -> str | None:
+    """Return the titles of what a question proposes."""
+    artifacts = (objects(proposal.get("artifacts")) for proposal in proposals_of(value))
+    titles = (first_text(artifact.get("title")) for artifact in chain.from_iterable(artifacts))
+    return "; ".join(filter(None, titles)) or None
+
+
+def question_text(item: Json, value: Json, step: Json) -> str | None:
+    """Read the text of a question: its label, else another text, what it proposes, or its type."""
+    own = (holder.get(name) for name in TEXTS for holder in (value, item))
+    return trimmed(*own, step.get("label"), proposed_titles(value), value.get("type"))
+
+
+def question_kind(value: Json) -> str:
+    """Return the kind of a question as it is known, else its type as it came."""
+    known = interrupt_kind(value)
+    return known if known != "other" else trimmed(value.get("type")) or known
+
+
+def interrupt_kind(value: Json) -> str:
+    """Return the kind of an interrupt, a word of `KINDS`.
+
+    The value's own type decides if it is known, else the types of its proposals and artifacts: one
+    kind is that kind, several are `mixed`, none is `other`, and so is a proposal without artifacts.
+    """
+    kinds = _kinds_of(value)
+    if not kinds:
+        for proposal in proposals_of(value):
+            artifacts = objects(proposal.get("artifacts"))
+            kinds |= _kinds_of(proposal) or (_kinds_of(*artifacts) if artifacts else {"other"})
+    return "mixed" if len(kinds) > 1 else next(iter(kinds), "other")
+
+
+def _kinds_of(*items: Json) -> set[str]:
+    return {KIND_OF_TYPE.get(str(item.get("type")), "") for item in items} - {""}
+
+
+# ----------------------------------------------------------------------------------------- answers
+
+
+def holders_of(answer: Json, item: Json = NOTHING) -> list[Json]:
+    """Return the objects in which an answer may be: a result, its `input`, the item and its."""
+    return [answer, object_in(answer.get("input")), item, object_in(item.get("input"))]
+
+
+def parts_of(holders: Iterable[Json]) -> list[Json]:
+    """Return the answers to the proposals of a combined question."""
+    return next(filter(None, (objects(holder.get("proposals")) for holder in holders)), [])
+
+
+def decision_of(answer: Json, item: Json = NOTHING) -> str | None:
+    """Read the decision of an answer as it came; of a combined one each part with its agent."""
+    holders = holders_of(answer, item)
+    parts = [(trimmed(part.get("agent")), _decision_in([part])) for part in parts_of(holders)]
+    words = [": ".join(filter(None, (agent, word))) for agent, word in parts if word]
+    return "; ".join(words) or _decision_in(holders)
+
+
+def _decision_in(holders: list[Json]) -> str | None:
+    """Return the words of a decision, each once."""
+    words: dict[str, str] = {}
+    for name in DECISION_NAMES:
+        word = next(filter(None, (_word(name, holder.get(name)) for holder in holders)), None)
+        if word is not None:
+            words.setdefault(word.lower(), word)
+    return " / ".join(words.values()) or None
+
+
+def _word(name: str, value: object) -> str | None:
+    if isinstance(value, bool):
+        return f"{name}: {str(value).lower()}"
+    word = trimmed(value)
+    return None if word and name == "resolution" and word.lower() in POLICY else word
+
+
+def answerer_of(answer: Json, item: Json = NOTHING) -> str | None:
+    """Read who answered."""
+    values = (holder.get(name) for name in PEOPLE for holder in holders_of(answer, item))
+    return trimmed(*(actor_name(who) if isinstance(who, dict) else who for who in values))
+
+
+def note_of(answer: Json, item: Json = NOTHING) -> str | None:
+    """Read why it was answered so; of a combined answer the notes of its parts."""
+    holders = holders_of(answer, item)
+    own = trimmed(*(holder.get(name) for name in NOTES for holder in holders))
+    notes = filter(None, (trimmed(*map(part.get, NOTES)) for part in parts_of(holders)))
+    return own or "; ".join(dict.fromkeys(notes)) or None

@@ -1,0 +1,134 @@
+"""The words of the API and of runkit: one table for each vocabulary, one line for each word.
+
+A line has the word, its label for people, the role of its color, its icon, and what the word means.
+The order of the lines is the order on screens. To add a word, add a line. Words are open: a word
+without a line is shown as it came, stands behind the others, and means nothing. Words are compared
+without case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+
+class Word(NamedTuple):
+    """One word of a vocabulary; `means` is asked by `Vocabulary.meaning`."""
+
+    word: str
+    label: str
+    role: str = "muted"  # the color of a theme: ok, attention, fail, accent or muted
+    icon: str = "○"
+    means: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.icon} {self.label}".strip()
+
+
+class Vocabulary:
+    """Words in the order of screens."""
+
+    def __init__(self, *lines: Word, unknown_icon: str = "○") -> None:
+        self.lines = lines
+        self.unknown_icon = unknown_icon
+        self._by_word = {line.word: line for line in lines}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_word)
+
+    def __contains__(self, word: object) -> bool:
+        return isinstance(word, str) and word.lower() in self._by_word
+
+    def find(self, word: object) -> Word:
+        """Return the line of a word; of an unknown one, a line that shows it as it came."""
+        text = word if isinstance(word, str) else "Unknown"
+        return self._by_word.get(text.lower()) or Word(text, text, icon=self.unknown_icon)
+
+    def is_a(self, word: object, meaning: str) -> bool:
+        """Return whether a word is known to have a meaning."""
+        return meaning in self.find(word).means
+
+    def meaning(self, *meanings: str) -> tuple[str, ...]:
+        """Return the words that have one of some meanings."""
+        return tuple(line.word for line in self.lines if {*line.means} & {*meanings})
+
+    def position(self, word: object) -> int:
+        """Return the place of a word in the order; unknown words are behind all others."""
+        known = [line.word for line in self.lines]
+        return known.index(word.lower()) if isinstance(word, str) and word in self else len(known)
+
+
+# `pending` and `failed` are the words of the API's first documentation.
+RUN_STATUSES = Vocabulary(
+    Word("interrupted", "Waiting", "attention", "◷", ("open", "waiting")),
+    Word("error", "Failed", "fail", "✕", ("over", "failed")),
+    Word("failed", "Failed", "fail", "✕", ("over", "failed")),
+    Word("running", "Running", "accent", "●", ("open", "running")),
+    Word("pending", "Running", "accent", "●", ("open", "running")),
+    Word("completed", "Completed", "ok", "✓", ("over", "done")),
+)
+STEP_STATUSES = Vocabulary(
+    Word("running", "Running", "accent", "●", ("open",)),
+    Word("pending", "Running", "accent", "●", ("open",)),
+    Word("completed", "Completed", "ok", "✓", ("over",)),
+    Word("error", "Failed", "fail", "✕", ("over", "failed")),
+    Word("failed", "Failed", "fail", "✕", ("over", "failed")),
+)
+STEP_TYPES = Vocabulary(
+    Word("activity", "Activity"),
+    Word("output", "Output", means=("output",)),
+    Word("interrupt", "Question", means=("question",)),
+    Word("error", "Error", "fail", "✕", ("failed",)),
+)
+STATES = Vocabulary(  # of steps, in `steps.state`
+    Word("waiting", "Waiting", "attention", "◷", ("open",)),
+    Word("failed", "Failed", "fail", "✕"),
+    Word("running", "Running", "accent", "●", ("open",)),
+    Word("expired", "Expired"),
+    Word("done", "Done", "ok", "✓"),
+)
+# [A] 16, 34: open words
+CONFIDENCES = Vocabulary(
+    Word("high", "High", "ok"),
+    Word("medium", "Medium", "attention"),
+    Word("low", "Low", "fail", means=("low",)),
+)
+TIERS = Vocabulary(
+    Word("government", "government", icon="▮▮▮", means=("strong",)),
+    Word("primary", "primary", icon="▮▮▮", means=("strong",)),
+    Word("secondary", "secondary", icon="▮▯▯"),
+    unknown_icon="▯▯▯",
+)
+ORIGINS = Vocabulary(
+    Word("finding", "Finding"),
+    Word("proposal", "Proposal"),
+    Word("output", "Output"),
+)
+OUTCOMES = Vocabulary(  # of questions
+    Word("pending", "Waiting for a reviewer", "attention", "◷"),
+    Word("answered", "Answered", "ok", "✓", ("settled",)),
+    Word("auto_approve", "Auto-approved", "ok", "✓", ("settled", "policy")),
+    Word("skip", "Skipped by policy", means=("settled", "policy")),
+    Word("expired", "Expired: the run ended first"),
+)
+# [A] 16: kinds of questions: the names of actions, and of requests for documents
+KINDS = Vocabulary(
+    Word("dismissal", "Dismissal"),
+    Word("decision", "Decision"),
+    Word("verify_tin", "Verify TIN"),
+    Word("document", "Document"),
+    Word("add_sources", "Add sources"),
+    Word("add_attributes", "Add attributes"),
+    Word("mixed", "Mixed"),
+    Word("other", "Other"),
+)
+PROBLEMS = Vocabulary(
+    Word("bad_json", "Not JSON", means=("lost", "refused")),
+    Word("not_a_run", "Not a run", means=("lost", "refused")),
+    Word("steps_not_read", "Steps not read", means=("lost",)),
+    Word("bad_field", "Field not read", means=("lost",)),
+    Word("unknown_word", "Unknown word"),
+    Word("naive_time", "Time without an offset"),
+    Word("contradiction", "Contradiction"),
+    Word("unmatched_row", "Row without a run"),
+)
