@@ -26,14 +26,6 @@ def levels(depth: Ints) -> list[Ints]:
     return np.split(by_depth, np.cumsum(np.bincount(depth))[:-1])
 
 
-def subtree_sizes(parent: Ints, depth: Ints) -> Ints:
-    """Return how many steps the subtree of each step has, itself included."""
-    size = np.ones(len(parent), np.int64)
-    for level in reversed(levels(depth)[1:]):
-        np.add.at(size, parent[level], size[level])
-    return size
-
-
 def self_time(start: Ints, end: Ints, parent: Ints) -> Ints:
     """Return the durations minus the union of the children, clipped to the step.
 
@@ -45,43 +37,25 @@ def self_time(start: Ints, end: Ints, parent: Ints) -> Ints:
 
 
 class Budget(NamedTuple):
-    """What each run's time went into, shape (n_runs,).
-
-    `working + waiting + idle` is the run's duration; `overlap` is the part of `waiting` in which
-    work went on.
-    """
+    """What each run's time went into, shape (n_runs,); the three add up to its duration."""
 
     working: Ints
     waiting: Ints
     idle: Ints
-    overlap: Ints
 
 
 def budget(
-    run: Ints,
-    start: Ints,
-    end: Ints,
-    run_start: Ints,
-    run_end: Ints,
-    *,
-    is_waiting: Flags,
-    is_leaf: Flags,
+    run: Ints, start: Ints, end: Ints, run_start: Ints, run_end: Ints, *, is_waiting: Flags
 ) -> Budget:
     """Return each run's time, split by what was open at each instant of [run_start, run_end).
 
     *waiting* if a step with `is_waiting` (a question put to a person) is open; else *working* if
-    any other step is; else *idle*. Steps are clipped to the run. *overlap* is the waiting time in
-    which a step with `is_leaf` is open that does not span the whole question.
+    any other step is; else *idle*. Steps are clipped to the run.
     """
     totals = _totals(run, start, end, run_start, run_end, is_waiting)
     working = totals[WORKING]
     waiting = totals[WAITING] + totals[BOTH]
-
-    start, end = _clipped(run, start, end, run_start, run_end)
-    waits = find_waits(run, start, end, is_waiting)
-    parts = work_in_waits(waits, run, start, end, is_leaf)
-    overlap: Ints = _totals(*parts, run_start, run_end)[WORKING]
-    return Budget(working, waiting, run_end - run_start - working - waiting, overlap)
+    return Budget(working, waiting, run_end - run_start - working - waiting)
 
 
 class Waits(NamedTuple):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from runkit.api.contract import BUSINESS_FIELDS
 from runkit.display.text import brief, shorten
 from runkit.errors import UsageError
-from runkit.tables.arrow_columns import cast, with_warnings
+from runkit.tables.arrow_columns import cast
 from runkit.tables.frames import Frames
+from runkit.tables.problems import with_problem
 
 if TYPE_CHECKING:
     from runkit.client import Client
@@ -61,9 +61,12 @@ def _read_table(table: pd.DataFrame) -> tuple[str, pd.DataFrame]:
 
 def _joined(f: Frames, key: str, table: pd.DataFrame) -> Frames:
     """Return frames with the businesses of a table; what is not in the table stays."""
-    fields = [name for name in BUSINESS_FIELDS if name in table]
+    fields = [name for name in FIELDS if name in table]
     new = {name: f.runs[key].map(table[name]).combine_first(f.runs[name]) for name in fields}
-    return replace(f, runs=cast(f.runs.assign(**new), "runs"))
+    runs = cast(f.runs.assign(**new), "runs")
+    names = runs.set_index("run_id")["business_name"]
+    named = f.interrupts.assign(business_name=f.interrupts["run_id"].map(names))
+    return replace(f, runs=runs, interrupts=cast(named, "interrupts"))
 
 
 def _problems(f: Frames, key: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -73,4 +76,4 @@ def _problems(f: Frames, key: str, table: pd.DataFrame) -> pd.DataFrame:
         return f.problems
     detail = f"no run has the {key} {brief(unmatched[0])}"
     row = {"location": "businesses", "problem": "unmatched_row", "n": len(unmatched)}
-    return with_warnings(f.problems, pd.DataFrame([row | {"detail": detail}]))
+    return with_problem(f.problems, **row, detail=detail)

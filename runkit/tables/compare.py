@@ -12,12 +12,12 @@ from runkit.display.text import plural, shorten
 from runkit.errors import UsageError
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import is_read, named
+from runkit.tables.run_rules import named
 from runkit.tables.sources import Source
 
 # Two steps count as the same step if these columns agree, and if both or neither failed.
-COMPARED = ("depth", "agent", "name", "type", "resolution")
-NO_DIFFERENCE = "No step differs in depth, agent, name, type, failure, or resolution by policy."
+COMPARED = ("depth", "agent", "name", "type")
+NO_DIFFERENCE = "Each step has the same depth, agent, name, type and failure."
 KEY = ["agent", "name"]
 MEASURES = {"n": "Int32", "total_s": "float64", "self_s": "float64", "waiting_s": "float64"}
 
@@ -36,8 +36,8 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Counts are Int32, seconds float64; null for a run whose steps were not read. The first
-        difference is the first step, in tree order, that differs in depth, agent, name, type,
-        failure, or resolution by policy.
+        difference is the first step, in tree order, that differs in depth, agent, name, type
+        or failure.
 
         | column | meaning |
         | --- | --- |
@@ -70,7 +70,7 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
         row=steps.groupby(KEY, dropna=False, sort=False).ngroup(),
         n=1,
         total_s=steps["duration_s"],
-        waiting_s=steps["duration_s"].where(steps["is_wait"], 0.0),
+        waiting_s=steps["duration_s"].where(steps["type"].eq("interrupt"), 0.0),
     )
     keys = steps[KEY].drop_duplicates(ignore_index=True)
     of_a, of_b = (_sums(steps[steps["side"].eq(side)], keys.index) for side in ("a", "b"))
@@ -86,7 +86,7 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
     if position is not None:
         first, second = (_describe(side, position) for side in (in_a, in_b))
         table.attrs["sentence"] = f"First difference: a: {first}; b: {second}."
-    elif all(is_read(f).all() for f in sides):
+    elif is_delivered:
         table.attrs["sentence"] = NO_DIFFERENCE
     else:
         table.attrs["sentence"] = f"The first difference is {NOT_KNOWN}: steps are missing."
@@ -119,7 +119,8 @@ def first_difference(a: pd.DataFrame, b: pd.DataFrame) -> int | None:
 
 def _keys(steps: pd.DataFrame) -> list[tuple[object, ...]]:
     """Return for each step the values that are compared."""
-    compared = named(steps)[[*COMPARED, "is_failed"]].astype("object")
+    compared = named(steps)[[*COMPARED]].astype("object")
+    compared["has_failed"] = steps["state"].eq("failed")
     return list(compared.where(compared.notna(), None).itertuples(index=False, name=None))
 
 
@@ -127,4 +128,4 @@ def _describe(steps: pd.DataFrame, position: int) -> str:
     if position >= len(steps):
         return f"ends after step {len(steps)}"
     step = steps.iloc[position]
-    return f"step {position + 1}, {shorten(step['label'])} ({step['type']}, {step['status']})"
+    return f"step {position + 1}, {shorten(step['label'])} ({step['type']}, {step['state']})"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never
 
@@ -13,18 +12,17 @@ import numpy as np
 import pandas as pd
 
 from runkit.api.models import Run
+from runkit.api.words import RUN_STATUSES
 from runkit.arguments import checked, full_ids
 from runkit.display.html_tables import MAX_ROWS, df_to_html, with_labels
-from runkit.display.status_words import status
-from runkit.display.text import Markup, block, brief, plural, shorten, visible
+from runkit.display.text import Markup, block, brief, day, moment, plural, shorten, visible
 from runkit.errors import UsageError
 from runkit.tables._saved import write_saved
-from runkit.tables.arrow_columns import empty
-from runkit.tables.audit_trail import audit_trail
-from runkit.tables.problems import AS_OF_NOT_USED, problem_words
-from runkit.tables.run_rules import has_lost_steps, is_separate, measured_waits
+from runkit.tables.problems import problem_words
 from runkit.tables.schema import SCHEMA, schema_frame
 
+# where `as_of` comes from
+GIVEN, READ, NEWEST, NOW = "given", "read", "newest time in the data", "now"
 COUNTED = {"steps": "step", "artifacts": "artifact", "sources": "source", "interrupts": "question"}
 MAX_WORDS = 500  # characters of all statuses, or problems, in a sentence
 # what the repr offers to type next
@@ -37,7 +35,7 @@ INSTEAD = {
     "findings": "runkit.one_run.findings(f), f.artifacts",
     "questions": "runkit.one_run.questions(f), f.interrupts",
     "outputs": 'f.artifacts[f.artifacts["origin"] == "output"]',
-    "errors": 'runkit.fleet.failed_steps(f), f.steps[f.steps["is_failed"]]',
+    "errors": 'runkit.fleet.failed_steps(f), f.steps[f.steps["state"] == "failed"]',
     "waits": "runkit.fleet.waits(f), f.interrupts",
     "info": "f.schema, f",
     "columns": "f.schema",
@@ -50,7 +48,7 @@ INSTEAD = {
 }
 BY_NAME = ' To select by name: f.select(f.runs["business_name"] == name).'
 SHOWN_COLUMNS = [
-    *("run_id", "business_name", "status", "agent_name", "confidence", "created_at"),
+    *("run_id", "business_name", "status", "agent_name", "outcome", "confidence", "created_at"),
     *("agent", "n_findings", "working_s", "waiting_s"),
 ]
 
@@ -65,21 +63,23 @@ class Frames:
     | --- | --- |
     | `runs` | run: how long it took, of that working, waiting for a reviewer, idle |
     | `steps` | step, in tree order: what took the time, and how steps are nested |
-    | `artifacts` | finding, proposal or delivered artifact |
+    | `artifacts` | finding, proposal or output |
     | `sources` | source of an artifact |
-    | `interrupts` | question to a reviewer: what is waiting, since when, and the outcome |
-    | `problems` | problem in the data: what was refused, repaired or unusual, and where |
+    | `interrupts` | question to a reviewer: what was proposed, and who decided what, when |
+    | `problems` | problem in the data: what was refused, null or contradictory, and where |
 
-    At each moment a run is waiting if a question to a reviewer is open, otherwise working if any
-    other step is open, otherwise idle. Durations are seconds and end in `_s`; times are UTC.
-    `missing` has the reasons why something is not here; empty means complete. A CSV file has no
-    types, so that a spreadsheet may run text as a formula; `to_excel` keeps text as text.
+    At each moment a run is waiting if a question to a person is open, else working if any other
+    step is open, else idle. Durations are seconds and end in `_s`; times are UTC. Null is what
+    nobody knows. A CSV file has no types, so that a spreadsheet may run text as a formula;
+    `to_excel` keeps text as text.
 
-    `f["steps"]` is `f.steps`, `dict(f)` has all six, and `len(f)` is the number of runs.
+    Everything open is counted to one time, `as_of`. `as_of_basis` says where that comes from:
+    `given`, `read`, `newest time in the data`, or `now` without any run. Numbers of an open run
+    therefore depend on what is read with it, unless `as_of=` is given.
 
-    `reads` has the time and host of each run's read; `read_at` and `read_from` summarize them.
-    `answers` counts the rows of `answers=` by what became of them, None if none were given.
-    `listed_at` is when the list of the runs was read, None if not known.
+    `missing` has the reasons why something is not here; without one, everything is. `read_from` are
+    the hosts that runs were read from, if known. `f["steps"]` is `f.steps`, `dict(f)` has all six,
+    and `len(f)` is the number of runs.
     """
 
     runs: pd.DataFrame
@@ -88,10 +88,10 @@ class Frames:
     sources: pd.DataFrame
     interrupts: pd.DataFrame
     problems: pd.DataFrame
-    missing: tuple[str, ...] = ()
-    reads: pd.DataFrame = field(default_factory=partial(empty, "reads"))
-    answers: str | None = None
-    listed_at: datetime | None = None
+    as_of: datetime
+    as_of_basis: str
+    source_missing: tuple[str, ...] = ()
+    read_from: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pd.DataFrame:
@@ -99,20 +99,38 @@ class Frames:
         return schema_frame()
 
     @property
-    def read_from(self) -> tuple[str, ...]:
-        """The hosts that the runs were read from, if known."""
-        return tuple(sorted(self.reads["read_from"].dropna().unique()))
+    def missing(self) -> tuple[str, ...]:
+        """The reasons why something is missing; empty means complete."""
+        return (*self.source_missing, *self._without_steps(), *self._read_earlier())
+
+    def _without_steps(self) -> list[str]:
+        without = self.runs.loc[~self.runs["has_steps"], "run_id"]
+        if without.empty:
+            return []
+        reason = f"{plural(len(without), 'run')} without steps"
+        is_refused = self.problems["problem"].eq("steps_not_read")
+        n_refused = without.isin(self.problems.loc[is_refused, "run_id"]).sum()
+        return [f"{reason}, {n_refused:,} of them refused" if n_refused else reason]
+
+    def _read_earlier(self) -> list[str]:
+        """Return how many open runs were last read on an earlier day."""
+        statuses = self.runs["status"].astype("str").str.lower()
+        is_open = ~statuses.isin(RUN_STATUSES.meaning("over")) & self.runs["ended_at"].isna()
+        read_at = self.runs.loc[is_open, "read_at"].dropna()
+        earlier = read_at[read_at.dt.date < self.as_of.date()]
+        if earlier.empty:
+            return []
+        first, last = (day(time, has_year=False) for time in (earlier.min(), earlier.max()))
+        days = first if first == last else f"{first} to {last}"
+        return [f"{plural(len(earlier), 'open run')} last read {days}"]
 
     @property
-    def read_at(self) -> tuple[datetime, datetime] | None:
-        """When the first and the last of the runs were read, by the server's clock, if known.
-
-        Without runs, it is when their list was read.
-        """
-        times = self.reads["read_at"].dropna()
-        if times.empty:
-            return None if self.listed_at is None else (self.listed_at, self.listed_at)
-        return times.min().to_pydatetime(), times.max().to_pydatetime()
+    def clock(self) -> str:
+        """The time up to which everything open is counted, in words."""
+        how = ""
+        if self.as_of_basis == NEWEST:
+            how = f" ({NEWEST}; as_of= sets another)"
+        return f"as of {moment(self.as_of)}{how}"
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -153,7 +171,7 @@ class Frames:
         ----------
         runs
             Runs or their ids, or one; the first 8 characters of an id are enough where they are
-            unique. Or rows of any of the six frames, such as `f.steps[f.steps["is_failed"]]`. Or a
+            unique. Or rows of any of the six frames, such as `f.runs[f.runs["n_errors"] > 0]`. Or a
             boolean mask of `f.runs`, of any dtype, such as `f.runs["n_errors"] > 0`.
 
         Returns
@@ -176,7 +194,7 @@ class Frames:
             return df.iloc[rows[positions[rows] >= 0]].reset_index(drop=True)
 
         selected: dict[str, Any] = {name: rows_of(df) for name, df in self.items()}
-        return replace(self, **selected, reads=rows_of(self.reads), answers=None)
+        return replace(self, **selected)
 
     def _run_ids(self, runs: Any) -> Iterable[object]:
         """Return the runs, ids or prefixes of ids that the argument of `select` stands for."""
@@ -224,16 +242,14 @@ class Frames:
         UsageError
             For a path that is a file or named as one, and a folder that cannot be written.
         """
-        about = {name: getattr(self, name) for name in ("missing", "answers", "listed_at")}
-        tables = dict(self.items()) | {"reads": self.reads}
-        return write_saved(directory, tables, about)
+        names = ("as_of", "as_of_basis", "source_missing", "read_from")
+        return write_saved(directory, dict(self), {name: getattr(self, name) for name in names})
 
     @checked
     def to_excel(self, path: str | Path) -> Path:
-        """Write the six frames as sheets of an Excel workbook, and one with the audit trail.
+        """Write the six frames as sheets of an Excel workbook.
 
-        The audit trail has a row for each question: what was asked on which evidence, and who
-        decided what, when. Text stays text, also if it starts with `=`.
+        Text stays text, also if it starts with `=`.
 
         Times are in UTC without a zone. A text longer than a cell (32,767 characters) ends in its
         length. The file is readable by its owner only.
@@ -258,61 +274,43 @@ class Frames:
         """
         from runkit.tables._excel import write_workbook
 
-        return write_workbook(dict(self.items()) | {"audit": audit_trail(self)}, path)
+        return write_workbook(dict(self.items()), path)
 
     def summary(self) -> list[str]:
-        """Summarize the frames in a few lines; the last says how complete they are."""
+        """Summarize the frames in a few lines; the last says what is missing."""
         runs = self.runs
-        lines = [plural(len(runs), "run"), self._counts()]
+        counts = [
+            plural(len(self[name]), noun) for name, noun in COUNTED.items() if len(self[name])
+        ]
+        n_waiting = int(runs["n_pending"].sum())
+        if n_waiting:
+            counts[-1] += f" ({n_waiting:,} waiting)"
+        lines = [plural(len(runs), "run"), ", ".join(counts)]
         if len(runs):
             first, last = runs["created_at"].agg(["min", "max"])
             lines[0] += f" ({status_counts(runs)})"
             lines.append(f"created {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
-        if n_undated := int(self.reads["is_undated"].sum()):
-            line = f"{plural(n_undated, 'open run')} without a time of reading"
-            if not self.problems["detail"].eq(AS_OF_NOT_USED).any():
-                line += '; pass as_of="now" or a time'
-            lines.append(line)
-        return [*filter(None, [*lines, self.answers]), self._completeness()]
+        n_several = int(runs["n_copies"].gt(1).sum())
+        if n_several:
+            lines.append(f"{plural(n_several, 'run')} came in several states; the newest counts")
+        return [*filter(None, lines), self.clock, *self._state()]
 
-    def _counts(self) -> str:
-        """Write how many rows each frame has; 0 is left out, as some may not be known.
-
-        An item and a step that could not be paired are perhaps one question.
-        """
-        n_rows = {name: len(self[name]) for name in COUNTED}
-        n_twice = int(is_separate(self.interrupts).isna().sum())
-        n_rows["interrupts"] -= n_twice
-        parts = [plural(n, COUNTED[name]) for name, n in n_rows.items() if n]
-        if n_twice:
-            parts[-1] = f"at least {parts[-1]}"
-        if n_waiting := int(self.runs["n_pending"].sum()) - n_twice:
-            parts[-1] += f" ({n_waiting:,} waiting)"
-        return ", ".join(parts)
-
-    def _completeness(self) -> str:
+    def _state(self) -> list[str]:
         parts = []
         if self.missing:
-            parts.append(f"not complete: {shorten('; '.join(self.missing), 1_000)}")
-        if n := int(self.problems["n"].sum()):
+            parts.append(f"missing: {shorten('; '.join(self.missing), 1_000)}")
+        n_problems = int(self.problems["n"].sum())
+        if n_problems:
             words = shorten(problem_words(self.problems), MAX_WORDS)
-            parts.append(f"{plural(n, 'problem')} ({words})")
-        is_listed = ~(self.runs["has_steps"] | has_lost_steps(self))
-        if n_listed := int(is_listed.sum()):
-            parts.append(f"{plural(n_listed, 'run')} without steps; client.runs.fetch reads them")
-        if not parts:
-            parts.append("complete, no problems")
-        return "; ".join(parts)
+            parts.append(f"{plural(n_problems, 'problem')} ({words})")
+        return parts
 
     def __repr__(self) -> str:
         return visible("Frames: " + "\n  ".join([*self.summary(), NEXT]))
 
     def _repr_html_(self) -> str:
         head = Markup("<p>{}</p>").format(" · ".join(self.summary()))
-        runs = self.runs.assign(
-            agent=self.runs["agent_name"].fillna(self.runs["agent"]),
-            waiting_s=measured_waits(self),
-        )
+        runs = self.runs.assign(agent=self.runs["agent_name"].fillna(self.runs["agent"]))
         table = runs.head(MAX_ROWS)[SHOWN_COLUMNS]
         rows = df_to_html(with_labels(table), n_rows=len(self.runs)) if len(table) else Markup("")
         return block(head, rows)
@@ -320,6 +318,6 @@ class Frames:
 
 def status_counts(runs: pd.DataFrame) -> str:
     """Write how many runs have each status, the most frequent first: "3 completed, 1 failed"."""
-    counts = runs["status"].astype("str").value_counts()
-    words = (f"{n:,} {status(str(word)).word.lower()}" for word, n in counts.items())
+    labels = runs["status"].astype("str").map(lambda word: RUN_STATUSES.find(word).label.lower())
+    words = (f"{n:,} {label}" for label, n in labels.value_counts().items())
     return shorten(", ".join(words), MAX_WORDS)

@@ -1,104 +1,77 @@
-"""The problems frame: one row per refused record, and per kind of note of one run."""
+"""The problems frame: what was refused, what is null in a run, and what disagrees."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
-from itertools import islice
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
-from runkit.api.contract import Json
+import pandas as pd
+
 from runkit.api.jsontext import as_unicode
 from runkit.api.validation import Note, Path
-from runkit.display.text import brief, plural, shorten
-from runkit.tables.flatten import Rows
+from runkit.api.words import PROBLEMS
+from runkit.display.text import plural, shorten
+from runkit.tables.arrow_columns import cast
 from runkit.tables.sources import Record
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-# Problems that cost a record or a value; of a duplicated run the newer record is kept, so that
-# nothing is lost.
-ERRORS = frozenset({"bad_json", "not_a_run", "too_deep", "bad_field"})
-# Problems of records that are refused. A bad field costs a record only if it is required.
-REFUSED = ("bad_json", "not_a_run", "too_deep", "duplicate_run")
-# Problems that a sentence names by their detail; it names others by their word.
-NAMED_BY_DETAIL = ("unknown_value", "contradiction")
-# the detail of the problem of a run that changed after the `as_of` that was given
-AS_OF_NOT_USED = "as_of is before the newest time of the run; not used"
-MAX_DETAILS = 3  # different details of one row
+LOST = PROBLEMS.meaning("lost")  # problems that cost a record, a value or the steps of a run
 MAX_NAME = 100  # characters of a kind
+MAX_LOCATION = 300
+
+Row = dict[str, Any]
 
 
-@dataclass
-class Problems:
-    """Collects the rows of the frame.
+def problem_row(record: Record, note: Note, run: int | None = None) -> Row:
+    """Build a row of a note on a record, or on the run of a number.
 
-    A refused record has a row of its own. Of a run that is kept, notes of one kind at one place in
-    the schema are one row: the first of them, their number, and their first details.
+    Notes of one kind at one place in the schema are one row of the frame.
     """
-
-    rows: list[Json] = field(default_factory=list)
-
-    def add(self, batch: Rows, first: int = 0) -> None:
-        """Add the rows of a batch; `first` is the number of its first run.
-
-        Each contradiction is a kind of its own.
-        """
-        for record, note in batch.refused:
-            self.add_row(record, note)
-        groups: dict[tuple[Any, ...], list[Note]] = {}
-        for run, note in sorted(batch.notes, key=itemgetter(0)):
-            kind = note.detail if note.problem == "contradiction" else note.problem
-            # A step in a step is at the same place in the schema, so each name counts once.
-            place = dict.fromkeys(part for part in note.path if isinstance(part, str))
-            groups.setdefault((run, kind, *place), []).append(note)
-        for (run, *_), notes in groups.items():
-            details = dict.fromkeys(note.detail for note in notes)
-            words = [*islice(details, MAX_DETAILS)]
-            if n_more := len(details) - len(words):
-                words.append(f"and {n_more:,} others")
-            note = notes[0]._replace(detail="; ".join(words))
-            self.add_row(batch.records[run], note, len(notes), first + run)
-
-    def add_row(self, record: Record, note: Note, n: int = 1, run: int | None = None) -> None:
-        """Add a row: of the notes of a run, by its number, or of a record that was refused."""
-        raw = record.raw if isinstance(record.raw, dict) else {}
-        run_id = raw.get("id") if raw.get("object") in (None, "run") else None
-        if run_id is not None:
-            run_id = as_unicode(run_id if isinstance(run_id, str) else brief(run_id))
-        row = {
-            "run_id": run_id,
-            "step_id": note.step_id,
-            "location": f"{record.location}{_json_path(note.path)}".removesuffix(" $"),
-            "problem": note.problem,
-            "n": n,
-            "detail": note.detail,
-            "severity": "error" if note.problem in ERRORS else "warning",
-            "run": run,
-        }
-        self.rows.append(row)
-
-    def drop(self, runs: Collection[int]) -> None:
-        """Leave out the notes of some runs, by their numbers."""
-        self.rows = [row for row in self.rows if row["run"] not in runs]
+    raw = record.raw if isinstance(record.raw, dict) else {}
+    run_id = raw.get("id")
+    is_run = raw.get("object") in (None, "run") and isinstance(run_id, str)
+    # A step in a step is at the same place in the schema, so each name counts once.
+    names = dict.fromkeys(part for part in note.path if isinstance(part, str))
+    return {
+        "run_id": as_unicode(str(run_id)) if is_run else None,
+        "location": location_of(record, note.path),
+        "problem": note.problem,
+        "n": note.n,
+        "detail": note.detail,
+        "run": run,
+        "key": (record.location, note.problem, *names),
+    }
 
 
-def _json_path(path: Path) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+def location_of(record: Record, path: Path) -> str:
+    """Write where something is: the JSON path, after file and line if there are."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return shorten(f"{record.location}{''.join(parts)}", MAX_LOCATION).removesuffix(" $")
+
+
+def problems_frame(rows: Iterable[Row]) -> pd.DataFrame:
+    """Build the frame; of notes that are one row the first is shown, with their number."""
+    groups: dict[object, Row] = {}
+    for row in rows:
+        key = row["key"] if row["run"] is not None else len(groups)
+        first = groups.setdefault(key, row)
+        if first is not row:
+            groups[key] = first | {"n": first["n"] + row["n"]}
+    return cast(pd.DataFrame([*groups.values()]), "problems")
+
+
+def with_problem(problems: pd.DataFrame, **row: object) -> pd.DataFrame:
+    """Return the frame with a row more."""
+    more = cast(pd.DataFrame([row]), "problems")
+    return cast(pd.concat([problems, more], ignore_index=True), "problems")
 
 
 def problem_words(problems: pd.DataFrame) -> str:
-    """Write the problems by kind, the most frequent first: "bad_field: 200 in 40 runs".
-
-    Unknown values and contradictions are named by their detail.
-    """
-    is_named = problems["problem"].isin(NAMED_BY_DETAIL)
-    names = problems["problem"].astype("str").mask(is_named, problems["detail"])
+    """Write the problems by kind, the most frequent first: "bad_field: 200 in 40 runs"."""
+    names = problems["problem"].astype("str")
     groups = problems.groupby(names, sort=False).agg(n=("n", "sum"), runs=("run_id", "nunique"))
     groups = groups.sort_values("n", ascending=False, kind="stable")
-    return "; ".join(
-        f"{shorten(name, MAX_NAME)}: {n:,}" + f" in {plural(n_runs, 'run')}" * (n_runs > 0)
-        for name, n, n_runs in groups.itertuples()
-    )
+    words = []
+    for name, n, n_runs in groups.itertuples():
+        where = f" in {plural(n_runs, 'run')}" if n_runs else ""
+        words.append(f"{shorten(name, MAX_NAME)}: {n:,}{where}")
+    return "; ".join(words)

@@ -1,257 +1,240 @@
 """The schema of the six linked frames: every column with its dtype, unit and meaning.
 
-Dtypes, empty frames and casts on reading come from here. Names ending in `_s` are seconds, names
-starting with `n_` are counts, with `is_` and `has_` flags.
+Dtypes, empty frames, saved files, copies and comparisons come from this list. Names ending in `_s`
+are seconds, names starting with `n_` are counts, with `is_` and `has_` flags; all of them are null
+where a value is not known.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Literal, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 
-from runkit.api.contract import (
+from runkit.api.words import (
     CONFIDENCES,
-    RESOLUTIONS,
+    KINDS,
+    ORIGINS,
+    OUTCOMES,
+    PROBLEMS,
     RUN_STATUSES,
+    STATES,
     STEP_STATUSES,
     STEP_TYPES,
     TIERS,
+    Vocabulary,
 )
-from runkit.api.validation import KINDS
 
-Kind = Literal["str", "category", "rank", "time", "seconds", "count", "known_count", "flag"]
+Kind = Literal["text", "word", "rank", "time", "seconds", "count", "flag"]
 
 TEXT = pa.large_string()  # the Arrow type behind pandas' str dtype
 TIME = pa.timestamp("us", tz="UTC")
 # by kind: the dtype, the type in Arrow, the unit
 TYPES: dict[Kind, tuple[str, pa.DataType, str | None]] = {
-    "str": ("str", TEXT, None),
-    "category": ("category", TEXT, None),
+    "text": ("str", TEXT, None),
+    "word": ("category", TEXT, None),
     "rank": ("category", TEXT, None),
     "time": ("datetime64[us, UTC]", TIME, "UTC"),
     "seconds": ("float64", pa.float64(), "s"),
-    "count": ("int32", pa.int32(), None),
-    "known_count": ("Int32", pa.int32(), None),  # null where nobody knows
-    "flag": ("bool", pa.bool_(), None),
+    "count": ("Int32", pa.int32(), None),
+    "flag": ("boolean", pa.bool_(), None),
 }
-
-STEP, PROPOSAL, OUTPUT = ORIGINS = ("step", "proposal", "output")
-PENDING, ANSWERED, LAPSED = "pending", "answered", "lapsed"
-OUTCOMES = (PENDING, ANSWERED, "auto_approve", "skip", LAPSED)
-DECISIONS = ("approved", "rejected", "edited")
-# error: a record or a value is missing in the frames; warning: kept
-SEVERITIES = ("error", "warning")
-PROBLEMS = (
-    "bad_json",
-    "not_a_run",
-    "too_deep",
-    "bad_field",
-    "unknown_value",
-    "duplicate_run",
-    "duplicate_step",
-    "orphan_step",
-    "cycle",
-    "parent_disagrees",
-    "ends_before_start",
-    "outside_parent",
-    "naive_time",
-    "outside_run",
-    "starts_before_created",
-    "unpaired_interrupt",
-    "contradiction",
-    "unmatched_row",
-)
 
 
 class Column(NamedTuple):
-    """One column. `words` are the known words of a category, to which unknown words are appended.
+    """One column. A rank is an ordered category: its words, then the data's own.
 
-    A rank is an ordered category, lowest word first; an unknown word is its first word, `other`.
+    `is_own`: the run says it itself, so that two states of a run are compared by it. A column that
+    `counts_time` is measured up to `as_of`.
     """
 
-    kind: Kind
     name: str
+    kind: Kind
     meaning: str
-    words: tuple[str, ...] = ()
+    words: Vocabulary | None = None
+    is_own: bool = False
+    counts_time: bool = False
 
 
-_text, _word, _rank = partial(Column, "str"), partial(Column, "category"), partial(Column, "rank")
-_time, _seconds = partial(Column, "time"), partial(Column, "seconds")
-_count, _known_count = partial(Column, "count"), partial(Column, "known_count")
-_flag = partial(Column, "flag")
-
-RUN_ID = _text("run_id", "id of the run; joins all six frames")
-STEP_ID = _text("step_id", "id of the step; null if the row belongs to no step")
+RUN_ID = Column("run_id", "text", "id of the run; joins all six frames")
 
 SCHEMA: dict[str, tuple[Column, ...]] = {
     "runs": (
         RUN_ID,
-        _text("thread_id", "id of the run's thread"),
-        _text("business_id", "id of the business; null if the API did not name it"),
-        _text("business_name", "name of the business, if known"),
-        _text("business_status", "status of the business, if known"),
-        _time("business_status_at", "when the business had this status"),
-        _text("agent", "type of the agent"),
-        _text("agent_name", "display name of the agent, if known"),
-        _word(
+        Column("thread_id", "text", "id of the run's thread", is_own=True),
+        Column("business_id", "text", "id of the business; null where the source has none"),
+        Column("business_name", "text", "name of the business, if known"),
+        Column("business_status", "text", "status of the business, if known"),
+        Column("agent", "text", "type of the agent", is_own=True),
+        Column("agent_name", "text", "name of the agent for people"),
+        Column(
             "status",
-            "running, interrupted (screens say waiting), completed or error (screens say failed)",
+            "word",
+            "running, interrupted (screens: waiting), completed, error (screens: failed), or "
+            "another word as it came",
             RUN_STATUSES,
+            is_own=True,
         ),
-        _text("requester", "name of the person who requested the run"),
-        _text("prompt", "what was asked, if the run has it"),
-        _time("created_at", "when the run was requested"),
-        _time("updated_at", "when the run last changed"),
-        _time("started_at", "when work began"),
-        _time("ended_at", "when the run completed or failed; null while open"),
-        _time("as_of", "the time up to which open runs and steps are measured"),
-        _seconds("queued_s", "started_at - created_at"),
-        _seconds(
+        Column("requester", "text", "name of the person who requested the run", is_own=True),
+        Column("prompt", "text", "what was asked, if the run has it", is_own=True),
+        Column("created_at", "time", "when the run was requested"),
+        Column("updated_at", "time", "when the run last changed"),
+        Column("read_at", "time", "when this state was read, by the server's clock, if known"),
+        Column("started_at", "time", "when work began", is_own=True),
+        Column("ended_at", "time", "when the run ended; null while it is open", is_own=True),
+        Column("n_copies", "count", "states of this run in the source; the newest is here"),
+        Column("has_steps", "flag", "false where the steps were not delivered, or not read"),
+        Column("queued_s", "seconds", "started_at - created_at"),
+        Column(
             "duration_s",
-            "(ended_at, or as_of for an open run) - started_at; null if its steps contradict",
+            "seconds",
+            "(ended_at, or as_of while the run is open) - started_at",
+            counts_time=True,
         ),
-        _seconds("working_s", "time in which a step was open and no question was waiting"),
-        _seconds("waiting_s", "time in which a question to a reviewer was open"),
-        _seconds("idle_s", "time in which no step was open; the three add up to duration_s"),
-        _seconds(
-            "overlap_s",
-            "the part of waiting_s in which a leaf step ran that does not span the whole question",
+        Column(
+            "working_s",
+            "seconds",
+            "time in which a step was open and no question was",
+            counts_time=True,
         ),
-        _flag("has_steps", "false if the steps were not delivered; the time budget is then null"),
-        _count("n_steps", "rows in steps"),
-        _known_count(
-            "n_errors", "failed steps without a failed child, the causes; null without steps"
+        Column(
+            "waiting_s",
+            "seconds",
+            "time in which a question to a person was open",
+            counts_time=True,
         ),
-        _count("n_interrupts", "rows in interrupts"),
-        _count("n_pending", "questions waiting for a reviewer"),
-        _count("n_artifacts", "rows in artifacts"),
-        _count("n_sources", "rows in sources"),
-        _known_count(
-            "n_findings",
-            "artifacts that are neither repeat, output nor record of an error; null without steps",
+        Column(
+            "idle_s",
+            "seconds",
+            "time in which no step was open; the three add up to duration_s",
+            counts_time=True,
         ),
-        _text("outcome", "how it ended: the error, the question, the output or what it returned"),
-        _text("weakest", "title of the finding or output with the lowest rating below high"),
-        _rank("confidence", "the lowest rated confidence of the output's artifacts", CONFIDENCES),
+        Column("n_steps", "count", "rows in steps"),
+        Column("n_errors", "count", "failed steps without a failed child", is_own=True),
+        Column("n_questions", "count", "rows in interrupts"),
+        Column("n_pending", "count", "questions that wait for a person"),
+        Column("n_findings", "count", "artifacts of origin finding that are no repeat"),
+        Column("n_sources", "count", "rows in sources"),
+        Column(
+            "outcome",
+            "text",
+            "the reason of a failure, the question, or what the run delivered or returned",
+            is_own=True,
+        ),
+        Column(
+            "confidence",
+            "rank",
+            "the lowest confidence of its outputs, as it came",
+            CONFIDENCES,
+            is_own=True,
+        ),
+        Column("weakest", "text", "title of what has the lowest confidence below high"),
     ),
     "steps": (
         RUN_ID,
-        _text("step_id", "id of the step"),
-        _text("parent_step_id", "id of the parent step; null at the top"),
-        _count("step_no", "position in the run, in tree order"),
-        _count("subtree_end", "position after its last descendant"),
-        _count("depth", "0 at the top"),
-        _text("label", "display name, else the name, else the type; never null"),
-        _flag("is_failed", "its type or status is error, and it is no question"),
-        _flag("is_wait", "a question to a reviewer, that is, one that no policy resolved"),
-        _text("error", "what failed, where the step is the cause; null elsewhere"),
-        _text("agent", "type of the agent"),
-        _word("type", "type of the step", STEP_TYPES),
-        _text("name", "internal name"),
-        _word("status", "status of the step", STEP_STATUSES),
-        _time("started_at", "when the step began"),
-        _time("completed_at", "when the step ended; null while open"),
-        _flag("is_open", "the step has not ended"),
-        _seconds(
-            "duration_s", "completed_at - started_at; an open step lasts to the end of the run"
+        Column("step_id", "text", "id of the step"),
+        Column("parent_step_id", "text", "id of the parent step; null at the top"),
+        Column("step_no", "count", "position in the run, in tree order"),
+        Column("depth", "count", "0 at the top"),
+        Column("label", "text", "display name, else the name, else the type"),
+        Column("agent", "text", "type of the agent"),
+        Column("type", "word", "type of the step", STEP_TYPES),
+        Column("name", "text", "internal name"),
+        Column("status", "word", "status of the step, as it came", STEP_STATUSES),
+        Column(
+            "state",
+            "word",
+            "what the step is: waiting, failed, running, expired (the run ended first), done",
+            STATES,
         ),
-        _seconds("self_s", "duration minus the union of its children"),
-        _flag("is_critical", "on the critical path"),
-        _seconds(
-            "critical_s", "own time on the critical path; of a question, the waiting that it caused"
+        Column("error", "text", "why a failed step without a failed child failed, if it says so"),
+        Column("started_at", "time", "when the step began"),
+        Column("completed_at", "time", "when the step ended; null while it is open"),
+        Column(
+            "duration_s",
+            "seconds",
+            "(completed_at, or as_of while the step is open) - started_at",
+            counts_time=True,
         ),
-        _word(
-            "resolution",
-            "how the interrupt policy resolved it; null if a reviewer did",
-            RESOLUTIONS,
+        Column(
+            "self_s", "seconds", "duration_s without the time of its children", counts_time=True
         ),
-        _count("n_children", "number of direct children"),
-        _count("n_artifacts", "rows in artifacts"),
-        _text("result", "the structured payload as compact JSON, uncut"),
+        Column(
+            "critical_s",
+            "seconds",
+            "own time on the critical path; of a question the waiting that it caused",
+            counts_time=True,
+        ),
+        Column("n_children", "count", "direct children"),
+        Column("n_artifacts", "count", "artifacts of the step; null where it has no such list"),
+        Column("result", "text", "the structured payload as compact JSON, uncut"),
     ),
     "artifacts": (
         RUN_ID,
-        _count("artifact_no", "position in the run; joins sources"),
-        _flag("is_repeat", "a proposal or an output that repeats what a step has; count both once"),
-        STEP_ID,
-        _word("origin", "from a step, from a proposal, or what the run delivers", ORIGINS),
-        _text("interrupt_id", "id of the interrupt that proposes it"),
-        _text("artifact_id", "id of the artifact, null if the API gave none"),
-        _text("agent", "type of the agent"),
-        _text("title", "title"),
-        _text("type", "type of finding or change"),
-        _rank(
-            "confidence", "the agent's confidence; a word that is not known is other", CONFIDENCES
-        ),
-        _text("confidence_text", "the confidence as it came"),
-        _text("summary", "summary"),
-        _count("n_sources", "rows in sources"),
-        _count("n_hosts", "different hosts of its sources: ten pages of one site are one witness"),
-        _rank("best_tier", "the highest authority of its sources", TIERS),
-        _text("best_tier_text", "this tier as it came"),
+        Column("artifact_no", "count", "position in the run; joins sources"),
+        Column("step_id", "text", "id of the step; null if it belongs to none"),
+        Column("origin", "word", "a finding, a proposal, or an output of the run", ORIGINS),
+        Column("is_repeat", "flag", "it repeats a finding, an output or an error: count both once"),
+        Column("interrupt_id", "text", "id of the question that proposes it"),
+        Column("agent", "text", "type of the agent"),
+        Column("title", "text", "title"),
+        Column("type", "text", "type of finding or change"),
+        Column("confidence", "rank", "the agent's confidence, as it came", CONFIDENCES),
+        Column("summary", "text", "summary"),
+        Column("n_sources", "count", "rows in sources; null where it has no such list"),
+        Column("best_tier", "rank", "the highest tier of its sources", TIERS),
     ),
     "sources": (
         RUN_ID,
-        _count("artifact_no", "the artifact in the run; joins artifacts"),
-        _count("source_no", "position in the artifact"),
-        STEP_ID,
-        _word("origin", "as in artifacts", ORIGINS),
-        _text("title", "title of the artifact"),
-        _text("url", "address of the source"),
-        _text("host", "host of the URL"),
-        _text("source_name", "publisher of the source"),
-        _rank("source_tier", "authority of the source; a word that is not known is other", TIERS),
-        _text("source_tier_text", "the tier as it came"),
-        _text("source_type", "type of the source"),
+        Column("artifact_no", "count", "the artifact in the run; joins artifacts"),
+        Column("source_no", "count", "position in the artifact"),
+        Column("url", "text", "address of the source"),
+        Column("host", "text", "host of the address"),
+        Column("source_name", "text", "publisher of the source"),
+        Column("source_tier", "rank", "authority of the source, as it came", TIERS),
+        Column("source_type", "text", "type of the source"),
     ),
     "interrupts": (
         RUN_ID,
-        _text("interrupt_id", "id of the interrupt; null if it was never seen pending"),
-        _text("step_id", "id of the interrupt step; null if none matches"),
-        _text("agent", "type of the agent that asks"),
-        _text("label", "the question"),
-        _word("kind", "kind of answer expected", KINDS),
-        _count("n_proposals", "number of proposals; 0 if it proposes nothing"),
-        _time("asked_at", "when the question was asked"),
-        _time("answered_at", "when it was answered or resolved by policy"),
-        _seconds("wait_s", "waiting time, until as_of while pending; null if as_of is not known"),
-        _word(
+        Column("interrupt_id", "text", "id of the question, if it has one"),
+        Column("step_id", "text", "id of its step; null if it has none"),
+        Column("agent", "text", "type of the agent that asks"),
+        Column("business_name", "text", "name of the business, if known"),
+        Column("label", "text", "the question; null if it is not in the data"),
+        Column("kind", "word", "kind of answer expected, as it came", KINDS),
+        Column("proposed", "text", "titles of what it proposes"),
+        Column("n_proposals", "count", "number of proposals; 0 if it proposes nothing"),
+        Column(
+            "asked_at",
+            "time",
+            "when its step began; of an open question without a step when the run last changed",
+        ),
+        Column("answered_at", "time", "when it was answered or settled by policy"),
+        Column(
+            "wait_s",
+            "seconds",
+            "(answered_at, or as_of while it is open) - asked_at",
+            counts_time=True,
+        ),
+        Column(
             "outcome",
-            "pending (screens say waiting), answered, auto_approve, skip or lapsed (expired)",
+            "word",
+            "pending (screens: waiting), answered, auto_approve, skip, or expired (the run ended "
+            "first)",
             OUTCOMES,
         ),
-        _word("decision", "the reviewer's decision, if known", DECISIONS),
-        _text("answered_by", "name of the reviewer, if known"),
+        Column("decision", "text", "the decision as it came; of a combined question its parts"),
+        Column("answered_by", "text", "who answered, if known"),
+        Column("reason", "text", "why it was answered so, if known"),
     ),
     "problems": (
         RUN_ID,
-        STEP_ID,
-        _text("location", "file:line and JSON path, of the first"),
-        _word("problem", "kind of problem", PROBLEMS),
-        _count("n", "how many like it in the run; a refused record has a row of its own"),
-        _text("detail", "what was found and what was expected, of the first"),
-        _word("severity", "error: refused or read as null; warning: kept", SEVERITIES),
+        Column("location", "text", "JSON path, after file and line if there are"),
+        Column("problem", "word", "kind of problem", PROBLEMS),
+        Column("n", "count", "how many like it in the run"),
+        Column("detail", "text", "what was found and what was expected, of the first"),
     ),
-}
-
-# `Frames.reads`, stored beside the six frames: when, and from which host, each run was read.
-READS = (
-    RUN_ID,
-    _time("read_at", "when the run was read"),
-    _text("read_from", "host that it was read from"),
-    _flag("is_undated", "open, and it is not known when it was read: its times are lower bounds"),
-    _time("newest_at", "the newest updated_at in its JSON document, which was read no earlier"),
-    _flag("has_lines", "this document is a file of lines, perhaps not written at once"),
-)
-COLUMNS = SCHEMA | {"reads": READS}
-# By column with the words as they came, the category that has the known ones.
-TEXT_OF = {
-    "confidence_text": "confidence",
-    "best_tier_text": "best_tier",
-    "source_tier_text": "source_tier",
 }
 
 
@@ -259,7 +242,12 @@ def schema_frame() -> pd.DataFrame:
     """Build a frame of all columns: their frame, name, dtype, unit and meaning."""
     rows = []
     for frame, columns in SCHEMA.items():
-        for kind, name, meaning, _ in columns:
-            dtype, _, unit = TYPES[kind]
-            rows.append((frame, name, dtype, unit, meaning))
+        for column in columns:
+            dtype, _, unit = TYPES[column.kind]
+            rows.append((frame, column.name, dtype, unit, column.meaning))
     return pd.DataFrame(rows, columns=["frame", "column", "dtype", "unit", "meaning"], dtype="str")
+
+
+def columns_that(frame: str, mark: str) -> list[str]:
+    """Return the names of the columns of a frame with a mark, such as `counts_time`."""
+    return [column.name for column in SCHEMA[frame] if getattr(column, mark)]

@@ -13,7 +13,6 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
@@ -75,8 +74,8 @@ class HasFrames(Protocol):
     """`Frames`, which a module above this one defines."""
 
     @property
-    def reads(self) -> pd.DataFrame:
-        """When, and from which host, each run was read."""
+    def interrupts(self) -> pd.DataFrame:
+        """A row for each question."""
 
 
 class HasRuns(Protocol):
@@ -110,29 +109,18 @@ GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
 IN_MEMORY = ("$", "line ")  # the start of a location in no file
 
 
-@dataclass(frozen=True, eq=False)
-class JsonDocument:
-    """A JSON document with several runs, or a file with one on each line.
-
-    It was written after the newest time in it; a file of lines perhaps not at once.
-    """
-
-    has_lines: bool = False
-
-
 class Record(NamedTuple):
     """One raw record, where it was read, and about how many bytes of JSON it is.
 
     `location` is a JSON path, after `file:line` if there is one. `fault` says why it could not be
-    read. `document` is None for objects of Python. `has_more` is what the list page says that holds
-    it.
+    read. `at` is the time of the event that holds it, `has_more` what the list page says.
     """
 
     raw: Any
     location: str = "$"
     fault: Note | None = None
     n_bytes: int = 0
-    document: JsonDocument | None = None
+    at: str | None = None
     has_more: bool | None = None
 
     @property
@@ -186,10 +174,8 @@ def records_of(
     if isinstance(source, Run):
         yield record_of(source, location)
     elif isinstance(source, dict):
-        document = JsonDocument() if _is_page(source) else None
-        for raw, path in _runs_in(source, location):
-            record = record_of(raw, path)
-            yield record._replace(document=document, has_more=_has_more(source))
+        for raw, path, at in _runs_in(source, location):
+            yield record_of(raw, path)._replace(at=at, has_more=_has_more(source))
     elif isinstance(source, str | Path):
         yield from _from_path(local_path(source), fetches)
     elif isinstance(source, JsonText):
@@ -232,7 +218,7 @@ def record_of(value: object, location: str) -> Record:
     return Record(clean, location, n_bytes=len(text))
 
 
-def _runs_in(value: Any, location: str) -> Iterator[tuple[Any, str]]:
+def _runs_in(value: Any, location: str) -> Iterator[tuple[Any, str, str | None]]:
     """Yield the runs in a document: one run or webhook event, or a list or list page of them."""
     if _is_page(value):
         yield from _runs_in(value["data"], f"{location}.data")
@@ -243,12 +229,16 @@ def _runs_in(value: Any, location: str) -> Iterator[tuple[Any, str]]:
         yield _run_in(value, location)
 
 
-def _run_in(value: Any, location: str) -> tuple[Any, str]:
-    """Return the run in the body of a webhook event; another value is returned as it is."""
+def _run_in(value: Any, location: str) -> tuple[Any, str, str | None]:
+    """Return the run in the body of a webhook event, and its time; another value as it is."""
     is_event = isinstance(value, dict) and value.get("object") == "event"
-    if is_event and isinstance(value.get("data"), dict):
-        return value["data"].get("object"), f"{location}.data.object"
-    return value, location
+    if not is_event or not isinstance(value.get("data"), dict):
+        return value, location, None
+    try:
+        at = contract.format_time(contract.parse_time(value.get("created_at")))
+    except ValueError:
+        at = None
+    return value["data"].get("object"), f"{location}.data.object", at
 
 
 def _is_page(value: Any) -> bool:
@@ -308,11 +298,9 @@ def _name_of(path: Path) -> str:
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
-    """Yield what is in a folder and its subfolders but hidden ones and saved frames."""
+    """Yield what is in a folder and its subfolders but hidden ones."""
     for path in folder.rglob("*"):
-        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        is_saved = path.name == SAVED and path.with_name("runs.parquet").exists()
-        if not is_hidden and not is_saved:
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
             yield path
 
 
@@ -403,31 +391,26 @@ def _from_text(file: Any, name: str) -> Iterator[Record]:
 
 
 def _from_lines(lines: Iterable[tuple[int, bytes]], name: str) -> Iterator[Record]:
-    document = JsonDocument(has_lines=True)
     for number, line in lines:
         if line.strip():
             location = f"{name}:{number} $" if name else f"line {number} $"
-            yield from _from_document(line, location, document)
+            yield from _from_document(line, location)
 
 
 def _is_broken(document: list[Record]) -> bool:
     return any(record.fault for record in document)
 
 
-def _from_document(
-    text: bytes, location: str, document: JsonDocument | None = None
-) -> list[Record]:
+def _from_document(text: bytes, location: str) -> list[Record]:
     try:
         value = jsontext.loads(text)
     except ValueError as error:
         return [_refused(None, location, error)]
     runs = list(_runs_in(value, location))
     n_bytes = len(text) // max(1, len(runs))
-    document = document or JsonDocument()
     has_more = _has_more(value)
-    return [Record(raw, path, None, n_bytes, document, has_more) for raw, path in runs]
+    return [Record(raw, path, None, n_bytes, at, has_more) for raw, path, at in runs]
 
 
 def _refused(raw: object, location: str, error: Exception) -> Record:
-    problem = "too_deep" if jsontext.is_too_deep(error) else "bad_json"
-    return Record(raw, location, Note(problem, f"not JSON in UTF-8: {error}"))
+    return Record(raw, location, Note("bad_json", f"not JSON in UTF-8: {error}"))

@@ -1,0 +1,198 @@
+"""The columns that are fields of the JSON, batch by batch, and the newest state of each run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, get_type_hints
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from runkit.api import contract, jsontext
+from runkit.api.contract import Json
+from runkit.api.models import Artifact, Run, Source, Step
+from runkit.api.reading import agent_of, reason_of
+from runkit.api.validation import fields
+from runkit.api.words import STEP_STATUSES, STEP_TYPES
+from runkit.display.text import first_text
+from runkit.tables.arrow_columns import Columns, micros, take, text
+from runkit.tables.flatten import ArtifactRow, Rows
+from runkit.tables.questions import Question
+from runkit.tables.schema import TEXT
+from runkit.time_budget import Flags, Ints
+
+Parts = dict[str, Columns]  # columns by the name of the frame
+FAILED_TYPES = STEP_TYPES.meaning("failed")
+FAILED_STATUSES = STEP_STATUSES.meaning("failed")
+# columns that hold the number of another row: of a run, a step or an artifact
+NUMBERS = {"run": "runs", "step": "steps", "parent": "steps", "artifact": "artifacts"}
+
+
+def fields_of(rows: Rows) -> Parts:
+    """Return the columns of a batch that need its JSON."""
+    artifacts = _by_field(rows.artifacts, ArtifactRow)
+    objects = artifacts.pop("artifact")
+    n_sources, has_sources = _lengths(objects, "sources")
+    sources = [source for artifact in objects for source in artifact.get("sources") or ()]
+    questions = _by_field(rows.questions, Question)
+    del questions["value"]
+    return {
+        "runs": _run_fields(rows),
+        "steps": _step_fields(rows),
+        "artifacts": _object_columns(objects, Artifact)
+        | artifacts
+        | {"n_sources": n_sources, "has_sources": has_sources},
+        "sources": _object_columns(sources, Source)
+        | {"artifact": np.repeat(np.arange(len(objects)), n_sources)},
+        "interrupts": questions,
+    }
+
+
+def _run_fields(rows: Rows) -> Columns:
+    raws = rows.runs
+    columns = _object_columns([raw | contract.local_fields(raw) for raw in raws], Run)
+    return columns | {
+        "agent": text(map(agent_of, raws)),
+        "requester": text((raw.get("requester") or {}).get("name") for raw in raws),
+        # A list of runs shows an empty list of steps.
+        "has_steps": np.array([bool(raw.get("steps")) for raw in raws], np.bool_),
+        "has_interrupts": np.array([raw.get("interrupts") is not None for raw in raws], np.bool_),
+        "event_at": micros(text(record.at for record in rows.records)),
+    }
+
+
+def _step_fields(rows: Rows) -> Columns:
+    steps = [row.step for row in rows.steps]
+    columns = _object_columns(steps, Step)
+    runs = np.arange(rows.first_run, rows.first_run + len(rows.runs))
+    results = (step.get("result") for step in steps)
+    n_artifacts, has_artifacts = _lengths(steps, "artifacts")
+    return columns | {
+        "run": np.repeat(runs, rows.n_steps),
+        "parent": np.array([row.parent for row in rows.steps], np.int64),
+        "depth": np.array([row.depth for row in rows.steps], np.int64),
+        "agent": pc.coalesce(columns["agent"], columns["graph"]),
+        "label": text(_label(step) for step in steps),
+        "error": text(reason_of(step) if _has_failed(step) else None for step in steps),
+        "result": text(None if value is None else jsontext.dumps(value) for value in results),
+        "n_artifacts": n_artifacts,
+        "has_artifacts": has_artifacts,
+    }
+
+
+def _lengths(objects: Sequence[Json], name: str) -> tuple[Ints, Flags]:
+    """Return how long a list of each object is, and which of them have it."""
+    lists = [each.get(name) for each in objects]
+    n_items = np.array([len(each or ()) for each in lists], np.int64)
+    return n_items, np.array([each is not None for each in lists], np.bool_)
+
+
+def _label(step: Json) -> str | None:
+    return first_text(step.get("label"), step.get("name"), step.get("type"))
+
+
+def _has_failed(step: Json) -> bool:
+    """Return whether a step failed: its type or its status says so, and it is no question."""
+    kind = str(step.get("type")).lower()
+    if kind in FAILED_TYPES:
+        return True
+    return kind != "interrupt" and str(step.get("status")).lower() in FAILED_STATUSES
+
+
+def _object_columns(objects: Sequence[Json], model: Any) -> Columns:
+    """Return the text and time fields of checked objects; times are int64 microseconds."""
+    types = {name: field.type for name, field in fields(model).items()}
+    names = [name for name, kind in types.items() if kind in (str, datetime)]
+    arrays = pa.array(objects, pa.struct(dict.fromkeys(names, TEXT))).flatten()
+    open_words = {name for name, field in fields(model).items() if field.is_open_word}
+    columns: Columns = {}
+    for name, array in zip(names, arrays, strict=True):
+        if types[name] is datetime:
+            columns[name] = micros(array)
+        else:
+            columns[name] = _trimmed(array) if name in open_words else array
+    return columns
+
+
+def _trimmed(words: pa.Array) -> pa.Array:
+    """Return words without the blanks around them; one of blanks alone is null."""
+    trimmed = pc.utf8_trim_whitespace(words)
+    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, TEXT), trimmed)
+
+
+def _by_field(rows: Sequence[tuple[Any, ...]], cls: Any) -> Columns:
+    """Return the fields of named tuples as arrays; those that are objects as lists."""
+    columns: Columns = {}
+    dtypes = {int: np.int64, bool: np.bool_}
+    for position, (name, hint) in enumerate(get_type_hints(cls).items()):
+        values = [row[position] for row in rows]
+        if hint in dtypes:
+            columns[name] = np.array(values, dtypes[hint])
+        else:
+            columns[name] = text(values) if hint in (str, str | None) else values
+    return columns
+
+
+# ----------------------------------------------------------------------------------- whole columns
+
+
+def joined(batches: Sequence[Parts]) -> Parts:
+    """Return the columns of all batches; rows are numbered over all of them."""
+    n_artifacts = 0
+    for batch in batches:
+        batch["sources"]["artifact"] += n_artifacts
+        n_artifacts += len(batch["artifacts"]["run"])
+    return {
+        name: {key: _concatenated([batch[name][key] for batch in batches]) for key in columns}
+        for name, columns in batches[0].items()
+    }
+
+
+def _concatenated(arrays: list[Any]) -> Any:
+    if isinstance(arrays[0], np.ndarray):
+        return np.concatenate(arrays)
+    return pa.concat_arrays(arrays)
+
+
+def newest_states(runs: Columns) -> tuple[Ints, Ints]:
+    """Return the row of the newest state of each run, in the order of the source, and their number.
+
+    That is the newest `updated_at`, at a tie the one with steps, then the later.
+    """
+    ids = runs["id"].dictionary_encode().indices.to_numpy()
+    order = np.lexsort((runs["has_steps"], runs["updated_at"], ids))
+    of_id = ids[order]
+    is_last = np.diff(of_id, append=-1) != 0
+    newest = np.sort(order[is_last])
+    return newest, np.bincount(ids)[ids[newest]]
+
+
+def only(parts: Parts, runs: Ints) -> Parts:
+    """Return the columns of some runs alone, with new numbers."""
+    kept = {"runs": np.zeros(len(parts["runs"]["id"]), np.bool_)}
+    kept["runs"][runs] = True
+    for name in ("steps", "artifacts", "interrupts"):
+        kept[name] = kept["runs"][parts[name]["run"]]
+    kept["sources"] = kept["artifacts"][parts["sources"]["artifact"]]
+    new_numbers = {name: np.cumsum(is_kept) - 1 for name, is_kept in kept.items()}
+    cut: Parts = {}
+    for name, columns in parts.items():
+        rows = np.flatnonzero(kept[name])
+        cut[name] = {key: _taken(values, rows) for key, values in columns.items()}
+        for key in NUMBERS.keys() & columns.keys():
+            numbers = cut[name][key]
+            cut[name][key] = np.where(numbers < 0, -1, new_numbers[NUMBERS[key]][numbers])
+    return cut
+
+
+def _taken(values: Any, rows: Ints) -> Any:
+    return values[rows] if isinstance(values, np.ndarray) else take(values, rows)
+
+
+def is_in(numbers: Ints, n: int) -> Flags:
+    """Return which of 0 .. n-1 occur."""
+    found = np.zeros(n, np.bool_)
+    found[numbers[numbers >= 0]] = True
+    return found

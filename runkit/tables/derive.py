@@ -1,0 +1,247 @@
+"""What follows from the fields of runs, steps, artifacts and questions, whatever the time is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from runkit.api import jsontext
+from runkit.api.words import CONFIDENCES, OUTCOMES, RUN_STATUSES, STEP_STATUSES, TIERS
+from runkit.display.text import agent_title
+from runkit.tables.arrow_columns import (
+    NEVER,
+    Columns,
+    bincount,
+    counts,
+    first_in_group,
+    flags,
+    is_word,
+    position_in_group,
+    ranks,
+    take,
+    text,
+    to_frame,
+)
+from runkit.tables.columns import FAILED_STATUSES, FAILED_TYPES, Parts, is_in
+from runkit.tables.flatten import FINDING, OUTPUT
+from runkit.tables.questions import EXPIRED, PENDING
+from runkit.tables.schema import TEXT
+from runkit.time_budget import Flags
+
+_HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^:/?#\\]*)"
+
+
+def derived(parts: Parts) -> dict[str, pd.DataFrame]:
+    """Return the frames without what is counted up to a time; empties `parts`."""
+    runs, steps, artifacts, sources, interrupts = parts.values()
+    n = len(runs["id"])
+    is_over = is_word(runs["status"], RUN_STATUSES.meaning("over"))
+    runs["has_ended"] = is_over | (runs["ended_at"] != NEVER)
+    _add_step_columns(runs, steps, interrupts)
+    _add_evidence(steps, artifacts, sources)
+    _add_question_columns(runs, steps, interrupts)
+    _add_run_columns(runs, steps, artifacts, interrupts, n)
+    sources["run"] = artifacts["run"][sources["artifact"]]
+    for name, columns in parts.items():
+        columns["run_id"] = runs["id"] if name == "runs" else take(runs["id"], columns["run"])
+    frames = {}
+    for name, columns in parts.items():
+        frames[name] = to_frame(name, columns)
+        columns.clear()  # memory holds only one frame twice
+    return frames
+
+
+# ------------------------------------------------------------------------------------------- steps
+
+
+def _add_step_columns(runs: Columns, steps: Columns, interrupts: Columns) -> None:
+    """Add what a step is, where it stands, and what is counted in it."""
+    parent = steps["parent"]
+    n = len(parent)
+    is_question = is_word(steps["type"], ["interrupt"])
+    has_failed = is_word(steps["status"], FAILED_STATUSES) & ~is_question
+    has_failed |= is_word(steps["type"], FAILED_TYPES)
+    is_cause = has_failed & ~is_in(parent[has_failed], n)
+    steps |= {
+        "step_id": steps["id"],
+        "parent_step_id": take(steps["id"], parent),
+        "step_no": position_in_group(steps["run"]),
+        "is_cause": is_cause,
+        "error": pc.if_else(pa.array(is_cause), steps["error"], pa.scalar(None, TEXT)),
+        "state": _states(runs, steps, interrupts, is_question, has_failed),
+        "n_children": bincount(parent, n),
+        "n_artifacts": counts(steps["n_artifacts"], steps["has_artifacts"]),
+    }
+
+
+def _states(
+    runs: Columns, steps: Columns, interrupts: Columns, is_question: Flags, has_failed: Flags
+) -> pa.Array:
+    """Return what each step is, in one word.
+
+    A question is what its row says; one without a row waits, or has expired with its run.
+    """
+    has_end = steps["completed_at"] != NEVER
+    is_over = has_end | is_word(steps["status"], STEP_STATUSES.meaning("over"))
+    has_ended = runs["has_ended"][steps["run"]]
+    n = len(is_over)
+    of_step = interrupts["step"]
+    is_row = is_in(of_step, n)
+    is_pending = is_in(of_step[is_word(interrupts["outcome"], [PENDING])], n)
+    is_expired = is_in(of_step[is_word(interrupts["outcome"], [EXPIRED])], n)
+    is_open = ~is_over & ~has_ended
+    unpaired = is_question & ~is_row
+    conditions = [
+        has_failed,
+        is_pending | unpaired & is_open,
+        is_expired | ~is_row & ~is_over & has_ended,
+        ~is_row & is_open,
+    ]
+    words = np.select(conditions, ["failed", "waiting", "expired", "running"], "done")
+    return pa.array(words, TEXT)
+
+
+# ----------------------------------------------------------------------------- artifacts, questions
+
+
+def _add_evidence(steps: Columns, artifacts: Columns, sources: Columns) -> None:
+    """Add the columns of artifacts and of their sources that depend on each other."""
+    n = len(artifacts["run"])
+    owner = sources["artifact"]
+    artifact_no = position_in_group(artifacts["run"])
+    tiers = sources["source_tier"]
+    highest_first = np.argsort(ranks(tiers, TIERS), kind="stable")
+    highest_first = highest_first[flags(tiers.is_valid())[highest_first]]
+    host = pc.utf8_lower(pc.struct_field(pc.extract_regex(sources["url"], _HOST), "host"))
+    artifacts |= {
+        "artifact_no": artifact_no,
+        "step_id": take(steps["id"], artifacts["step"]),
+        "best_tier": first_in_group(owner, highest_first, tiers, n),
+    }
+    artifacts["n_sources_known"] = artifacts["n_sources"]
+    artifacts["n_sources"] = counts(artifacts["n_sources"], artifacts["has_sources"])
+    sources |= {
+        "artifact_no": artifact_no[owner],
+        "source_no": position_in_group(owner),
+        "host": pc.if_else(pc.equal(host, ""), pa.scalar(None, TEXT), host),
+    }
+
+
+def _add_question_columns(runs: Columns, steps: Columns, interrupts: Columns) -> None:
+    """Add when each question was asked and answered.
+
+    A question without a step was asked when its run last changed, if it is open; else nobody knows.
+    """
+    step, run = interrupts["step"], interrupts["run"]
+    has_step = step >= 0
+    is_pending = is_word(interrupts["outcome"], [PENDING])
+    is_settled = is_word(interrupts["outcome"], OUTCOMES.meaning("settled"))
+    started = np.append(steps["started_at"], NEVER)[step]
+    ended = np.append(steps["completed_at"], NEVER)[step]
+    changed = np.where(is_pending, runs["updated_at"][run], NEVER)
+    interrupts |= {
+        "step_id": take(steps["id"], step),
+        "business_name": take(runs["business_name"], run),
+        "asked_at": np.where(has_step, started, changed),
+        "answered_at": np.where(has_step & is_settled, ended, NEVER),
+    }
+
+
+# -------------------------------------------------------------------------------------------- runs
+
+
+def _add_run_columns(
+    runs: Columns, steps: Columns, artifacts: Columns, interrupts: Columns, n: int
+) -> None:
+    """Add what is counted in each run, and how it ended."""
+    has_steps = runs["has_steps"]
+    is_pending = is_word(interrupts["outcome"], [PENDING])
+    n_pending = bincount(interrupts["run"][is_pending], n)
+    is_asked = has_steps | runs["has_interrupts"] | runs["has_ended"] | (n_pending > 0)
+    is_finding = is_word(artifacts["origin"], [FINDING]) & ~artifacts["is_repeat"]
+    lacks_artifacts = is_in(steps["run"][~steps["has_artifacts"]], n)
+    lacks_sources = is_in(artifacts["run"][~artifacts["has_sources"]], n)
+    has_findings = has_steps & ~lacks_artifacts
+    n_sources = np.zeros(n, np.int64)
+    np.add.at(n_sources, artifacts["run"], artifacts["n_sources_known"])
+    is_cause = steps["is_cause"]
+    names = text(agent and agent_title(agent) for agent in runs["agent"].to_pylist())
+    queued = runs["started_at"] - runs["created_at"]
+    is_queued = (runs["started_at"] != NEVER) & (queued >= 0)
+    runs |= {
+        "agent_name": pc.coalesce(runs["agent_name"], names),
+        "queued_s": np.where(is_queued, queued, NEVER),
+        "n_steps": counts(bincount(steps["run"], n), has_steps),
+        "n_errors": counts(bincount(steps["run"][is_cause], n), has_steps),
+        "n_questions": counts(bincount(interrupts["run"], n), has_steps),
+        "n_pending": counts(n_pending, is_asked),
+        "n_findings": counts(bincount(artifacts["run"][is_finding], n), has_findings),
+        "n_sources": counts(n_sources, has_findings & ~lacks_sources),
+        "outcome": _outcomes(runs, steps, artifacts, interrupts),
+        **_ratings(artifacts, is_finding, n),
+    }
+
+
+def _ratings(artifacts: Columns, is_finding: Flags, n: int) -> Columns:
+    """Return the lowest confidence of each run's outputs, and what has the lowest below high.
+
+    Known words count before others. At a tie it is a finding, then the first in tree order.
+    """
+    run = artifacts["run"]
+    confidence = artifacts["confidence"]
+    rank = ranks(confidence, CONFIDENCES)
+    is_known = rank < len(CONFIDENCES.lines)
+    is_output = is_word(artifacts["origin"], [OUTPUT])
+    is_counted = (is_finding | is_output) & ~artifacts["is_repeat"]
+    is_weak = is_known & (rank > 0) & is_counted
+    lowest_first = np.lexsort((~is_finding, -rank, ~is_known))
+    has_word = is_output & flags(confidence.is_valid())
+    return {
+        "weakest": first_in_group(run, lowest_first[is_weak[lowest_first]], artifacts["title"], n),
+        "confidence": first_in_group(run, lowest_first[has_word[lowest_first]], confidence, n),
+    }
+
+
+def _outcomes(runs: Columns, steps: Columns, artifacts: Columns, interrupts: Columns) -> pa.Array:
+    """Return how each run ended.
+
+    That is the reason of the failed step that ended last, the first question that waits, the title
+    of the last output, or the first values that an output step without an artifact returned.
+    """
+    status = runs["status"]
+    n = len(status)
+    pending = np.flatnonzero(is_word(interrupts["outcome"], [PENDING]))
+    outputs = np.flatnonzero(is_word(artifacts["origin"], [OUTPUT]))[::-1]
+    question = first_in_group(interrupts["run"], pending, interrupts["label"], n)
+    is_asked = is_in(interrupts["run"][pending], n)
+    title = pc.coalesce(artifacts["title"], artifacts["type"])
+    delivered = first_in_group(artifacts["run"], outputs, title, n)
+    n_others = bincount(artifacts["run"][outputs], n) - 1
+    more = text(f" +{others}" if others > 0 else "" for others in n_others.tolist())
+    delivered = pc.binary_join_element_wise(delivered, more, pa.scalar("", TEXT))
+    has_failed = is_word(status, RUN_STATUSES.meaning("failed"))
+    is_silent = runs["has_ended"] & ~has_failed & ~flags(delivered.is_valid())
+    ended = pc.if_else(is_asked, question, pc.coalesce(delivered, _returned(is_silent, steps)))
+    return pc.if_else(has_failed, _reasons(steps, n), ended)
+
+
+def _reasons(steps: Columns, n: int) -> pa.Array:
+    """Return why each run failed: of the failed steps without a failed child, the last to end."""
+    causes = np.flatnonzero(steps["is_cause"])
+    ended = np.maximum(steps["completed_at"], steps["started_at"])[causes]
+    last_first = causes[np.argsort(ended, kind="stable")][::-1]
+    label = pc.coalesce(steps["label"], pa.scalar("a step", TEXT))
+    prefix, nothing = pa.scalar("failed in ", TEXT), pa.scalar("", TEXT)
+    unknown = pc.binary_join_element_wise(prefix, label, nothing)
+    return first_in_group(steps["run"], last_first, pc.coalesce(steps["error"], unknown), n)
+
+
+def _returned(is_silent: Flags, steps: Columns) -> pa.Array:
+    """Return in words what the last output step of each of some runs returned."""
+    is_output = is_word(steps["type"], [OUTPUT]) & (steps["depth"] == 0)
+    rows = np.flatnonzero(is_output & is_silent[steps["run"]])[::-1]
+    words = text(map(jsontext.returned_words, take(steps["result"], rows).to_pylist()))
+    has_words = np.flatnonzero(flags(words.is_valid()))
+    return first_in_group(steps["run"][rows], has_words, words, len(is_silent))

@@ -1,0 +1,235 @@
+"""What is counted up to `as_of`: how long runs, steps and questions last, and the critical path.
+
+It is measured from the columns of the frames alone, so that frames that are combined are measured
+again. A length that nobody knows is null, and so is what depends on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from runkit import time_budget
+from runkit.api.words import OUTCOMES, RUN_STATUSES, STATES
+from runkit.tables.arrow_columns import NEVER
+from runkit.time_budget import CriticalPath, Flags, Ints
+
+OPEN_STATES = STATES.meaning("open")
+POLICY = OUTCOMES.meaning("policy")
+RUN_TIMES = ("created_at", "updated_at", "started_at", "ended_at")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+STEP_KEY = ["run_id", "step_id"]
+Frame = pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Spans:
+    """The spans of runs, and of their steps and of open questions without a step, behind these.
+
+    Times are in microseconds; what is not known spans 0 to 0.
+    """
+
+    run_start: Ints
+    run_end: Ints
+    is_run_known: Flags
+    has_steps: Flags
+    run: Ints
+    parent: Ints
+    depth: Ints
+    start: Ints
+    end: Ints
+    is_known: Flags
+    is_wait: Flags
+
+    @property
+    def is_budget_known(self) -> Flags:
+        """Of which runs all spans are known."""
+        known = self.is_run_known & self.has_steps
+        known[self.run[~self.is_known]] = False
+        return known
+
+    def path(self) -> CriticalPath:
+        """Return the critical path of each run."""
+        return time_budget.critical_path(
+            self.start,
+            self.end,
+            self.parent,
+            self.depth,
+            self.run,
+            self.run_start,
+            self.run_end,
+            is_waiting=self.is_wait,
+        )
+
+
+def measured(frames: dict[str, Frame], as_of: datetime) -> dict[str, Frame]:
+    """Return the frames with what is counted up to a time."""
+    runs, steps, interrupts = (frames[name] for name in ("runs", "steps", "interrupts"))
+    moment = _micros_of(as_of)
+    spans = spans_of(runs, steps, interrupts, moment)
+    return frames | {
+        "runs": runs.assign(**_run_columns(spans)),
+        "steps": steps.assign(**_step_columns(spans, len(steps))),
+        "interrupts": interrupts.assign(wait_s=_waits(interrupts, moment)),
+    }
+
+
+def newest_time(frames: dict[str, Frame]) -> datetime | None:
+    """Return the newest time in runs and steps; None without runs."""
+    runs, steps = frames["runs"], frames["steps"]
+    times = [runs[name].max() for name in RUN_TIMES]
+    times += [steps[name].max() for name in ("started_at", "completed_at")]
+    known = [time.to_pydatetime() for time in times if pd.notna(time)]
+    return max(known, default=None)
+
+
+# ------------------------------------------------------------------------------------------- spans
+
+
+def spans_of(runs: Frame, steps: Frame, interrupts: Frame, moment: int) -> Spans:
+    """Return the spans of runs and steps; what is open lasts to a moment, in microseconds."""
+    run_start, run_end, is_run_known = _run_spans(runs, moment)
+    start, end, is_known = _step_spans(steps, moment)
+    n_steps = runs["n_steps"].fillna(0).to_numpy(np.int64)
+    depth = steps["depth"].to_numpy(np.int64)
+    run = np.repeat(np.arange(len(runs)), n_steps)
+    asked = _questions_without_step(interrupts)
+    n = len(asked)
+    numbers = pd.Index(runs["run_id"]).get_indexer(pd.Index(asked["run_id"]))
+    return Spans(
+        run_start=run_start,
+        run_end=run_end,
+        is_run_known=is_run_known,
+        has_steps=runs["has_steps"].to_numpy(np.bool_),
+        run=np.append(run, numbers),
+        parent=np.append(_parents(depth), np.full(n, -1)),
+        depth=np.append(depth, np.zeros(n, np.int64)),
+        start=np.append(start, _times(asked["asked_at"])),
+        end=np.append(end, np.full(n, moment)),
+        is_known=np.append(is_known, np.ones(n, np.bool_)),
+        is_wait=np.append(_waiting_steps(steps, interrupts), np.ones(n, np.bool_)),
+    )
+
+
+def _run_spans(runs: Frame, moment: int) -> tuple[Ints, Ints, Flags]:
+    start = _times(runs["started_at"])
+    ended = _times(runs["ended_at"])
+    is_over = _is_one_of(runs["status"], RUN_STATUSES.meaning("over"))
+    end = np.where((ended == NEVER) & ~is_over, moment, ended)
+    return _known(start, end)
+
+
+def _step_spans(steps: Frame, moment: int) -> tuple[Ints, Ints, Flags]:
+    completed = _times(steps["completed_at"])
+    is_open = (completed == NEVER) & _is_one_of(steps["state"], OPEN_STATES)
+    return _known(_times(steps["started_at"]), np.where(is_open, moment, completed))
+
+
+def _known(start: Ints, end: Ints) -> tuple[Ints, Ints, Flags]:
+    """Return spans, 0 to 0 where start or end is not known, and which are known."""
+    is_known = (start != NEVER) & (end != NEVER) & (end >= start)
+    return np.where(is_known, start, 0), np.where(is_known, end, 0), is_known
+
+
+def _parents(depth: Ints) -> Ints:
+    """Return the row of the parent of each step: the last one before it, one level higher."""
+    parents = np.full(len(depth), -1)
+    if not len(depth):
+        return parents
+    levels = time_budget.levels(depth)
+    for above, level in pairwise(levels):
+        parents[level] = above[np.searchsorted(above, level) - 1]
+    return parents
+
+
+def _waiting_steps(steps: Frame, interrupts: Frame) -> Flags:
+    """Return which steps are questions to a person: those that no policy settled."""
+    is_question = _is_one_of(steps["type"], ["interrupt"])
+    by_policy = interrupts.loc[_is_one_of(interrupts["outcome"], POLICY), STEP_KEY]
+    if len(by_policy):
+        rows = np.flatnonzero(is_question)
+        keys = pd.MultiIndex.from_frame(steps[STEP_KEY].iloc[rows])
+        is_question[rows[keys.isin(pd.MultiIndex.from_frame(by_policy))]] = False
+    return is_question
+
+
+def _questions_without_step(interrupts: Frame) -> Frame:
+    is_open = _is_one_of(interrupts["outcome"], ["pending"])
+    return interrupts[is_open & interrupts["step_id"].isna() & interrupts["asked_at"].notna()]
+
+
+# ----------------------------------------------------------------------------------------- columns
+
+
+def _run_columns(spans: Spans) -> dict[str, Any]:
+    """Return how long each run took, and what its time went into."""
+    budget = time_budget.budget(
+        spans.run,
+        spans.start,
+        spans.end,
+        spans.run_start,
+        spans.run_end,
+        is_waiting=spans.is_wait,
+    )
+    duration = spans.run_end - spans.run_start
+    is_known = spans.is_budget_known
+    return {
+        "duration_s": _seconds(duration, spans.is_run_known),
+        "working_s": _seconds(budget.working, is_known),
+        "waiting_s": _seconds(budget.waiting, is_known),
+        "idle_s": _seconds(budget.idle, is_known),
+    }
+
+
+def _step_columns(spans: Spans, n: int) -> dict[str, Any]:
+    """Return how long each of n steps took, without its children, and on the critical path."""
+    parent = spans.parent[:n]
+    start, end = spans.start[:n], spans.end[:n]
+    is_known = spans.is_known[:n]
+    own = time_budget.self_time(start, end, parent)
+    is_own_known = is_known.copy()
+    has_parent = parent >= 0
+    is_own_known[parent[has_parent & ~is_known]] = False
+    is_path_known = spans.is_budget_known[spans.run[:n]]
+    return {
+        "duration_s": _seconds(end - start, is_known),
+        "self_s": _seconds(own, is_own_known),
+        "critical_s": _seconds(spans.path().length[:n], is_path_known),
+    }
+
+
+def _waits(interrupts: Frame, moment: int) -> Any:
+    """Return how long each question waited: to its answer, or to a moment while it is open."""
+    is_open = _is_one_of(interrupts["outcome"], ["pending"])
+    until = np.where(is_open, moment, _times(interrupts["answered_at"]))
+    start, end, is_known = _known(_times(interrupts["asked_at"]), until)
+    return _seconds(end - start, is_known)
+
+
+# ------------------------------------------------------------------------------------------ arrays
+
+
+def _times(times: pd.Series[Any]) -> Ints:
+    """Return times in microseconds, `NEVER` for null."""
+    return times.to_numpy("M8[us]").view(np.int64)
+
+
+def _micros_of(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def _seconds(micros: Ints, is_known: Flags) -> Any:
+    return np.where(is_known, micros / 1e6, np.nan)
+
+
+def _is_one_of(words: pd.Series[Any], known: Any) -> Flags:
+    """Return which words of a category are some words, in any case."""
+    categories = words.cat.categories
+    is_one = np.append(categories.str.lower().isin(list(known)), [False])
+    found: Flags = is_one[words.cat.codes]
+    return found
