@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, wraps
+from itertools import chain
 from numbers import Number
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,9 +22,14 @@ from typing import Annotated, Any, Literal, TypeVar, cast, get_type_hints
 from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
 
 from runkit.api.contract import parse_time
-from runkit.display.status_words import STATUS_OF
+from runkit.api.words import RUN_STATUSES
 from runkit.display.text import brief
 from runkit.errors import UsageError
+
+# The API's words for a status, by what a user may type: one of them, or the word on the screen.
+STATUS_OF: dict[str, list[str]] = {word: [word] for word in RUN_STATUSES}
+for _line in RUN_STATUSES.lines:
+    STATUS_OF.setdefault(_line.label.lower(), []).append(_line.word)
 
 # Of seconds the limit is 11 days, as timers of some systems end at 24.
 Seconds = Annotated[float, Field(ge=0.001, le=1_000_000)]
@@ -158,9 +164,10 @@ def status_words(status: Words | None) -> frozenset[str] | None:
     """
     words = one_or_several("status", status)
     try:
-        return words and frozenset(STATUS_OF[word.lower()] for word in words)
+        found = [STATUS_OF[word.lower()] for word in words or ()]
     except KeyError as error:
         raise UsageError.one_of("status", error.args[0], STATUS_OF) from None
+    return words and frozenset(chain.from_iterable(found))
 
 
 def one_or_several(name: str, value: Words | None) -> frozenset[str] | None:

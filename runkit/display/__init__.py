@@ -1,8 +1,7 @@
 """How things read: in a notebook, a page and a terminal.
 
 text          escaping, durations, times and labels; the one place where text becomes HTML
-counts        numbers that know what they do not know, and the words for them
-status_words  the words for the states of a run and of a question
+counts        words for numbers: how many of what is known, and how long
 colors        the colors of both themes
 templates     HTML and CSS from templates of Jinja
 html_tables   DataFrames as HTML tables

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.display.status_words import MISSING, OUTCOMES, status, tier_mark
+from runkit.api.words import OUTCOMES, RUN_STATUSES, STATES, TIERS
 from runkit.display.templates import html_table
 from runkit.display.text import (
+    MISSING,
     Markup,
     agent_title,
     duration,
@@ -35,34 +36,31 @@ HEADS = {
     "critical_s": "On the critical path",
     "group": "Run",
     "id": "Step ID",
-    "is_critical": "On the critical path",
     "is_first_difference": "First difference",
     "label": "Step",
     "n": "Steps",
-    "n_interrupts": "Questions",
     "runs_percent": "Share",
     "self_s": "Own time",
     "source_name": "Source",
-    "source_tier_text": "Source tier",
     "title": "Finding",
     "url": "Address",
 }
 
 
-TIER_COLUMNS = ("best_tier", "source_tier", "source_tier_text")
+TIER_COLUMNS = ("best_tier", "source_tier")
 
 
 def with_mark(word: str) -> str:
     """Return the tier of a source with its mark."""
-    return f"{tier_mark(word)} {word}"
+    return f"{TIERS.find(word).icon} {word}"
 
 
 WORDS: dict[str, Callable[[str], str]] = {
     "agent": agent_title,
-    "confidence": str.capitalize,
-    "outcome": lambda word: OUTCOMES.get(word, word),
+    "outcome": lambda word: OUTCOMES.find(word).label,
     **dict.fromkeys(TIER_COLUMNS, with_mark),
-    "status": lambda word: str(status(word)),
+    "state": lambda word: str(STATES.find(word)),
+    "status": lambda word: str(RUN_STATUSES.find(word)),
     **dict.fromkeys(("kind", "source_type"), in_words),
     "type": lambda word: "Question" if word == "interrupt" else in_words(word),
     "url": link,
@@ -79,7 +77,7 @@ JOINS = [
     "name",
 ]
 # Cells of these columns do not break.
-LINES = {"confidence", "next_step", "status", *TIER_COLUMNS}
+LINES = {"confidence", "next_step", "state", "status", *TIER_COLUMNS}
 MAX_WORD = 24  # characters of a word that does not break
 
 NUMBERS, TIME, FLAG = "iuf", "M", "b"  # kinds of dtypes
@@ -117,7 +115,7 @@ def df_to_html(
 
     By the name and dtype of a column: `…_s` (seconds) are durations, `runs_percent` shares, flags
     yes or no, `url` a link with its host where that is certain; agents, statuses, outcomes and
-    tiers have the words of `status_words`. A missing value is a dash. Row labels are not shown:
+    tiers have the words of `api.words`. A missing value is a dash. Row labels are not shown:
     reset the index first.
 
     Parameters

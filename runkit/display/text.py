@@ -42,6 +42,7 @@ _ACRONYM = r"(?<!\S)(?:aml|cip|dba|ein|id|irs|kyb|kyc|naics|ofac|pep|sos|tin|ubo
 # Each word of a title has a capital, of a phrase only the first.
 _OF_TITLE = re.compile(rf"{_ACRONYM}|(?<!\S)\w", re.IGNORECASE)
 _OF_PHRASE = re.compile(rf"{_ACRONYM}|^\w", re.IGNORECASE)
+MISSING = "–"  # a value that is not there
 SHORT_ID = 8  # characters of an id that a reader sees, as in git
 
 
