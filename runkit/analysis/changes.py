@@ -6,86 +6,47 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.analysis._differences import (
-    FINDING,
-    FOLLOWS,
-    OTHERWISE,
-    RESULT,
-    SOURCES,
-    STEPS,
-    differences,
-)
-from runkit.api.contract import FINAL_STATUSES
 from runkit.arguments import checked
-from runkit.display.status_words import status
-from runkit.display.text import moment, plural, shorten
+from runkit.display.text import first_text
 from runkit.errors import UsageError
-from runkit.facts import Facts
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import open_questions
+from runkit.tables.schema import columns_that
 from runkit.tables.sources import Source
 
-# The strongest first, and how the sentence counts them.
-CHANGES = {
-    "newly waiting": "newly waiting",
-    "failed": "failed",
-    "answered": "answered",
-    "completed": "completed",
-    "new": "new",
-    RESULT: "with another result",
-    FINDING: "with other findings",
-    SOURCES: "with other sources",
-    STEPS: "with other steps",
-    OTHERWISE: "otherwise",
-}
-UNCHANGED = (
-    "unchanged",
-    "unchanged as far as they can be compared",
-    "only before",
-    "only now",
-)
-MAX_WHAT = 200  # characters of what differs
+QUESTION = ["run_id", "label", "step_id", "interrupt_id"]
+FINDING = ["type", "title", "confidence", "best_tier", "n_sources"]
+STEP = ["step_id", "label", "type", "state", "result"]
 DTYPES: dict[str, Any] = {
-    "change": pd.CategoricalDtype(list(CHANGES), ordered=True),
     "run_id": "str",
     "business_name": "str",
     "agent_name": "str",
     "what": "str",
     "before": "str",
     "after": "str",
-    "when": "datetime64[us, UTC]",
-    "also": "str",
 }
 
 
 @checked
 def changes(before: Source, after: Source) -> pd.DataFrame:
-    """Compare everything that two states of some runs hold.
+    """Compare two states of some runs.
 
     Parameters
     ----------
     before, after
-        The runs then and now: two files, two `Frames`, or anything else that `frames()`
-        takes.
+        The runs then and now: two files, two `Frames`, or anything else that `frames()` takes.
 
     Returns
     -------
     pandas.DataFrame
-        One row for each run that differs, with its strongest change: newly waiting, failed,
-        answered, completed, new (created after `before` was read), result changed, finding changed,
-        sources changed, steps changed, otherwise changed. `what` names the columns that differ, or
-        the frame that has a row more or less; `before` and `after` are what it showed then and now,
-        of several the first; `when` is the time of the change (UTC), and `also` has the other
-        kinds of change. A question that was asked and answered in between is no row of its own: its
-        run was completed.
+        One row for each difference: the run, `what` differs, and what it was `before` and `after`,
+        as text. `what` is "new" or "gone" for a run that one side has, a column of runs such as
+        "status" or "outcome", "question opened", "question settled", "findings" or "steps"; of
+        these two it is how many are there. Runs whose steps one side lacks are compared by their
+        own columns.
 
-        `attrs["sentence"]` counts all runs, and those of which something cannot be compared: steps
-        that were not read on both sides, values that could not be read on one side or both, a
-        business that one side does not know, and a text that one side masks. Never compared is what
-        depends on reading: `as_of`, durations of a run that was open on both sides,
-        `business_status_at`, `agent_name`, positions, locations of problems, and decisions that
-        only one side has from an answer log.
+        `attrs["sentence"]` counts the runs by what differs, and those compared by their own
+        columns.
 
     Raises
     ------
@@ -105,23 +66,23 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     new = frames(after)
     if _is_older(new, old):
         raise UsageError("after is older than before; expected the earlier state first: swap them.")
-    since = old.read_at[1] if old.read_at else Facts(old).as_of
-    runs = new.runs
-    is_old = runs["run_id"].isin(old.runs["run_id"])
-    is_new = ~is_old & (runs["created_at"] > since)
-    cells = differences(old, new)
-    is_doubtful = cells["doubt"].notna()
-    doubts = cells.loc[is_doubtful, ["run_id", "doubt"]].drop_duplicates()
-    events = _events(old, new, runs[is_old | is_new])
-    table = _strongest(runs, pd.concat([events, cells[~is_doubtful]]))
-    begin = "It is not known when before was read" if pd.isna(since) else f"Since {moment(since)}"
-    counts = _counts(old.runs, runs, table, doubts) or "no runs"
-    parts = [f"{begin}: {counts}."]
-    if len(doubts):
-        n_of = doubts["doubt"].value_counts().items()
-        unlike = ", ".join(f"{doubt} of {plural(n, 'run')}" for doubt, n in n_of)
-        parts.append(f"Not comparable: {unlike}.")
-    table.attrs["sentence"] = " ".join(parts)
+    was, now = (f.runs.set_index("run_id") for f in (old, new))
+    both = now.index.intersection(was.index, sort=False)
+    has_steps = was.loc[both, "has_steps"] & now.loc[both, "has_steps"]
+    read = both[has_steps.astype("bool")]
+    rows = [
+        *_alone(now.index.difference(was.index, sort=False), "new", now),
+        *_alone(was.index.difference(now.index, sort=False), "gone", was),
+        *_own_columns(was.loc[both], now.loc[both]),
+        *_questions(old, new, both),
+        *_parts("findings", _findings(old), _findings(new), read),
+        *_parts("steps", old.steps, new.steps, read),
+    ]
+    table = pd.DataFrame(rows, columns=["run_id", "what", "before", "after"])
+    names = pd.concat([new.runs, old.runs]).drop_duplicates("run_id")
+    table = table.merge(names[["run_id", "business_name", "agent_name"]], "left", "run_id")
+    table = table[[*DTYPES]].astype(DTYPES)
+    table.attrs["sentence"] = _counts(table, len(both), len(both) - len(read))
     return table
 
 
@@ -132,95 +93,92 @@ def _is_older(f: Frames, other: Frames) -> bool:
     return bool(seconds.min() < 0 >= seconds.max())
 
 
-def _counts(old: pd.DataFrame, new: pd.DataFrame, table: pd.DataFrame, doubts: pd.DataFrame) -> str:
-    """Count all runs by what became of them, in parts that add up."""
-    was = pd.Index(old["run_id"])
-    now = pd.Index(new["run_id"])
-    unchanged, in_part, only_before, only_now = UNCHANGED
-    words = pd.Series(unchanged, was.union(now), "str")
-    words[doubts["run_id"]] = in_part
-    words[was.difference(now)] = only_before
-    words[now.difference(was)] = only_now
-    words[table["run_id"]] = table["change"].map(CHANGES).to_numpy()
-    n_of = words.value_counts()
-    order = [*CHANGES.values(), *UNCHANGED]
-    return ", ".join(f"{n_of[word]:,} {word}" for word in order if word in n_of)
+def _counts(table: pd.DataFrame, n_both: int, n_own: int) -> str:
+    """Count the runs by what differs."""
+    n_of = table.groupby("what", sort=False)["run_id"].nunique()
+    parts = [f"{what} {n:,}" for what, n in n_of.items()]
+    parts.append(f"{n_both:,} runs on both sides")
+    if n_own:
+        parts.append(f"{n_own:,} of them without steps on one side")
+    return ", ".join(parts)
 
 
-def _strongest(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each run that differs, from what happened and what is found to differ."""
-    kinds = pd.CategoricalDtype([*CHANGES, FOLLOWS], ordered=True)
-    names = runs[["run_id", "business_name", "agent_name", "updated_at"]]
-    rows = cells.astype({"change": kinds}).sort_values("change", kind="stable")
-    rows = rows.merge(names, on="run_id").astype({"change": "str"})
-    strongest = rows.groupby("run_id")["change"].transform("first")
-    is_strongest = rows["change"].eq(strongest)
-    is_other = ~is_strongest & rows["change"].ne(FOLLOWS)
-    named = rows[is_strongest].dropna(subset="what").groupby("run_id")["what"]
-    others = rows[is_other].groupby("run_id")["change"]
-    first = rows.drop_duplicates("run_id").set_index("run_id")
-    first = first.assign(
-        change=first["change"].replace(FOLLOWS, OTHERWISE),
-        what=named.agg(lambda names: shorten("; ".join(names.unique()), MAX_WHAT)),
-        when=first["when"].fillna(first["updated_at"]),
-        also=others.agg(lambda kinds: ", ".join(kinds.unique())),
-    )
-    table = first.reset_index()[[*DTYPES]].astype(DTYPES)
-    return table.sort_values(["change", "when"], ascending=[True, False], ignore_index=True)
+Row = tuple[str, str, Any, Any]
 
 
-def _events(old: Frames, new: Frames, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return what happened in some runs, a row for each event, with what they showed then and now.
+def _alone(run_ids: pd.Index[Any], what: str, runs: pd.DataFrame) -> list[Row]:
+    """Return a row for each run that one side has."""
+    statuses = runs["status"].astype("str")
+    is_new = what == "new"
+    rows = []
+    for run_id in run_ids:
+        status = statuses[run_id]
+        rows.append((run_id, what, None if is_new else status, status if is_new else None))
+    return rows
 
-    A question that waited is answered if an answered one is the same, or if its run goes on and its
-    steps were not read: only an answer resumes a run. One that is not in the data may be any
-    question of its run.
-    """
-    states = old.runs.assign(before=_states(old.runs), was=old.runs["status"].astype("str"))
-    runs = runs.assign(after=_states(runs))
-    runs = runs.merge(states[["run_id", "before", "was"]], "left", on="run_id")
-    status = runs["status"]
-    was = runs["was"]
-    asked = open_questions(old)
-    waiting = open_questions(new)
-    same = _same(waiting, asked)
-    newly = waiting[~waiting.index.isin(same["index"])].assign(after=waiting["label"])
-    is_closed = ~asked.index.isin(same["index_other"])
-    closed = asked[is_closed & asked["kind"].notna()]
-    answered = new.interrupts[new.interrupts["outcome"].eq("answered")]
-    goes_on = runs.loc[~runs["has_steps"] & status.isin(["running", "completed"]), "run_id"]
-    resumed = asked[is_closed & asked["run_id"].isin(goes_on)]
-    answered = pd.concat([_same(answered, closed), resumed.assign(before=resumed["label"])])
-    events = {
-        ("newly waiting", "asked_at"): newly.merge(runs[["run_id", "before"]], on="run_id"),
-        ("failed", "ended_at"): runs[status.eq("error") & was.ne("error")],
-        ("answered", "answered_at"): answered.merge(runs[["run_id", "after"]], on="run_id"),
-        ("completed", "ended_at"): runs[status.eq("completed") & ~was.isin(FINAL_STATUSES)],
-        ("new", "created_at"): runs[was.isna()],
+
+def _own_columns(was: pd.DataFrame, now: pd.DataFrame) -> list[Row]:
+    """Return the columns of a run that differ."""
+    rows: list[Row] = []
+    for name in columns_that("runs", "is_own"):
+        before, after = (runs[name].astype("str") for runs in (was, now))
+        differs = before.ne(after) & ~(before.isna() & after.isna())
+        if name in ("outcome", "confidence", "n_errors"):  # known where steps were read
+            differs &= (was["has_steps"] & now["has_steps"]).astype("bool")
+        rows += [
+            (run_id, name, _known(before[run_id]), _known(after[run_id]))
+            for run_id in was.index[differs]
+        ]
+    return rows
+
+
+def _known(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _questions(old: Frames, new: Frames, both: pd.Index[Any]) -> list[Row]:
+    """Return the questions that were opened and settled in runs that both sides have."""
+    was, now = (_open_questions(f, both) for f in (old, new))
+    opened = [
+        (run_id, "question opened", None, now[run_id, key]) for run_id, key in now.keys() - was
+    ]
+    settled = [
+        (run_id, "question settled", was[run_id, key], None) for run_id, key in was.keys() - now
+    ]
+    return sorted([*opened, *settled], key=str)
+
+
+def _open_questions(f: Frames, run_ids: pd.Index[Any]) -> dict[tuple[str, str], str | None]:
+    """Return the labels of open questions by run, and by step, else id, else label."""
+    is_open = f.interrupts["outcome"].eq("pending") & f.interrupts["run_id"].isin(run_ids)
+    questions = f.interrupts.loc[is_open, QUESTION].itertuples(index=False)
+    return {
+        (str(row.run_id), first_text(row.step_id, row.interrupt_id, row.label) or ""): _known(
+            row.label
+        )
+        for row in questions
     }
-    parts = [df.assign(change=change, when=df[time]) for (change, time), df in events.items()]
-    return pd.concat(parts)[["run_id", "change", "before", "after", "when"]]
 
 
-def _same(questions: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
-    """Return the questions that are, or may be, among others; `before` is the label of the other.
-
-    The same question has the same step, else the same id, else the same label.
-    """
-    questions = questions.reset_index()
-    others = others.reset_index()
-    pairs = questions.merge(others, on="run_id", suffixes=("", "_other"))
-    is_same = pairs["label"].eq(pairs["label_other"])
-    for name in ("interrupt_id", "step_id"):
-        other = pairs[f"{name}_other"]
-        has_both = pairs[name].notna() & other.notna()
-        is_same = pairs[name].eq(other).where(has_both, is_same)
-    is_same |= pairs["kind"].isna() | pairs["kind_other"].isna()
-    return pairs[is_same].assign(before=pairs["label_other"])
+def _findings(f: Frames) -> pd.DataFrame:
+    return f.artifacts[f.artifacts["origin"].eq("finding")]
 
 
-def _states(runs: pd.DataFrame) -> pd.Series[str]:
-    """Describe in a few words how runs stand: the error, or the status and the confidence."""
-    words = runs["status"].astype("str").map(lambda word: status(word).word)
-    sure = (", " + runs["confidence"].astype("str")).fillna("")
-    return (words + sure).mask(runs["status"].eq("error"), runs["outcome"].fillna(words))
+def _parts(what: str, old: pd.DataFrame, new: pd.DataFrame, run_ids: pd.Index[Any]) -> list[Row]:
+    """Return how many findings or steps a run had and has, where they differ."""
+    columns = FINDING if what == "findings" else STEP
+    was, now = (_contents(df, run_ids, columns) for df in (old, new))
+    nothing: list[str] = []
+    return [
+        (run_id, what, str(len(was.get(run_id, nothing))), str(len(now.get(run_id, nothing))))
+        for run_id in run_ids
+        if was.get(run_id, nothing) != now.get(run_id, nothing)
+    ]
+
+
+def _contents(df: pd.DataFrame, run_ids: pd.Index[Any], columns: list[str]) -> dict[Any, list[str]]:
+    """Return what each run holds, a text for each row, in order."""
+    rows = df[df["run_id"].isin(run_ids)]
+    texts = rows[columns].astype("str").fillna("").agg("\x1f".join, axis=1).astype("str")
+    contents: dict[Any, list[str]] = texts.groupby(rows["run_id"]).agg(sorted).to_dict()
+    return contents
