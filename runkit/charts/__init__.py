@@ -16,7 +16,6 @@ one_run           panels of one run
 step_panel        what one step returned, found and took
 fleet             panels of many runs
 needs_attention   what needs somebody, worst first
-why_slow          why one run took as long as it did
 report_panels     panels of the templates of reports
 overview          `overview`: the state of an account
 page              one HTML file that runs no script

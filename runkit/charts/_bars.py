@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from runkit.api.contract import OPEN_STATUSES
 from runkit.api.jsontext import returned
+from runkit.api.words import OUTCOMES, STATES
 from runkit.charts._placement import (
     GROUP,
     LETTERS,
@@ -27,10 +27,9 @@ from runkit.charts._placement import (
 )
 from runkit.charts.theme import bold, chosen_theme, plain
 from runkit.display.colors import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme
-from runkit.display.status_words import OUTCOMES, outcome_words, status
-from runkit.display.text import agent_title, duration, short_id
+from runkit.display.text import MISSING, agent_title, duration, short_id
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import explanations, is_shown, shown_statuses, with_courses
+from runkit.tables.run_rules import failures_of, outcome_words, with_courses
 from runkit.time_budget import (
     Flags,
     Ints,
@@ -39,7 +38,7 @@ from runkit.time_budget import (
     unions,
 )
 
-FAILING, WAITING = "✕ failing step", OUTCOMES["pending"]
+FAILING, WAITING = "✕ failing step", OUTCOMES.find("pending").label
 NO_RANGES = np.empty((0, 2))  # of time
 MAX_VALUES = 3  # values, and findings, in a hover text
 MAX_NAME, MAX_TITLE, MAX_VALUE = 40, 50, 90  # characters in a hover text
@@ -51,14 +50,14 @@ PALE, PALER = 0.4, 0.15  # the opacity of slivers off the critical path: of step
 
 
 class Scene(NamedTuple):
-    """The steps of some frames in tree order, run by run, without those that explain another step.
+    """The steps of some frames in tree order, run by run.
 
     Beside the frames' columns `steps` have
     - `run`: position in `runs`; `start`, `end`: seconds since the run started, else its first step
     - `kind`; `is_stub`: it has no end, and is no question
     - `is_failing`: it failed, and not because of a step within
     - `agent_name`, `agent_no`; `color`, which `legend` names
-    - `note`: the error's message, what is known of an answer, or that there is no end, else empty
+    - `note`: the error's message, or what is known of an answer, else empty
 
     `path` has a row of its step, cut to the critical path, for each stretch of it; `runs` are those
     of `with_courses`.
@@ -101,12 +100,12 @@ def scene_of(f: Frames) -> Scene:
     steps = f.steps.assign(run=run).sort_values(order, ignore_index=True)
     origin = runs["started_at"].fillna(steps.groupby("run")["started_at"].min())
     since = steps["started_at"] - steps["run"].map(origin)
-    start = since.dt.total_seconds()
+    start = since.dt.total_seconds().fillna(0)
 
-    is_wait = steps["is_wait"]
-    is_failing = steps["error"].notna()
-    depth = steps.loc[is_shown(steps), "depth"]
-    has_children = (depth.shift(-1) > depth).reindex(steps.index, fill_value=False)
+    is_wait = steps["type"].eq("interrupt")
+    causes = pd.MultiIndex.from_frame(failures_of(f)[STEP_KEY])
+    is_failing = pd.MultiIndex.from_frame(steps[STEP_KEY]).isin(causes)
+    has_children = steps["n_children"].gt(0).astype("bool")
     agent_no, agents = _agents(runs, steps)
     colors = np.array([*AGENT_COLORS, OTHER_COLOR])[agent_no.clip(max=len(AGENT_COLORS))]
     legend = dict(zip(AGENT_COLORS, agents, strict=False)) | {
@@ -114,27 +113,23 @@ def scene_of(f: Frames) -> Scene:
         FAILED_COLOR: FAILING,
         theme.wait: WAITING.lower(),
     }
-    statuses = steps["run"].map(runs["status"])
-    notes = _notes(f, steps, statuses)
+    notes = _notes(f, steps)
     steps = steps.assign(
-        is_stub=steps["is_open"] & ~is_wait,
-        # a question that expired with its run waits no longer
-        is_open=steps["is_open"] & (~is_wait | (notes == WAITING)),
+        is_stub=steps["state"].eq("running"),
+        is_wait=is_wait,
+        is_open=steps["state"].isin(["running", "waiting"]),
         start=start,
         end=start + steps["duration_s"].fillna(0),
         kind=np.select([is_wait, has_children], [WAIT, GROUP], STEP),
         is_failing=is_failing,
-        status=shown_statuses(f, steps),
-        is_critical=steps["is_critical"] & statuses.ne("error"),
+        is_critical=steps["critical_s"].gt(0),
         agent_no=agent_no,
         agent_name=np.array(agents, dtype=object)[agent_no],
         color=np.select([is_wait, is_failing], [theme.wait, FAILED_COLOR], colors),
         note=notes,
     )
     path = _critical_parts(steps, runs)
-    steps = steps[is_shown(steps)]
-    path.index = steps.index.get_indexer(path.index)
-    return Scene(f, steps.reset_index(drop=True), path[path.index >= 0], runs, legend, theme)
+    return Scene(f, steps, path, runs, legend, theme)
 
 
 def _critical_parts(steps: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -150,7 +145,7 @@ def _critical_parts(steps: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     path = critical_path(start, end, *tree, *bounds, is_waiting=steps["is_wait"].to_numpy())
     step, since, until = path.parts
     parts: pd.DataFrame = steps.iloc[step].assign(start=since / 1e6, end=until / 1e6)
-    return parts[parts["is_critical"]]
+    return parts[parts["critical_s"].notna()]
 
 
 def _agents(runs: pd.DataFrame, steps: pd.DataFrame) -> tuple[Ints, list[str]]:
@@ -161,16 +156,13 @@ def _agents(runs: pd.DataFrame, steps: pd.DataFrame) -> tuple[Ints, list[str]]:
     return numbers[len(runs) :], [agent_title(agent, names.get(agent)) for agent in types]
 
 
-def _notes(f: Frames, steps: pd.DataFrame, statuses: pd.Series[Any]) -> Any:
-    """Write for each step how its question or its error ended, or that it has no end."""
+def _notes(f: Frames, steps: pd.DataFrame) -> Any:
+    """Write for each step how its question ended, or why it failed."""
     questions = f.interrupts.to_dict("records")
     answers = {(row["run_id"], row["step_id"]): outcome_words(row) for row in questions}
     keys = zip(steps["run_id"], steps["step_id"], strict=True)
-    endings = np.array([answers.get(key, "Answered") for key in keys], object)
-    is_live = statuses.isin(OPEN_STATUSES)
-    no_end = np.where(is_live, "still running", "no end recorded")
-    conditions = [steps["is_wait"], steps["is_open"]]
-    return np.select(conditions, [endings, no_end], explanations(steps).fillna(""))
+    endings = np.array([answers.get(key, "Question") for key in keys], object)
+    return np.where(steps["type"].eq("interrupt"), endings, steps["error"].fillna(""))
 
 
 def picture_of(
@@ -229,9 +221,8 @@ def _lengths(bars: pd.DataFrame) -> Any:
     """Write how long each step took."""
     seconds = bars["duration_s"]
     is_missing = seconds.isna()
-    is_unknown = bars["is_open"] | is_missing & bars["is_failed"]
-    texts: list[Any] = [seconds.map(duration), "unknown length", "not started"]
-    return np.select([seconds > 0, is_unknown, is_missing], texts, "instant")
+    texts: list[Any] = [seconds.map(duration), "unknown length"]
+    return np.select([seconds > 0, is_missing], texts, "instant")
 
 
 def _hovers(scene: Scene, bars: pd.DataFrame) -> list[str]:
@@ -255,7 +246,7 @@ def _hovers(scene: Scene, bars: pd.DataFrame) -> list[str]:
 def _findings(f: Frames) -> defaultdict[Any, list[str]]:
     """Return the titles of findings with their confidence, by run and step."""
     findings: defaultdict[Any, list[str]] = defaultdict(list)
-    artifacts = f.artifacts[[*STEP_KEY, "title", "confidence_text"]]
+    artifacts = f.artifacts[[*STEP_KEY, "title", "confidence"]]
     for run_id, step_id, title, word in artifacts.itertuples(index=False):
         confidence = f" ({plain(word)} confidence)" if isinstance(word, str) else ""
         findings[run_id, step_id].append(f"◆ {plain(title, MAX_TITLE)}{confidence}")
@@ -269,16 +260,20 @@ def _first(lines: list[str]) -> list[str]:
 
 def _times(bar: Any) -> str:
     """Write how long a step took, and from when on."""
-    is_own = abs(bar.end - bar.start - bar.self_s) < 0.05
-    own = "" if is_own else f" (own time {duration(bar.self_s)})"
-    return f"{bar.length}{own} from {duration(bar.start)} ({bar.started_at:%H:%M:%S} UTC)"
+    has_own = abs(bar.end - bar.start - bar.self_s) >= 0.05
+    own = f" (own time {duration(bar.self_s)})" if has_own else ""
+    return f"{bar.length}{own} from {duration(bar.start)} ({_clock(bar.started_at)})"
+
+
+def _clock(time: pd.Timestamp) -> str:
+    return f"{time:%H:%M:%S} UTC" if pd.notna(time) else MISSING
 
 
 def _state(bar: Any) -> str:
     """Write the status of a step, or how its question ended."""
-    if bar.kind == WAIT or bar.is_open:
+    if bar.kind == WAIT:
         return plain(bar.note)
-    state = plain(status(str(bar.status)), MAX_NAME)
+    state = plain(STATES.find(bar.state), MAX_NAME)
     return f"{state}: {plain(bar.note)}" if bar.note else state
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from runkit.api.words import RUN_STATUSES
 from runkit.charts._fleet_points import (
     MAX_POINTS,
     MIN_WAIT,
@@ -44,11 +45,10 @@ from runkit.charts.theme import (
     width_px,
 )
 from runkit.display.colors import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme
-from runkit.display.counts import DAY, HOUR, lasted, short, things
-from runkit.display.status_words import status
+from runkit.display.counts import DAY, HOUR, counted, lasted
 from runkit.display.text import duration, moment, plural, run_label
 from runkit.facts import Facts
-from runkit.tables.run_rules import short_ids, time_parts, wait_of
+from runkit.tables.run_rules import short_ids, time_parts
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -82,7 +82,7 @@ def fleet_chart(
     Parameters
     ----------
     facts
-        The facts of at least one run; waits beyond their limit lie on a band.
+        The facts of at least one run; waits beyond a limit, if there is one, lie on a band.
     sort
         `attention`: the longest waits first, failed runs newest first; `time`: newest first;
         `duration`: longest first.
@@ -102,7 +102,7 @@ def fleet_chart(
 
     theme = chosen_theme()
     runs = _runs(facts, sort, theme)
-    sla_h = facts.limit_h
+    sla_h = facts.sla_h
     heading = heading_of(theme, *_title(facts, runs, title))
     rows = _in_rows(runs, group)
     row_px = min(ROW_PX, MAX_PX / (rows["y"].max() + ROW_EDGES))
@@ -131,7 +131,7 @@ def _runs(facts: Facts, sort: str, theme: Theme) -> pd.DataFrame:
     runs = runs.assign(
         rank=statuses.map(RANKS).fillna(len(RANKS)),  # other words come last
         has_waited=(runs["wait_s"] > 0) | is_open,
-        waited=[_waited(run) for run in records],
+        waited=runs["wait_s"].map(lasted),
         hover=[_hover(run) for run in records],
         state=[_state(run, theme) for run in records],
         business=business,
@@ -147,17 +147,10 @@ def _runs(facts: Facts, sort: str, theme: Theme) -> pd.DataFrame:
     return runs.iloc[np.lexsort(keys[sort])].reset_index(drop=True)
 
 
-def _waited(run: dict[Any, Any]) -> str:
-    """Write how long a run waited, so far while a question is open."""
-    wait = wait_of(run)
-    is_exact = wait.since is not None and wait.is_known and not wait.is_least
-    return lasted(wait) + " so far" * is_exact
-
-
 def _hover(run: dict[Any, Any]) -> str:
     """Write the hover text of a run: its label, its state and outcome, and where its time went."""
     label = run_label(run["run_id"], run["business_name"], run["agent_name"])
-    lines = [bold(plain(label, 80)), plain(status(run["status"]), 30)]
+    lines = [bold(plain(label, 80)), plain(RUN_STATUSES.find(run["status"]), 30)]
     if isinstance(run["outcome"], str):
         lines.append(plain(run["outcome"], MAX_OUTCOME))
     return "<br>".join([*lines, ", ".join(filter(None, time_parts(run)))])
@@ -175,12 +168,12 @@ def _title(facts: Facts, runs: pd.DataFrame, title: str | None) -> list[list[str
     created = runs["created_at"].agg(["min", "max"]).dropna().map(moment).unique()
     statuses = facts.statuses
     counts = [f"{statuses[word]:,} {WORDS[word]}" for word in WORDS if word in statuses]
-    if facts.open_questions.of:
-        questions = things(facts.open_questions, "open question")
-        late = short(facts.late_questions, f"over {facts.limit_h:g} h")
-        counts.append(f"{questions}, oldest {lasted(facts.oldest)}, {late}")
-    if facts.timed_runs.n:
-        counts.append(f"median work of completed runs {duration(facts.median_work_s)}")
+    waiting = facts.waiting
+    if len(waiting):
+        questions = plural(len(waiting), "open question")
+        counts.append(f"{questions}, oldest {lasted(waiting['wait_s'].max())}")
+        if facts.sla_h is not None:
+            counts.append(f"{counted(waiting['is_late'])} over {facts.sla_h:g} h")
 
     n_drawn = min(is_drawn(runs).sum(), MAX_POINTS)
     n_bare = int((~runs["has_steps"]).sum())
@@ -188,7 +181,7 @@ def _title(facts: Facts, runs: pd.DataFrame, title: str | None) -> list[list[str
     if MAX_ROWS < len(runs) > n_drawn:
         notes.append(f"{n_drawn:,} of {len(runs):,} runs drawn, the most urgent first")
     if n_bare:
-        notes.append(f"The steps of {plural(n_bare, 'run')} were not read")
+        notes.append(f"{plural(n_bare, 'run')} without steps")
     name = plain(title or plural(len(runs), "run"), MAX_TITLE)
     return [[name, " to ".join(created)], counts, notes]
 
@@ -204,7 +197,12 @@ def _in_rows(runs: pd.DataFrame, group: str) -> pd.DataFrame:
 
 
 def _layout(
-    runs: pd.DataFrame, group: str, heading: Heading, theme: Theme, sla_h: float, row_px: float
+    runs: pd.DataFrame,
+    group: str,
+    heading: Heading,
+    theme: Theme,
+    sla_h: float | None,
+    row_px: float,
 ) -> Json:
     """Build the layout of a row per run, in groups with a heading."""
     names = [
@@ -225,17 +223,17 @@ def _layout(
         "ticklabelstandoff": STATES_PX,
     }
     margin = {"l": labels_px + 16, "r": RIGHT_PX, "t": HEAD_PX, "b": BOTTOM_PX}
-    limit = sla_h * HOUR
+    limit = (sla_h or 0) * HOUR
     beyond = {"xref": "x2", "x0": limit, "x1": 1e20, "yref": "y2 domain", "y0": 0, "y1": 1}
-    corner = {"xref": "x2", "x": np.log10(limit), "yref": "paper", "y": 1, "yanchor": "top"}
-    band, label = sla_band(theme, sla_h, beyond, corner)
+    corner = {"xref": "x2", "x": np.log10(limit or 1), "yref": "paper", "y": 1, "yanchor": "top"}
+    bands = [] if sla_h is None else [sla_band(theme, sla_h, beyond, corner)]
     return figure_layout(theme, heading, int(row_px * (y[-1] + ROW_EDGES)), margin) | {
         "xaxis": _work_axis(runs),
         "xaxis2": _wait_axis(runs),
         "yaxis": rows,
         "yaxis2": rows | states,
-        "shapes": [band],
-        "annotations": [label],
+        "shapes": [band for band, _ in bands],
+        "annotations": [label for _, label in bands],
     }
 
 
@@ -265,10 +263,7 @@ def _work(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     fill = np.select([has_failed, is_running], [FAILED_COLOR, theme.line], AGENT_COLORS[0])
     edge = {"color": AGENT_COLORS[0], "width": is_running.astype("float64").tolist()}
     mark = {"color": fill, "line": edge, "cornerradius": 3}
-    labels = [
-        f"{NBSP}{duration(work_s)}" + " so far" * is_open
-        for work_s, is_open in zip(runs["working_s"], is_running, strict=True)
-    ]
+    labels = [f"{NBSP}{duration(work_s)}" for work_s in runs["working_s"]]
     return [
         bar_trace(0 * runs["y"], runs["working_s"], runs["y"], 0.6, mark, **hover_texts(runs)),
         text_trace(runs["working_s"], runs["y"], labels, theme.text),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from runkit.api.words import RUN_STATUSES
 from runkit.charts._placement import INTERVALS
 from runkit.charts.theme import (
     FONT_PX,
@@ -28,8 +29,7 @@ from runkit.charts.theme import (
     row_axis,
 )
 from runkit.display.colors import FAILED_COLOR, OTHER_COLOR, Theme
-from runkit.display.counts import DAY, HOUR, Span, lasted
-from runkit.display.status_words import STATUSES, status
+from runkit.display.counts import DAY, HOUR, lasted
 from runkit.display.text import day, moment
 
 MIN_WAIT = 30.0  # seconds: shorter waits are drawn so long
@@ -101,7 +101,7 @@ def points(runs: pd.DataFrame, theme: Theme) -> tuple[list[Trace], list[str]]:
         color, symbol, opacity, icon = styles.get(word, (OTHER_COLOR, "diamond", 0.8, "◆"))
         edge = {"width": 2 if symbol in ("circle-open", "x-thin") else 0, "color": color}
         mark = {"size": 7, "color": color, "symbol": symbol, "opacity": opacity, "line": edge}
-        name = f"{status(word).word} {n_of[word]:,}"
+        name = f"{RUN_STATUSES.find(word).label} {n_of[word]:,}"
         options = hover_texts(group) | {"mode": "markers", "name": plain(name), "marker": mark}
         traces.insert(0, line_trace(group["day"], group["y"], **options))
         names.append(entry(icon, color, name))
@@ -113,13 +113,12 @@ def points_layout(
     names: list[str],
     heading: Heading,
     theme: Theme,
-    sla_h: float,
+    sla_h: float | None,
     *,
     is_small: bool,
 ) -> Json:
     """Build the layout of a point per run; `names` are the entries of its legend."""
-    is_unknown = (runs["since"].notna() & runs["wait_s"].isna()).any()
-    ticks = {NO_WAIT: "none or<br>unknown" if is_unknown else "no wait"} | TICKS
+    ticks = {NO_WAIT: "0 s or<br>unknown"} | TICKS
     dates = _dates(runs, is_small=is_small)
     longest = max(MIN_SCALE, runs["wait_s"].max())
     waits = np.log10([NO_WAIT * 0.55, 1.5 * longest]).tolist()
@@ -129,9 +128,12 @@ def points_layout(
     rows = row_axis(theme, LEFT_PX - LABEL_EDGE_PX, [*ticks], [*ticks.values()])
 
     across = {"xref": "x domain", "yref": "y", "x0": 0, "x1": 1}
-    beyond = across | {"y0": sla_h * HOUR, "y1": 1e20}
-    corner = {"xref": "paper", "x": 0, "yref": "y", "y": np.log10(sla_h * HOUR)}
-    band, label = sla_band(theme, sla_h, beyond, corner | {"yanchor": "bottom"})
+    shapes, labels = [], []
+    if sla_h is not None:
+        beyond = across | {"y0": sla_h * HOUR, "y1": 1e20}
+        corner = {"xref": "paper", "x": 0, "yref": "y", "y": np.log10(sla_h * HOUR)}
+        band, label = sla_band(theme, sla_h, beyond, corner | {"yanchor": "bottom"})
+        shapes, labels = [band], [label]
     lane = {"y0": NO_WAIT * 0.58, "y1": NO_WAIT * 1.75, "fillcolor": theme.band}
     if is_small:
         heading = heading._replace(lines=[])
@@ -141,8 +143,8 @@ def points_layout(
     return figure_layout(theme, heading, HEIGHT_PX, margin) | {
         "xaxis": dates,
         "yaxis": rows | {"showgrid": True, "type": "log", "range": waits},
-        "shapes": [band, SHADE | across | lane],
-        "annotations": [label, legend, *notes],
+        "shapes": [*shapes, SHADE | across | lane],
+        "annotations": [*labels, legend, *notes],
     }
 
 
@@ -185,7 +187,7 @@ def _names(runs: pd.DataFrame, days: list[float], waits: list[float], theme: The
             if is_left
             else {"xanchor": "right", "xshift": -MARK_PX}
         )
-        text = f"{run['name']}, {lasted(Span(run['wait_s']))}"
+        text = f"{run['name']}, {lasted(run['wait_s'])}"
         notes.append(annotation(text, theme.attention, **place))
     return notes
 
@@ -196,11 +198,11 @@ def _list(runs: pd.DataFrame, theme: Theme) -> list[Json]:
     for word, (column, limit, order) in LISTED.items():
         group = runs[runs["status"] == word].sort_values(column, ascending=False, kind="stable")
         if len(group):
-            state = STATUSES[word]
+            state = RUN_STATUSES.find(word)
             listed = f"{state} {len(group):,}, {order}"
             if len(group) > limit:
                 listed = f"{state}: {limit} of {len(group):,}, {order}"
-            rows.append((bold(colored(listed, getattr(theme, state.color))), NBSP, NBSP))
+            rows.append((bold(colored(listed, getattr(theme, state.role))), NBSP, NBSP))
         first = group.head(limit)
         times = first["created_at"].map(moment) if word == "error" else first["waited"]
         rows += zip(first["name"], first["short_id"], times, strict=True)

@@ -31,7 +31,7 @@ from runkit.charts.theme import (
     width_px,
 )
 from runkit.display.text import plural
-from runkit.tables.run_rules import why_no_steps
+from runkit.tables.run_rules import STEPS_NOT_READ
 from runkit.time_budget import unions
 
 MANY_BARS = 59  # with more bars, short ones are drawn `MIN_BAR_PX` long to be seen
@@ -165,16 +165,16 @@ def _end_texts(bar: Any, picture: Picture) -> list[str]:
     text = bar.length
     more = []
     theme = picture.scene.theme
-    if bar.is_open:
+    if bar.kind == WAIT:
         text += f" · {bar.note}"
-    elif bar.is_failed:
+    elif bar.state == "failed":
         text = f"{cross(theme)} {text}"
         limits = ERROR_LIMITS if bar.note else ()
         more = [colored(plain(bar.note, limit), theme.fail) for limit in limits]
     elif len(picture.scene.runs) > 1:
         more = [plain(bar.label, MAX_LABEL)]
     elif bar.kind == GROUP and len(picture.slivers):
-        more = [plural(bar.subtree_end - bar.step_no - 1, "step")]
+        more = [plural(int(bar.n_children), "step")]
     return [*(f"{text} · {words}" for words in more), text]
 
 
@@ -232,7 +232,7 @@ def wait_labels(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]
     axis = picture.axis
     half = WAIT_LABEL_PX / 2 / axis.scale
     for wait in each(waits):
-        length = wait.length + " so far" * wait.is_open
+        length = wait.length
         middle = (wait.x0 + wait.x1) / 2
         x = min(middle, axis.end - half)
         if all(abs(x - other) >= 2 * half for other in labels):
@@ -255,7 +255,7 @@ def fold_labels(picture: Picture) -> list[Json]:
 
 def empty_labels(picture: Picture) -> list[Json]:
     """Write why there is nothing to see."""
-    text = why_no_steps(picture.scene.frames)
+    text = STEPS_NOT_READ
     place: Json = {"xref": "paper", "x": 0, "xanchor": "left", "y": picture.rows.n}
     is_empty = picture.bars.empty
     return [annotation(text, picture.scene.theme.muted, **place)] if is_empty else []

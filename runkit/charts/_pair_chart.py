@@ -30,8 +30,7 @@ from runkit.charts.theme import (
     width_px,
 )
 from runkit.display.colors import Theme
-from runkit.display.status_words import MISSING
-from runkit.display.text import duration, plural
+from runkit.display.text import MISSING, duration, plural
 from runkit.tables.compare import first_difference
 from runkit.tables.run_rules import named
 from runkit.time_budget import Ints
@@ -70,8 +69,7 @@ def pair_chart(
     """
     theme = scene.theme
     steps = scene.steps
-    is_unknown = steps["is_open"] & steps["duration_s"].le(0)
-    steps = steps.assign(pair=_matched(steps), seconds=steps["duration_s"].mask(is_unknown))
+    steps = steps.assign(pair=_matched(steps), seconds=steps["duration_s"])
     sides = [steps[steps["run"] == run] for run in (0, 1)]
     tree = _tree(steps, theme)
     has_row = steps_with_rows(tree, depth, PAIR_PX)
@@ -143,7 +141,7 @@ def _tree(steps: pd.DataFrame, theme: Theme) -> pd.DataFrame:
 
 def _columns(steps: pd.DataFrame, pair: Ints, row: Ints, theme: Theme) -> tuple[list[Trace], float]:
     """Write the durations in A and B and their difference; return their width, too."""
-    crosses = np.where(steps["is_failed"], f" {cross(theme)}", "")
+    crosses = np.where(steps["state"].eq("failed"), f" {cross(theme)}", "")
     texts = steps["seconds"].map(lasting) + crosses
     by_run = steps.assign(text=texts).pivot(index="pair", columns="run", values="text")
     lengths = by_run.fillna("").loc[pair]

@@ -58,7 +58,7 @@ from runkit.charts.theme import (
 from runkit.display.colors import Theme
 from runkit.display.text import duration, moment, plural
 from runkit.errors import UsageError
-from runkit.facts import LIMIT_H, Facts
+from runkit.facts import Facts
 from runkit.tables.read_frames import frames
 from runkit.tables.run_rules import short_ids, time_parts
 from runkit.tables.sources import Source
@@ -110,7 +110,7 @@ def gantt(
     group
         What the rows of a fleet are grouped by. None is `status`.
     sla_h
-        Hours within which a reviewer should answer, for a fleet. None is 4.
+        Hours within which a reviewer should answer, for a fleet. None is no limit.
     title
         Replaces the name of the business and the agent.
 
@@ -137,7 +137,7 @@ def gantt(
         )
     if n_runs > len(LETTERS):
         _refuse("auto", n_runs, depth=depth, compress_waits=compress_waits)
-        facts = Facts(f, sla_h or LIMIT_H)
+        facts = Facts(f, sla_h)
         group = group or "status"
         return fleet_chart(facts, sort=sort or "attention", group=group, title=title)
     _refuse(None, n_runs, sort=sort, group=group, sla_h=sla_h)

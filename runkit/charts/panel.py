@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from jinja2 import Template
 
+from runkit.api.words import RUN_STATUSES, STATES, TIERS
 from runkit.charts.theme import FIGURES, STATIC
 from runkit.display.colors import CONFIDENCE_COLORS
 from runkit.display.html_tables import (
@@ -17,9 +18,9 @@ from runkit.display.html_tables import (
     with_labels,
     without_blanks,
 )
-from runkit.display.status_words import MISSING, status, tier_mark
 from runkit.display.templates import css_variables, environment
 from runkit.display.text import (
+    MISSING,
     Markup,
     agent_title,
     block,
@@ -127,9 +128,10 @@ def render(name: str, **values: Any) -> Markup:
 def _templates() -> Template:
     templates = environment(STATIC)
     templates.globals["colors"] = CONFIDENCE_COLORS
-    names = (agent_title, in_words, lasting, plural, short_id, status, tier_mark, when)
+    names = (agent_title, in_words, lasting, plural, short_id, when)
     templates.filters |= {function.__name__: function for function in names}
     templates.filters |= {"host": web_host, "words": words_of}
+    templates.filters |= {"status": RUN_STATUSES.find, "state": STATES.find, "tier": TIERS.find}
     return templates.get_template("panels.html.j2")
 
 

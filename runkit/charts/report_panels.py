@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.api.contract import RESOLUTIONS
+from runkit.api.words import OUTCOMES, RUN_STATUSES
 from runkit.arguments import checked
 from runkit.charts._fleet_chart import fleet_chart
 from runkit.charts.fleet import NAMES
@@ -21,26 +21,13 @@ from runkit.charts.panel import (
     render,
     words_of,
 )
-from runkit.display.counts import (
-    paragraph,
-    sentence,
-    things,
-    unread,
-    waiting_words,
-)
 from runkit.display.html_tables import with_labels
-from runkit.display.status_words import outcome_words, status
 from runkit.display.text import brief, day
 from runkit.errors import UsageError
-from runkit.facts import Facts
+from runkit.facts import Facts, what_was_read
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import (
-    has_no_output,
-    measured_waits,
-    short_ids,
-    shown_statuses,
-)
+from runkit.tables.run_rules import outcome_words, short_ids
 
 __all__ = [
     "all_runs",
@@ -87,13 +74,9 @@ def timeline(f: Frames) -> Panel:
     steps = f.steps
     level = steps["depth"].clip(upper=MAX_INDENT)
     indent = level.map("· ".__mul__).astype("str")
-    columns = ["step_id", "label", "agent", "status", "duration_s", "self_s"]
-    is_unknown = steps["is_open"] & steps["duration_s"].eq(0)
+    columns = ["step_id", "label", "agent", "state", "duration_s", "self_s"]
     table = steps[columns].assign(
-        duration_s=steps["duration_s"].mask(is_unknown),
-        self_s=steps["self_s"].mask(is_unknown),
         label=indent + steps["label"],
-        status=shown_statuses(f, steps),
         id=short_ids(steps["step_id"]),
     )
     return Panel("Timeline", str(figure.layout.meta["summary"]), table, figure)
@@ -111,8 +94,7 @@ def slowest_steps_of_run(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        `self_s` is the own time of a step, `critical_s` what of it is on the critical path; a
-        failed run has none.
+        `self_s` is the own time of a step, `critical_s` what of it is on the critical path.
 
     Raises
     ------
@@ -121,10 +103,9 @@ def slowest_steps_of_run(f: Frames) -> Panel:
     """
     f = one_run(f, "f")
     steps = f.steps
-    is_work = ~steps["is_wait"] & (steps["self_s"] > 0)
-    critical = [] if f.runs["status"].eq("error").any() else ["critical_s"]
-    order = [*critical, "self_s"]
-    columns = ["label", "agent", "self_s", *critical]
+    is_work = steps["type"].ne("interrupt") & (steps["self_s"] > 0)
+    order = ["critical_s", "self_s"]
+    columns = ["label", "agent", "self_s", "critical_s"]
     work = steps.loc[is_work, columns]
     slowest = work.sort_values(order, ascending=False, kind="stable", ignore_index=True)
     return Panel("Slowest steps", "", slowest.head(MAX_STEPS))
@@ -165,9 +146,7 @@ def what_happened(f: Frames) -> Panel:
     if len(days) > 1:
         at = times.map(partial(day, has_year=False)) + ", " + at
     lines = records(table.assign(at=at))
-    body = render(
-        "what_happened", lines=lines, first=[lines[n] for n in sorted(first)], lacks=_lacks(f)
-    )
+    body = render("what_happened", lines=lines, first=[lines[n] for n in sorted(first)])
     words = f"{' to '.join(days)}, times in UTC"
     return Panel("What happened", words, table[EVENT[:3]], body=body)
 
@@ -175,10 +154,10 @@ def what_happened(f: Frames) -> Panel:
 def _ends(f: Frames) -> Iterator[Event]:
     """Yield how a run started, and how it ended."""
     run = f.runs.iloc[0]
-    ending, kind = status(run["status"]).word, "end"
-    if run["status"] == "error":
-        ending = "Run failed" + ": no summary was written" * has_no_output(f)
-        kind = "end fail"
+    line = RUN_STATUSES.find(run["status"])
+    ending, kind = line.label, "end"
+    if "failed" in line.means:
+        ending, kind = "Run failed", "end fail"
     yield run["started_at"], "Review started", "", "", ALWAYS
     yield run["ended_at"], ending, None, kind, ALWAYS
 
@@ -189,12 +168,12 @@ def _step_events(f: Frames) -> Iterator[Event]:
     sizes = steps["depth"].value_counts()
     level = sizes[sizes > 1].index.min()
     is_of_level = steps["depth"].eq(level) & steps["type"].ne("interrupt")
-    listed = steps[is_of_level | steps["error"].notna()]
+    listed = steps[is_of_level | steps["state"].eq("failed")]
     for step in records(listed):
         label = step["label"]
         duration_s = step["duration_s"]
         length = lasting(duration_s)
-        if step["is_failed"]:
+        if step["state"] == "failed":
             failed_at = step["completed_at"] or step["started_at"]
             yield failed_at, f"✕ {label}", f"after {length}", "fail", duration_s
         else:
@@ -209,26 +188,14 @@ def _question_events(f: Frames) -> Iterator[Event]:
         wait_s = question["wait_s"]
         label = words_of(question["label"])
         ending = outcome_words(question)
-        if outcome in RESOLUTIONS:
+        if OUTCOMES.is_a(outcome, "policy"):
             yield asked_at, label, ending.lower(), "", BEFORE_STEPS
             continue
         yield asked_at, f"Asked a reviewer: {label}", None, "question", BEFORE_STEPS
         if wait_s is not None:
             wait = lasting(wait_s)
-            note = f"{wait} so far" if outcome == "pending" else f"after {wait}"
+            note = wait if outcome == "pending" else f"after {wait}"
             yield asked_at + pd.Timedelta(wait_s, "s"), ending, note, "question", BEFORE_STEPS
-
-
-def _lacks(f: Frames) -> str:
-    """Write in one line what a run does not have: findings, errors, open questions."""
-    facts = Facts(f)
-    asked = facts.open_questions
-    lacks = {
-        things(facts.findings, "finding"): facts.findings.is_none,
-        things(facts.failed_steps, "error"): facts.failed_steps.is_none and facts.causes.is_none,
-        waiting_words(asked): asked.is_none,
-    }
-    return " ".join(sentence(words) for words, is_none in lacks.items() if is_none)
 
 
 @checked
@@ -253,11 +220,8 @@ def all_runs(f: Frames) -> Panel:
     facts = Facts(f)
     figure = None if f.runs.empty else fleet_chart(facts, is_small=True)
     columns = [*NAMES, "status", "confidence", "created_at", "working_s", "waiting_s"]
-    runs = f.runs.assign(waiting_s=measured_waits(f))[columns]
-    table = runs.sort_values("created_at", ascending=False, ignore_index=True)
-    words = "When each was created, and how long it waited for a reviewer (log scale)."
-    words = paragraph(words, unread(facts.unread, "Waits"))
-    return Panel("All runs", words, table, figure)
+    table = f.runs[columns].sort_values("created_at", ascending=False, ignore_index=True)
+    return Panel("All runs", what_was_read(f), table, figure)
 
 
 @checked
@@ -279,10 +243,16 @@ def changed(table: pd.DataFrame | None) -> Panel:
     UsageError
         For other arguments.
     """
-    columns = ["change", "what", "before", "after", "when"]
-    if table is None:
-        table = pd.DataFrame(columns=["run_id", *columns], dtype="str")
-    if not {"run_id", *columns}.issubset(table):
-        raise UsageError(f"table={brief(table)}; expected the frame of runkit.changes(), or None.")
+    columns = ["what", "before", "after"]
+    table = _checked_frame(table, columns, "runkit.changes()")
     words = table.attrs.get("sentence", "")
     return Panel("What changed", words, with_labels(table)[["run", *columns]])
+
+
+def _checked_frame(table: pd.DataFrame | None, columns: list[str], function: str) -> pd.DataFrame:
+    """Return the frame of a function, without rows for None. Raises `UsageError` for another."""
+    if table is None:
+        return pd.DataFrame(columns=["run_id", *columns], dtype="str")
+    if not {"run_id", *columns}.issubset(table):
+        raise UsageError(f"table={brief(table)}; expected the frame of {function}, or None.")
+    return table

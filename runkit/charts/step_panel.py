@@ -6,6 +6,7 @@ import orjson
 import pandas as pd
 
 from runkit.api import jsontext
+from runkit.api.words import TIERS
 from runkit.arguments import checked
 from runkit.charts.panel import (
     Panel,
@@ -18,12 +19,11 @@ from runkit.charts.panel import (
 )
 from runkit.display.counts import paragraph
 from runkit.display.html_tables import column_head, readable
-from runkit.display.status_words import MISSING, tier_mark
-from runkit.display.text import agent_title, brief, plural, short_id
+from runkit.display.text import MISSING, agent_title, brief, plural, short_id
 from runkit.errors import UsageError
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import short_ids, shown_statuses
+from runkit.tables.run_rules import short_ids
 
 TIMES = [
     *("started_at", "after_start_s", "completed_at", "duration_s", "self_s"),
@@ -68,7 +68,7 @@ def step(f: Frames, name: str) -> Panel:
     [run] = records(f.runs)
     step_id = row["step_id"]
     artifacts = f.artifacts[f.artifacts["step_id"] == step_id]
-    sources = f.sources[f.sources["step_id"] == step_id]
+    sources = f.sources[f.sources["artifact_no"].isin(artifacts["artifact_no"])]
     findings = rows_with_sources(artifacts.drop(columns="step_id"), sources)
     values = jsontext.leaves(row["result"])
     after_start = steps["started_at"] - f.runs["started_at"].iloc[0]
@@ -91,7 +91,7 @@ def step(f: Frames, name: str) -> Panel:
     }
     body = render(
         "step",
-        state=shown_statuses(f, steps).iloc[0],
+        state=row["state"],
         where=[
             run["business_name"],
             agent_title(row["agent"]),
@@ -142,7 +142,7 @@ def _sentence(f: Frames, row: Row, n_values: int, n_findings: int) -> str:
     """Write how long a step took, of how long a run, and what it returned."""
     run_length = lasting(f.runs["duration_s"].iloc[0])
     length = f"{lasting(row['duration_s'])} of the run's {run_length}"
-    path = ", on the critical path" if row["is_critical"] and row["critical_s"] > 0 else ""
+    path = ", on the critical path" if row["critical_s"] else ""
     counts = {"value": n_values, "finding": n_findings}
     returned = " and ".join(plural(n, word) for word, n in counts.items() if n)
     returned = f"It returned {returned}." if returned else ""
@@ -150,14 +150,14 @@ def _sentence(f: Frames, row: Row, n_values: int, n_findings: int) -> str:
 
 
 def _finding_text(finding: Row) -> str:
-    rating = finding["confidence_text"]
-    words = f"{rating} confidence" if rating else "unrated"
+    rating = finding["confidence"]
+    words = f"{rating} confidence" if rating else MISSING
     return " · ".join(filter(None, [words, finding["type"], finding["summary"]]))
 
 
 def _source_text(item: Row) -> str:
-    tier = item["source_tier_text"]
-    mark = f"{tier_mark(tier)} {words_of(tier, 20)}"
+    tier = item["source_tier"]
+    mark = f"{TIERS.find(tier).icon} {words_of(tier, 20)}"
     return " · ".join(filter(None, [mark, item["source_type"], item["url"]]))
 
 

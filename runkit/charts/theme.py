@@ -17,8 +17,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from runkit.api.words import RUN_STATUSES
 from runkit.display.colors import CONFIDENCE_COLORS, DARK, LIGHT, Theme
-from runkit.display.status_words import status
 from runkit.display.text import shorten, static_file, unescape
 
 if TYPE_CHECKING:
@@ -289,8 +289,8 @@ def cross(theme: Theme) -> str:
 
 def pill(word: str, theme: Theme) -> str:
     """Return a run's status as its icon and word, in its color."""
-    state = status(word)
-    return bold(colored(plain(state, 20), getattr(theme, state.color)))
+    state = RUN_STATUSES.find(word)
+    return bold(colored(plain(state, 20), getattr(theme, state.role)))
 
 
 def level(word: str, theme: Theme, noun: str = "") -> str:
