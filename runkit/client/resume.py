@@ -17,7 +17,7 @@ from runkit import errors
 from runkit.api.contract import resume_body
 from runkit.api.models import Interrupt, Run
 from runkit.api.questions import check_answer
-from runkit.api.validation import interrupt_kind
+from runkit.api.reading import interrupt_kind
 from runkit.client._http import path_to
 from runkit.client._reader import RunReader
 from runkit.display.log import log

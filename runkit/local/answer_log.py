@@ -45,7 +45,6 @@ UNCONFIRMED = "unconfirmed"  # the question is closed, and it is unknown whose a
 UNKNOWN = "unknown"  # it may have arrived, or may still arrive
 REFUSED = "refused"  # the API refused it: it does not fit, or the question was already answered
 FAILED = "failed"  # not delivered
-IN_DOUBT = frozenset({SENDING, UNCONFIRMED, UNKNOWN})
 # What tells two askings apart; a column that is null on either side tells nothing.
 ASKING = ("host", "run_id", "run_created_at", "interrupt_id", "step_id", "question_digest")
 _SAME = " AND ".join(f"coalesce({name} = :{name}, TRUE)" for name in ASKING)

@@ -103,7 +103,7 @@ def make_masker(redact: bool | Redaction = True) -> Masker:
 
 
 class _Records(list[Any]):
-    """The records of a source, read once, and what may be missing in it."""
+    """The records of a source, read once, with what it misses."""
 
     def __init__(self, source: sources.Source) -> None:
         fetches = sources.Fetches()
@@ -153,18 +153,19 @@ def redact_source(
 ) -> ReportData:
     """Mask the data and the labels, and describe the provenance."""
     names = [template.path.name] if template else []
+    reasons = source.frames.source_missing
     changed_words = source.more["changes"].attrs["sentence"] if "changes" in source.more else ""
     tables = masker.tables(
-        {**dict(source.frames.items()), "reads": source.frames.reads, **source.more},
-        [*labels, *names, *source.frames.missing, changed_words, *source.texts],
+        {**dict(source.frames.items()), **source.more},
+        [*labels, *names, *reasons, changed_words, *source.texts],
     )
     more = {name: tables.pop(name) for name in source.more}
     if "changes" in more:
         more["changes"].attrs["sentence"] = masker.text(changed_words)
     # a tax number can be recovered from the digest of an answer by trying all numbers
     more["answers"] = more["answers"].assign(question_digest=None, answer_digest=None)
-    missing = tuple(map(masker.text, source.frames.missing))
-    f: Frames = replace(source.frames, **tables, missing=missing)
+    masked_reasons = tuple(map(masker.text, reasons))
+    f: Frames = replace(source.frames, **tables, source_missing=masked_reasons)
     masked_labels = Labels(*map(masker.text, labels))
     about = _provenance(f, masker, template)
     return ReportData(f, provenance=about, labels=masked_labels, **more)
@@ -175,19 +176,21 @@ def _provenance(f: Frames, masker: Masker, template: Template | None) -> Provena
     run_ids = tuple(f.runs["run_id"])
     n_more = len(run_ids) - MAX_IDS
     more = f", and {n_more:,} more (all are in the report's notebook)" if n_more > 0 else ""
-    read_at = " to ".join(dict.fromkeys(map(timestamp, f.read_at or ()))) or "at an unknown time"
+    times = f.runs["read_at"].dropna()
+    read_at = f"read {timestamp(times.max())}" if len(times) else "at an unknown time"
     hosts = ", ".join(f.read_from) or "an unknown host"
+    missing = "; ".join(map(masker.text, f.missing))
     facts = {
         "runs": f"{len(run_ids):,}: {', '.join(run_ids[:MAX_IDS])}{more}",
         "read": f"{read_at}, from {hosts}",
-        "data": masker.text(f.summary()[-1]),
+        "as of": f.clock,
+        "data": missing,
         "redaction": _redaction(masker),
         "template": template and masker.text(template.path.name),
         "created": f"{timestamp(datetime.now(UTC))} with {DISTRIBUTION} {runkit.__version__}",
     }
     known = {name: text for name, text in facts.items() if text}
-    missing = "; ".join(f.missing) or None
-    return Provenance(run_ids, missing, dict(masker.counts), known)
+    return Provenance(run_ids, missing or None, dict(masker.counts), known)
 
 
 def _redaction(masker: Masker) -> str:

@@ -40,7 +40,7 @@ from runkit.reports._sensitive import (
     unescape_all,
 )
 from runkit.tables.arrow_columns import cast
-from runkit.tables.schema import COLUMNS
+from runkit.tables.schema import SCHEMA
 
 # ------------------------------------------------------------------------------------------- policy
 
@@ -232,7 +232,7 @@ class Masker:
                 texts = df[name].astype("str")
                 changed[name] = texts.map(masks).fillna(texts).astype("str")
         masked = df.assign(**changed)
-        return cast(masked, frame) if changed and frame in COLUMNS else masked
+        return cast(masked, frame) if changed and frame in SCHEMA else masked
 
     def _mask_text(self, text: str) -> str:
         if text not in self._candidates:
@@ -312,7 +312,7 @@ def _secret_parts(value: str) -> Iterator[str]:
 
 def _unique_texts(frame: str, df: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
     """Yield the unique texts of each column, except known category values."""
-    categories = {column.name: column.words for column in COLUMNS.get(frame, ())}
+    categories = {column.name: column.words or () for column in SCHEMA.get(frame, ())}
     for name in map(str, df.select_dtypes(["str", "category"]).columns):
         unique = df[name].dropna().astype("str").unique()
         yield name, [text for text in unique if text not in categories.get(name, ())]

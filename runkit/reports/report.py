@@ -169,7 +169,7 @@ def _name(data: ReportData, template: templates.Template) -> str:
     if data.labels.title or not template.is_ours:
         return data.labels.title
     f = data.frames
-    return f"{heading(f)}, {moment(f.runs['as_of'].max())}"
+    return f"{heading(f)}, {moment(f.as_of)}"
 
 
 def _execute(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from runkit.api.contract import FINAL_STATUSES, LOCAL, Json
+from runkit.api.contract import LOCAL, Json
 from runkit.api.models import Run
-from runkit.api.validation import objects, resolution_of, result_of, validated
+from runkit.api.reading import objects, policy_of, result_of
+from runkit.api.validation import validated
+from runkit.api.words import RUN_STATUSES
 from runkit.display.log import log
 from runkit.display.text import first_text, plural
 from runkit.errors import UsageError
@@ -26,7 +28,7 @@ def read_recordings(path: str | Path) -> list[SeededBusiness]:
     copies: dict[str, list[Json]] = defaultdict(list)
     for record in records_of(path):
         refusal = record.refusal
-        run, notes = (None, [refusal]) if refusal else validated(Run, record.raw)[:2]
+        run, notes = (None, [refusal]) if refusal else validated(Run, record.raw)
         if run:
             copies[run["id"]].append(run)
         else:
@@ -34,7 +36,7 @@ def read_recordings(path: str | Path) -> list[SeededBusiness]:
     businesses = []
     for rows in copies.values():
         rows.sort(key=lambda row: str(row["updated_at"]))
-        final = [row for row in rows if row["status"] in FINAL_STATUSES]
+        final = [row for row in rows if _can_be_played(row)]
         if final:
             businesses.append(_business(final[-1], rows))
         else:
@@ -50,6 +52,13 @@ def read_recordings(path: str | Path) -> list[SeededBusiness]:
         n_runs = plural(len(businesses), "run")
         log.warning("replay plays %s and leaves out %s: %s", n_runs, n_left_out, reasons)
     return businesses
+
+
+def _can_be_played(run: Json) -> bool:
+    """Return whether a run has ended, and each of its steps has a start."""
+    steps = walk(run.get("steps"))
+    has_starts = all(step.get("started_at") and step.get("type") for step in steps)
+    return has_starts and RUN_STATUSES.is_a(run["status"], "over")
 
 
 def _business(newest: Json, copies: list[Json]) -> SeededBusiness:
@@ -79,7 +88,7 @@ def _add_questions(run: Json, copies: list[Json]) -> None:
     found = (item for row in copies for item in objects(row.get("interrupts")))
     items = {item["id"]: item for item in found if first_text(item.get("id"))}
     for step in walk(run.get("steps")):
-        if step["type"] == "interrupt" and resolution_of(step) is None:
+        if step.get("type") == "interrupt" and policy_of(step) is None:
             item_id = first_text(result_of(step).get("interrupt_id"), next(iter(items), None))
             value = {key: step[key] for key in ("agent", "label", "artifacts") if step.get(key)}
             # an id that is asked again is another question

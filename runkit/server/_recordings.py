@@ -27,7 +27,7 @@ from typing import NamedTuple
 import orjson
 
 from runkit.api.contract import Json
-from runkit.api.validation import agent_of, objects
+from runkit.api.reading import agent_of, objects
 from runkit.display.text import agent_title
 from runkit.server._accounts import SPACE, id_in
 

@@ -16,19 +16,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from runkit.api.words import CONFIDENCES, OUTCOMES, RUN_STATUSES
 from runkit.charts import one_run
 from runkit.charts.gantt import time_words
-from runkit.charts.needs_attention import MARKS
 from runkit.charts.panel import Row, lasting, words_of
-from runkit.display.counts import Span, age, lasted, waiting_words
-from runkit.display.status_words import (
-    CAUGHT_UP,
-    MAY_BE_MISSING,
-    MISSING,
-    outcome_words,
-    status,
-)
+from runkit.display.counts import lasted
 from runkit.display.text import (
+    MISSING,
     agent_title,
     first_text,
     live_moment,
@@ -36,17 +30,10 @@ from runkit.display.text import (
     short_id,
     visible,
 )
-from runkit.facts import Facts, run_facts
+from runkit.facts import Facts, run_facts, what_was_read
+from runkit.tables import run_rules
 from runkit.tables.frames import Frames, status_counts
-from runkit.tables.run_rules import (
-    NO_CAUSE,
-    explanations,
-    findings_of,
-    is_shown,
-    wait_of,
-    why_no_steps,
-)
-from runkit.tables.schema import LAPSED, PENDING
+from runkit.tables.run_rules import outcome_words
 
 Lines: TypeAlias = Iterable[Table | Text | str]
 # rich's style by a field of `runkit.display.colors.Theme`, or "bold"
@@ -62,21 +49,8 @@ WIDE = 110  # columns of a terminal that has room for more columns of a table
 NAME = 27  # columns for the name of a business
 # These columns are shortened if the terminal is narrow.
 CUT = ("Business", "Agent", "Question", "Outcome", "Step")
-RIGHT = ("Work", "Waiting", "Age", "Time")  # columns of durations
+RIGHT = ("Work", "Waiting", "Time")  # columns of durations
 MAX_VALUE = 200  # characters
-MORE_OF_ERROR = r"(?s)(?::| \().*"  # what a table leaves out of an error
-# The order of runs by status, or by the confidence of a completed one.
-RANKS = {
-    "interrupted": 0,
-    "error": 1,
-    "running": 2,
-    "low": 3,
-    "unrated": 3,
-    "medium": 4,
-    "high": 5,
-}
-LAST = RANKS["high"]  # the rank of a run that needs nobody
-WEAK = {**MARKS, "unrated": (MISSING, "muted")}  # the mark of a completed run, and its color
 
 
 def console() -> Console:
@@ -126,20 +100,17 @@ def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
         more = {}
     is_named = rows["business_name"].notna().any()
     name = "business_name" if is_named else "agent_name"
-    table = _grid("", "Business" if is_named else "Agent", "Run", head, *more.values(), "Age")
+    table = _grid("", "Business" if is_named else "Agent", "Run", head, *more.values(), "Since")
     for row in rows.to_dict("records"):
-        state = status(row["status"])
-        mark = WEAK.get(str(row.get("weak")), (state.icon or "?", state.color))
+        state = RUN_STATUSES.find(row["status"])
+        since = "" if pd.isna(row["since"]) else live_moment(row["since"])
         table.add_row(
-            styled(*mark),
+            styled(state.icon, state.role),
             styled(first_text(row[name]) or MISSING, "bold"),
             styled(short_id(row["run_id"]), "muted"),
             styled(words_of(row["text"], MAX_VALUE)),
             *(styled(row[name]) for name in more),
-            styled(
-                age(Span(row["age_s"], bool(row["is_least"]))),
-                "attention" if row["status"] == "interrupted" else "muted",
-            ),
+            styled(since, "attention" if "waiting" in state.means else "muted"),
         )
     return table
 
@@ -147,72 +118,58 @@ def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
 def run_table(f: Frames, *, has_all: bool = True) -> Lines:
     """Yield a table of the runs, what needs somebody first.
 
-    Without `has_all`, it leaves out the runs that nobody needs to look at, and counts them.
+    Without `has_all`, it leaves out completed runs, and counts them.
     """
-    facts = Facts(f)
-    ranked = _ranked(facts)
-    runs = ranked if has_all else ranked[ranked["rank"] < LAST]
-    as_of = styled(f"  as of {live_moment(facts.as_of)}", "muted")
-    yield styled(f"{plural(len(f.runs), 'run')}: {status_counts(f.runs)}") + as_of
+    ranked = _ranked(Facts(f))
+    is_done = run_rules.is_a(ranked["status"], RUN_STATUSES, "done")
+    runs = ranked if has_all else ranked[~is_done]
+    yield styled(f"{plural(len(f.runs), 'run')}: {status_counts(f.runs)}")
+    yield styled(what_was_read(f), "attention" if f.missing else "muted")
     yield Text()
     if len(runs):
         yield _rows(runs, "Outcome", {"sure": "Confidence", "work": "Work", "wait": "Waiting"})
-    if n_more := len(ranked) - len(runs):
-        words = f"✓ {n_more:,} more completed, all high confidence; list them with --all"
-        yield styled(words, "muted")
+    n_more = len(ranked) - len(runs)
+    if n_more:
+        yield styled(f"+ {n_more:,} completed: --all", "muted")
 
 
 def _ranked(facts: Facts) -> pd.DataFrame:
-    """Return the runs in the order of `RANKS`, with the columns of the table.
-
-    The age of a run is how long its question waits, else the time since it ended or was created.
-    """
+    """Return the runs in order: waiting, failed, running, completed; with the table's columns."""
     runs = facts.runs
-    position = {run_id: number for number, run_id in enumerate(facts.waiting["run_id"].unique())}
-    statuses = runs["status"].astype("str")
-    level = runs["level"].mask(runs["unrated"].notna(), "unrated").where(statuses.eq("completed"))
-    # A high output does not say how sure the agent was of findings that were not read.
-    level = level.mask(runs["is_low"].isna() & level.eq("high"))
-    weak = level.where(level.ne("high"))
-    outcome = runs["outcome"]
-    brief_error = outcome.str.replace(MORE_OF_ERROR, "", regex=True)
-    outcome = outcome.mask(statuses.eq("error"), brief_error)
-    is_waiting = statuses.eq("interrupted")
-    since = runs["ended_at"].fillna(runs["created_at"])
+    is_asked = runs["since"].notna()
+    since = runs["since"].fillna(runs["ended_at"]).fillna(runs["created_at"])
     runs = runs.assign(
-        rank=level.fillna(statuses).map(RANKS).fillna(RANKS["low"]),
-        position=runs["run_id"].map(position),
-        text=runs["rating"].where(weak.notna()).fillna(outcome).fillna(MISSING),
-        weak=weak,
-        sure=runs["confidence"].astype("str").str.capitalize().fillna(MISSING),
+        rank=run_rules.positions(runs["status"], RUN_STATUSES),
+        text=runs["outcome"].fillna(MISSING),
+        sure=runs["confidence"].astype("str").fillna(MISSING),
         work=runs["working_s"].map(lasting),
-        wait=[
-            lasted(wait_of(run)) if is_open else lasting(run["waiting_s"])
-            for run, is_open in zip(runs.to_dict("records"), is_waiting, strict=True)
-        ],
-        age_s=runs["wait_s"].where(is_waiting, (facts.as_of - since).dt.total_seconds()),
+        wait=runs["wait_s"].where(is_asked, runs["waiting_s"]).map(lasting),
+        since=since,
     )
-    order = ["rank", "position", "age_s", "created_at"]  # of the last the newest is first
-    return runs.sort_values(order, ascending=[True, True, True, False])
+    order = ["rank", "wait_s", "working_s"]
+    return runs.sort_values(order, ascending=[True, False, False], kind="stable")
 
 
 def inbox(f: Frames, source: str, missing: str | None = None) -> Lines:
-    """Yield the questions that wait for a reviewer, by kind, then the oldest first.
+    """Yield the questions that wait for a reviewer, the longest first.
 
     `source` says in the head where and when they were read, `missing` what could not be read.
     """
-    facts = Facts(f)
-    if facts.open_questions.is_none:
-        state = f"{MAY_BE_MISSING}: {missing}" if missing else CAUGHT_UP
-        yield styled(f"{state}.  ") + styled(source, "muted")
+    waiting = Facts(f).waiting
+    if missing:
+        yield styled(missing, "attention")
+    head = styled(plural(len(waiting), "question waiting", "questions waiting"), "attention")
+    if waiting.empty:
+        yield head + styled(f" in {plural(len(f.runs), 'run')}  {source}", "muted")
         return
-
-    head = styled(waiting_words(facts.open_questions), "attention")
-    yield head + styled(f", oldest {lasted(facts.oldest)}  ") + styled(source, "muted")
+    oldest = lasted(waiting["wait_s"].max())
+    yield head + styled(f", oldest {oldest}  ") + styled(source, "muted")
     yield Text()
     names = f.runs[["run_id", "business_name", "agent_name", "status"]]
-    named = facts.waiting.merge(names, on="run_id")
-    yield _rows(named.assign(text=named["label"], age_s=named["wait_s"]), "Question", {})
+    named = waiting.drop(columns="business_name").merge(names, on="run_id")
+    text = named["label"].fillna(run_rules.NOT_IN_THE_DATA)
+    rows = named.assign(text=text, since=named["asked_at"], wait=named["wait_s"].map(lasting))
+    yield _rows(rows, "Question", {"wait": "Waiting"})
     yield Text()
     yield styled("Answer in a notebook: runkit.InterruptInbox(runkit.Client())", "muted")
     yield styled("As data: runkit inbox --json (exit code 4: something waits)", "muted")
@@ -225,40 +182,38 @@ def run_tree(f: Frames) -> Lines:
     """
     [run] = run_facts(f).to_dict("records")
     yield from _run_head(run)
-    if run["status"] == "error":
-        for what, agents in one_run.unfinished_agents(f).items():
-            yield styled(f"{what}: ") + styled(agents, "bold")
+    yield styled(what_was_read(f), "attention" if f.missing else "muted")
     yield Text()
-    steps = f.steps[is_shown(f.steps)].assign(error=explanations(f.steps))
+    steps = f.steps
     if steps.empty:
-        yield why_no_steps(f)
+        yield run_rules.STEPS_NOT_READ
         return
 
     questions = {row["step_id"]: row for row in f.interrupts.to_dict("records")}
-    # A failed run has no critical path.
-    has_path = run["status"] != "error" and steps["is_critical"].any()
     table = _grid("Step", "Time", "", has_heads=False)
     for (stem, indent), step in zip(_stems(steps), steps.to_dict("records"), strict=True):
         question = questions.get(step["step_id"])
-        time = lasting(question["wait_s"] if question else step["duration_s"])
-        mark = "◆" if has_path and step["is_critical"] else ""
+        mark = "◆" if step["critical_s"] > 0 else ""
         label = words_of(step["label"])
-        text = styled(f"✕ {label}", "fail") if step["is_failed"] else styled(label)
-        table.add_row(styled(stem, "muted") + text, time, mark)
+        is_failed = step["state"] == "failed"
+        text = styled(f"✕ {label}", "fail") if is_failed else styled(label)
+        table.add_row(styled(stem, "muted") + text, lasting(step["duration_s"]), mark)
         detail = _ending(question) if question else step["error"]
         if pd.notna(detail):
             color = "muted" if question else "fail"
             table.add_row(styled(f"{indent}  ", "muted") + styled(detail, color))
     yield table
-    if has_path:
+    if steps["critical_s"].gt(0).any():
         yield styled("◆ on the critical path", "muted")
     yield from _findings(f)
 
 
 def _findings(f: Frames) -> Lines:
     """Name the findings of a run, weakest first, and say how to see a step with its result."""
-    findings = findings_of(f).sort_values("confidence", kind="stable")  # weakest first
-    confidence = findings["confidence_text"].fillna(MISSING).map(words_of)
+    findings = run_rules.findings_of(f)
+    order = run_rules.positions(findings["confidence"], CONFIDENCES)
+    findings = findings.assign(order=order).sort_values("order", ascending=False, kind="stable")
+    confidence = findings["confidence"].astype("str").fillna(MISSING).map(words_of)
     titles = findings["title"].map(words_of) + " (" + confidence + ")"
     yield Text()
     if len(findings):
@@ -295,17 +250,17 @@ def _run_head(run: Row) -> Lines:
     """Describe a run: whose it is, how it ended, and where its time went."""
     name = _name_of(run)
     agent = agent_title(None, run["agent_name"])
-    state = status(run["status"])
+    state = RUN_STATUSES.find(run["status"])
     parts = [styled(name, "bold"), styled(short_id(run["run_id"]), "muted")]
     if name != agent:
         parts.append(styled(f"· {agent}", "muted"))
-    parts.append(styled(f" {state}", state.color))
+    parts.append(styled(f" {state}", state.role))
     if pd.notna(run["confidence"]):
-        parts.append(styled(str(run["confidence"]).capitalize()))
+        parts.append(styled(run["confidence"]))
     yield Text(" ").join(parts)
 
-    is_failed = run["status"] == "error"
-    outcome = first_text(run["outcome"]) or (NO_CAUSE[run["has_steps"]] if is_failed else "")
+    is_failed = "failed" in state.means
+    outcome = first_text(run["outcome"])
     if outcome:
         yield styled(outcome, "fail" if is_failed else "")
     yield styled(f"{time_words(run, str)} · created {live_moment(run['created_at'])}")
@@ -325,7 +280,7 @@ def _stems(steps: pd.DataFrame) -> Iterator[tuple[str, str]]:
 def _ending(question: Row) -> str:
     """Describe how a question ended, by whom and when, as far as it is known."""
     text = outcome_words(question)
-    is_settled = question["outcome"] not in (PENDING, LAPSED)
+    is_settled = OUTCOMES.is_a(question["outcome"], "settled")
     when = question["answered_at" if is_settled else "asked_at"]
     return text if pd.isna(when) else f"{text}, {live_moment(when)}"
 

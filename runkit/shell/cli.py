@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import runkit
+from runkit.arguments import STATUS_OF
 from runkit.display.progress import echo
-from runkit.display.status_words import STATUS_OF
 from runkit.display.text import escape_unseen, plural, shorten, visible
 from runkit.errors import ApiError, RunkitError, UsageError
 from runkit.local.files import file_at, replacing, usable
@@ -143,7 +143,7 @@ def list_questions(arguments: argparse.Namespace) -> int:
         source = f"{client.mode} · {read_at:%H:%M} UTC"
     f = runkit.frames(runs)
     if arguments.json:
-        names = f.runs[["run_id", "business_name", "agent_name"]]
+        names = f.runs[["run_id", "agent_name"]]
         _write_json(_records(open_questions(f).merge(names, on="run_id")))
     else:
         _terminal.write(_terminal.inbox(f, source, "; ".join(runs.missing)))
@@ -183,9 +183,11 @@ def _is_stopped(source: object) -> bool:
 
 def _frames_completeness(f: runkit.Frames, source: object) -> int:
     """Report what is missing, and where the first problems are; return the exit code."""
+    from runkit.tables.problems import LOST
+
     code = _completeness(f.missing, source)
     if code:
-        errors = f.problems[f.problems["severity"] == "error"]
+        errors = f.problems[f.problems["problem"].isin(LOST)]
         errors = errors.drop_duplicates(["problem", "detail"])
         for row in errors.head(SHOWN_PROBLEMS).to_dict("records"):
             echo(f"  {row['location']}: {row['problem']}: {shorten(row['detail'], 200)}")

@@ -27,7 +27,7 @@ from typing import Any
 from runkit.api.contract import BUSINESS_FIELDS, Json
 from runkit.api.models import Run
 from runkit.api.other_models import Document
-from runkit.api.validation import interrupt_kind
+from runkit.api.reading import interrupt_kind
 from runkit.client import Client
 from runkit.client.resume import TAKEN, is_stale
 from runkit.display.log import log

@@ -15,12 +15,13 @@ import pandas as pd
 
 from runkit.api.contract import Json
 from runkit.api.models import Run
-from runkit.api.validation import objects
+from runkit.api.reading import objects
+from runkit.api.words import CONFIDENCES, RUN_STATUSES, TIERS
 from runkit.charts.panel import Row, records
 from runkit.charts.step_panel import rows_with_sources
 from runkit.client import Client
-from runkit.display import colors, status_words
-from runkit.display.counts import Count, age, gap
+from runkit.display import colors
+from runkit.display.counts import lasted
 from runkit.display.text import (
     in_words,
     live_moment,
@@ -32,10 +33,9 @@ from runkit.display.text import (
     web_host,
 )
 from runkit.local import answer_log
-from runkit.tables.audit_trail import proposed_artifacts
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import findings_of, wait_of, with_waits
+from runkit.tables.run_rules import findings_of, outcome_words, positions
 from runkit.widgets._question import Question, asking_key, logged_answers
 from runkit.widgets._questionnaire import NO_LABEL
 
@@ -57,9 +57,11 @@ def evidence_of(question: Question) -> list[list[Json]]:
 
 def _proposed(question: Question) -> pd.DataFrame:
     """Return the artifacts that the question proposes."""
-    f = question.frames
-    proposed = proposed_artifacts(f.interrupts, f.artifacts)
-    return proposed[proposed["key"].eq(question.step_id or question.interrupt_id or "")]
+    artifacts = question.frames.artifacts
+    proposed = artifacts[artifacts["origin"].eq("proposal")]
+    if question.step_id:
+        return proposed[proposed["step_id"].eq(question.step_id)]
+    return proposed[proposed["interrupt_id"].eq(question.interrupt_id or "")]
 
 
 def describe_findings(f: Frames, artifacts: pd.DataFrame) -> list[Json]:
@@ -67,8 +69,8 @@ def describe_findings(f: Frames, artifacts: pd.DataFrame) -> list[Json]:
     return [
         {
             "title": truncated(finding["title"] or "Untitled finding"),
-            "confidence": (finding["confidence_text"] or "").capitalize(),
-            "tone": colors.CONFIDENCE_COLORS.get(finding["confidence"], ""),
+            "confidence": finding["confidence"] or "",
+            "tone": colors.CONFIDENCE_COLORS.get(str(finding["confidence"]).lower(), ""),
             "summary": truncated(finding["summary"] or ""),
             "sources": [*map(_source, finding["sources"])],
         }
@@ -78,7 +80,7 @@ def describe_findings(f: Frames, artifacts: pd.DataFrame) -> list[Json]:
 
 def _source(source: Row) -> Json:
     url = source["url"] or ""
-    tier = source["source_tier_text"] or ""
+    tier = source["source_tier"] or ""
     name = source["source_name"]
     host = web_host(url)
     names = [name or url] if host else [name, url]
@@ -87,7 +89,7 @@ def _source(source: Row) -> Json:
         "url": url if host else None,
         "host": host or "",
         "tier": " · ".join(filter(None, (tier, in_words(source["source_type"] or "")))),
-        "mark": status_words.tier_mark(tier),
+        "mark": TIERS.find(tier).icon,
     }
 
 
@@ -100,7 +102,8 @@ def other_findings(question: Question) -> list[Json]:
     others = artifacts[~artifacts["title"].isin(_proposed(question)["title"])]
     if others.empty:
         return []
-    others = others.sort_values("confidence", kind="stable")
+    order = positions(others["confidence"], CONFIDENCES)
+    others = others.assign(order=order).sort_values("order", ascending=False, kind="stable")
     confidences = counts(others["confidence"].dropna())
     title = ": ".join(filter(None, (plural(len(others), "other finding"), confidences)))
     is_open = question.kind == "decision"
@@ -117,13 +120,6 @@ def counts(values: Iterable[str]) -> str:
 def _folded(title: str, rows: list[Json]) -> list[Json]:
     """Build a line whose rows are folded under its title; there is none without rows."""
     return [{"title": title, "rows": rows}] if rows else []
-
-
-def _endings(words: Sequence[str], *, is_whole: bool = True) -> str:
-    """Count how rows ended: `3 completed, 1 failed`, or `all completed` if no row is missing."""
-    if len(set(words)) == 1 and is_whole:
-        return f"all {words[0]}" if len(words) > 1 else words[0]
-    return counts(words)
 
 
 def _read_others(client: Client, run: Run, list_runs: ListRuns) -> list[Run]:
@@ -157,12 +153,12 @@ def lines_about_others(client: Client, question: Question, list_runs: ListRuns) 
     answers = answer_log.answers_about(run.id for run in runs)
     n_sent = sum(len(logged_answers(run, client.host)) for run in runs)
     f = frames(runs, answers=answers, progress=False)
-    questions = with_waits(f, f.interrupts).sort_values("since", kind="stable")
+    questions = f.interrupts.sort_values("asked_at", kind="stable")
     is_open = questions["outcome"].eq("pending")
     return [
         *_open_rows(question, records(questions[is_open])),
         *_runs_line(question, records(f.runs[f.runs["run_id"].ne(question.run.id)])),
-        *_earlier_line(records(questions[~is_open].iloc[::-1]), int((~f.runs["has_steps"]).sum())),
+        *_earlier_line(records(questions[~is_open].iloc[::-1])),
         *([_row(f"Earlier answers on this machine: {n_sent:,}")] if n_sent else []),
     ]
 
@@ -175,9 +171,8 @@ def _open_rows(question: Question, questions: Sequence[Row]) -> list[Json]:
     rows: list[Json] = []
     for number, (key, row) in enumerate(zip(keys, questions, strict=True)):
         if key != question.key:
-            text = (
-                f"{lead}the {ordinal(number)} {short_id(row['run_id'])} is {age(wait_of(row))} old"
-            )
+            name = f"the {ordinal(number)} {short_id(row['run_id'])}"
+            text = f"{lead}{name} is {lasted(row['wait_s'])} old"
             rows.append(_row(text, (pill, "attention"), key=key))
             lead = pill = ""  # in the first row only
     return rows
@@ -195,27 +190,27 @@ def _runs_line(question: Question, runs: Sequence[Row]) -> list[Json]:
     endings = []
     n_newer = 0
     for run in runs:
-        status = status_words.status(shorten(run["status"], 40))
+        status = RUN_STATUSES.find(shorten(run["status"], 40))
         is_newer = run["created_at"] > question.since
         n_newer += is_newer
         created = f"created {live_moment(run['created_at'])}"
         end = "newer" if is_newer else "older"
-        rows.append(_row(created, (str(status), status.color), run=run["run_id"], end=end))
-        endings.append(status.word.lower())
+        rows.append(_row(created, (str(status), status.role), run=run["run_id"], end=end))
+        endings.append(status.label.lower())
     newer = f"; {plural(n_newer, 'is', 'are')} newer than this question" if n_newer else ""
-    title = f"{plural(len(rows), 'other run')} of this business, {_endings(endings)}{newer}"
+    title = f"{plural(len(rows), 'other run')} of this business, {counts(endings)}{newer}"
     return _folded(title, rows)
 
 
-def _earlier_line(questions: Sequence[Row], n_unread: int) -> list[Json]:
+def _earlier_line(questions: Sequence[Row]) -> list[Json]:
     rows = []
     endings = []
     for row in questions:
         when = f", {live_moment(row['answered_at'])}" if row["answered_at"] else ""
-        signed = shorten(status_words.outcome_words(row), 120)
+        signed = shorten(outcome_words(row), 120)
         label = shorten(row["label"] or NO_LABEL, 100)
         rows.append(_row(label, run=row["run_id"], end=f"{signed}{when}"))
-        outcome = status_words.outcome_words(row, has_name=False)
-        endings.append(outcome.partition(":")[0].lower())
-    summary = _endings(endings, is_whole=not n_unread) + gap(Count(0, 0, 0, n_unread))
-    return _folded(f"{plural(len(rows), 'earlier question')} about this business, {summary}", rows)
+        endings.append(outcome_words(row | {"answered_by": None}))
+    return _folded(
+        f"{plural(len(rows), 'earlier question')} about this business, {counts(endings)}", rows
+    )

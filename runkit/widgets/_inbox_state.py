@@ -24,7 +24,6 @@ from typing import Any
 from runkit.api.models import Run
 from runkit.client import Client, RunList
 from runkit.client.resume import is_stale
-from runkit.display.status_words import MAY_BE_MISSING
 from runkit.display.text import live_moment, plural, short_id, shorten
 from runkit.widgets._answer_states import DAYS, AnswerController, Forms
 from runkit.widgets._event_queue import Event, EventQueue, error_message
@@ -134,7 +133,7 @@ class InboxController(Forms):
             gaps.append(f"the questions of {plural(len(lost), 'run')} can't be read ({names})")
         self.missing = "; ".join(gaps)
         if self.missing:
-            self.coverage += f" {MAY_BE_MISSING}: {self.missing}."
+            self.coverage += f" Questions may be missing: {self.missing}."
         self.update_forms(fetched)
         self._checked(full)
 

@@ -16,12 +16,11 @@ from typing import NamedTuple
 
 from runkit.api.contract import Json
 from runkit.api.models import Run
-from runkit.api.validation import KINDS, answerer_of, interrupt_kind, note_of, proposals_of
+from runkit.api.reading import answerer_of, interrupt_kind, note_of, proposals_of, result_of
+from runkit.api.words import KINDS, OUTCOMES, RUN_STATUSES
 from runkit.charts.panel import records
 from runkit.client import Client
 from runkit.client.resume import is_pending
-from runkit.display import status_words
-from runkit.display.counts import Span
 from runkit.display.text import moment, short_id, shorten
 from runkit.errors import UsageError
 from runkit.local import answer_log
@@ -120,11 +119,10 @@ class Question:
         return self.asked_at or self.run.updated_at
 
     @property
-    def wait(self) -> Span:
-        """How long it had waited when its run was read, at least."""
+    def wait_s(self) -> float | None:
+        """How long it had waited when its run was read, in seconds."""
         read_at = self.run.read_at
-        seconds = (read_at - self.since).total_seconds() if read_at else None
-        return Span(seconds, is_least=self.asked_at is None, since=self.since)
+        return (read_at - self.since).total_seconds() if read_at else None
 
     @property
     def row(self) -> Row:
@@ -137,7 +135,7 @@ class Question:
             kind=self.kind,
             label=self.label,
             asked_at=self.asked_at,
-            wait_s=self.wait.seconds if self.asked_at else None,
+            wait_s=self.wait_s,
         )
 
     def outcome(self, run: Run) -> Outcome:
@@ -150,7 +148,7 @@ class Question:
         if step is None:
             return Outcome("closed")
         if step.completed_at is not None:
-            return Outcome("closed", step.completed_at, answerer_of(step.to_dict()))
+            return Outcome("closed", step.completed_at, answerer_of(result_of(step.to_dict())))
         return Outcome("expired", run.ended_at) if run.is_finished else Outcome("closed")
 
 
@@ -176,7 +174,7 @@ def questions_of(runs: Iterable[Run]) -> list[Question]:
 
 def in_order(questions: Iterable[Question]) -> list[Question]:
     """Sort questions as all screens do: by kind, then the oldest first."""
-    return sorted(questions, key=lambda question: (KINDS.index(question.kind), question.since))
+    return sorted(questions, key=lambda question: (KINDS.position(question.kind), question.since))
 
 
 def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
@@ -229,7 +227,7 @@ CLEAR, DOUBTFUL, THEIRS, NONE = "confirmed", "doubtful", "theirs", "none"
 _CHANGED = "The question has changed. Rerun this cell to see the new one."
 _SIGNED = "{answer}, {at} · signed {who}"
 _ELSEWHERE = f"Answered from another notebook on this machine: {_SIGNED}. {{unsent}}"
-_EXPIRED = f"{status_words.OUTCOMES['lapsed']}{{when}}."
+_EXPIRED = f"{OUTCOMES.find('expired').label}{{when}}."
 VERDICTS: dict[tuple[str, str], tuple[State, str, str]] = {
     # by the outcome of the question and that knowledge: the state, the tone and the title
     (ACCEPTED, CLEAR): (State.SETTLED, "ok", _SIGNED),
@@ -336,7 +334,7 @@ def closed_receipt(
 
     The drafts of the run's closed questions are deleted.
     """
-    status = str(status_words.status(shorten(run.status, 40)))
+    status = str(RUN_STATUSES.find(shorten(run.status, 40)))
     facts = receipt_facts(run, client) | {"status": status}
     if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
         return Receipt(f"The run's question can't be read; {ALTERNATIVE}.", facts)

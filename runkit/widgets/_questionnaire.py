@@ -18,7 +18,7 @@ from runkit.api import jsontext, questions
 from runkit.api.contract import Json
 from runkit.api.other_models import Document
 from runkit.api.questions import EDITABLE, FIELDS, NOTE, ROW_NAMES, VERBS, FormField, Verb
-from runkit.api.validation import interrupt_kind, objects
+from runkit.api.reading import interrupt_kind, objects
 from runkit.display.text import (
     UNSEEN,
     escape_unseen,

@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal, cast
 
+from runkit.api.words import OUTCOMES
 from runkit.arguments import check_kind, checked
 from runkit.client import Client
-from runkit.display.counts import HOUR, Count, age, short, waiting_words
-from runkit.display.status_words import CAUGHT_UP, MAY_BE_MISSING, OUTCOMES
-from runkit.display.text import duration, shorten
-from runkit.facts import LIMIT_H
+from runkit.display.counts import lasted
+from runkit.display.text import plural, shorten
 from runkit.widgets import _static_form
 from runkit.widgets._answer_states import AnswerController, Reasons
 from runkit.widgets._card import CellOutput
@@ -22,8 +21,8 @@ from runkit.widgets._page_messages import FromPage, Line, ToPage
 from runkit.widgets._question import Question, Row, State
 
 FILTER_FROM = 20  # questions; a longer list gets a filter
-LATE = LIMIT_H * HOUR  # seconds, after which an age is in the color of attention
-EXPIRED = f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."
+MAY_BE_MISSING = "questions may be missing"
+EXPIRED = f"{OUTCOMES.find('expired').label}. This doesn't count as a rejection."
 
 
 class InterruptInbox(CellOutput):
@@ -146,23 +145,16 @@ class InterruptInbox(CellOutput):
 
 
 def summary(controller: InboxController) -> str:
-    """Return the number of questions; none is said only where all runs could be read."""
-    if n := len(controller.waiting):
-        return waiting_words(Count(n, n))
-    return MAY_BE_MISSING if controller.missing else CAUGHT_UP
+    """Return the number of questions, and what may be missing."""
+    n = len(controller.waiting)
+    words = plural(n, "question waiting", "questions waiting")
+    return words if n or not controller.missing else f"{words}; {MAY_BE_MISSING}"
 
 
 def oldest(questions: Sequence[Question]) -> str:
-    """Return how old the questions are: `oldest 12 d · all over 4 h`."""
-    waits = [question.wait for question in questions]
-    known = [wait for wait in waits if wait.is_known]
-    if not known:
-        return ""
-    is_least = any(wait.is_least for wait in waits)
-    text = f"oldest {age(max(known)._replace(is_least=is_least))}"
-    are_late = [wait.is_over(LATE) for wait in waits]
-    late = Count(are_late.count(True), len(waits), are_late.count(None))
-    return f"{text} · {short(late, f'over {duration(LATE)}')}" if late.n else text
+    """Return how long the oldest question waits: `oldest 12 d 3 h`."""
+    waits = [question.wait_s for question in questions if question.wait_s is not None]
+    return f"oldest {lasted(max(waits))}" if waits else ""
 
 
 def inbox_lines(controller: InboxController) -> list[Line]:
@@ -189,9 +181,8 @@ def _first(rows: list[Line]) -> list[Line]:
 
 def _line(question: Question, /, **more: Any) -> Line:
     """Describe a line of the list."""
-    wait = question.wait
-    tone = "attention" if wait.is_over(LATE) else ""
-    line = {"key": question.key, "age": age(wait), "tone": tone, **texts_of(question), **more}
+    waited = lasted(question.wait_s)
+    line = {"key": question.key, "age": waited, "tone": "", **texts_of(question), **more}
     return cast(Line, line)
 
 

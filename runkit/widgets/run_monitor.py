@@ -14,13 +14,13 @@ from typing import Any, Literal
 import ipywidgets as w
 
 from runkit.api.models import Run
+from runkit.api.words import RUN_STATUSES
 from runkit.arguments import check_kind, checked
 from runkit.charts.figure import PLOTLY, plotly_bundle
 from runkit.charts.gantt import gantt
 from runkit.charts.svg import svg
 from runkit.client import Client
 from runkit.client.resume import is_stale
-from runkit.display import status_words
 from runkit.display.text import duration, shorten, visible
 from runkit.errors import RateLimited, Unavailable
 from runkit.tables.read_frames import frames
@@ -105,7 +105,7 @@ class RunMonitor(CellOutput):
         return self._run
 
     def __repr__(self) -> str:
-        status = status_words.status(self.run.status).word
+        status = RUN_STATUSES.find(self.run.status).label
         return f"RunMonitor({self.run.label}, {status}, {self._client.mode})"
 
     @property
@@ -134,7 +134,7 @@ class RunMonitor(CellOutput):
     def _describe(self) -> ToPage:
         run = self.run
         f = frames(run)
-        state = f"{run.label}: {status_words.status(run.status)}"
+        state = f"{run.label}: {RUN_STATUSES.find(run.status)}"
         title = " · ".join([state, *f.runs["outcome"].dropna()])
         where = run.label if run.business_id else f"{run.label} · {UNIDENTIFIED}"
         receipts = [form.snapshot.message for form in self._forms.closed]
@@ -192,7 +192,7 @@ class RunMonitor(CellOutput):
             run = self._run
         is_new = run != self._run
         self._pause = FIRST if is_new else min(MAXIMUM, self._pause * GROWTH)
-        state = status_words.status(shorten(run.status)).word
+        state = RUN_STATUSES.find(shorten(run.status)).label
         questions = frames(run).interrupts
         self._wait_s = questions.loc[questions["outcome"].eq("pending"), "wait_s"].max()
         wait = f", {duration(self._wait_s)} so far" if self._wait_s >= 0 else ""
