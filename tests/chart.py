@@ -38,7 +38,9 @@ class Chart:
         self.traces = self.json["data"]
         self.layout = self.json["layout"]
         self.title = words(self.layout["title"]["text"])
-        notes = [(note.get("name"), words(note["text"])) for note in self.layout["annotations"]]
+        notes = [
+            (note.get("name"), words(note["text"])) for note in self.layout.get("annotations", [])
+        ]
         self.notes = [text for name, text in notes if name != "legend"]
         legend = "".join(text for name, text in notes if name == "legend")
         self.legend = [text.strip(", ") for text in re.split("[■□●○✕◆]", legend) if text]

@@ -39,7 +39,8 @@ def text() -> str:
     lines = [line for name, value in values.items() for line in _describe(name, value)]
     for name, columns in SCHEMA.items():
         lines += [
-            " ".join([f"{name}.{column.name}:", column.kind, *column.words]) for column in columns
+            " ".join([f"{name}.{column.name}:", column.kind, *(column.words or ())])
+            for column in columns
         ]
     return "\n".join([*lines, *_commands(), ""])
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chart import GROUP, INSTANT, WAIT, draw, values, words
+from chart import INSTANT, WAIT, draw, values
 from runkit.display.colors import LIGHT
 from runkit.errors import UsageError
 from runkit.tables.read_frames import frames
-from support import artifact, example, run, step
+from support import example, run, step
 
 
 def test_numbers_are_exact_and_typed():
@@ -29,19 +29,6 @@ def test_the_bar_of_a_pending_question_ends_when_it_was_read():
     assert line["marker"]["color"][1] == LIGHT.ground
 
 
-def test_hover_has_label_agent_status_times_and_findings():
-    found = [artifact(f"Finding {n}", confidence="low") for n in range(5)]
-    source = run(
-        step("a", 2, 62, label="Looking", agent="tin", artifacts=found, steps=[step("b", 2, 32)])
-    )
-    chart = draw(source)
-    [text] = [words(trace["customdata"][0]) for trace in chart.bars if trace["name"] == GROUP]
-    assert text.startswith("Looking TIN · ✓ Completed")
-    assert "(own time 30 s) from 2 s (10:00:02 UTC)" in text
-    assert text.count("low confidence") == 3
-    assert text.endswith("…")
-
-
 @pytest.mark.parametrize(
     ("source", "option", "hint"),
     [
@@ -55,22 +42,6 @@ def test_hover_has_label_agent_status_times_and_findings():
 def test_a_wrong_option_or_source_is_refused(source, option, hint):
     with pytest.raises(UsageError, match=hint):
         draw(source, **option)
-
-
-@pytest.mark.parametrize(
-    ("steps", "note", "n_listed"),
-    [
-        ([], "not delivered", 1),
-        (None, "not delivered", 1),
-        ([step("a") | {"started_at": None}], "could not be read; see f.problems", 0),
-    ],
-)
-def test_a_chart_without_steps_says_why(steps, note, n_listed):
-    """So do the frames; steps that are in the file are not to be fetched."""
-    source = run(started_at=None, end=None, steps=steps)
-    [words] = draw(source).notes
-    assert note in words
-    assert repr(frames(source)).count("client.runs.fetch") == n_listed
 
 
 @pytest.mark.parametrize("n_runs", [1, 2, 3])

@@ -7,7 +7,7 @@ import json
 import plotly.io
 import pytest
 
-from chart import FAILING, WAIT, draw, words
+from chart import draw, words
 from runkit.display import colors
 from runkit.tables.read_frames import frames
 from support import at, example, question, run, step
@@ -41,44 +41,9 @@ def test_a_run_that_ended_before_it_started_has_no_work_of_0_s():
     assert "Duration not known" in chart.title
 
 
-def test_a_failed_run_has_no_critical_path():
-    """All bars are pale but the one that failed, which has a cross and the first words of its error."""
-    label = "The registry did not answer " * 3
-    error = step("e", 90, 90, type="error", status="error", label=label)
-    failed = step("b", 20, 90, status="error", label="Asking the registry", steps=[error])
-    group = step("g", 10, 90, status="error", label="Group", steps=[step("a", 10, 20), failed])
-    chart = draw(run(group, status="error"))
-    assert "critical path" not in chart.legend
-    assert chart.solid == [(2, 20, 90)]
-    assert chart.numbers("y", FAILING).tolist() == [2]
-    assert chart.durations[0] == "✕ 1 min 20 s"
-    assert chart.durations[2].startswith("✕ 1 min 10 s · The registry did not answer The")
-    assert "Failed in Asking the registry" in chart.title
-
-
-def test_a_wait_is_a_band_with_its_length_and_what_is_known_of_the_answer():
-    read = frames(run(step("a", 0, 100), question("q", 100, 160), step("b", 160, 200), end=200))
-    chart = draw(read)
-    assert chart.numbers("base", WAIT).tolist() == [100]
-    assert chart.notes[0] == "1 min waiting for a reviewer"
-    band = chart.layout["shapes"][-1]
-    assert [band[name] for name in ("x0", "x1", "y1")] == [100, 160, 2.5]
-    assert chart.durations[1] == "Answered"
-    read.interrupts["answered_by"] = ["Ana Ortiz"]
-    read.interrupts["decision"] = ["approved"]
-    assert draw(read).durations[1] == "Approved by Ana Ortiz"
-
-
 def test_a_run_with_only_an_open_question_is_drawn_without_texts_at_ends():
     asked = run(question("q", 10, None), end=None, status="interrupted", updated_at=at(90))
     assert draw(asked).durations == {}
-
-
-def test_an_open_step_ends_in_a_dotted_line_and_a_note():
-    live = draw(run(step("a", 0, None), end=None, status="running", updated_at=at(60)))
-    assert live.durations[0].endswith("still running")
-    assert live.trace("open step")["line"]["dash"] == "dot"
-    assert draw(run(step("a", 0, None))).durations[0].endswith("no end recorded")
 
 
 def test_color_follows_the_agent():
@@ -111,14 +76,6 @@ def test_a_title_that_would_be_wider_than_a_notebook_wraps():
     assert (first.rpartition(" · ")[2], second) == ("CIP Orchestrator", "2 runs compared")
     of_nobody = draw([pair[0], run(step("a"), run_id="n")]).layout["title"]["text"]
     assert words(of_nobody).startswith("CIP Orchestrator · 2 runs compared")
-
-
-def test_the_length_of_a_wait_that_is_not_known_is_in_no_difference():
-    first = run(step("a", 0, 10), question("q", 10, 60), end=60)
-    steps = step("b", 0, 10), question("r", 10, None)
-    chart = draw([first, run(*steps, run_id="s", status="interrupted", end=None)])
-    assert [words(text) for text in chart.trace("B")["text"][1:]] == ["10 s", "–"]
-    assert chart.trace("B − A")["text"][1:] == ["+0 s", "–"]
 
 
 def test_two_runs_are_marked_at_their_first_difference():

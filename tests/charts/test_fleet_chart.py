@@ -6,12 +6,10 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import pytest
 from plotly.graph_objects import Figure
 
 import runkit
-from chart import values
 from runkit.charts import _fleet_chart, _fleet_points
 from runkit.charts._fleet_chart import MAX_ROWS, fleet_chart
 from runkit.facts import Facts
@@ -54,35 +52,6 @@ MIXED = (
 )
 
 
-@pytest.mark.parametrize(
-    ("options", "order"),
-    [
-        ({}, [3, 4, 2, 6, 5, 1]),
-        ({"group": "agent", "sort": "time"}, [1, 2, 3, 4, 5, 6]),
-        ({"group": "agent", "sort": "duration"}, [4, 2, 5, 6, 3, 1]),
-    ],
-)
-def test_rows_are_sorted_by_status_time_or_duration(options, order):
-    """Failed, waiting (longest first), running, completed; or newest first; or longest first."""
-    assert labels(chart(*MIXED, **options)) == [f"{number:08d}" for number in order]
-
-
-def test_rows_show_seconds_of_work_and_of_waiting():
-    """Bars are seconds of work, dots are seconds of waiting on a log scale."""
-    figure = chart(*MIXED)
-    bars = next(trace for trace in figure.data if trace.type == "bar")
-    assert sorted(values(bars.x)) == [61, 62, 63, 64, 65, 66]
-    dots, texts = (
-        trace for trace in figure.data if trace.type == "scatter" and trace.xaxis == "x2"
-    )
-    assert list(dots.x) == list(texts.x) == [9 * HOUR, 5 * HOUR, 2 * HOUR]
-    assert [text.strip() for text in texts.text] == ["9 h so far", "5 h so far", "2 h"]
-    assert figure.layout.xaxis2.type == "log"
-    assert len(figure.layout.xaxis.tickvals) == 2
-    [band] = [shape for shape in figure.layout.shapes if shape.type == "rect"]
-    assert band.x0 == 4 * HOUR
-
-
 @pytest.mark.parametrize("group", ["business", "agent"])
 def test_groups_have_counts(group):
     """The largest group comes first; a run without the name is in a group of its own."""
@@ -98,24 +67,6 @@ def many(n: int) -> list[dict[str, Any]]:
     return [
         made(n, "interrupted" if n % 10 == 0 else "completed", 60.0 * (n % 3) + 1) for n in range(n)
     ]
-
-
-def test_more_runs_than_rows_are_points():
-    """Each run is a point at its wait; those that wait longest are listed beside them."""
-    n = MAX_ROWS + 1
-    figure = chart(*many(n))
-    assert sum(len(trace.x) for trace in figure.data) == n
-    assert min(min(trace.y) for trace in figure.data) >= 11 * np.exp(-0.45)
-    notes = figure.layout.annotations[2:]  # the first ones are of the band and the legend
-    assert [len(re.findall(r"\d{8}", note.text)) for note in notes] == [0, 13, 0]
-    figure = chart(*many(20), run(run_id="bare", steps=None), is_small=True)
-    assert sum(len(trace.x) for trace in figure.data) == 20  # how the other waited is not known
-
-
-def test_waiting_runs_are_named_beside_their_points_in_lines_of_their_own():
-    crowd = [made(n, "interrupted", HOUR + n) for n in range(6)]
-    notes = chart(*crowd, made(9, "completed"), is_small=True).layout.annotations[2:]
-    assert [round(note.yshift) for note in notes] == [0, -12, -24, -36, -48, -60]
 
 
 def test_the_first_date_of_each_year_has_the_year():

@@ -51,12 +51,6 @@ def test_a_step_has_its_times_findings_and_sources():
     assert "Raw JSON" in html
 
 
-def test_a_failed_step_says_its_error():
-    error = step("e", 40, 40, type="error", status="error", label="No answer")
-    f = runkit.frames(run(step("step-0001", 10, 40, status="error"), error, status="error"))
-    assert runkit.one_run.step(f, "step-0001").sentence.endswith("critical path. No answer")
-
-
 def test_a_step_is_found_by_its_id_its_name_and_its_label():
     steps = [
         step(f"{letter * 8}-1", name=f"name_{letter}", label=f"Label {letter}") for letter in "ab"

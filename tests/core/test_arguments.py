@@ -42,7 +42,7 @@ def test_a_time_may_be_written_in_many_ways(value, expected):
     """What is relative is so to the server's clock."""
     old = runkit.Run.from_json(run(run_id="old", start=-(10**8), end=None))
     runs = replace(_client().runs.list(), items=(old,))
-    as_of = runkit.frames(runs, as_of=value).runs["as_of"].item()
+    as_of = runkit.frames(runs, as_of=value).as_of
     assert as_of == pd.Timestamp(expected, tz="UTC")
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from runkit.api.models import Run
 from runkit.api.questions import VERBS
-from runkit.api.validation import interrupt_kind, interrupt_value, validated
+from runkit.api.reading import interrupt_kind, interrupt_value
+from runkit.api.validation import validated
 from support import example
 from tests.server.conftest import BUSINESS
 from tests.server.published import faults

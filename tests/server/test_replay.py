@@ -10,7 +10,7 @@ from pandas.testing import assert_frame_equal
 
 import runkit
 from runkit.api.questions import VERBS
-from runkit.api.validation import interrupt_kind
+from runkit.api.reading import interrupt_kind
 from runkit.errors import NotFound, UsageError
 from runkit.server._recorded_files import read_recordings
 from strangers import fleet, raws, strangers_of

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 import runkit
+from runkit.errors import DataError
 from runkit.tables.schema import SCHEMA, TYPES
 from strategies import fuzz, mangled
 from support import check_equal, run
@@ -21,11 +23,11 @@ def sound(f: runkit.Frames) -> runkit.Frames:
         assert [*df.dtypes.astype("str").items()] == dtypes, name
     runs = f.runs
     assert runs["run_id"].is_unique
-    for name in ("steps", "artifacts", "sources", "interrupts"):
-        counted = f[name]["run_id"].value_counts().reindex(runs["run_id"], fill_value=0)
-        assert counted.tolist() == runs[f"n_{name}"].tolist()
-    assert f.steps[["self_s", "critical_s"]].ge(0).all(axis=None)
-    assert len(f) == len(runs)
+    for name, count in (("steps", "n_steps"), ("interrupts", "n_questions")):
+        n_rows = f[name]["run_id"].value_counts().reindex(runs["run_id"], fill_value=0)
+        is_known = runs[count].notna().to_numpy()
+        assert n_rows[is_known].tolist() == runs.loc[is_known, count].tolist()
+    assert f.steps[["self_s", "critical_s"]].fillna(0).ge(0).all(axis=None)
     assert not f.problems["detail"].str.len().gt(700).any()
     assert repr(f)
     assert f._repr_html_()
@@ -39,14 +41,14 @@ def written(value: Any, *, is_ascii: bool = True) -> bytes:
 @fuzz(16)
 @given(mangled(), st.booleans())
 def test_text_gives_the_frames_of_objects(source, is_ascii):
-    """Unless it is too deep."""
-    f = sound(runkit.frames(written(source, is_ascii=is_ascii)))
-    words = set(f.problems["problem"])
-    assert "bad_json" not in words
-    if "too_deep" not in words:
+    try:
+        f = sound(runkit.frames(written(source, is_ascii=is_ascii)))
+    except DataError:  # all records were refused
+        return
+    if "bad_json" not in set(f.problems["problem"]):  # too deep
         other = runkit.frames(source)
         check_equal(f, other)
-        assert f.missing == other.missing
+        assert (f.missing, f.as_of) == (other.missing, other.as_of)
 
 
 @st.composite
@@ -70,4 +72,5 @@ def damaged_texts(draw: st.DrawFn) -> bytes:
 @example(b"[" * 3_000)
 def test_any_bytes_are_read_or_refused(text):
     """Bytes that are no JSON, half of it, or JSON of something else."""
-    sound(runkit.frames(text))
+    with suppress(DataError):  # all records were refused
+        sound(runkit.frames(text))

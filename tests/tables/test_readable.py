@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pandas as pd
 
 from runkit.display.html_tables import df_to_html
-from runkit.display.status_words import MISSING
+from runkit.display.text import MISSING
 
 HOSTILE = "<img src=x onerror=canary=1>"
 

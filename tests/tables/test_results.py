@@ -33,32 +33,6 @@ REASONS = [
 ]
 
 
-def test_the_reason_of_a_failure_is_read_from_the_result():
-    results, reasons = zip(*REASONS, strict=True)
-    f = runkit.frames(numbered(failed_in(result) for result in results))
-    assert f.steps["error"].tolist() == f.runs["outcome"].tolist() == [*reasons]
-
-
-def test_the_reason_of_an_error_step_is_its_result_before_its_label():
-    """One that only explains another step says both.
-
-    Of another step, an artifact of type error comes before the result.
-    """
-    result = {"error": "result"}
-    record = artifact("artifact", type="error")
-    of_step = failed_in(result, artifacts=[artifact("finding"), record])
-    of_error = failed_in(result, artifacts=[record], type="error")
-    of_label = failed_in({}, artifacts=[record | {"summary": "Research"}], type="error")
-    summed_up = {"artifacts": [record | {"summary": "No answer"}], "type": "error"}
-    of_summary = failed_in({}, **summed_up)
-    unnamed = failed_in({}, **summed_up, label=None)
-    of_both = failed_in({})
-    of_both["steps"] += [step("e", 10, 10, type="error", label="No answer", result=result)]
-    f = runkit.frames(numbered([of_step, of_error, of_label, of_summary, unnamed, of_both]))
-    outcomes = ["artifact", "result", "Research", *["No answer"] * 2, "No answer: result"]
-    assert f.runs["outcome"].tolist() == outcomes
-
-
 @pytest.mark.parametrize(("ends", "cause"), [((90, 40), 0), ((90, 90), 1)])
 def test_the_failed_step_that_ended_last_is_the_cause(ends, cause):
     """At a tie the later one in the tree; the chart names the same."""

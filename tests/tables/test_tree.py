@@ -37,12 +37,3 @@ def test_flat_and_mixed_steps_give_the_tree_of_nested_ones(source, share, seed):
         for form in (source, linked)
     )
     pd.testing.assert_frame_equal(left, right)
-
-
-@given(runs())
-def test_a_subtree_is_a_range_of_step_no(source):
-    """`step_no.between(a, b - 1)` is a step and all its descendants."""
-    ids = runkit.frames(source).steps
-    for item, (_, row) in zip(flat(source["steps"]), ids.iterrows(), strict=True):
-        inside = ids["step_no"].between(row["step_no"], row["subtree_end"] - 1)
-        assert ids.loc[inside, "step_id"].tolist() == [inner["id"] for inner in flat([item])]
