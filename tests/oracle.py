@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -122,31 +123,36 @@ class Step:
         self.is_question = raw.get("type") == "interrupt"
         settled = text(self.result.get("resolution")) or text(raw.get("resolution")) or ""
         self.policy = settled.lower() if settled.lower() in POLICY else None
-        self.is_open_question = self.is_question and not self.policy and not self.is_over
         self.is_wait = self.is_question and not self.policy
         words = (raw.get("type"), self.status)
         self.is_failed = not self.is_question and any(item in FAILED for item in words)
+        is_settled = self.is_question and self.policy is not None
+        self.is_settled = self.is_over or self.is_failed or is_settled
+        self.is_open_question = self.is_question and not self.is_settled
 
     @property
     def end(self) -> int | None:
         """When it ended, `as_of` while it is open, None where nobody knows."""
         if self.completed is not None:
             return self.completed
-        return None if self.is_over or self.run.is_over else self.run.as_of
+        return None if self.is_settled or self.run.is_over else self.run.as_of
 
     @property
     def length(self) -> float | None:
+        """How long it took, in seconds."""
         return seconds(self.start, self.end)
 
     @property
     def label(self) -> str | None:
+        """Its label, else its name, else its type."""
         return next(filter(None, (text(self.raw.get(name)) for name in ("label", "name", "type"))))
 
     @property
     def state(self) -> str:
+        """What it is, in one word."""
         if self.is_failed:
             return "failed"
-        if self.is_over or self.policy:
+        if self.is_settled:
             return "done"
         if self.run.is_over:
             return "expired"
@@ -154,6 +160,7 @@ class Step:
 
     @property
     def is_cause(self) -> bool:
+        """Whether it failed without a failed child."""
         return self.is_failed and not any(child.is_failed for child in self.children)
 
     @property
@@ -165,6 +172,7 @@ class Step:
 
     @property
     def artifacts(self) -> list[Json] | None:
+        """What it found."""
         return objects(self.raw.get("artifacts"))
 
     def self_s(self) -> float | None:
@@ -175,7 +183,7 @@ class Step:
         edges = sorted({self.start, self.end, *(edge for span in spans for edge in span)})
         alone = [
             b - a
-            for a, b in zip(edges, edges[1:], strict=False)
+            for a, b in pairwise(edges)
             if self.start <= a < self.end and not any(x <= a < y for x, y in spans)
         ]
         return sum(alone) / 1e6
@@ -272,19 +280,23 @@ class Reading:
 
     @property
     def end(self) -> int | None:
+        """When it ended, `as_of` while it is open."""
         return self.ended_at if self.is_over else self.as_of
 
     @property
     def top(self) -> list[Step]:
+        """The steps without a parent."""
         return [step for step in self.steps if step.parent is None]
 
     @property
     def agent(self) -> str | None:
+        """Its own agent, else that of what belongs to it."""
         found = [text(self.raw.get("agent")), *(step.agent for step in self.top)]
         return next(filter(None, found), None)
 
     @property
     def has_budget(self) -> bool:
+        """Whether all its lengths are known."""
         lengths = [step.length for step in self.steps]
         return bool(lengths) and None not in [*lengths, seconds(self.start, self.end)]
 
@@ -316,7 +328,7 @@ def pieces(run: Reading) -> list[tuple[int, int]]:
     for step in [*run.steps, *run.asked_aside]:
         edges |= {min(max(edge, run.start), run.end) for edge in (step.start, step.end)}
     ordered = sorted(edges)
-    return list(zip(ordered, ordered[1:], strict=False))
+    return list(pairwise(ordered))
 
 
 def budget(run: Reading) -> Row:
@@ -380,6 +392,7 @@ class Question(NamedTuple):
 
     @property
     def agent(self) -> str | None:
+        """Its own agent, else that of what belongs to it."""
         own = first_text(("agent",), self.item, self.value)
         return own or (self.step.agent if self.step else None)
 
@@ -398,15 +411,18 @@ class Question(NamedTuple):
 
     @property
     def titles(self) -> str | None:
+        """The titles of what it proposes."""
         titles = [text(item.get("title")) for _, item in self.proposals]
         return "; ".join(filter(None, titles)) or None
 
     @property
     def kind(self) -> str | None:
+        """Its type."""
         return text(self.value.get("type"))
 
     @property
     def label(self) -> str | None:
+        """Its label, else its name, else its type."""
         own = first_text(("label",), self.value, self.item)
         own = own or (text(self.step.raw.get("label")) if self.step else None)
         asked = first_text(QUESTION_NAMES, self.value, self.item)
@@ -541,7 +557,6 @@ def artifact_rows(run: Reading, asked: list[Question]) -> tuple[list[Row], list[
             found += [("proposal", step, own, agent, item) for agent, item in own.proposals]
             continue
         is_output = step.raw.get("type") == "output" and not step.parent and not own_output
-        is_output = is_output and run.status == "completed"
         origin = "output" if is_output else "finding"
         found += [(origin, step, None, step.agent, item) for item in step.artifacts or []]
     for question in asked:
@@ -561,6 +576,8 @@ def artifact_rows(run: Reading, asked: list[Question]) -> tuple[list[Row], list[
         is_repeat = bool(origin == "proposal" and finders & {agent, run.agent})
         if origin == "finding" and step and step.raw.get("type") == "output":
             is_repeat = any(kind == "output" for kind, *_ in same)
+        if step and step.raw.get("type") == "error":
+            is_repeat = True  # it repeats why the step failed
         tiers = [word(source.get("source_tier")) for source in cited or []]
         tiers = sorted(filter(None, tiers), key=lambda tier: position(tier, TIERS))
         rows.append(
@@ -697,7 +714,7 @@ def step_rows(run: Reading) -> list[Row]:
             "name": text(step.raw.get("name")),
             "status": step.status,
             "state": step.state,
-            "error": step.reason if step.is_failed else None,
+            "error": step.reason if step.is_cause else None,
             "started_at": step.start,
             "completed_at": step.completed,
             "duration_s": step.length,
@@ -739,7 +756,8 @@ def problems(run: Reading) -> int:
         n += is_broken(raw, "agent name label", "started_at completed_at", "artifacts")
         n += step.status is not None and step.status not in STEP_WORDS
         n += raw.get("type") is not None and raw["type"] not in STEP_TYPES
-        n += step.end is None or step.end < (step.start or step.end)
+        has_no_end = step.completed is None and (step.is_over or run.is_over)
+        n += has_no_end or (step.completed or 0) < (step.start or 0) * bool(step.completed)
         for item in step.artifacts or []:
             n += is_broken(item, "title type summary", "", "sources")
     return n

@@ -101,9 +101,11 @@ def _paired(items: list[Json], asked: Steps) -> tuple[dict[int, Json], list[Json
 
 
 def _paired_by_id(items: list[Json], asked: Steps) -> tuple[dict[int, Json], list[Json]]:
-    """Pair items with the steps that have their id, the open ones first."""
-    in_order = sorted(asked.items(), key=lambda each: _is_open(each[1]))
-    of_id = {key: at for at, step in in_order for key in _ids(step.get("id"), _id_in(step))}
+    """Pair items with the open steps that have their id."""
+    open_steps = {at: step for at, step in asked.items() if _is_open(step)}
+    of_id = {
+        key: at for at, step in open_steps.items() for key in _ids(step.get("id"), _id_in(step))
+    }
     paired: dict[int, Json] = {}
     rest = []
     for item in items:
@@ -147,12 +149,15 @@ def _id_in(step: Json) -> object:
 
 
 def _is_open(step: Json) -> bool:
-    """Return whether a question's step says nothing of its end."""
-    return not (_is_over(step) or policy_of(step) or decision_of(result_of(step)))
+    """Return whether a question's step is neither settled by the policy nor answered."""
+    return not (policy_of(step) or decision_of(result_of(step)) or _is_closed(step))
 
 
-def _is_over(step: Json) -> bool:
-    return bool(step.get("completed_at")) or STEP_STATUSES.is_a(step.get("status"), "over")
+def _is_closed(step: Json) -> bool:
+    """Return whether a question's step is over; one that failed was not answered."""
+    status = step.get("status")
+    is_over = bool(step.get("completed_at")) or STEP_STATUSES.is_a(status, "over")
+    return is_over and not STEP_STATUSES.is_a(status, "failed")
 
 
 # -------------------------------------------------------------------------------------------- rows
@@ -166,7 +171,7 @@ def _question(run: int, at: int, step: Json, item: Json | None, *, is_over: bool
         proposed = {"proposals": [{"artifacts": [each]} for each in step.get("artifacts") or ()]}
     result = result_of(step)
     decision = decision_of(result, item or NOTHING)
-    outcome = _outcome(step, item, decision, is_over=is_over)
+    outcome = _outcome(step, decision, is_over=is_over)
     is_answered = outcome == ANSWERED
     agents = (item or NOTHING).get("agent"), value.get("agent"), agent_of_step(step)
     return Question(
@@ -186,14 +191,12 @@ def _question(run: int, at: int, step: Json, item: Json | None, *, is_over: bool
     )
 
 
-def _outcome(step: Json, item: Json | None, decision: str | None, *, is_over: bool) -> str:
-    """Return how a question ended. One that is listed without a decision is open in an open run."""
+def _outcome(step: Json, decision: str | None, *, is_over: bool) -> str:
+    """Return how a question ended."""
     policy = policy_of(step)
     if policy:
         return policy
-    is_listed = item is not None and not is_over
-    has_failed = STEP_STATUSES.is_a(step.get("status"), "failed")
-    if decision or (_is_over(step) and not is_listed and not has_failed):
+    if decision or _is_closed(step):
         return ANSWERED
     return EXPIRED if is_over else PENDING
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import oracle
 import runkit
 import strangers
+from strategies import fuzz, runs
+from support import at
 
 COUNT = 100  # runs in each form; tests/soak has 2,500
 
@@ -66,6 +70,13 @@ def test_every_cell_of_an_analysts_own_file(seed):
 def test_every_cell_where_information_was_taken_away(name):
     """From every second run; nothing raises, and what is not known is null."""
     check(strangers.reduced(strangers.fleet(seed=3, n_runs=40), name))
+
+
+@fuzz(120)
+@given(st.lists(runs(), min_size=1, max_size=3), st.sampled_from([None, at(30)]))
+def test_every_cell_of_any_runs(sources, as_of):
+    """Steps overlap, run outside their parents, or are never closed; several questions are open."""
+    check(sources, as_of)
 
 
 def test_all_forms_in_one_file(tmp_path):
