@@ -71,7 +71,8 @@ def decisions(f: Source, by: Group = "kind") -> pd.DataFrame:
     rows = [_row(name, rows) for name, rows in questions.groupby(group, sort=False)]
     table = pd.DataFrame(rows, columns=["group", *_row("", questions.head(0))][1:])
     counts = {name: "Int32" for name in table if str(name).startswith("n_")}
-    table = table.astype(counts | {"group": "str", "decisions": "str"})
+    waits = {name: "float64" for name in table if str(name).endswith("_s")}
+    table = table.astype(counts | waits | {"group": "str", "decisions": "str"})
     return _ordered(table.rename(columns={"group": by}), by)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import runkit
 from runkit.errors import UsageError
-from strangers import raws, strangers_of
+from strangers import one_of_each, records
 from support import example, run, step
 
 
@@ -43,7 +43,7 @@ def test_search_finds_what_a_loop_finds(f, text, regex):
     expected = hits_of(f, pattern)
     assert expected or text == "("
     assert found_by(f, text, regex) == expected
-    strangers = runkit.frames(raws(strangers_of()))
+    strangers = runkit.frames(records(one_of_each()))
     assert found_by(strangers, text, regex) == hits_of(strangers, pattern)
 
 

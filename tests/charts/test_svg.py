@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import random
 from typing import Any
 from xml.etree import ElementTree
 
@@ -17,7 +16,7 @@ from hostile.payloads import PAYLOADS
 from runkit.charts._fleet_chart import MAX_ROWS
 from runkit.charts.svg import svg
 from runkit.display.colors import DARK, LIGHT
-from strangers import fleet, raws
+from strangers import fleet, records
 from support import example, run, step
 
 # Boxes of bars, marks and lines of text; the legend wraps by widths that plotly measures, and is
@@ -79,7 +78,7 @@ def root_of(figure: Figure) -> ElementTree.Element:
     return ElementTree.fromstring(svg(figure))  # noqa: S314 - our own
 
 
-RUNS = raws(fleet(random.Random(2), MAX_ROWS + 10).strangers)
+RUNS = records(fleet(2, MAX_ROWS + 10))
 
 
 def figures() -> dict[str, Figure]:

@@ -1,0 +1,97 @@
+"""How reviewers decided, in their own words: every number is that of a plain loop."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import runkit
+import strangers
+from runkit.errors import UsageError
+from support import column, question, run
+
+HOUR = 3_600
+
+
+def asked(number: int, decision: str | None, hours: float = 1, **more: object) -> dict[str, object]:
+    """A run with one answered question."""
+    result = {"decision": decision} if decision else {}
+    agent = more.pop("agent", "tin_verification")
+    pause = question("q", 0, hours * HOUR, agent=agent, result=result | more)
+    return run(pause, run_id=f"r{number}", end=hours * HOUR)
+
+
+OTHERS = [
+    run(question("q", 0, None), run_id="open", end=None, status="interrupted"),
+    run(question("q", 0, None), run_id="over", end=9, status="error"),
+    run(question("q", 0, 0, result={"resolution": "SKIP"}), run_id="policy"),
+]
+
+
+def test_decisions_are_counted_by_their_own_words():
+    """In any case; of a combined question each part; the most frequent first."""
+    parts = [
+        {"agent": "a", "decision": "approve"},
+        {"agent": "b", "decision": "decline"},
+        {"agent": "c"},
+    ]
+    combined = run(question("q", 0, HOUR, result={"proposals": parts}), run_id="combined")
+    words = ["decline", "Decline", "escalate", None, "decline"]
+    source = [*(asked(n, word, n + 1) for n, word in enumerate(words)), combined, *OTHERS]
+    [row] = runkit.decisions(runkit.frames(source, as_of="2026-02-04T10:00:00Z")).to_dict("records")
+    counts = ["n_questions", "n_pending", "n_answered", "n_policy", "n_expired", "n_known"]
+    assert [row[name] for name in counts] == [9, 1, 6, 1, 1, 5]
+    assert row["decisions"] == "decline 4, escalate 1, approve 1"
+    waits = [hours * HOUR for hours in (1, 2, 3, 4, 5, 1)]
+    assert row["wait_p50_s"] == np.median(waits)
+    assert row["wait_p90_s"] == pytest.approx(np.quantile(waits, 0.9))
+    assert row["longest_pending_s"] == 24 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("by", "groups"),
+    [
+        ("agent", ["b", "a", "unknown"]),
+        ("answered_by", ["Bo", "unknown"]),
+        ("week", ["2026-02-02"]),
+    ],
+)
+def test_decisions_are_counted_by_group(by, groups):
+    """The largest group first, and those without one last."""
+    source = [
+        asked(0, "approve", agent="a", user="Bo"),
+        asked(1, "approve", agent="b", user="Bo"),
+        asked(2, "approve", agent="b"),
+        asked(3, "approve", agent=None),
+    ]
+    assert runkit.decisions(source, by)[by].tolist() == groups
+
+
+@pytest.mark.parametrize("by", ["kind", "agent", "answered_by", "week"])
+def test_the_groups_add_up_to_all_questions(by):
+    f = runkit.frames(strangers.records(strangers.fleet(2)))
+    table = runkit.decisions(f, by)
+    outcomes = f.interrupts["outcome"].value_counts()
+    assert table["n_questions"].sum() == len(f.interrupts)
+    assert table["n_answered"].sum() == outcomes["answered"]
+    assert table["n_known"].sum() == f.interrupts["decision"].notna().sum()
+    parts = table[["n_pending", "n_answered", "n_policy", "n_expired"]]
+    assert parts.sum(axis=1).tolist() == table["n_questions"].tolist()
+
+
+def test_decisions_of_no_questions_are_an_empty_typed_frame():
+    for by in ("kind", "week"):
+        empty = runkit.decisions([], by)
+        assert empty.empty
+        assert empty.dtypes.equals(runkit.decisions([asked(0, "approve")], by).dtypes)
+        assert not empty.dtypes.eq("object").any()
+
+
+def test_an_unknown_group_is_a_usage_error():
+    with pytest.raises(UsageError, match="by"):
+        runkit.decisions([], "month")
+
+
+def test_a_known_decision_of_words_is_null_where_nothing_is_known():
+    table = runkit.decisions([asked(0, None)])
+    assert column(table, "decisions") == [None]

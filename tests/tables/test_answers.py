@@ -1,0 +1,142 @@
+"""Who answered, what was decided and why: from the data, and from a table where the data is silent."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import runkit
+from runkit.errors import UsageError
+from runkit.local import answer_log
+from support import column, question, run
+
+READ = ["decision", "answered_by", "reason"]
+
+
+def answered(**result: Any) -> dict[str, Any]:
+    """A run whose question was answered so."""
+    return run(question("q", 10, 20, result={"interrupt_id": "int-1"} | result))
+
+
+def own(**more: Any) -> pd.DataFrame:
+    """A table of one's own with one answer to the question of `answered()`."""
+    one = {"run_id": "r", "step_id": "q", "decision": "rejected", "answered_by": "Bo"} | more
+    return pd.DataFrame([one])
+
+
+def read(source: object, **more: Any) -> list[Any]:
+    """Decision, name and reason of the last question."""
+    questions = runkit.frames(source, **more).interrupts
+    return [column(questions, name)[-1] for name in READ]
+
+
+PARTS = [
+    {"agent": "tin_verification", "decision": "approve"},
+    {"agent": "watchlist_resolution", "decision": "reject"},
+]
+NAMES = {
+    "decision": ({"decision": "decline"}, ["decline", None, None]),
+    "as it came": ({"decision": " Escalate "}, ["Escalate", None, None]),
+    "outcome": ({"outcome": "counteroffer"}, ["counteroffer", None, None]),
+    "answer": ({"answer": "yes"}, ["yes", None, None]),
+    "verdict": ({"verdict": "no"}, ["no", None, None]),
+    "a flag": ({"approved": True}, ["approved: true", None, None]),
+    "resolution": ({"resolution": "declined"}, ["declined", None, None]),
+    "in input": ({"input": {"decision": "approve"}}, ["approve", None, None]),
+    "a second word": (
+        {"decision": "approve", "verdict": "escalate"},
+        ["approve / escalate", None, None],
+    ),
+    "the same word": ({"decision": "approve", "outcome": "Approve"}, ["approve", None, None]),
+    "combined": (
+        {"proposals": PARTS},
+        ["tin_verification: approve; watchlist_resolution: reject", None, None],
+    ),
+    "no text": ({"decision": 1, "reviewer": ["Bo"], "comment": {"text": "seen"}}, [None] * 3),
+    **{
+        name: ({name: "Bo"}, [None, "Bo", None])
+        for name in ("answered_by", "decided_by", "reviewer", "reviewed_by", "approved_by", "user")
+    },
+    "a user": ({"user": {"id": "u", "name": "Bo"}}, [None, "Bo", None]),
+    **{name: ({name: "seen"}, [None, None, "seen"]) for name in ("reason", "note", "comment")},
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_answer_is_read_as_it_came(name):
+    result, expected = NAMES[name]
+    assert read(answered(**result)) == expected
+
+
+def test_a_policy_is_no_decision():
+    f = runkit.frames(answered(resolution="auto_approve", reviewer="Bo"))
+    assert column(f.interrupts, "outcome") == ["auto_approve"]
+    assert read(answered(resolution="auto_approve", reviewer="Bo")) == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        (own(), ["rejected", "Bo", None]),
+        (own(decision="Approve", answered_at="2026-01-02"), ["Approve", "Bo", None]),
+        (own(step_id=None, interrupt_id="int-1", reason="old"), ["rejected", "Bo", "old"]),
+        (own(step_id="other", interrupt_id="int-1"), [None] * 3),
+        (own(decision=None), [None, "Bo", None]),
+        (own(run_id="elsewhere"), [None] * 3),
+        *((own(delivery=word), [None] * 3) for word in ("failed", "refused", "sending")),
+    ],
+)
+def test_a_table_of_answers_fills_what_is_null(answers, expected):
+    assert read(answered(), answers=answers) == expected
+
+
+def test_the_data_comes_before_the_table():
+    source = answered(decision="approve", reviewer="Cy")
+    assert read(source, answers=own(reason="old")) == ["approve", "Cy", "old"]
+
+
+def test_the_log_of_a_machine_is_joined_only_where_it_is_asked_for():
+    known = {"run_id": "r", "step_id": "q", "interrupt_id": "int-1"}
+    number = answer_log.claim({"decision": "reject", "note": "old"}, "Ada", known)
+    answer_log.settle(number, "confirmed", None, None)
+    assert read(answered()) == [None] * 3
+    assert read(answered(), answers=runkit.answer_log()) == ["reject", "Ada", "old"]
+
+
+def test_the_answer_of_a_log_is_read_as_the_data():
+    log = own(answer=json.dumps({"proposals": PARTS}), decision=None)
+    assert read(answered(), answers=log)[0] == NAMES["combined"][1][0]
+
+
+def test_of_several_answers_the_newest_counts():
+    """In any order."""
+    first, newer = (own(answered_at=f"2026-03-0{day}", answered_by=str(day)) for day in (1, 2))
+    for answers in (pd.concat([first, newer]), pd.concat([newer, first])):
+        assert read(answered(), answers=answers) == ["rejected", "2", None]
+
+
+def test_an_open_question_takes_no_answer_and_the_answer_is_a_problem():
+    """The data has not seen it: fetch the run again."""
+    asking = run(question("q", 10, None), end=None, status="interrupted")
+    f = runkit.frames(asking, answers=own())
+    assert column(f.interrupts, "outcome") == ["pending"]
+    assert read(asking, answers=own()) == [None] * 3
+    assert f.problems[["location", "n"]].values.tolist() == [["answers", 1]]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [pd.DataFrame(), own()[["run_id", "decision"]], own()[["run_id", "step_id"]]],
+)
+def test_a_table_of_something_else_is_a_usage_error(wrong):
+    with pytest.raises(UsageError, match=r"expected the frame from runkit\.answer_log\(\)"):
+        runkit.frames(answered(), answers=wrong)
+
+
+@pytest.mark.parametrize("value", ["yesterday", 1.5])
+def test_a_time_that_cannot_be_read_is_a_usage_error(value):
+    with pytest.raises(UsageError, match="a time that cannot be read"):
+        runkit.frames(answered(), answers=own(answered_at=value))
