@@ -12,10 +12,10 @@ from runkit.api.questions import VERBS
 from runkit.api.reading import interrupt_kind
 from runkit.errors import NotFound, UsageError
 from runkit.server._recorded_files import read_recordings
-from strangers import fleet, one_of_each
+from strangers import fleet, records
 from support import question, run, step
 
-STRANGERS = [made.raw for made in [*one_of_each(7), *fleet(5, 4)] if made.truth]
+STRANGERS = records(fleet(5, 8))
 ENDED = {raw["id"]: raw for raw in STRANGERS if raw["status"] in ("completed", "error")}
 ITEM = {"id": "int-9", "value": {"type": "decision", "label": "Approve it?", "agent": "a"}}
 ASKED = run(

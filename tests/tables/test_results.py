@@ -24,13 +24,51 @@ REASONS = [
     ({"error_message": "No register", "detail": "later"}, "No register"),
     ({"title": "later", "detail": "No register", "type": "about:blank"}, "No register"),
     ({"error": {"code": "E42", "message": "No register"}}, "No register (E42)"),
-    ({"error": True, "message": " ", "reason": {"detail": ["No register"]}}, "No register"),
+    ({"error": True, "message": " ", "reason": {"detail": "No register"}}, "No register"),
     ({"code": 7, "errors": ["No register"]}, "No register (7)"),
-    ({"error": {"status": 500}, "value": "text"}, "Research failed"),
-    ({"errors": []}, "Research failed"),
-    (None, "Research failed"),
-    (reduce(lambda inner, _: {"error": inner}, range(700), "too deep"), "Research failed"),
+    ({"error": {"status": 500}, "value": "text"}, "failed in Research"),
+    ({"errors": []}, "failed in Research"),
+    (None, "failed in Research"),
+    (reduce(lambda inner, _: {"error": inner}, range(700), "too deep"), "failed in Research"),
 ]
+
+
+def test_the_reason_of_a_failure_is_read_from_the_result():
+    """Else it is not known, and the run says where it failed."""
+    results, reasons = zip(*REASONS, strict=True)
+    f = runkit.frames(numbered(failed_in(result) for result in results))
+    assert f.runs["outcome"].tolist() == [*reasons]
+    known = [None if reason == "failed in Research" else reason for reason in reasons]
+    assert column(f.steps, "error") == known
+
+
+RECORD = artifact("No answer", type="error")
+STEPS = {
+    "result before all": ({"result": {"error": "Down"}, "type": "error"}, "Down"),
+    "label of an error step": ({"type": "error", "artifacts": [RECORD]}, "Research"),
+    "artifact of an error step": (
+        {"type": "error", "label": None, "artifacts": [RECORD]},
+        "No answer",
+    ),
+    "artifact of type error": ({"artifacts": [artifact("Found"), RECORD]}, "No answer"),
+    "a finding is no reason": ({"artifacts": [artifact("Found")]}, "failed in Research"),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_failed_step_says_why_in_this_order(name):
+    more, expected = STEPS[name]
+    assert column(runkit.frames(failed_in(**{"result": None} | more)).runs, "outcome") == [expected]
+
+
+def test_an_error_in_a_group_is_one_failure():
+    """The failed step without a failed child is the cause; a question is none."""
+    child = step("c", status="error", label="Look up", result={"error": "Down"})
+    group = step("g", status="error", label="Group", steps=[child])
+    asks = question("q", 0, 9, status="error")
+    f = runkit.frames(run(group, asks, status="error"))
+    assert f.runs[["n_errors", "outcome"]].values.tolist() == [[1, "Down"]]
+    assert f.steps["state"].eq("failed").tolist() == [True, True, False]
 
 
 @pytest.mark.parametrize(("ends", "cause"), [((90, 40), 0), ((90, 90), 1)])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 import runkit
-from support import at, question, run, step
+from runkit.errors import DataError
+from support import at, numbered, question, run, step
 
 BUDGET = ["duration_s", "waiting_s", "working_s", "idle_s"]
 GOOD = {
@@ -26,6 +28,29 @@ BAD = [
     "2026-02-03",
     "soon",
 ]
+
+
+def test_iso_times_are_read_in_utc():
+    """Offsets are applied, decimals beyond microseconds cut, the years 1 to 9999 hold."""
+    f = runkit.frames(numbered(run(created_at=t, started_at=t, ended_at=None) for t in GOOD))
+    assert len(f.problems) == len(GOOD)  # they are over, without an end
+    times = [pd.Timestamp(text, tz="UTC") for text in GOOD.values()]
+    assert f.runs["started_at"].tolist() == times
+
+
+def test_an_invalid_time_is_null_and_a_required_one_refuses_the_record():
+    f = runkit.frames(numbered(run(started_at=value) for value in BAD))
+    assert f.runs["started_at"].isna().all()
+    assert f.problems["location"].tolist() == [f"$[{n}].started_at" for n in range(len(BAD))]
+    with pytest.raises(DataError) as caught:
+        runkit.frames(numbered(run(created_at=value) for value in BAD))
+    assert len(caught.value.problems) == len(BAD)
+
+
+def test_a_time_without_an_offset_is_utc_and_a_problem():
+    f = runkit.frames(run(step("a", 0, 20), started_at="2026-02-03T10:00:05"))
+    assert f.runs["duration_s"].tolist() == [95]
+    assert len(f.problems) == 1
 
 
 def test_a_run_that_has_not_started_has_no_duration():
