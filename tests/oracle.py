@@ -319,7 +319,11 @@ def waits_of(run: Reading) -> list[Step | Wait]:
 def question_at(run: Reading, time: int) -> Step | Wait | None:
     """Return the question to which a time belongs: it closes last, at a tie it was asked first."""
     is_open = [wait for wait in waits_of(run) if wait.start <= time < wait.end]
-    return min(is_open, key=lambda step: (-min(step.end, run.end), step.start), default=None)
+    return min(
+        is_open,
+        key=lambda wait: (-min(wait.end, run.end), max(wait.start, run.start)),
+        default=None,
+    )
 
 
 def pieces(run: Reading) -> list[tuple[int, int]]:
@@ -407,7 +411,7 @@ class Question(NamedTuple):
             for item in objects(part_.get("artifacts")) or []
         ]
         own = (self.step.artifacts or []) if self.step else []
-        return found or [(self.agent, item) for item in own]
+        return found or [(self.step.agent, item) for item in own if self.step]
 
     @property
     def titles(self) -> str | None:
@@ -519,7 +523,8 @@ def interrupt_row(run: Reading, question: Question) -> Row:
     outcome = "expired" if run.is_over else "pending"
     if is_settled:
         outcome = step.policy or "answered"
-    asked_at = step.start if step else run.updated_at
+    asked_at = run.updated_at if outcome == "pending" else None
+    asked_at = step.start if step else asked_at
     answered_at = step.completed if is_settled else None
     places = [result, item or {}, part(result.get("input"))]
     is_answered = outcome == "answered"

@@ -130,6 +130,32 @@ def runs(draw: st.DrawFn, limit: int = 20) -> Json:
     return run(*some_steps(0), run_id=run_id, start=start, end=None if is_open else end)
 
 
+WORDS_OF_ANSWERS = ("decision", "outcome", "answer", "verdict", "resolution", "reviewer", "note")
+
+
+@st.composite
+def asking_runs(draw: st.DrawFn) -> Json:
+    """A run in any status with questions: items and steps that may be the same, answered or not."""
+    made = draw(runs())
+    names = st.sampled_from(["q0", "q1", "i0", "i1", "other"])
+    labels = st.sampled_from(["Approve?", "Sure?", None])
+    agents = st.sampled_from(["a", "b", None])
+    words = st.sampled_from(["approve", "Decline", "skip"])
+    answers = st.dictionaries(st.sampled_from(WORDS_OF_ANSWERS), words, max_size=2)
+    for number in range(draw(st.integers(0, 3))):
+        end = draw(st.sampled_from([None, 20]))
+        result = draw(answers) if end else {}
+        result |= draw(st.sampled_from([{}, {"interrupt_id": f"i{number}"}]))
+        asks = step(f"q{number}", draw(st.integers(0, 20)), end, type="interrupt", result=result)
+        made["steps"].append(asks | {"label": draw(labels), "agent": draw(agents)})
+    items = [
+        {"id": item_id, "value": {"label": draw(labels), "agent": draw(agents)}}
+        for item_id in draw(st.lists(names, max_size=2, unique=True))
+    ]
+    status = draw(st.sampled_from(["running", "interrupted", "completed", "error", made["status"]]))
+    return made | {"interrupts": items, "status": status}
+
+
 def _objects(value: Any) -> list[Json]:
     """All objects in a run as `runs` makes it."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()

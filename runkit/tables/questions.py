@@ -167,8 +167,9 @@ def _question(run: int, at: int, step: Json, item: Json | None, *, is_over: bool
     """Build the row of a step, of an item, or of both."""
     value = interrupt_value(item) if item else NOTHING
     proposed = value
-    if not value:
-        proposed = {"proposals": [{"artifacts": [each]} for each in step.get("artifacts") or ()]}
+    if not n_proposals(value):  # the step has what it proposes
+        parts = [{"artifacts": [each]} for each in step.get("artifacts") or ()]
+        proposed = {**value, "proposals": parts}
     result = result_of(step)
     decision = decision_of(result, item or NOTHING)
     outcome = _outcome(step, decision, is_over=is_over)

@@ -229,6 +229,8 @@ def clock(
     Raises `UsageError` for a given time before the newest time in the data.
     """
     in_data = newest_time(tables)
+    if event_at != NEVER and in_data is not None:
+        in_data = max(in_data, EPOCH + pd.Timedelta(event_at, "us").to_pytimedelta())
     if given is not None:
         if in_data is not None and given < in_data:
             raise UsageError(
@@ -238,8 +240,6 @@ def clock(
         return given, GIVEN
     times = [list_read_at, *tables["runs"]["read_at"].dropna()]
     read_at = max((time for time in times if isinstance(time, datetime)), default=None)
-    if event_at != NEVER and in_data is not None:
-        in_data = max(in_data, EPOCH + pd.Timedelta(event_at, "us").to_pytimedelta())
     if read_at is not None and (in_data is None or read_at >= in_data):
         return pd.Timestamp(read_at).to_pydatetime(), READ
     if in_data is not None:
@@ -281,7 +281,8 @@ def combined(parts: Sequence[Any]) -> Frames:
     n_copies = states.groupby("run_id")["n_copies"].sum()
     counted = tables["runs"]["run_id"].map(n_copies)
     tables["runs"] = cast(tables["runs"].assign(n_copies=counted), "runs")
-    latest = max(parts, key=lambda part: part.as_of)
+    with_runs = [part for part in parts if len(part)] or parts  # the clock of others is the call's
+    latest = max(with_runs, key=lambda part: part.as_of)
     reasons = dict.fromkeys(reason for part in parts for reason in part.source_missing)
     return Frames(
         **measured(tables, latest.as_of),

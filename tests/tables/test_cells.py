@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import oracle
 import runkit
 import strangers
-from strategies import fuzz, runs
+from strategies import asking_runs, fuzz, runs
 from support import at
 
 COUNT = 100  # runs in each form; tests/soak has 2,500
@@ -73,7 +73,7 @@ def test_every_cell_where_information_was_taken_away(name):
 
 
 @fuzz(120)
-@given(st.lists(runs(), min_size=1, max_size=3), st.sampled_from([None, at(30)]))
+@given(st.lists(runs() | asking_runs(), min_size=1, max_size=3), st.sampled_from([None, at(30)]))
 def test_every_cell_of_any_runs(sources, as_of):
     """Steps overlap, run outside their parents, or are never closed; several questions are open."""
     check(sources, as_of)

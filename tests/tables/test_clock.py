@@ -79,6 +79,8 @@ def test_a_waiting_run_alone_in_a_file_waits_since_its_own_time(form, tmp_path):
 def test_an_as_of_before_the_newest_time_is_refused_with_that_time():
     with pytest.raises(UsageError, match="10:01"):
         runkit.frames([asking(), run(run_id="s", end=100)], as_of=at(50))
+    with pytest.raises(UsageError, match="10:00:25"):
+        runkit.frames([event(asking(), 25)], as_of=at(22))
     assert runkit.frames(run(end=100), as_of=at(100)).as_of == pd.Timestamp(at(100))
 
 
@@ -104,6 +106,11 @@ def test_of_several_frames_the_clock_is_the_newest():
     assert [*f.missing] == [*old.missing, "2 open runs last read Feb 3"]
     waits = f.interrupts.set_index("run_id")["wait_s"].to_dict()
     assert waits == {"old": 3 * strangers.DAY + 40, "too": 3 * strangers.DAY + 40, "new": 60}
+
+
+def test_frames_without_runs_have_no_clock_beside_others():
+    f = runkit.frames([runkit.frames([]), runkit.frames(asking())])
+    assert (f.as_of, f.as_of_basis) == (pd.Timestamp(at(20)), NEWEST)
 
 
 def test_every_wait_counts_to_the_clock():
