@@ -1,7 +1,6 @@
 """Many runs at once."""
 
 import pickle
-import random
 import signal
 import threading
 
@@ -40,10 +39,12 @@ def test_a_fetch_has_each_run_once_or_names_it(server, client, run_json):
 
 
 def test_runs_of_other_accounts_come_as_they_were_sent(server, client):
-    fleet = strangers.fleet(random.Random(7), 6)
-    sent = {made.run_id: made.raw for made in fleet.strangers}
+    fleet = strangers.fleet(7, 6)
+    sent = {made.run_id: made.raw for made in fleet}
     server.script = lambda request: Answer(
-        fleet.page if request.path == "/runs" else sent[request.path.removeprefix("/runs/")]
+        strangers.page(fleet)
+        if request.path == "/runs"
+        else sent[request.path.removeprefix("/runs/")]
     )
     runs = client.runs.fetch(client.runs.list())
     assert not runs.missing

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,7 +64,7 @@ def test_every_cell_of_an_analysts_own_file(seed):
     """Ordinary runs, measured to their own newest time, and to a time that was given."""
     records = strangers.records(strangers.fleet(seed))
     f = check(records)
-    later = (f.as_of + strangers.timedelta(days=1, seconds=seed)).isoformat()
+    later = (f.as_of + timedelta(days=1, seconds=seed)).isoformat()
     check(records, later)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from typing import Any
 
@@ -61,14 +60,14 @@ def show(scripted_client, waiting):
 
 
 def test_a_form_asks_what_a_run_of_another_account_waits_for(server, scripted_client):
-    for made in strangers.two_open(random.Random(2)):
-        server.script = lambda request, raw=made.raw: Answer(raw)
-        pending = [asked.label for asked in made.truth.questions if asked.answered is None]
-        for number, label in enumerate(pending):
-            shown = runkit.InterruptForm(scripted_client, made.run_id, interrupt=f"int-{number}")
-            page = Page(shown.widget)
-            shown.close()
-            assert (shown.state, page.view["question"]["title"]) == ("open", label)
+    [made] = strangers.several("two_open", 1)
+    server.script = lambda request: Answer(made.raw)
+    for asked in made.rows["interrupts"]:
+        item_id = asked["interrupt_id"]
+        shown = runkit.InterruptForm(scripted_client, made.run_id, interrupt=item_id)
+        page = Page(shown.widget)
+        shown.close()
+        assert (shown.state, page.view["question"]["title"]) == ("open", asked["label"])
 
 
 def test_a_double_click_sends_one_answer(show, waiting, run_json, server, monkeypatch):

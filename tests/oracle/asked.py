@@ -1,0 +1,186 @@
+"""Questions: each is one row, with what was decided, by whom and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from oracle.reading import Reading, Step
+from oracle.values import (
+    DECISION_NAMES,
+    POLICY,
+    QUESTION_NAMES,
+    WHO_NAMES,
+    WHY_NAMES,
+    Json,
+    Row,
+    first_text,
+    objects,
+    part,
+    seconds,
+    text,
+)
+
+
+class Question(NamedTuple):
+    """An item, a step, or both; neither where a run waits for what is not in the data."""
+
+    item: Json | None
+    step: Step | None
+
+    @property
+    def value(self) -> Json:
+        """What it asks: the value of the item, or the item itself."""
+        item = self.item or {}
+        return item["value"] if isinstance(item.get("value"), dict) else item
+
+    @property
+    def agent(self) -> str | None:
+        """Who asks."""
+        own = first_text(("agent",), self.item, self.value)
+        return own or (self.step.agent if self.step else None)
+
+    @property
+    def proposals(self) -> list[tuple[str | None, Json]]:
+        """The proposed artifacts, each with its agent."""
+        parts = objects(self.value.get("proposals"))
+        parts = [self.value] if parts is None else parts
+        found = [
+            (text(part_.get("agent")) or self.agent, item)
+            for part_ in parts
+            for item in objects(part_.get("artifacts")) or []
+        ]
+        own = (self.step.artifacts or []) if self.step else []
+        return found or [(self.step.agent, item) for item in own if self.step]
+
+    @property
+    def titles(self) -> str | None:
+        """The titles of what it proposes."""
+        titles = [text(item.get("title")) for _, item in self.proposals]
+        return "; ".join(filter(None, titles)) or None
+
+    @property
+    def kind(self) -> str | None:
+        """The kind of answer that it expects."""
+        return text(self.value.get("type"))
+
+    @property
+    def label(self) -> str | None:
+        """Its own text, else what it proposes, else its kind."""
+        own = first_text(("label",), self.value, self.item)
+        own = own or (text(self.step.raw.get("label")) if self.step else None)
+        asked = first_text(QUESTION_NAMES, self.value, self.item)
+        return own or asked or self.titles or self.kind
+
+
+def questions(run: Reading) -> list[Question]:
+    """Return each question once: an item and its open step are one."""
+    asked = [step for step in run.steps if step.is_open_question]
+    items = list(run.items)
+    pairs: list[Question] = []
+
+    def take(item: Json, step: Step) -> None:
+        pairs.append(Question(item, step))
+        items.remove(item)
+        asked.remove(step)
+
+    for item in run.items:
+        ids = {item.get("id"), item.get("step_id")} - {None}
+        same = [
+            step
+            for step in asked
+            if step.raw["id"] in ids or step.result.get("interrupt_id") in ids
+        ]
+        if same:
+            take(item, same[0])
+
+    def look(question: Question) -> tuple[str | None, str | None]:
+        step = question.step
+        label = step.raw.get("label") if step else first_text(("label",), question.value)
+        return question.agent, text(label)
+
+    looks = Counter(look(Question(item, None)) for item in items)
+    step_looks = Counter(look(Question(None, step)) for step in asked)
+    for item in list(items):
+        own = look(Question(item, None))
+        if looks[own] == step_looks[own] == 1:
+            take(item, next(step for step in asked if look(Question(None, step)) == own))
+    if len(items) == len(asked) == 1:
+        take(items[0], asked[0])
+    if items:
+        asked = []  # several may be meant: nothing says which step is whose
+    rows = pairs + [Question(item, None) for item in items]
+    settled = [step for step in run.steps if step.is_question and not step.is_open_question]
+    rows += [Question(None, step) for step in [*asked, *settled]]
+    in_order = {step: number for number, step in enumerate(run.steps)}
+    rows.sort(key=lambda row: in_order.get(row.step, len(in_order)))  # those without a step last
+    if run.status == "interrupted" and not run.is_over and not (pairs or items or asked):
+        rows.append(Question(None, None))
+    return rows
+
+
+def decision(result: Json, item: Json | None) -> str | None:
+    """Return the data's own words of a decision; other names that say something else stand, too."""
+
+    def said(place: Json) -> list[str]:
+        words = []
+        for name in (*DECISION_NAMES, "resolution"):
+            value = place.get(name)
+            own = f"{name}: {str(value).lower()}" if isinstance(value, bool) else text(value)
+            if own and not (name == "resolution" and own.lower() in POLICY):
+                words.append(own)
+        return words
+
+    places = [result, item or {}, part(result.get("input")), part((item or {}).get("input"))]
+    for place in places:
+        parts = objects(place.get("proposals")) or []
+        each = [(text(one.get("agent")), " / ".join(said(one))) for one in parts]
+        if any(own for _, own in each):
+            return "; ".join(f"{agent}: {own}" if agent else own for agent, own in each if own)
+    different: dict[str, str] = {}
+    for place in places:
+        for own in said(place):
+            different.setdefault(own.lower(), own)
+    return " / ".join(different.values()) or None
+
+
+def person(*places: Json) -> str | None:
+    """Return who answered, by name."""
+    for place in places:
+        for name in WHO_NAMES:
+            value = place.get(name)
+            found = text(value) or text(part(value).get("name"))
+            if found:
+                return found
+    return None
+
+
+def interrupt_row(run: Reading, question: Question) -> Row:
+    """Return the row of a question."""
+    step, item = question.step, question.item
+    result = step.result if step else {}
+    is_settled = step is not None and not step.is_open_question
+    outcome = "expired" if run.is_over else "pending"
+    if is_settled:
+        outcome = step.policy or "answered"
+    asked_at = step.start if step else run.updated_at
+    answered_at = step.completed if is_settled else None
+    places = [result, item or {}, part(result.get("input"))]
+    is_answered = outcome == "answered"
+    return {
+        "run_id": run.id,
+        "interrupt_id": first_text(("id",), item) or text(result.get("interrupt_id")),
+        "step_id": step.raw["id"] if step else None,
+        "agent": question.agent,
+        "business_name": None,
+        "label": question.label,
+        "proposed": question.titles,
+        "n_proposals": len(question.proposals),
+        "asked_at": asked_at,
+        "answered_at": answered_at,
+        "wait_s": seconds(asked_at, run.as_of if outcome == "pending" else answered_at),
+        "outcome": outcome,
+        "decision": decision(result, item) if is_answered else None,
+        "answered_by": person(*places) if is_answered else None,
+        "reason": first_text(WHY_NAMES, *places) if is_answered else None,
+    }

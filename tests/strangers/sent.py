@@ -1,0 +1,153 @@
+"""Forms in which the API itself sends runs: its object page, lists, events, and both forms of steps."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+from strangers.build import (
+    CONFIDENCES,
+    TIME_NAMES,
+    Stranger,
+    build,
+    finding,
+    item,
+    moved,
+    new_id,
+    waiting,
+)
+from support import flat, object_page_form, question, step
+
+
+def object_page(rng: random.Random) -> Stranger:
+    """Only the fields of the object page: neither thread, agent, output nor requester."""
+    level = rng.choice(CONFIDENCES)
+    raw = build(
+        rng,
+        step("work", 0, 50, artifacts=[finding("TIN matches", "high", "government")]),
+        step("out", 50, 100, type="output", artifacts=[finding("Summary", level)]),
+    )
+    truth = {"agent": "cip_orchestrator", "outcome": "Summary", "confidence": level}
+    truth |= {"n_findings": 1, "n_sources": 1, "working_s": 100.0, "idle_s": 0.0}
+    return Stranger([object_page_form(raw)], truth)
+
+
+def webhook_log(rng: random.Random) -> Stranger:
+    """Events of one run: created, interrupted and completed; deliveries come in any order."""
+    answered = rng.randint(60, 90)
+    asks = question("q", 20, answered, label="Approve?", result={"decision": "approve"})
+    last = build(rng, step("work", 0, 20), asks)
+    states = [("completed", last)]
+    for name, status, when in [("interrupted", "interrupted", 20), ("created", "running", 0)]:
+        changed = moved(last["started_at"], when)
+        older = {"status": status, "ended_at": None, "updated_at": changed, "steps": []}
+        states.insert(0, (name, last | older))
+    events = [
+        {
+            "object": "event",
+            "id": new_id(rng),
+            "type": f"run.{name}",
+            "created_at": state["updated_at"],
+            "data": {"object": state},
+        }
+        for name, state in states
+    ]
+    for event in events:
+        event["created_at"] = moved(event["created_at"], 1)  # it is sent after the change
+    shuffled = events[:2]
+    rng.shuffle(shuffled)
+    truth = {"status": "completed", "n_copies": 3, "n_pending": 0, "waiting_s": answered - 20.0}
+    return Stranger([*shuffled, events[2]], truth)
+
+
+def same_time_twice(rng: random.Random) -> Stranger:
+    """Two states with one `updated_at`: the one with steps counts, whichever came last."""
+    whole = build(rng, step("work", 0, 30))
+    listed = {name: value for name, value in whole.items() if name != "steps"}
+    states = [whole, listed]
+    rng.shuffle(states)
+    return Stranger(states, {"n_copies": 2, "has_steps": True, "n_steps": 1})
+
+
+def lenders_log(rng: random.Random) -> Stranger:
+    """A lender's own words for everything that is an open word, its steps in one flat list."""
+    verdict = rng.choice(["decline", "escalate", "counteroffer"])
+    answer = {
+        "outcome": verdict,
+        "reviewed_by": {"name": "Ana Ortiz"},
+        "comment": "DTI above policy",
+    }
+    steps = [
+        step("pull", 0, 30, artifacts=[finding("Bureau pull", "very_low", "bureau")]),
+        question("q", 30, 90, label=None, prompt="Fund the loan?", result=answer),
+    ]
+    rows = [{"decision": verdict, "answered_by": "Ana Ortiz", "reason": "DTI above policy"}]
+    artifacts = [{"confidence": "very_low", "best_tier": "bureau"}]
+    truth = {"weakest": None, "waiting_s": 60.0}
+    return Stranger([build(rng, *steps)], truth, {"interrupts": rows, "artifacts": artifacts})
+
+
+def list_row(rng: random.Random) -> Stranger:
+    """A run as the list shows it: no steps, or an empty list of them, whatever its status."""
+    raw = build(rng, status=rng.choice(["completed", "error"]))
+    if rng.random() < 0.5:
+        del raw["steps"]
+    truth = {"has_steps": False, "n_steps": None, "n_errors": None, "n_findings": None}
+    return Stranger([raw], truth | {"working_s": None, "duration_s": 100.0})
+
+
+def list_row_waiting(rng: random.Random) -> Stranger:
+    """A waiting run as the list shows it: its question stands in `interrupts` alone."""
+    raw = waiting(rng, items=[item("int-1", label="Approve?", agent="tin_verification")])
+    row = {"label": "Approve?", "agent": "tin_verification", "outcome": "pending", "step_id": None}
+    return Stranger([raw], {"has_steps": False, "n_pending": 1}, {"interrupts": [row]})
+
+
+def first_documentation(rng: random.Random) -> Stranger:
+    """The words of the first documentation: pending, failed, and `graph` in place of `agent`."""
+    is_failed = rng.random() < 0.5
+    status = "failed" if is_failed else "pending"
+    last = step("b", 20, 40 if is_failed else None, status=status)
+    steps = [step("a", 0, 20), last]
+    for part in steps:
+        part["graph"] = part.pop("agent")
+    raw = build(rng, *steps, status=status, agent=None)
+    raw |= {"interrupts": None}
+    truth = {"status": status, "agent": "cip_orchestrator", "n_errors": int(is_failed)}
+    states = [{"state": "done"}, {"state": "failed" if is_failed else "running"}]
+    return Stranger([raw], truth, {"steps": states})
+
+
+def flat_steps(rng: random.Random) -> Stranger:
+    """Steps in one list, with their parents by id only; a parent may stand behind its children."""
+    made = nested_steps(rng)
+    steps = [part | {"steps": []} for part in flat(made.raw["steps"])]
+    if rng.random() < 0.5:
+        steps = [*steps[1:], steps[0]]
+    return replace(made, records=[made.raw | {"steps": steps}])
+
+
+def nested_steps(rng: random.Random) -> Stranger:
+    """A step of minutes with two children that overlap: it works itself where neither does."""
+    end = rng.randint(90, 99)
+    children = [step("a", 10, 60), step("b", 40, 80)]
+    raw = build(rng, step("group", 0, end, steps=children))
+    rows = [
+        {"depth": 0, "n_children": 2, "self_s": end - 70.0, "critical_s": end - 70.0},
+        {"depth": 1, "self_s": 50.0, "critical_s": 30.0},
+        {"depth": 1, "self_s": 40.0, "critical_s": 40.0},
+    ]
+    truth = {"duration_s": 100.0, "working_s": float(end), "idle_s": 100.0 - end}
+    return Stranger([raw], truth, {"steps": rows})
+
+
+def offsets(rng: random.Random) -> Stranger:
+    """Times with other offsets than UTC, with and without fractions."""
+    length = rng.randint(20, 90)
+    raw = build(rng, step("work", 0, length))
+    for place in (raw, raw["steps"][0]):
+        for name in {*TIME_NAMES} & {*place}:
+            zone = timezone(timedelta(hours=rng.choice([-8, 2, 5.5])))
+            place[name] = datetime.fromisoformat(place[name]).astimezone(zone).isoformat()
+    return Stranger([raw], {"duration_s": 100.0, "working_s": float(length)})
