@@ -66,11 +66,10 @@ class Question(NamedTuple):
 
     @property
     def label(self) -> str | None:
-        """Its own text, else what it proposes, else its kind."""
-        own = first_text(("label",), self.value, self.item)
+        """Its own text, else that of its step, else what it proposes, else its kind."""
+        own = first_text(("label", *QUESTION_NAMES), self.value, self.item)
         own = own or (text(self.step.raw.get("label")) if self.step else None)
-        asked = first_text(QUESTION_NAMES, self.value, self.item)
-        return own or asked or self.titles or self.kind
+        return own or self.titles or self.kind
 
 
 def questions(run: Reading) -> list[Question]:
@@ -133,7 +132,8 @@ def decision(result: Json, item: Json | None) -> str | None:
 
     places = [result, item or {}, part(result.get("input")), part((item or {}).get("input"))]
     for place in places:
-        parts = objects(place.get("proposals")) or []
+        listed = place.get("proposals")
+        parts = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
         each = [(text(one.get("agent")), " / ".join(said(one))) for one in parts]
         if any(own for _, own in each):
             return "; ".join(f"{agent}: {own}" if agent else own for agent, own in each if own)
@@ -149,7 +149,7 @@ def person(*places: Json) -> str | None:
     for place in places:
         for name in WHO_NAMES:
             value = place.get(name)
-            found = text(value) or text(part(value).get("name"))
+            found = text(value) or first_text(("name", "id"), value)
             if found:
                 return found
     return None
@@ -163,7 +163,9 @@ def interrupt_row(run: Reading, question: Question) -> Row:
     outcome = "expired" if run.is_over else "pending"
     if is_settled:
         outcome = step.policy or "answered"
-    asked_at = step.start if step else run.updated_at
+    asked_at = step.start if step else None
+    if step is None and outcome == "pending":
+        asked_at = run.updated_at
     answered_at = step.completed if is_settled else None
     places = [result, item or {}, part(result.get("input"))]
     is_answered = outcome == "answered"

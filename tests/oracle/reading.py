@@ -14,6 +14,7 @@ from oracle.values import (
     POLICY,
     TIMES,
     Json,
+    first_text,
     instant,
     objects,
     part,
@@ -34,8 +35,10 @@ class Step:
         self.result = part(raw.get("result"))
         self.agent = text(raw.get("agent")) or text(raw.get("graph"))
         self.status = text(raw.get("status"))
-        self.is_over = self.completed is not None or self.status in OVER
         self.is_question = raw.get("type") == "interrupt"
+        self.is_over = self.completed is not None or self.status in OVER
+        if self.is_question and self.status in FAILED:
+            self.is_over = False  # an error is no answer
         settled = text(self.result.get("resolution")) or text(raw.get("resolution")) or ""
         self.policy = settled.lower() if settled.lower() in POLICY else None
         self.is_wait = self.is_question and not self.policy
@@ -59,8 +62,8 @@ class Step:
 
     @property
     def label(self) -> str | None:
-        """Its label, else its name, else its type."""
-        return next(filter(None, (text(self.raw.get(name)) for name in ("label", "name", "type"))))
+        """The label, else the name, else the type."""
+        return first_text(("label", "name", "type"), self.raw)
 
     @property
     def state(self) -> str:
@@ -83,7 +86,8 @@ class Step:
         """The text of the result with its code, the label of an error step, its artifact."""
         label = text(self.raw.get("label")) if self.raw.get("type") == "error" else None
         titles = [text(item.get("title")) for item in self.artifacts or []]
-        return failure(self.result) or label or next(filter(None, titles), None)
+        record = next(filter(None, titles), None) if self.raw.get("type") == "error" else None
+        return failure(self.result) or label or record
 
     @property
     def artifacts(self) -> list[Json] | None:
@@ -108,7 +112,7 @@ def failure(result: Json) -> str | None:
     """Return the reason in a result, nested once, with its code in brackets."""
 
     def read(place: Json, depth: int) -> tuple[str | None, Any]:
-        code = next((place[name] for name in ("code",) if name in place), None)
+        code = place["code"] if isinstance(place.get("code"), str | int) else None
         for name in ERROR_NAMES:
             value = place.get(name)
             value = value[0] if isinstance(value, list) and value else value

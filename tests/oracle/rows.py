@@ -55,7 +55,7 @@ def artifact_rows(run: Reading, asked: list[Question]) -> tuple[list[Row], list[
             if (other[4].get("title"), other[4].get("type")) == (raw.get("title"), raw.get("type"))
         ]
         finders = {other for kind, *_, other, _ in same if kind == "finding"}
-        is_repeat = bool(origin == "proposal" and finders & {agent, run.agent})
+        is_repeat = bool(origin == "proposal" and agent and finders & {agent, run.agent})
         if origin == "finding" and step and step.raw.get("type") == "output":
             is_repeat = any(kind == "output" for kind, *_ in same)
         if step and step.raw.get("type") == "error":
@@ -98,14 +98,14 @@ def artifact_rows(run: Reading, asked: list[Question]) -> tuple[list[Row], list[
 
 def result_words(value: Any, name: str = "") -> list[str]:
     """Return a result as `name: value`, for each value in it."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value:
         return [
             item
             for key, inner in value.items()
             for item in result_words(inner, f"{name} {key.replace('_', ' ')}".strip())
         ]
     shown = value if isinstance(value, str) else json.dumps(value)
-    return [] if value is None else [f"{name}: {shown}"]
+    return [] if value is None or not name else [f"{name}: {shown}"]
 
 
 def outcome(run: Reading, artifacts: list[Row], asked: list[Row]) -> str | None:
@@ -119,7 +119,7 @@ def outcome(run: Reading, artifacts: list[Row], asked: list[Row]) -> str | None:
     pending = [row for row in asked if row["outcome"] == "pending"]
     if pending:
         return pending[0]["label"]
-    titles = [row["title"] for row in artifacts if row["origin"] == "output"]
+    titles = [row["title"] for row in artifacts if row["origin"] == "output" and row["title"]]
     if titles:
         return titles[0] + (f" +{len(titles) - 1}" if titles[1:] else "")
     delivered = [step for step in run.top if step.raw.get("type") == "output"]
@@ -141,9 +141,13 @@ def run_row(
     weak.sort(key=lambda row: row["origin"] == "output")
     weak.sort(key=lambda row: -position(row["confidence"], CONFIDENCES))
     outputs = [row["confidence"] for row in artifacts if row["origin"] == "output"]
-    outputs = [own for own in outputs if position(own, CONFIDENCES) < len(CONFIDENCES)]
+    outputs = [own for own in outputs if own]
+    known = [own for own in outputs if position(own, CONFIDENCES) < len(CONFIDENCES)]
     is_known = has_steps and all(step.artifacts is not None for step in run.steps)
     are_sources_known = is_known and all(row["n_sources"] is not None for row in artifacts)
+    n_pending = sum(row["outcome"] == "pending" for row in asked)
+    is_listed = objects(raw.get("interrupts")) is not None
+    is_told = bool(has_steps or is_listed or n_pending or run.is_over)
     started = instant(raw["created_at"])
     return {
         "run_id": run.id,
@@ -168,11 +172,13 @@ def run_row(
         "n_steps": len(run.steps) if has_steps else None,
         "n_errors": sum(step.is_cause for step in run.steps) if has_steps else None,
         "n_questions": len(asked) if has_steps else None,
-        "n_pending": sum(row["outcome"] == "pending" for row in asked),
+        "n_pending": n_pending if is_told else None,
         "n_findings": sum(row["origin"] == "finding" for row in rated) if is_known else None,
         "n_sources": len(sources) if are_sources_known else None,
         "outcome": outcome(run, artifacts, asked),
-        "confidence": max(outputs, key=lambda own: position(own, CONFIDENCES), default=None),
+        "confidence": max(
+            known or outputs, key=lambda own: position(own, CONFIDENCES), default=None
+        ),
         "weakest": weak[0]["title"] if weak else None,
     }
 
@@ -201,7 +207,7 @@ def step_rows(run: Reading) -> list[Row]:
             "critical_s": path[step] / 1e6 if run.has_budget else None,
             "n_children": len(step.children),
             "n_artifacts": None if step.artifacts is None else len(step.artifacts),
-            "result": compact(step.raw.get("result")),
+            "result": compact(step.result) if isinstance(step.raw.get("result"), dict) else None,
         }
         for number, step in enumerate(run.steps)
     ]

@@ -54,14 +54,25 @@ def problems(run: Reading) -> int:
     n += run.is_over and (run.ended_at is None or run.ended_at < (run.start or run.ended_at))
     for step in run.steps:
         raw = step.raw
-        n += is_broken(raw, "agent name label", "started_at completed_at", "artifacts")
+        n += is_broken(raw, "agent name label status type", "started_at completed_at", "artifacts")
         n += step.status is not None and step.status not in STEP_WORDS
-        n += raw.get("type") is not None and raw["type"] not in STEP_TYPES
+        n += text(raw.get("type")) not in (None, *STEP_TYPES)
         has_no_end = step.completed is None and (step.is_over or run.is_over)
         n += has_no_end or (step.completed or 0) < (step.start or 0) * bool(step.completed)
-        for item in step.artifacts or []:
-            n += is_broken(item, "title type summary", "", "sources")
+        n += not isinstance(raw.get("result"), dict | None)
+        n += _broken_artifacts(step.artifacts or [])
+    output = part(run.raw.get("output"))
+    n += is_broken(output, "", "", "artifacts")
+    n += _broken_artifacts(objects(output.get("artifacts")) or [])
+    n += is_broken(part(run.raw.get("requester")), "name")
     return n
+
+
+def _broken_artifacts(items: list[Json]) -> int:
+    """Return how many fields of artifacts and of their sources break the contract."""
+    n = sum(is_broken(item, "title type summary", "", "sources") for item in items)
+    found = [source for item in items for source in objects(item.get("sources")) or []]
+    return n + sum(is_broken(source, "url source_name source_type") for source in found)
 
 
 def tables(records: list[Any], as_of: str | None = None) -> Tables:
@@ -103,11 +114,11 @@ def tables(records: list[Any], as_of: str | None = None) -> Tables:
         n_without += not run.steps
         rows.without_steps.update([run.id] * (run.n_breaches > 0))
     if n_refused:
-        rows.missing.append(f"{n_refused} of {len(records)} records refused")
+        rows.missing.append(f"{n_refused:,} of {len(records):,} records refused")
     if n_without:
         n_breached = len(rows.without_steps)
-        refused = f", {n_breached} of them refused" if n_breached else ""
-        rows.missing.append(f"{n_without} run{'s' * (n_without > 1)} without steps{refused}")
+        refused = f", {n_breached:,} of them refused" if n_breached else ""
+        rows.missing.append(f"{n_without:,} run{'s' * (n_without > 1)} without steps{refused}")
     return rows
 
 

@@ -60,6 +60,7 @@ FORMS: dict[str, Form] = {
         asked.other_decisions,
         asked.two_decisions,
         asked.combined,
+        asked.proposed_by_step,
         asked.question_texts,
         asked.question_without_id,
         asked.waiting_alone,

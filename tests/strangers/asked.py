@@ -73,6 +73,17 @@ def combined(rng: random.Random) -> Stranger:
     return Stranger([build(rng, asks)], {"n_pending": 0}, {"interrupts": [{"decision": said}]})
 
 
+def proposed_by_step(rng: random.Random) -> Stranger:
+    """A question whose item only asks: what it proposes stands at its step."""
+    proposed = [finding(f"Hit {n}") for n in range(rng.randint(1, 3))]
+    asks = question("q", 20, None, label="Dismiss?", artifacts=proposed)
+    titles = "; ".join(f"Hit {n}" for n in range(len(proposed)))
+    row = {"interrupt_id": "int-1", "proposed": titles, "n_proposals": len(proposed)}
+    raw = waiting(rng, asks, items=[item("int-1", label="Dismiss?")])
+    artifacts = [{"origin": "proposal", "interrupt_id": "int-1"}] * len(proposed)
+    return Stranger([raw], {"n_pending": 1}, {"interrupts": [row], "artifacts": artifacts})
+
+
 def question_texts(rng: random.Random) -> Stranger:
     """A question without a label: its text stands under another name, or is what it proposes."""
     name = rng.choice(["message", "question", "prompt", "title", "text", "description", None])
