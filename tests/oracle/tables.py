@@ -52,6 +52,7 @@ def problems(run: Reading) -> int:
     for name in ("requester", "output"):
         n += not isinstance(run.raw.get(name), dict | None)
     n += run.is_over and (run.ended_at is None or run.ended_at < (run.start or run.ended_at))
+    n += run.start is not None and run.start < (instant(run.raw["created_at"]) or 0)
     for step in run.steps:
         raw = step.raw
         n += is_broken(raw, "agent name label status type", "started_at completed_at", "artifacts")
@@ -71,6 +72,7 @@ def problems(run: Reading) -> int:
 def _broken_artifacts(items: list[Json]) -> int:
     """Return how many fields of artifacts and of their sources break the contract."""
     n = sum(is_broken(item, "title type summary", "", "sources") for item in items)
+    n += sum(isinstance(item.get("confidence"), dict | list | bool) for item in items)
     found = [source for item in items for source in objects(item.get("sources")) or []]
     return n + sum(is_broken(source, "url source_name source_type") for source in found)
 
