@@ -55,7 +55,9 @@ def artifact_rows(run: Reading, asked: list[Question]) -> tuple[list[Row], list[
             if (other[4].get("title"), other[4].get("type")) == (raw.get("title"), raw.get("type"))
         ]
         finders = {other for kind, *_, other, _ in same if kind == "finding"}
-        is_repeat = bool(origin == "proposal" and agent and finders & {agent, run.agent})
+        speaks_for_all = agent is not None and agent == run.agent
+        is_repeat = origin == "proposal" and bool(finders)
+        is_repeat = is_repeat and (speaks_for_all or agent in finders - {None})
         if origin == "finding" and step and step.raw.get("type") == "output":
             is_repeat = any(kind == "output" for kind, *_ in same)
         if step and step.raw.get("type") == "error":
