@@ -22,14 +22,9 @@ from typing import Annotated, Any, Literal, TypeVar, cast, get_type_hints
 from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
 
 from runkit.api.contract import parse_time
-from runkit.api.words import RUN_STATUSES
+from runkit.api.words import STATUS_OF
 from runkit.display.text import brief
 from runkit.errors import UsageError
-
-# The API's words for a status, by what a user may type: one of them, or the word on the screen.
-STATUS_OF: dict[str, list[str]] = {word: [word] for word in RUN_STATUSES}
-for _line in RUN_STATUSES.lines:
-    STATUS_OF.setdefault(_line.label.lower(), []).append(_line.word)
 
 # Of seconds the limit is 11 days, as timers of some systems end at 24.
 Seconds = Annotated[float, Field(ge=0.001, le=1_000_000)]

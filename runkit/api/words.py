@@ -67,6 +67,11 @@ RUN_STATUSES = Vocabulary(
     Word("pending", "Running", "accent", "●", ("open", "running")),
     Word("completed", "Completed", "ok", "✓", ("over", "done")),
 )
+# The API's words for a status, by what a user may type: one of them, or the word on the screen.
+STATUS_OF: dict[str, list[str]] = {word: [word] for word in RUN_STATUSES}
+for _line in RUN_STATUSES.lines:
+    STATUS_OF.setdefault(_line.label.lower(), []).append(_line.word)
+
 STEP_STATUSES = Vocabulary(
     Word("running", "Running", "accent", "●", ("open",)),
     Word("pending", "Running", "accent", "●", ("open",)),

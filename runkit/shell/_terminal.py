@@ -256,7 +256,7 @@ def _run_head(run: Row) -> Lines:
         parts.append(styled(f"· {agent}", "muted"))
     parts.append(styled(f" {state}", state.role))
     if pd.notna(run["confidence"]):
-        parts.append(styled(run["confidence"]))
+        parts.append(styled(f"{run['confidence']} confidence"))
     yield Text(" ").join(parts)
 
     is_failed = "failed" in state.means

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import runkit
-from runkit.arguments import STATUS_OF
+from runkit.api.words import STATUS_OF
 from runkit.display.progress import echo
 from runkit.display.text import escape_unseen, plural, shorten, visible
 from runkit.errors import ApiError, RunkitError, UsageError

@@ -22,7 +22,7 @@ def reported(monkeypatch):
     def note(source, path, **options):
         f = runkit.frames(source)
         calls.append((f, options))
-        missing = "a part" if f.missing else None
+        missing = "; ".join(f.missing) or None
         return Report(Path(path), Path(path), {}, len(f.runs), 0, missing)
 
     monkeypatch.setattr(runkit, "report", note)
@@ -46,7 +46,7 @@ def test_a_report_of_incomplete_data_says_so(tmp_path, reported):
     (tmp_path / "runs.ndjson").write_text(f"{json.dumps(raw())}\n{{}}\n")
     done = run("report", "runs.ndjson", "-o", "a.html", cwd=tmp_path)
     assert (done.returncode, len(reported)) == (3, 1)
-    assert done.stderr.splitlines()[-1] == "Incomplete: a part"
+    assert done.stderr.splitlines()[-1] == "Incomplete: 1 of 2 records refused"
 
 
 @pytest.mark.parametrize("kept", ["runs.ndjson", "runs/"])

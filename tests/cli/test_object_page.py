@@ -46,7 +46,6 @@ TEXTS = {
         "12:00 Review started",
         "12:05 Completed",
         "59 s",
-        "No questions waiting.",
         "CIP Orchestrator",
         "Researching TIN verification",
         "1 min 30 s",
@@ -74,7 +73,7 @@ TEXTS = {
         "TIN Verification Result",
         "(high)",
         "CIP summary",
-        "Low",
+        "low confidence",
     ],
     "step": [
         "59 s",
