@@ -74,7 +74,9 @@ def test_the_demo_shows_runs_and_writes_a_page(demo):
     """Eight runs, two of them in forms of other accounts; for their owner only."""
     done, folder = demo
     assert re.search("^✕ Gulf Coast Cable Inc +[0-9a-f]{8} IRS TIN Matching", done.stdout, re.M)
-    assert re.search(r"8 runs: 4 completed, 2 failed, 2 waiting\n.*8 runs read · as of \w+ \d+, ", done.stdout)
+    assert re.search(
+        r"8 runs: 4 completed, 2 failed, 2 waiting\n.*8 runs read · as of \w+ \d+, ", done.stdout
+    )
     assert "\x1b" not in done.stdout  # no terminal, no colors
     assert not re.search("[0-9a-f]{8}-[0-9a-f]{4}-", done.stdout + done.stderr)
     modes = [path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())]
