@@ -46,7 +46,7 @@ def test_a_report_of_incomplete_data_says_so(tmp_path, reported):
     (tmp_path / "runs.ndjson").write_text(f"{json.dumps(raw())}\n{{}}\n")
     done = run("report", "runs.ndjson", "-o", "a.html", cwd=tmp_path)
     assert (done.returncode, len(reported)) == (3, 1)
-    assert done.stderr.splitlines()[-1] == "Incomplete: 1 of 2 records refused"
+    assert done.stderr.splitlines()[-1] == "Incomplete: 1 of 2 records refused; 1 run without steps"
 
 
 @pytest.mark.parametrize("kept", ["runs.ndjson", "runs/"])
