@@ -18,7 +18,7 @@ from runkit.local import files
 from runkit.tables.arrow_columns import cast
 from runkit.tables.schema import SCHEMA
 
-ABOUT_FILE = "about.json"
+ABOUT_FILE = "frames.meta"
 FILE_SUFFIXES = (".parquet", ".csv", ".json", ".xlsx")
 
 

@@ -183,7 +183,8 @@ def only(parts: Parts, runs: Ints) -> Parts:
         cut[name] = {key: _taken(values, rows) for key, values in columns.items()}
         for key in NUMBERS.keys() & columns.keys():
             numbers = cut[name][key]
-            cut[name][key] = np.where(numbers < 0, -1, new_numbers[NUMBERS[key]][numbers])
+            is_known = numbers >= 0
+            numbers[is_known] = new_numbers[NUMBERS[key]][numbers[is_known]]
     return cut
 
 

@@ -102,7 +102,6 @@ Source: TypeAlias = "_One | Iterable[_One]"
 BATCH_BYTES = 4_000_000
 BATCH_RUNS = 2_000
 SUFFIXES = (".json", ".ndjson", ".jsonl")
-SAVED = "about.json"  # what `Frames.save` writes beside the frames
 GZIP_MAGIC = b"\x1f\x8b"
 # what reading a damaged gzip file raises
 GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)

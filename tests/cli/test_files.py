@@ -41,5 +41,5 @@ def test_files_are_written_for_their_owner_only(tmp_path, monkeypatch):
     inside = [
         path for name in ("state", "frames", "new", "empty") for path in (tmp_path / name).iterdir()
     ]
-    assert len(inside) == 1 + 8 + 2
+    assert len(inside) == 1 + 7 + 2
     assert {mode(path) for path in inside} == {0o600}

@@ -45,7 +45,7 @@ def test_a_path_that_cannot_be_written_is_refused(saved):
     f = runkit.frames(saved)
     (saved / "steps.parquet").unlink()
     (saved / "steps.parquet").mkdir()
-    with pytest.raises(UsageError, match="cannot be used"):
+    with pytest.raises(UsageError, match="is a folder"):
         f.save(saved)
     for save, name in ((f.save, "frames.parquet"), (f.to_excel, "frames.csv")):
         with pytest.raises(UsageError, match=f"{name}.*; expected"):

@@ -85,14 +85,14 @@ def test_files_are_read_by_their_content(tmp_path, expected, name, text):
 
 
 def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path, expected):
-    """Those of subfolders, too, without hidden ones, archives and saved frames."""
+    """Those of subfolders, too, without hidden ones and saved frames."""
     for number, item in reversed(list(enumerate(RUNS))):
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / f"{number}.json").write_text(json.dumps(item))
     expected.save(tmp_path / "saved")
     (tmp_path / "1" / "runs.parquet").touch()
-    for name in (".hidden.json", "notes.txt", ".old/0.json", "2/_delta_log/0.json"):
+    for name in (".hidden.json", "notes.txt", ".old/0.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("{")
     for source in (tmp_path, f"{tmp_path}/", [tmp_path], sorted(tmp_path.glob("?/?.json"))):
@@ -102,15 +102,16 @@ def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path, expecte
 def test_pages_without_the_last_of_their_list_are_not_complete():
     first = {"has_more": True, "data": RUNS[:1]}
     f = runkit.frames(json.dumps(first).encode())
-    assert f.missing
-    assert not runkit.frames([first, {"has_more": False, "data": RUNS[1:]}]).missing
+    assert f.missing == ("the list goes on after the pages given (has_more)",)
+    assert f.problems.empty
+    assert runkit.frames([first, {"has_more": False, "data": RUNS[1:]}]).missing == ()
 
 
 @pytest.mark.parametrize("source", [[], {"data": []}, b"\n\n"])
 def test_no_input_gives_typed_empty_frames(tmp_path, source, expected):
     """Empty frames have all columns, dtypes and categories of full ones, also those of a file."""
-    (tmp_path / "runs.ndjson").touch()
-    for f in (runkit.frames(source), runkit.frames(tmp_path / "runs.ndjson")):
+    (tmp_path / "runs.json").write_text("[]")
+    for f in (runkit.frames(source), runkit.frames(tmp_path / "runs.json")):
         assert f.missing == ()
         assert f.as_of_basis == "now"
         for name, df in f.items():
@@ -152,9 +153,9 @@ def test_an_empty_document_is_refused(tmp_path):
         (42, "source is int"),
         (pd.DataFrame({"run_id": ["r"]}), r"source is DataFrame; .* f\.select"),
         ("nowhere.json", "expected an existing file .* or a folder of such files"),
-        ("runs.csv", r"expected an existing file that ends in .json.* f\.select"),
-        ("*.json", "glob"),
-        ("https://api.middesk.com/v1/runs", r"runkit\.Client"),
+        ("runs.csv", "expected an existing file that ends in .json"),
+        ("*.json", "expected an existing file"),
+        ("https://api.middesk.com/v1/runs", "expected an existing file"),
         ("", "expected a path"),
         ('{"object": "run"}', "Pass JSON text as bytes"),
         (json.dumps(RUNS), "Pass JSON text as bytes"),
@@ -171,9 +172,9 @@ def test_a_source_that_cannot_hold_runs_is_a_clear_error(source, words):
 
 TYPED = """
 import io, pathlib, runkit
-def check(run: runkit.Run, runs: runkit.RunList, f: runkit.Frames, archive: runkit.Archive) -> None:
+def check(run: runkit.Run, runs: runkit.RunList, f: runkit.Frames) -> None:
     runkit.frames(run), runkit.frames([run]), runkit.frames(runs), runkit.frames([f, f])
-    runkit.frames(archive), runkit.frames(b''), runkit.frames('x'), runkit.frames(io.BytesIO())
+    runkit.frames(b''), runkit.frames('x'), runkit.frames(io.BytesIO())
     runkit.frames({'id': 'x'}), runkit.frames(pathlib.Path().glob('*.json')), runkit.overview(f)
     runkit.frames(42)
     runkit.gantt(None)
