@@ -16,7 +16,6 @@ from runkit.charts.panel import Panel, render
 from runkit.client import Client, RunList
 from runkit.display.counts import counted
 from runkit.display.log import log
-from runkit.display.text import plural
 from runkit.errors import ApiError
 from runkit.facts import Facts
 from runkit.tables.frames import Frames
@@ -96,16 +95,13 @@ class Tile(NamedTuple):
 
 def fleet_tiles(facts: Facts) -> dict[str, Tile]:
     """Return the four counts that an analyst reads first, by name."""
-    done = facts.of_status("done")
     late = "" if facts.sla_h is None else _late(facts)
     waiting = facts.waiting["run_id"].nunique()
     return {
         "waiting": _status_tile("interrupted", waiting, late),
         "failed": _status_tile("error", len(facts.of_status("failed"))),
         "running": _status_tile("running", len(facts.of_status("running"))),
-        "low": Tile(
-            "Low confidence", counted(facts.low_runs), f"of {plural(len(done), 'completed run')}"
-        ),
+        "low": Tile("Low confidence", counted(facts.low_runs), "of completed runs"),
     }
 
 

@@ -168,7 +168,7 @@ def _run_tiles(facts: Facts) -> list[Tile]:
         Tile(
             "Sources",
             _number(run["n_sources"]),
-            f"{counted(facts.findings['is_strong'])} findings on government or primary ones",
+            "",
         ),
         Tile("Time", value, ", ".join(others)),
     ]

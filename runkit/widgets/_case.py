@@ -61,7 +61,8 @@ def _proposed(question: Question) -> pd.DataFrame:
     proposed = artifacts[artifacts["origin"].eq("proposal")]
     if question.step_id:
         return proposed[proposed["step_id"].eq(question.step_id)]
-    return proposed[proposed["interrupt_id"].eq(question.interrupt_id or "")]
+    of_item = proposed[proposed["step_id"].isna()]
+    return of_item[of_item["interrupt_id"].fillna("").eq(question.interrupt_id or "")]
 
 
 def describe_findings(f: Frames, artifacts: pd.DataFrame) -> list[Json]:

@@ -122,7 +122,7 @@ class Question:
     def wait_s(self) -> float | None:
         """How long it had waited when its run was read, in seconds."""
         read_at = self.run.read_at
-        return (read_at - self.since).total_seconds() if read_at else None
+        return max((read_at - self.since).total_seconds(), 0.0) if read_at else None
 
     @property
     def row(self) -> Row:

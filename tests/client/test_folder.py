@@ -36,7 +36,9 @@ class Account:
             data = [raw for run_id, raw in self.runs.items() if run_id not in self.unlisted]
             return Answer({"data": data, "has_more": False, "total_count": len(data)})
         run_id = request.path.removeprefix("/runs/")
-        return Answer(self.runs[run_id] | {"steps": [step("a")]}, status=self.refused.get(run_id, 200))
+        return Answer(
+            self.runs[run_id] | {"steps": [step("a")]}, status=self.refused.get(run_id, 200)
+        )
 
     def change(self, run_id, **fields):
         """Change a run a little later."""

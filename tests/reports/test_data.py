@@ -14,7 +14,7 @@ import runkit
 from runkit.errors import AuthError, UsageError
 from runkit.local import answer_log
 from runkit.reports._bundle import Provenance, make_masker, read_source, redact_source
-from support import question, run
+from support import question, run, step
 
 READ = datetime(2026, 2, 3, 12, tzinfo=UTC)
 
@@ -85,7 +85,7 @@ def provenance(f: runkit.Frames) -> Provenance:
 
 def test_missing_runs_are_named():
     """Records that were refused, and a list that was cut."""
-    refused = runkit.frames([run(), {"id": 1}, {"no": "run"}])
-    cut = replace(refused, missing=("the newest 3 of 9", *refused.missing))
+    refused = runkit.frames([run(step("a")), {"id": 1}, {"no": "run"}])
+    cut = replace(refused, source_missing=("the newest 3 of 9", *refused.source_missing))
     assert provenance(refused).missing == "2 of 3 records refused"
     assert provenance(cut).missing == "the newest 3 of 9; 2 of 3 records refused"

@@ -172,7 +172,7 @@ def test_an_answered_row_opens_its_receipt(start, show):
     wait_for(page, second)
     assert (page.view["status"]["who"], page.view["status"]["login"]) == ("Ana Ortiz", False)
     page.answer("reject")
-    until(lambda: page.view.get("empty", {}).get("title") == "You're all caught up")
+    until(lambda: "empty" in page.view)
 
 
 def test_a_question_asked_again_is_a_row_of_its_own(server, scripted_client, run_json, question):
@@ -223,7 +223,6 @@ def test_every_question_that_waits_is_there():
         jobs_end()
         assert top["title"].startswith(f"{len(rows)} questions waiting")
         assert top["oldest"].startswith(f"oldest {max(waits) // 86_400:.0f} d")
-        assert top["oldest"].endswith(" over 4 h")
         assert "Last full check May 4, " in inbox.controller.coverage
         box.end_run(rows[0].run_id)
         assert rows[0].run_id not in {row.run_id for row in runkit.InterruptInbox(client).rows}
