@@ -109,7 +109,9 @@ def frames(
         If all records of a source were refused, and with `on_error="raise"`. Its `problems` are the
         frame.
     """
-    given = read_moment("as_of", as_of, getattr(source, "now", None))
+    given = read_moment(
+        "as_of", as_of, lambda: getattr(source, "read_at", None) or datetime.now(UTC)
+    )
     opened = open_source(source)
     if not isinstance(opened, Frames):
         f = _read(opened, given, progress)

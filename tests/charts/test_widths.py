@@ -23,7 +23,6 @@ SOURCE = {
 MEASURE = """all => all
   .map(e => [e.innerText.trim().slice(0, 40), e.scrollWidth, e.clientWidth])
   .filter(([, needs, has]) => needs > has)"""
-BARS = "all => [...new Set(all.map(e => e.clientWidth))]"
 
 
 def wide_run(number):
@@ -63,7 +62,7 @@ def shown():
 
 
 @pytest.mark.browser
-def test_no_output_is_wider_than_its_place_and_bars_have_one_scale(open_file, tmp_path):
+def test_no_output_is_wider_than_its_place(open_file, tmp_path):
     cells = [cell for path in NOTEBOOKS for cell in nbformat.read(path, 4).cells]
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     outputs += [nbformat.v4.new_output("display_data", data=data) for data in shown()]
@@ -75,6 +74,3 @@ def test_no_output_is_wider_than_its_place_and_bars_have_one_scale(open_file, tm
     boxes = page.locator(".jp-RenderedHTML")
     assert boxes.evaluate_all("all => Math.max(...all.map(e => e.clientWidth))") <= WIDTH + 5
     assert boxes.evaluate_all(MEASURE) == []
-    slowest = boxes.filter(has_text="Slowest steps").last
-    [bar_px] = slowest.locator(".bar").evaluate_all(BARS)
-    assert bar_px >= 60
