@@ -176,7 +176,12 @@ class RateLimited(ApiError, ConnectionError):
 
 
 class Unavailable(ApiError, ConnectionError):
-    """No connection, a timeout or 5xx for a request that changed nothing."""
+    """No connection, a timeout or 5xx for a request that changed nothing.
+
+    `is_connected` is False if there was no connection at all.
+    """
+
+    is_connected: bool = True
 
 
 class MaybeSent(ApiError, ConnectionError):

@@ -1,7 +1,8 @@
 """Requests to one host: the key, the rate limit, what is repeated, and limits of time and size.
 
     GET     changes nothing: repeated after a temporary failure (no connection, a timeout, a lost
-            or truncated response, 429, 5xx) for the client's `call_timeout`
+            or truncated response, 429, 5xx) for the client's `call_timeout`; without a connection,
+            or after a 500, at most five times, and not for longer than `timeout`
     POST    the API has no idempotency key: sent once, over a connection of its own. Without a
             clear response it is `MaybeSent`, or the error of its status.
 
@@ -16,6 +17,7 @@ import math
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, repeat
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -24,6 +26,7 @@ from httpx_sse import EventSource, ServerSentEvent
 
 from runkit.api import jsontext
 from runkit.api.contract import without_none
+from runkit.arguments import check_kind
 from runkit.client._replies import (
     Reply,
     error_of_response,
@@ -31,13 +34,14 @@ from runkit.client._replies import (
     raise_alone,
     read_reply,
     retry_after,
-    write_warning,
+    warning,
 )
 from runkit.client.hosts import Target
 from runkit.display.hide_keys import redact
 from runkit.display.log import log
-from runkit.display.text import brief, shorten
+from runkit.display.text import brief
 from runkit.errors import (
+    ApiError,
     ContractError,
     RateLimited,
     ReadOnlyError,
@@ -49,10 +53,10 @@ Cert = str | tuple[str, str] | tuple[str, str, str]
 Connections = tuple[httpx.Client, httpx.Client]  # kept ones, and those for a single request
 Query = Mapping[str, str | int | None]
 
-# Seconds before each repetition, the last number for all that follow. The first repetition goes at
+# Seconds before each attempt, the last number for all that follow. The first repetition goes at
 # once, because a kept connection may have been closed.
-BACKOFF = (0.0, 0.25, 0.5, 1.0, 2.0)
-MAX_ATTEMPTS = 5  # of a request that the server answers with 500: others may succeed
+PAUSES = (0.0, 0.0, 0.25, 0.5, 1.0, 2.0)
+FEW_ATTEMPTS = 5  # where the server answers with 500, or nobody listens: more will not help
 # seconds; a longer wait is the caller's decision, not a notebook that seems to hang
 RETRY_AFTER_MAX = 60.0
 LIMIT_WINDOW = 1.0  # seconds after a 429 without Retry-After: the limit is per second
@@ -71,7 +75,6 @@ SINGLE_USE = httpx.Limits(max_connections=100, max_keepalive_connections=0)
 # Where no TLS is used: without a context, httpx loads the CAs, which takes longer than a request.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "runkit"}
 _STREAM_HEADERS = {
     "Accept": "text/event-stream",
@@ -89,11 +92,11 @@ def path_to(*parts: str) -> str:
     Raises `UsageError`.
     """
     for part in parts:
-        # the items of an iterable are not checked before
-        if isinstance(part, str) and part.strip().startswith("mk_"):
+        check_kind("id", part, str)  # the items of an iterable are not checked before
+        text = part.strip()
+        if text.startswith("mk_"):
             raise UsageError("an API key (not shown) is in the place of an id; give it as api_key=")
-        is_text = isinstance(part, str) and jsontext.is_unicode(part)
-        if not is_text or len(part) > MAX_ID or part.strip() in ("", ".", ".."):
+        if text in ("", ".", "..") or len(part) > MAX_ID or not jsontext.is_unicode(part):
             raise UsageError(f"{brief(part)} is not an id; expected one of the API")
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
@@ -110,33 +113,28 @@ class RateLimiter:
     ) -> None:
         self.clock = clock
         self.sleep = sleep
-        self.paused_until = -math.inf
+        self._paused_until = -math.inf
         self._gap = (1 + MARGIN) / rate if rate else 0.0
         self._next = -math.inf
         self._lock = threading.Lock()
 
-    def wait(self, deadline: float = math.inf, pause_limit: float = math.inf) -> bool:
-        """Sleep until the next free slot.
-
-        Returns False, and takes none, if none is free before `deadline`, or if a pause that the
-        server asked for lasts beyond `pause_limit`.
-        """
+    def wait(self, deadline: float = math.inf) -> bool:
+        """Sleep until the next free slot; return False, and take none, if the deadline is first."""
         while True:
             with self._lock:
-                now = self.clock()
-                slot = max(now, self._next, self.paused_until)
-                if slot >= deadline or self.paused_until >= pause_limit:
+                slot = max(self.clock(), self._next, self._paused_until)
+                if slot >= deadline:
                     return False
                 self._next = slot + self._gap
-            if slot > now:
-                self.sleep(slot - now)
-            if self.paused_until <= max(slot, self.clock()):
+            if slot > self.clock():
+                self.sleep(slot - self.clock())
+            if self._paused_until <= max(slot, self.clock()):
                 return True
 
     def pause(self, seconds: float) -> None:
         """Stop all requests for `seconds`: the server asks the key to wait, not one thread."""
         with self._lock:
-            self.paused_until = max(self.paused_until, self.clock() + seconds)
+            self._paused_until = max(self._paused_until, self.clock() + seconds)
 
 
 def connect(
@@ -207,12 +205,11 @@ class Http:
         self.target = target
         self.read_only = read_only
         self.timeout = timeout
-        self.call_timeout = call_timeout
-        self.limiter = limiter
         self.clock = limiter.clock
         self.sleep = limiter.sleep
+        self._limiter = limiter
+        self._call_timeout = call_timeout
         self._kept, self._single_use = connections
-        self._is_down = False
 
     def close(self) -> None:
         """Close the connections to the host."""
@@ -233,33 +230,29 @@ class Http:
         Raises the last attempt's `ApiError`.
         """
         source = self._name("GET", path)
-        end = min(deadline, self.clock() + self.call_timeout)
-        self._wait(source, deadline, pause_limit=end)  # a long queue is no failure
-        end = min(deadline, self.clock() + self.call_timeout)
         params = without_none(**(query or {}))
-        attempt = 0
-        while True:
-            attempt += 1
-            if cancelled is not None and cancelled.is_set():
-                raise RateLimited(f"{source}: not sent, the fetch has ended")
+        started = self.clock()
+        end = min(deadline, started + self._call_timeout)
+        failure: ApiError = RateLimited(
+            f"{source}: not sent; the rate limit, a pause that the API asked for, or the end of a "
+            "fetch left no slot in time. Try again later."
+        )
+        for n_tried, pause in enumerate(chain(PAUSES, repeat(PAUSES[-1]))):
+            is_few = failure.status == 500 or not getattr(failure, "is_connected", True)
+            is_late = n_tried >= FEW_ATTEMPTS or self.clock() - started > self.timeout
+            if (is_few and is_late) or self.clock() + pause >= end:
+                raise failure
+            if pause:
+                log.info("trying again in %g s: %s", pause, failure)
+                self.sleep(pause)
+            is_cancelled = cancelled is not None and cancelled.is_set()
+            if is_cancelled or not self._limiter.wait(end):
+                raise failure
             try:
-                return self._send(self._kept, "GET", path, source, end, params=params)
+                return self._send(self._kept, "GET", path, end, params=params)
             except (RateLimited, Unavailable) as error:
                 failure = error
-            backoff = BACKOFF[min(attempt, len(BACKOFF)) - 1]
-            repeat_at = max(self.clock() + backoff, self.limiter.paused_until)
-            is_last = failure.status == 500 and attempt >= MAX_ATTEMPTS
-            if is_last or repeat_at >= end:
-                raise failure
-            if backoff and not self._is_down:
-                self._is_down = True  # one message for all threads
-                log.warning("trying again for %.0f s: %s", end - self.clock(), failure)
-            if backoff:
-                self.sleep(backoff)
-            try:
-                self._wait(source, end, pause_limit=end)
-            except RateLimited:
-                raise failure from None  # why there was no response
+        raise failure
 
     def post(self, path: str, body: Mapping[str, Any], query: Query | None = None) -> Reply:
         """Send JSON once.
@@ -274,11 +267,10 @@ class Http:
             raise UsageError(
                 f"POST {path}: the body is not JSON ({error}); nothing was sent"
             ) from None
+        self._limiter.wait()
         headers = {"Content-Type": "application/json"}
-        source = self._name("POST", path)
-        self._wait(source)
         return self._send(
-            self._single_use, "POST", path, source, params=query, content=content, headers=headers
+            self._single_use, "POST", path, params=query, content=content, headers=headers
         )
 
     def events(self, path: str, has_ended: Callable[[], bool]) -> Iterator[ServerSentEvent]:
@@ -288,7 +280,8 @@ class Http:
         stream is lost, and the `ApiError` of a refusal.
         """
         source = self._name("GET", path)
-        self._wait(source)
+        self._limiter.wait()
+        self._check_open(source)
         with self._single_use.stream(
             "GET", self.target.url + path, headers=_STREAM_HEADERS, timeout=self.timeout
         ) as response:
@@ -316,51 +309,35 @@ class Http:
         """Return the name of a request for messages; somebody may pass a key as an id."""
         return redact(f"{method} {urlsplit(self.target.url).path}{path}: {self.target.host}")
 
-    def _wait(self, source: str, deadline: float = math.inf, pause_limit: float = math.inf) -> None:
-        """Wait for the rate limit.
-
-        Raises `RateLimited` if it lets nothing go in time, as `RateLimiter.wait` says, and
-        `UsageError` if the client was closed, perhaps meanwhile.
-        """
-        if not self.limiter.wait(deadline, pause_limit):
-            raise RateLimited(
-                f"{source}: not sent; the rate limit, or a pause that the API asked for, left no "
-                "slot in time. Try again later."
-            )
+    def _check_open(self, source: str) -> None:
         if self._kept.is_closed:
             raise UsageError(f"{source}: not sent, this client has been closed; create a new one")
 
     def _send(
-        self,
-        client: httpx.Client,
-        method: str,
-        path: str,
-        source: str,
-        deadline: float = math.inf,
-        **content: Any,
+        self, client: httpx.Client, method: str, path: str, end: float = math.inf, **content: Any
     ) -> Reply:
-        """Send once, and read the whole response, until the `deadline` if there is one."""
-        url = self.target.url + path
+        """Send once, and read the whole response, until the time `end`."""
+        source = self._name(method, path)
+        self._check_open(source)
         started = self.clock()
-        result = "refused"  # for the log: the status, or why there is none
-        timeout = min(self.timeout, max(MIN_TIMEOUT, deadline - started))
+        timeout = min(self.timeout, max(MIN_TIMEOUT, end - started))
+        url = self.target.url + path
         try:
             with client.stream(method, url, timeout=timeout, **content) as response:
-                result = str(response.status_code)
                 body = self._read_body(source, response, started + timeout)
                 connection = response.extensions.get("network_stream")
                 if client.is_closed and connection:  # meanwhile, so that nothing else closes it
                     connection.close()
-            self._learn_state_of_host(response)
-            return read_reply(source, response, body)
         except httpx.RequestError as error:
-            result = failure = redact(_describe(error, self.clock() - started))
-            was_sent = not isinstance(error, _NOT_SENT)
-            raise_alone(error_without_response(source, failure, was_sent=was_sent))
-        except httpx.InvalidURL as error:
-            raise UsageError(f"{source}: not sent, an argument is too long ({error})") from None
-        finally:
-            log.debug("%s: %s, %.0f ms", source, result, (self.clock() - started) * 1000)
+            raise_alone(error_without_response(source, error, self.clock() - started))
+        status = response.status_code
+        log.debug("%s: %s, %.0f ms", source, status, (self.clock() - started) * 1000)
+        pause = retry_after(response)
+        if status == 429 and pause is None:
+            pause = LIMIT_WINDOW
+        if status in (429, 503) and pause is not None:
+            self._limiter.pause(min(pause, RETRY_AFTER_MAX))
+        return read_reply(source, response, body)
 
     def _read_body(self, source: str, response: httpx.Response, end: float) -> bytes:
         """Read a response. Raises `ContractError` if it is too large, `ReadTimeout` after `end`."""
@@ -372,33 +349,9 @@ class Http:
                 raise httpx.ReadTimeout("")
         return bytes(body)
 
-    def _learn_state_of_host(self, response: httpx.Response) -> None:
-        """Keep whether the host works, and pause if it asks for it."""
-        status = response.status_code
-        pause = retry_after(response)
-        if pause is None and status == 429:
-            pause = LIMIT_WINDOW
-        if status in (429, 503) and pause is not None:
-            self.limiter.pause(min(pause, RETRY_AFTER_MAX))
-        elif status < 500:
-            self._is_down = False
-
 
 def check_size(source: str, n_bytes: int) -> None:
     """Raise `ContractError` for a response, or an event of a stream, that is too large."""
     if n_bytes > MAX_RESPONSE:
         limit = MAX_RESPONSE // 2**20
-        raise ContractError(
-            f"{source}: the response is larger than {limit} MB.{write_warning(source)}"
-        )
-
-
-def _describe(error: httpx.RequestError, elapsed: float) -> str:
-    """Write why a request has no complete response."""
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return "its certificate is not trusted; pass the CA file as verify="
-    if isinstance(error, _NOT_SENT):
-        return f"no connection ({shorten(str(error), 100)})"
-    if isinstance(error, httpx.TimeoutException):
-        return f"no complete response within {elapsed:.1f} s"
-    return "the connection was lost, or the response cannot be decompressed"
+        raise ContractError(f"{source}: the response is larger than {limit} MB.{warning(source)}")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, NoReturn, TypeVar
@@ -15,16 +14,18 @@ from runkit import errors
 from runkit.api import jsontext
 from runkit.api.contract import Json
 from runkit.display.hide_keys import quoted
-from runkit.display.text import kind
+from runkit.display.text import kind, shorten
 from runkit.errors import ApiError, ContractError
 
 MAX_MESSAGES = 5
 WRITE_WARNING = (
     " The request may have been carried out, so it was not sent again. Check the state first."
 )
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 Parsed = TypeVar("Parsed")
 
-_CLASS_OF_STATUS: dict[int, type[ApiError]] = {
+# The class of each status; of any other, that of its hundred, else `ContractError`.
+CLASS_OF_STATUS: dict[int, type[ApiError]] = {
     401: errors.AuthError,
     403: errors.AuthError,
     404: errors.NotFound,
@@ -32,8 +33,10 @@ _CLASS_OF_STATUS: dict[int, type[ApiError]] = {
     409: errors.Conflict,
     410: errors.NotFound,
     429: errors.RateLimited,
+    4: errors.Invalid,
+    5: errors.Unavailable,
 }
-_ADVICE: dict[type[ApiError], str] = {
+ADVICE: dict[type[ApiError], str] = {
     errors.AuthError: " Check that the key is whole, belongs to this host and may do this.",
     errors.NotFound: " Check the id, and its host: sandbox and production share no data.",
     errors.Conflict: " Read the object again: somebody else changed it.",
@@ -63,7 +66,7 @@ class Reply(NamedTuple):
                 raise ContractError(f"expected one object; got {kind(self.value)}.")
             return parse(self.value, self)
         except ContractError as error:
-            raise ContractError(f"{self.source}: {error}{write_warning(self.source)}") from None
+            raise ContractError(f"{self.source}: {error}{warning(self.source)}") from None
 
 
 def is_write(source: str) -> bool:
@@ -71,7 +74,7 @@ def is_write(source: str) -> bool:
     return not source.startswith("GET ")
 
 
-def write_warning(source: str) -> str:
+def warning(source: str) -> str:
     """Return the warning that the error of a write adds."""
     return WRITE_WARNING if is_write(source) else ""
 
@@ -80,15 +83,14 @@ def read_reply(source: str, response: httpx.Response, body: bytes) -> Reply:
     """Read a successful response. Raises the `ApiError` of any other."""
     if not response.is_success:
         raise error_of_response(source, response, body)
-    headers = response.headers
     try:
-        return Reply(jsontext.loads(body), _http_date(headers.get("Date", "")), source)
+        return Reply(jsontext.loads(body), _http_date(response.headers.get("Date", "")), source)
     except ValueError:
-        content_type = quoted(headers.get("Content-Type", "no content type"))
+        content_type = quoted(response.headers.get("Content-Type", "no content type"))
         raise_alone(
             ContractError(
                 f"{source} returned {len(body):,} bytes that cannot be read as JSON "
-                f"({content_type}).{write_warning(source)} Check base_url and the proxy.",
+                f"({content_type}).{warning(source)} Check base_url and the proxy.",
                 status=response.status_code,
             )
         )
@@ -109,37 +111,48 @@ def raise_alone(error: Exception) -> NoReturn:
 def error_of_response(source: str, response: httpx.Response, body: bytes) -> ApiError:
     """Build the error for a response that is not a success."""
     status = response.status_code
-    if is_write(source) and (status == 408 or not 400 <= status < 500):
-        cls: type[ApiError] = errors.MaybeSent
-    elif 400 <= status < 500:
-        cls = _CLASS_OF_STATUS.get(status, errors.Invalid)
-    else:
-        cls = errors.Unavailable if status >= 500 else ContractError
-    messages = tuple(_api_errors(body, "message"))
-    parameter = next(_api_errors(body, "parameter"), None)
-    says = f", the API says: {' / '.join(messages[:MAX_MESSAGES])}" if messages else ""
-    about = f" (parameter {parameter})" if parameter else ""
-    text = f"{source} returned {status}{says}{about}.{_ADVICE[cls]}"
-    error = cls(text, status=status, messages=messages, parameter=parameter)
+    of_hundred = CLASS_OF_STATUS.get(status // 100, ContractError)
+    cls = CLASS_OF_STATUS.get(status, of_hundred)
+    if is_write(source) and cls in (errors.Unavailable, ContractError):
+        cls = errors.MaybeSent
+    messages = _api_errors(body, "message")
+    parameter = next(iter(_api_errors(body, "parameter")), None)
+    text = f"{source} returned {status}"
+    if messages:
+        text += f", the API says: {' / '.join(messages[:MAX_MESSAGES])}"
+    if parameter:
+        text += f" (parameter {parameter})"
+    error = cls(f"{text}.{ADVICE[cls]}", status=status, messages=messages, parameter=parameter)
     if isinstance(error, errors.RateLimited):
         error.retry_after = retry_after(response)
     return error
 
 
-def error_without_response(source: str, problem: str, *, was_sent: bool) -> ApiError:
-    """Build the error for a request without a response."""
-    if was_sent and is_write(source):
+def error_without_response(source: str, error: httpx.RequestError, seconds: float) -> ApiError:
+    """Build the error for a request that had no complete response within these seconds."""
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        problem = "its certificate is not trusted; pass the CA file as verify="
+    elif isinstance(error, NOT_SENT):
+        problem = f"no connection ({shorten(str(error), 100)})"
+    elif isinstance(error, httpx.TimeoutException):
+        problem = f"no complete response within {seconds:.1f} s"
+    else:
+        problem = "the connection was lost, or the response cannot be decompressed"
+    if is_write(source) and not isinstance(error, NOT_SENT):
         return errors.MaybeSent(f"{source}: {problem}.{WRITE_WARNING}")
     advice = "Nothing was changed. Check the network, and that the host is running."
-    return errors.Unavailable(f"{source}: {problem}. {advice}")
+    failure = errors.Unavailable(f"{source}: {problem}. {advice}")
+    failure.is_connected = not isinstance(error, NOT_SENT)
+    return failure
 
 
-def _api_errors(body: bytes, field: str) -> Iterator[str]:
+def _api_errors(body: bytes, field: str) -> tuple[str, ...]:
     """Read a field of `{"errors": [{"message", "parameter"}]}`."""
-    with suppress(ValueError, TypeError, KeyError, AttributeError):
-        for item in jsontext.loads(body)["errors"]:
-            if item.get(field):
-                yield quoted(item[field])
+    try:
+        items = jsontext.loads(body)["errors"]
+        return tuple(quoted(item[field]) for item in items if item.get(field))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ()
 
 
 def retry_after(response: httpx.Response) -> float | None:

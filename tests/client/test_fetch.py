@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import strangers
-from runkit.client._http import BACKOFF
+from runkit.client._http import PAUSES
 from runkit.errors import AuthError, Unavailable
 from tests.client.conftest import DROP, Answer
 
@@ -122,7 +122,7 @@ def test_fetch_fails_when_the_host_was_never_there(server, client, fake_time):
     server.script = lambda request: DROP
     with pytest.raises(Unavailable):
         client.runs.fetch(IDS)
-    assert CALL - BACKOFF[-1] < sum(fake_time.slept)
+    assert CALL - PAUSES[-1] < sum(fake_time.slept)
 
 
 def test_fetch_returns_what_arrived_when_interrupted(server, client, run_json):

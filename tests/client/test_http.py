@@ -30,6 +30,21 @@ def test_a_read_that_the_server_fails_on_is_tried_five_times(server, client):
     assert server.lines == ["GET /runs"] * 5
 
 
+@pytest.mark.parametrize("n_answered", [0, 1])
+def test_a_host_that_does_not_listen_is_given_up_soon(
+    server, make_client, run_json, fake_time, n_answered
+):
+    """Also one that has answered before."""
+    server.script = lambda received: Answer(run_json(), headers={"Connection": "close"})
+    client = make_client()
+    for _ in range(n_answered):
+        client.runs.get("run-1")
+    server.socket.close()
+    with pytest.raises(Unavailable, match="no connection"):
+        client.runs.get("run-1")
+    assert 1 < sum(fake_time.slept) <= 5
+
+
 def test_a_post_does_not_use_a_kept_connection(server, client, run_json):
     """A read is repeated where a kept connection is closed, and no write is lost."""
     used = set()
