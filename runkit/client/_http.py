@@ -329,7 +329,9 @@ class Http:
                 if client.is_closed and connection:  # meanwhile, so that nothing else closes it
                     connection.close()
         except httpx.RequestError as error:
-            raise_alone(error_without_response(source, error, self.clock() - started))
+            failure = error_without_response(source, error, self.clock() - started)
+            log.debug("%s", failure)  # errors of runkit hide the key
+            raise_alone(failure)
         status = response.status_code
         log.debug("%s: %s, %.0f ms", source, status, (self.clock() - started) * 1000)
         pause = retry_after(response)

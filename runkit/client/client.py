@@ -49,8 +49,8 @@ class Client:
         its start to the end of the body. A server that sends the head of its response byte by byte
         is not given up, nor is a stream that goes on.
     call_timeout
-        Seconds of one call: a read that failed is tried again for so long. Waiting for the rate
-        limit does not count.
+        Seconds of one call: a read that failed is tried again for so long, the waits for the rate
+        limit included.
     proxy
         A URL; by default the environment's proxy, except for loopback.
     verify
