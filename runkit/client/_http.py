@@ -49,7 +49,6 @@ from runkit.errors import (
     UsageError,
 )
 
-Cert = str | tuple[str, str] | tuple[str, str, str]
 Connections = tuple[httpx.Client, httpx.Client]  # kept ones, and those for a single request
 Query = Mapping[str, str | int | None]
 
@@ -137,20 +136,8 @@ class RateLimiter:
             self._paused_until = max(self._paused_until, self.clock() + seconds)
 
 
-def connect(
-    target: Target,
-    verify: bool | str | ssl.SSLContext,
-    cert: Cert | None,
-    proxy: str | None,
-    transport: httpx.BaseTransport | None,
-) -> Connections:
-    """Build the connections of a client. Raises `UsageError` for options that cannot be used."""
-    if proxy is not None and target.is_loopback:
-        raise UsageError(f"proxy= with {target.host}: loopback does not use a proxy; leave it out")
-    if verify is False and not target.is_loopback:
-        raise UsageError(
-            f"verify=False with {target.host}: others could read the key; pass a CA file"
-        )
+def connect(target: Target, transport: httpx.BaseTransport | None) -> Connections:
+    """Build the connections of a client. Raises `UsageError` for a proxy that cannot be used."""
 
     def authorize(request: httpx.Request) -> httpx.Request:
         # The header is set when a request is sent, so that no attribute of a client shows the key.
@@ -158,36 +145,27 @@ def connect(
         return request
 
     try:
-        is_tls = target.url.startswith("https:") and transport is None
-        context = _tls(verify, cert) if is_tls else NO_TLS
+        context = httpx.create_ssl_context() if target.url.startswith("https:") else NO_TLS
         kept, single_use = (
             httpx.Client(
                 auth=authorize,
                 headers=_HEADERS,
                 verify=context,
-                proxy=proxy,
-                trust_env=not target.is_loopback,  # the proxy of the environment
+                trust_env=not target.is_loopback,  # the proxy
                 limits=limits,
                 transport=transport,
             )
             for limits in (KEPT, SINGLE_USE)
         )
         return kept, single_use
-    except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
+    except (OSError, ValueError, httpx.InvalidURL, ImportError) as error:
         kind = type(error).__name__
         raise_alone(  # the first error may repeat the login of the proxy
-            UsageError(f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and files")
+            UsageError(
+                "the proxy or CA file of the environment cannot be used "
+                f"({kind}); check HTTPS_PROXY and SSL_CERT_FILE"
+            )
         )
-
-
-def _tls(verify: bool | str | ssl.SSLContext, cert: Cert | None) -> ssl.SSLContext:
-    """Read the files: httpx ignores a certificate beside a CA file, and takes a context."""
-    if isinstance(verify, str):
-        verify = ssl.create_default_context(cafile=verify)
-    context = httpx.create_ssl_context(verify)
-    if cert is not None:
-        context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
-    return context
 
 
 class Http:

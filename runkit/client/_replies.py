@@ -131,7 +131,7 @@ def error_of_response(source: str, response: httpx.Response, body: bytes) -> Api
 def error_without_response(source: str, error: httpx.RequestError, seconds: float) -> ApiError:
     """Build the error for a request that had no complete response within these seconds."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        problem = "its certificate is not trusted; pass the CA file as verify="
+        problem = "its certificate is not trusted; set SSL_CERT_FILE to the CA file"
     elif isinstance(error, NOT_SENT):
         problem = f"no connection ({shorten(str(error), 100)})"
     elif isinstance(error, httpx.TimeoutException):

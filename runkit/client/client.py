@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from types import NoneType
 from typing import Self
@@ -10,7 +9,7 @@ from typing import Self
 import httpx
 
 from runkit.arguments import Seconds, check, check_kind
-from runkit.client._http import Cert, Http, RateLimiter, connect
+from runkit.client._http import Http, RateLimiter, connect
 from runkit.client._resources import Actions, Agents, Documents, Threads
 from runkit.client._runs import Runs
 from runkit.client.businesses import Businesses
@@ -30,6 +29,9 @@ class Client:
     The key appears in no repr, error, log line or file of runkit, and in no traceback of its
     errors, but in your own variables where a traceback shows them (`%xmode Verbose`). Response
     bodies are never changed, so a run in which a server repeats the key contains it.
+
+    A proxy and a CA file are those of the environment (`HTTPS_PROXY`, `SSL_CERT_FILE`); loopback
+    uses no proxy.
 
     Parameters
     ----------
@@ -51,12 +53,6 @@ class Client:
     call_timeout
         Seconds of one call: a read that failed is tried again for so long, the waits for the rate
         limit included.
-    proxy
-        A URL; by default the environment's proxy, except for loopback.
-    verify
-        A CA file, an `ssl.SSLContext`, or False, only for loopback: others could read the key.
-    cert
-        A client certificate: a file, (file, key file), or (file, key file, password).
     transport
         Replaces the network, with its proxies and TLS; the rate limit, the retries and the key
         stay.
@@ -79,20 +75,17 @@ class Client:
         rate: float | None = 20,
         timeout: Seconds = 30,
         call_timeout: Seconds = 60,
-        proxy: str | None = None,
-        verify: bool | str | ssl.SSLContext = True,
-        cert: Cert | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         # A traceback may show these arguments.
-        api_key, base_url, cert, proxy = map(hide, (api_key, base_url, cert, proxy))
+        api_key, base_url = map(hide, (api_key, base_url))
         check("read_only", read_only, bool)
         check("rate", rate, Seconds | None)  # the limits are the same
         check("timeout", timeout, Seconds)
         check("call_timeout", call_timeout, Seconds)
         check_kind("transport", transport, httpx.BaseTransport, NoneType)
         target = choose_target(api_key, base_url)
-        connections = connect(target, verify, cert, proxy or None, transport)
+        connections = connect(target, transport)
         limiter = RateLimiter(rate, self._clock, self._sleep)
         self._http = Http(target, connections, limiter, timeout, call_timeout, read_only)
         self.agents = Agents(self._http)

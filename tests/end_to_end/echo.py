@@ -11,7 +11,7 @@ from tests.client.conftest import Answer, Received, Script
 from tests.support import run
 
 CANARY = "mk_test_c4n4ry/Zq7+w5~x"  # no character that JSON, HTML or `repr` would escape
-LOGIN = "pr0xy-Passw0rd~canary"  # of a proxy, an address and a certificate
+LOGIN = "pr0xy-Passw0rd~canary"  # of a proxy and an address
 
 
 def found_in(text: str | bytes, *secrets: str) -> list[str]:

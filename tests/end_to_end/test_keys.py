@@ -129,11 +129,9 @@ def test_no_part_of_a_sandbox_shows_the_key():
 
 
 @pytest.mark.parametrize("way", ["401", "bad status", "nothing"])
-@pytest.mark.parametrize("is_of_environment", [True, False])
 def test_the_login_of_a_proxy_is_in_no_error_and_no_log(
     server,
     way,
-    is_of_environment,
     caplog,
     monkeypatch,
 ):
@@ -141,10 +139,8 @@ def test_the_login_of_a_proxy_is_in_no_error_and_no_log(
     caplog.set_level(logging.DEBUG)
     server.script = repeat(way)
     proxy = server.url.replace("http://", f"http://ana:{LOGIN}@").removesuffix("/v1")
-    if is_of_environment:
-        monkeypatch.setenv("HTTPS_PROXY", proxy)
-    options = {} if is_of_environment else {"proxy": proxy}
-    client = runkit.Client(CANARY, "https://host.example/v1", timeout=2, **options)
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    client = runkit.Client(CANARY, "https://host.example/v1", timeout=2)
     with client, pytest.raises(RunkitError) as caught:
         client.agents.list()
     assert {key_of(request).partition(" ")[0] for request in server.requests} == {"Basic"}
