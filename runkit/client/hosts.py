@@ -63,36 +63,32 @@ def choose_target(api_key: str | None, base_url: str | None) -> Target:
             "Without an account, use runkit.sandbox(), a server on this machine."
         )
     secret = Secret(key, "api_key")
-    prefix = next((known for known in HOST_OF_KEY if key.startswith(known)), "")
-    host_of_key = HOST_OF_KEY.get(prefix)
-
-    if base_url is not None:
-        url = _checked_url(base_url, "base_url")
-    elif url_of_environment := hide(os.environ.get(URL_NAME)):
-        url = _checked_url(url_of_environment, URL_NAME)
-    elif host_of_key is not None:
-        url = httpx.URL(f"https://{host_of_key}/v1")
-    else:
+    is_test = key.startswith(TEST_KEY)
+    own = next((host for prefix, host in HOST_OF_KEY.items() if key.startswith(prefix)), None)
+    known = f"https://{own}/v1" if own else None
+    text = hide(os.environ.get(URL_NAME) or known) if base_url is None else base_url
+    if text is None:
         raise UsageError(
             "the key starts with neither mk_live_ nor mk_test_, so its host is not known; check "
             "that you copied all of it, or set base_url="
         )
+    url = _read_url(text)
+    if url is None:
+        raise UsageError(
+            f"base_url or {URL_NAME} cannot be used; expected https:// (http:// for loopback only) "
+            "with host and path, without credentials, query or fragment, such as "
+            "https://api.middesk.com/v1"
+        )
 
     host = url.host.rstrip(".")
-    loopback = is_loopback(host)
-    if host in HOST_OF_KEY.values() and host != host_of_key:
+    is_trusted = is_test or base_url is not None
+    if host != own and (host in HOST_OF_KEY.values() or not is_trusted):
         raise UsageError(
-            "key and host do not match: a key that starts with mk_live_ goes to api.middesk.com, "
-            "one with mk_test_ to api-sandbox.middesk.com. Use the other key, or leave base_url "
-            "out."
+            f"the key does not go to {host!r}: one that starts with mk_live_ goes to "
+            "api.middesk.com, one with mk_test_ to api-sandbox.middesk.com. To another host, "
+            f"{URL_NAME} sends only one with mk_test_, and base_url= in code any key."
         )
-    if base_url is None and host != host_of_key and prefix != TEST_KEY:
-        raise UsageError(
-            f"{URL_NAME} points to {host!r}, where only a key that starts with mk_test_ is sent. "
-            "To send this key to that host on purpose, set base_url= in code."
-        )
-
-    mode: Mode = "SANDBOX" if loopback else "TEST" if prefix == TEST_KEY else "LIVE"
+    mode: Mode = "SANDBOX" if is_loopback(host) else "TEST" if is_test else "LIVE"
     netloc = url.netloc.decode()
     path = url.raw_path.decode().rstrip("/") or "/v1"  # quoted as in the URL
     return Target(f"{url.scheme}://{netloc}{path}", netloc, mode, secret)
@@ -100,34 +96,19 @@ def choose_target(api_key: str | None, base_url: str | None) -> Target:
 
 def is_loopback(host: str) -> bool:
     """Return whether `host` is this machine: `localhost`, 127.0.0.0/8 or ::1."""
-    if host == "localhost":
-        return True
     try:
-        return ip_address(host).is_loopback
+        return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
 
 
-def _checked_url(value: str, name: str) -> httpx.URL:
-    """Read a base URL. Errors do not repeat it, because it may contain a password."""
+def _read_url(text: str) -> httpx.URL | None:
+    """Read a base URL; None for one that the key must not go to."""
     try:
-        url = httpx.URL(value)
+        url = httpx.URL(text)
     except (httpx.InvalidURL, TypeError):
-        url = httpx.URL("")
+        return None
+    is_private = url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host))
     is_port = url.port is None or 0 < url.port < 2**16  # beyond, a system uses the last bits
-    if not (url.host and url.scheme in ("http", "https") and is_port):
-        del url  # a traceback may show it
-        raise UsageError(
-            f"{name} is not an http(s) URL; expected one such as https://api.middesk.com/v1"
-        )
-    if url.userinfo or "?" in value or "#" in value:
-        raise UsageError(
-            f"{name} contains credentials, a query or a fragment; use scheme, host and path only, "
-            "and give the key as api_key="
-        )
-    if url.scheme == "http" and not is_loopback(url.host):
-        raise UsageError(
-            f"{name} is http to {url.host!r}, so others could read the key; use https "
-            "(http is for loopback only)"
-        )
-    return url
+    is_plain = not url.userinfo and "?" not in text and "#" not in text
+    return url if url.host and is_private and is_port and is_plain else None
