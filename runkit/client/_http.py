@@ -251,11 +251,10 @@ class Http:
             self._single_use, "POST", path, params=query, content=content, headers=headers
         )
 
-    def events(self, path: str, has_ended: Callable[[], bool]) -> Iterator[ServerSentEvent]:
+    def events(self, path: str) -> Iterator[ServerSentEvent]:
         """Follow a stream over a connection of its own, closed at the end.
 
-        `has_ended` is called after each part of the stream. Raises httpx's `RequestError` if the
-        stream is lost, and the `ApiError` of a refusal.
+        Raises httpx's `RequestError` if the stream is lost, and the `ApiError` of a refusal.
         """
         source = self._name("GET", path)
         self._limiter.wait()
@@ -275,8 +274,6 @@ class Http:
                     n_bytes += len(part)
                     check_size(source, n_bytes)
                     yield part
-                    if has_ended():
-                        return
 
             stream = httpx.Response(200, headers=_EVENT_HEADERS, content=parts())
             for event in EventSource(stream).iter_sse():

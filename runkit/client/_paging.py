@@ -129,12 +129,7 @@ def read_pages(
     except KeyboardInterrupt:
         arrived = plural(len(reading.seen), "record")
         reading.ending = f"{STOPPED}: {arrived} arrived, more were not read"
-    return ApiList(
-        tuple(reading.kept[:limit]),
-        reading.missing(),
-        total_count=reading.totals[0] if reading.totals else None,
-        read_at=reading.read_at,
-    )
+    return ApiList(tuple(reading.kept[:limit]), reading.missing(), read_at=reading.read_at)
 
 
 def read_all(

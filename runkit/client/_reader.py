@@ -31,8 +31,6 @@ POLL_FIRST = 0.25  # seconds; a run in the sandbox takes about one
 POLL_GROWTH = 1.5
 # agents work for minutes, so a delay of 5 s is fine; 100 waits stay within the rate limit
 POLL_MAX = 5.0
-# seconds of a stream in which only keepalives arrive, before the run is read
-QUIET_TIME = 15.0
 
 
 class RunReader:
@@ -66,25 +64,13 @@ class RunReader:
     def follow(self, run_id: str) -> Generator[Event, None, None]:
         """Yield the events of a run as they arrive, then `RUN_READ`, also after a lost stream.
 
-        A stream may be unavailable, cut off or silent; only the run itself is reliable.
+        A stream may be unavailable or cut off; only the run itself is reliable.
         """
-        http = self.http
-        last = http.clock()  # time of the last event, or of the last check
-
-        def has_stopped() -> bool:
-            """Return whether a stream without events is that of a run that no longer runs."""
-            nonlocal last
-            if http.clock() - last < QUIET_TIME:
-                return False
-            last = http.clock()
-            return self.read(run_id, steps=False).status != "running"
-
         try:
-            for message in http.events(path_to("runs", run_id, "stream"), has_stopped):
+            for message in self.http.events(path_to("runs", run_id, "stream")):
                 event = _event_of(message, run_id)
                 if event is not None:
                     yield event
-                    last = http.clock()
         except (httpx.RequestError, NotFound, Unavailable, RateLimited) as error:
             log.info("the stream ended early (%s); reading the run", type(error).__name__)
         run = self.read(run_id)

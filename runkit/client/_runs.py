@@ -195,7 +195,6 @@ class Runs:
         runs = RunList(
             listed.items,
             (*missing, *listed.missing),
-            total_count=listed.total_count,
             query={
                 name: str(value) for name, value in {"limit": limit, **filters}.items() if value
             },

@@ -7,10 +7,9 @@ repeated each by then.
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Generic, NamedTuple, TypeVar
 
 from runkit.client.run_list import STOPPED
@@ -18,7 +17,6 @@ from runkit.display.progress import Bar
 from runkit.display.text import plural, shorten
 from runkit.errors import ApiError, RateLimited, Unavailable
 
-IDLE_INTERVAL = 0.5  # seconds; an unlimited wait hides Ctrl-C on Windows
 MAX_NAMED = 3  # ids that a reason names
 MAX_ERROR = 100  # characters of an error in a reason
 DOWN = (RateLimited, Unavailable)  # no usable response came, after all repetitions
@@ -53,15 +51,11 @@ def fetch(
     stopped: str | None = None
     n_down = 0
     cancelled = threading.Event()
-    arrived: queue.SimpleQueue[Future[Result]] = queue.SimpleQueue()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="runkit-fetch")
     try:
         with Bar(total=len(ids), unit=words[0], progress=progress) as bar:
             tasks = {pool.submit(read, item, cancelled): item for item in ids}
-            for task in tasks:
-                task.add_done_callback(arrived.put)
-            for _ in ids:
-                task = _next(arrived)
+            for task in as_completed(tasks):
                 bar.update()
                 error = task.exception()
                 if error is None:
@@ -91,14 +85,6 @@ def fetch(
     if errors:
         missing.append(_reason(errors, words))
     return Fetched(results, missing)
-
-
-def _next(arrived: queue.SimpleQueue[Future[Result]]) -> Future[Result]:
-    while True:
-        try:
-            return arrived.get(timeout=IDLE_INTERVAL)
-        except queue.Empty:
-            continue
 
 
 def _reason(errors: Mapping[str, ApiError], words: Words) -> str:

@@ -9,20 +9,11 @@ from typing import Any, Generic, Self, SupportsIndex, TypeVar, overload
 
 from runkit.api.models import ApiObject, Run
 from runkit.arguments import full_ids
-from runkit.display.text import (
-    Markup,
-    agent_title,
-    block,
-    one_line,
-    plural,
-    short_id,
-    shorten,
-)
+from runkit.display.text import one_line
 from runkit.errors import UsageError
 
 Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
 
-MAX_NAMES = 3  # runs that the repr names on its one line
 NEWEST = "the newest"  # how the reason of a limit begins
 STOPPED = "stopped by Ctrl-C"  # how the reason of a list or fetch begins that a person ended
 
@@ -45,7 +36,6 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     | --- | --- |
     | items | the objects, as a tuple |
     | missing | the reasons why some may be missing; empty means complete |
-    | total_count | the API's count before any filter, if it gave one |
     | query | the filters, in words; empty if all were asked for |
     | read_at | when the first page was read, by the server's clock, if known |
     | with_steps | the runs were read one by one with their steps |
@@ -53,7 +43,6 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
 
     items: tuple[Item_co, ...] = ()
     missing: tuple[str, ...] = ()
-    total_count: int | None = field(default=None, kw_only=True)
     query: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     read_at: datetime | None = field(default=None, kw_only=True)
     with_steps: bool = field(default=False, kw_only=True)
@@ -109,12 +98,7 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
         return replace(self, items=items, missing=missing, query={**self.query, "slice": part})
 
     def __repr__(self) -> str:
-        items = self.items[:MAX_NAMES]
-        names = [getattr(item, "label", None) or short_id(item.id) for item in items]
-        if len(self) > MAX_NAMES:
-            names.append(f"… {len(self) - MAX_NAMES:,} more")
-        listed = f": {shorten(', '.join(names), 300)}" if names else ""
-        return f"{type(self).__name__}({len(self):,}{listed}; {completeness(self.missing)})"
+        return f"{type(self).__name__}({len(self):,}; {completeness(self.missing)})"
 
 
 class RunList(ApiList[Run]):
@@ -122,17 +106,3 @@ class RunList(ApiList[Run]):
 
     See `ApiList` for the other attributes.
     """
-
-    def _repr_html_(self) -> str:
-        import pandas as pd  # not needed to read runs
-
-        from runkit.display.html_tables import MAX_ROWS, df_to_html, with_labels
-
-        sentence = f"{plural(len(self), 'run')}; {completeness(self.missing)}"
-        rows = [
-            (run.label, run.status, run.created_at, agent_title(run.agent, run.agent_name))
-            for run in self.items[:MAX_ROWS]
-        ]
-        table = pd.DataFrame(rows, columns=["run", "status", "created_at", "agent"])
-        head = Markup("<p>{}</p>").format(sentence)
-        return block(head, df_to_html(with_labels(table), n_rows=len(self)))

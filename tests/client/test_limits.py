@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from runkit.client import Client, _http, _reader
+from runkit.client import Client, _http
 from runkit.errors import ContractError, MaybeSent, Unavailable, WaitTimeout
 from tests.client.conftest import KEY, Answer
 
@@ -15,14 +15,14 @@ LESS_THAN_A_DRIP = 40  # seconds; a drip ends after a minute
 pytestmark = pytest.mark.timeout(LESS_THAN_A_DRIP)
 
 
-def drip(head=HEAD, part=b" "):
+def drip():
     """Answer with a head at once and with a part again and again, for a minute."""
 
     def parts():
-        yield head
+        yield HEAD
         for _ in range(2_000):
             time.sleep(0.03)
-            yield part
+            yield b" "
 
     return Answer(parts=parts())
 
@@ -49,20 +49,6 @@ def test_a_request_ends_although_its_response_does_not(server, slow_client, erro
     with pytest.raises(error):
         call(slow_client.runs)
     assert len(server.posts) == (error is MaybeSent)
-
-
-def test_a_stream_of_keepalives_ends_when_its_run_stops(server, run_json, monkeypatch):
-    monkeypatch.setattr(_reader, "QUIET_TIME", LIMIT)
-    statuses = iter(["running", "interrupted", "interrupted"])  # the last read is of the steps
-    head = HEAD.replace(b"Length: 9999", b"Type: text/event-stream")
-    server.script = lambda request: (
-        drip(head, b": keepalive\n\n")
-        if request.path.endswith("/stream")
-        else Answer(run_json(status=next(statuses)))
-    )
-    with Client(KEY, server.url, rate=None) as client:
-        [event] = client.runs.stream("run-1")
-    assert (event.type, event.run.status, [*statuses]) == ("RUN_READ", "interrupted", [])
 
 
 # -------------------------------------------------------------------------------------------- size

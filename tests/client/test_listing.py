@@ -126,16 +126,11 @@ def test_a_slice_of_a_list_says_that_it_is_one(run_json):
     assert pickle.loads(pickle.dumps(runs)).ids == runs.ids
 
 
-def test_runlist_shows_itself_within_bounds(run_json):
-    """Repr and HTML are bounded and escaped, and say what they left out."""
-    items = (Run.from_json(run_json(f"run-{number}", agent="<script>")) for number in range(500))
-    runs = RunList(tuple(items), ("cut", "by hand"))
-    labels = ", ".join(f"<script> · run-{number}" for number in range(3))
-    assert repr(runs) == f"RunList(500: {labels}, … 497 more; not complete: cut; by hand)"
-    html = runs._repr_html_()
-    assert "20 of 500 rows shown" in html
-    assert "not complete: cut; by hand" in html
-    assert "<script>" not in html
+def test_a_list_shows_on_one_line_whether_it_is_complete(run_json):
+    items = (Run.from_json(run_json(f"run-{number}")) for number in range(500))
+    assert repr(RunList(tuple(items), ("cut", "by\nhand"))) == (
+        "RunList(500; not complete: cut; by hand)"
+    )
     assert repr(RunList()) == "RunList(0; complete)"
 
 
