@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -27,58 +27,49 @@ def fetch_into(
     that arrives. Raises `UsageError` and `StorageError`, and what `read` raises.
     """
     held: dict[str, Held] = {}
-    opened: AbstractContextManager[IO[bytes]]
-    is_ours = isinstance(into, str | Path)
+    target: AbstractContextManager[FetchFile]
     if isinstance(into, str | Path):
         path = usable(into)
-        if not is_file_name(path):
-            held = held_runs(path, host)
-        opened = new_file(path)
+        target = _new(path)
+        held = {} if is_file_name(path) else held_runs(path, host)
     else:
-        opened = nullcontext(into)
-    unchanged = [
+        target = nullcontext(FetchFile(into))
+    unchanged = {
         item.id
         for item in items
-        if isinstance(item, Run) and _is_held(item, held.get(item.id.lower()))
-    ]
-    seen = {run_id.lower() for run_id in unchanged}
+        if isinstance(item, Run) and item.id in held and is_unchanged(item, held[item.id].state)
+    }
     # What is open here may have been answered or have ended, also if it was not asked for.
-    asked = [*items, *(str(run.raw["id"]) for run in held.values() if run.raw)]
-    due = [item for item in asked if _id_of(item).lower() not in seen]
+    open_ids = [run_id for run_id, run in held.items() if run.is_open]
+    due = [item for item in [*items, *open_ids] if _id_of(item) not in unchanged]
 
-    with opened as file:
-        fetch_file = FetchFile(file)
-
-        def take(run: Run) -> None:
-            before = held.get(run.id.lower())
-            if before and before.is_same(run):
-                unchanged.append(run.id)
-            else:
-                fetch_file.add(run.to_dict())
-
-        try:
-            fetch_file.start(host, source.query)
-            fetched = read(due, take)
-            times = [run.read_at for run in fetched if run.read_at is not None]
-            last = Last(
-                read_at=source.read_at or min(times, default=None),
-                missing=[*source.missing, *fetched.missing],
-                unchanged=[run_id for run_id in unchanged if held[run_id.lower()].raw],
-            )
-            fetch_file.finish(last)
-        except BaseException:
-            if is_ours:
-                with suppress(OSError):  # what a full disk did not take is not written again
-                    file.close()
-            if is_ours and fetch_file.n_runs == 0:
-                Path(file.name).unlink()
-            raise
+    with target as fetch_file:
+        fetch_file.start(host, source.query)
+        fetched = read(due, lambda run: fetch_file.add(run.to_dict()))
+        times = [run.read_at for run in fetched if run.read_at is not None]
+        last = Last(
+            read_at=source.read_at or min(times, default=None),
+            missing=[*source.missing, *fetched.missing],
+            unchanged=[run_id for run_id in open_ids if run_id in unchanged],
+        )
+        fetch_file.finish(last)
     return fetched
 
 
-def _is_held(listed: Run, held: Held | None) -> bool:
-    """Return whether a folder has a run in the state that a list shows."""
-    return held is not None and held.has_business_of(listed) and is_unchanged(listed, held.state)
+@contextmanager
+def _new(path: Path) -> Iterator[FetchFile]:
+    """Create a file for a fetch, which is removed again if it fails before a run arrived."""
+    file = new_file(path)
+    fetch_file = FetchFile(file)
+    try:
+        yield fetch_file
+    except BaseException:
+        with suppress(OSError):  # what a full disk did not take is not written again
+            file.close()
+        if fetch_file.n_runs == 0:
+            Path(file.name).unlink()
+        raise
+    file.close()
 
 
 def is_unchanged(listed: Run, state: State) -> bool:

@@ -19,8 +19,7 @@ from typing import IO, Any, Literal, NamedTuple
 from pydantic import BaseModel
 
 from runkit.api import jsontext
-from runkit.api.contract import Json, has_ended, local_fields, parse_time, state_of
-from runkit.api.models import Run
+from runkit.api.contract import Json, has_ended, parse_time, state_of
 from runkit.display.text import escape_unseen, plural
 from runkit.errors import StorageError, UsageError
 from runkit.local import files
@@ -162,24 +161,14 @@ def missing_after(fetches: Iterable[Fetch]) -> tuple[str, ...]:
 
 
 class Held(NamedTuple):
-    """A run in a folder: the state that a list shows, and its JSON while it is open."""
+    """A run in a folder: the state that a list shows, and whether it is open."""
 
     state: tuple[Any, ...]
-    has_business: bool
-    raw: Json | None
-
-    def has_business_of(self, run: Run) -> bool:
-        """Return whether the folder knows the business of a run, if it is known."""
-        return self.has_business or run.business_id is None
-
-    def is_same(self, run: Run) -> bool:
-        """Return whether a run that was read is what the folder has."""
-        is_equal = self.raw is not None and run == Run.from_json(self.raw)
-        return is_equal and self.has_business_of(run)
+    is_open: bool
 
 
 def held_runs(folder: Path, host: str) -> dict[str, Held]:
-    """Return, by id in lower case, the newest copy of each run that fetches wrote to a folder.
+    """Return, by id, the newest state of each run that fetches wrote to a folder.
 
     Raises `UsageError` if they read another host.
     """
@@ -196,11 +185,10 @@ def held_runs(folder: Path, host: str) -> dict[str, Held]:
                 )
             file.seek(0)
             for raw in filter(None, map(_run_of, file)):
-                state = state_of(raw)
-                key = str(raw["id"]).lower()
-                if key not in newest or state[0] >= newest[key].state[0]:
-                    has_business = "business_id" in local_fields(raw)
-                    newest[key] = Held(state, has_business, None if has_ended(raw) else raw)
+                held = Held(state_of(raw), not has_ended(raw))
+                before = newest.get(str(raw["id"]))
+                if before is None or held.state[0] >= before.state[0]:
+                    newest[str(raw["id"])] = held
     return newest
 
 
@@ -208,7 +196,7 @@ def _run_of(line: bytes) -> Json | None:
     """Return the run in a line, if it is whole."""
     try:
         raw = jsontext.loads(line)
-        parse_time(raw["updated_at"])
-    except (KeyError, TypeError, ValueError):
+        is_run = raw.get("object") == "run" and parse_time(raw["updated_at"]) and raw["id"]
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
-    return raw if raw.get("object") == "run" else None
+    return raw if is_run else None

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 import runkit
-from runkit.api.models import Run
 from runkit.errors import AuthError, DataError, StorageError, UsageError
 from support import step
 from tests.client.conftest import Answer, Server
@@ -92,16 +91,6 @@ def test_a_folder_is_read_as_it_is_now(account, fetch, tmp_path):
     account.refused = {}
     assert fetch() == ({"done"}, 3)
     assert (status()["done"], runkit.frames(tmp_path).missing) == ("error", ())
-
-
-def test_a_business_that_is_known_later_is_written(account, fetch, client, tmp_path):
-    fetch()
-    named = Run.from_json(account.runs["done"]).with_local_fields(
-        business_id="b-1", business_name="Acme"
-    )
-    client.runs.fetch([named], into=tmp_path)
-    names = runkit.frames(tmp_path).runs.set_index("run_id")["business_name"]
-    assert names["done"] == "Acme"
 
 
 def test_a_waiting_run_is_read_again_after_eight_days(account, fetch, client, tmp_path):
