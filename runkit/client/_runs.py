@@ -111,7 +111,7 @@ class Runs:
         status: Words | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
-        business_id: str | Business | Iterable[str | Business] | None = None,
+        business_id: str | Business | None = None,
         progress: bool = True,
         *,
         with_businesses: bool = False,
@@ -131,8 +131,8 @@ class Runs:
             8601 strings, `7d`, `12h`, `yesterday`, `today` or `now`, in UTC without an offset. What
             is relative to now is measured by the server's clock, which takes a request.
         business_id
-            One id or `Business`, or several. Their threads are read first, and the runs know their
-            business.
+            One business, by id or as a `Business`. Its threads are read first, and the runs know
+            it.
         progress
             Show a counter if it takes longer than 2 seconds.
         with_businesses
@@ -149,7 +149,7 @@ class Runs:
         Raises
         ------
         UsageError
-            For an unknown status, a bound that is not a time, or a DataFrame as `business_id`.
+            For an unknown status, or a bound that is not a time.
         NotFound
             If there is no such business; a part of an id is none.
         ApiError
@@ -158,13 +158,13 @@ class Runs:
         statuses = status_words(status)
         after = read_moment("since", since, self._now)
         before = read_moment("until", until, self._now)
-        threads = {} if business_id is None else self._businesses.threads_of(business_id)
+        wanted = None if business_id is None else id_of(business_id)
+        threads = None if wanted is None else self._businesses.threads_of(wanted)
         filters = contract.without_none(
-            limit=limit,
             status=statuses and ", ".join(sorted(statuses)),
             since=since,
             until=until,
-            business_id=", ".join(threads) or None,
+            business_id=wanted,
         )
         n_unassigned = 0  # runs without a thread and a business
 
@@ -174,10 +174,8 @@ class Runs:
             is_late = before is not None and run.created_at >= before
             if is_early or is_late or (statuses is not None and run.status not in statuses):
                 return False
-            if business_id is None:
-                return True
             n_unassigned += run.thread_id is None and run.business_id is None
-            return run.business_id in threads
+            return wanted is None or run.business_id == wanted
 
         listed = read_pages(
             self._http,
@@ -186,24 +184,21 @@ class Runs:
             keep=keep,
             limit=limit,
             since=after,
-            is_filtered=bool(filters.keys() - {"limit"}),
+            is_filtered=bool(filters),
             progress=progress,
         )
-        missing = [f"threads: {why}" for items in threads.values() for why in items.missing]
-        if n_unassigned:
-            missing.append(f"{plural(n_unassigned, 'run')} without a thread may be missing")
-        runs = RunList(
-            listed.items,
-            (*missing, *listed.missing),
-            query={
-                name: str(value) for name, value in {"limit": limit, **filters}.items() if value
-            },
-            read_at=listed.read_at,
-        )
-        if not with_businesses or is_stopped(runs.missing):
+        missing = [*listed.missing]
+        if threads is not None:
+            missing += (f"threads: {why}" for why in threads.missing)
+            if n_unassigned:
+                missing.append(f"{plural(n_unassigned, 'run')} without a thread may be missing")
+        query = {name: str(value) for name, value in filters.items()}
+        query |= {"limit": str(limit)} if limit else {}
+        runs = RunList(listed.items, tuple(missing), query=query, read_at=listed.read_at)
+        if not with_businesses or is_stopped(missing):
             return runs
-        named = self._businesses.identify(runs, at_most=None, progress=progress)
-        return replace(runs.with_items(named), missing=(*runs.missing, *named.missing))
+        named = self._businesses.identify(runs, progress=progress)
+        return replace(runs.with_items(named), missing=(*missing, *named.missing))
 
     @checked
     def fetch(

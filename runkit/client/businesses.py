@@ -25,11 +25,9 @@ from runkit.client._resources import Threads
 from runkit.client.fetch import fetch
 from runkit.client.run_list import ApiList, RunList
 from runkit.display.log import log
-from runkit.display.text import plural
-from runkit.errors import RunkitError, UsageError
+from runkit.errors import RunkitError
 
 WORKERS = 8  # as many requests at once as `runs.fetch` makes
-MOST_BUSINESSES = 500  # searched for the runs of one call; at 20 requests a second this takes 25 s
 BUSINESSES = ("business", "businesses")  # for counts
 Reasons: TypeAlias = "list[str]"  # inside the class, `list` is its method
 
@@ -44,7 +42,6 @@ class Businesses:
         self._facts: dict[str, Json] = {}  # by the id of a business
         # by the id of a thread or run; None if it is in no business
         self._business_of: dict[str, str | None] = {}
-        self._unsearched: list[Business] = []  # what a search has left; the last one is next
 
     @checked
     def list(self, limit: PositiveInt | None = None, progress: bool = True) -> ApiList[Business]:
@@ -91,13 +88,7 @@ class Businesses:
         return self._read(id_of(business))
 
     @checked
-    def identify(
-        self,
-        runs: Iterable[Run],
-        *,
-        at_most: PositiveInt | None = MOST_BUSINESSES,
-        progress: bool = True,
-    ) -> RunList:
+    def identify(self, runs: Iterable[Run], *, progress: bool = True) -> RunList:
         """Find the businesses of runs by their threads, and their names.
 
         Businesses in review are searched first, each with a request, until all runs have their
@@ -108,16 +99,14 @@ class Businesses:
         ----------
         runs
             Runs of this account.
-        at_most
-            How many businesses are searched; None for all. Another call continues.
         progress
             As in `list`.
 
         Returns
         -------
         RunList
-            The runs, with their business where it is known. `missing` says how many businesses
-            were not searched, or could not be read; after Ctrl-C, too.
+            The runs, with their business where it is known. `missing` says which businesses could
+            not be read; after Ctrl-C, how many were.
 
         Raises
         ------
@@ -125,15 +114,15 @@ class Businesses:
             If the businesses cannot be listed, or the host does not respond.
         """
         check_kind("runs", runs, Iterable)
-        listed = RunList(tuple(runs))
-        named = self._named(listed)
-        unnamed = {run.thread_id for run in named if run.thread_id and run.business_id is None}
-        missing = self._search(unnamed, at_most, progress)
-        return RunList(self._named(listed), tuple(missing))
+        listed = tuple(runs)
+        unnamed = {run.thread_id for run in listed if run.thread_id and run.business_id is None}
+        missing = self._search(unnamed, progress)
+        named = (run.with_local_fields(**self.facts_of(run.thread_id, run.id)) for run in listed)
+        return RunList(tuple(named), tuple(missing))
 
     @checked
     def of_threads(self, threads: set[str], progress: bool = True) -> dict[str, Json]:
-        """Find the businesses of threads, as `identify` does, however many there are.
+        """Find the businesses of threads, as `identify` does.
 
         Parameters
         ----------
@@ -153,7 +142,7 @@ class Businesses:
         ApiError
             If the businesses cannot be listed, or the host does not respond.
         """
-        self._search(threads, None, progress)
+        self._search(threads, progress)
         found = {thread: self.facts_of(thread) for thread in threads}
         return {thread: facts for thread, facts in found.items() if facts}
 
@@ -171,9 +160,8 @@ class Businesses:
         """Remember the business of a run that names it; what was read from the API stays."""
         if run.business_id is None or self.facts_of(run.id, run.thread_id):
             return
-        self._business_of[run.id] = run.business_id
-        if run.thread_id is not None:
-            self._business_of[run.thread_id] = run.business_id
+        for item in filter(None, (run.id, run.thread_id)):
+            self._business_of[item] = run.business_id
         if run.business_name is not None:
             facts = {name: getattr(run, name) for name in BUSINESS_FIELDS}
             self._facts.setdefault(run.business_id, facts)
@@ -189,29 +177,17 @@ class Businesses:
             except RunkitError as error:
                 log.info("the name of business %s is not known: %s", business_id, error)
 
-    def threads_of(
-        self, businesses: str | Business | Iterable[str | Business]
-    ) -> dict[str, ApiList[Thread]]:
-        """Read the threads of one or several businesses, by their ids.
-
-        Raises `UsageError` for anything but businesses, and `NotFound` for an unknown one.
-        """
-        if hasattr(businesses, "columns"):  # a DataFrame iterates over the names of its columns
-            raise UsageError("business_id= is a DataFrame; expected ids: df['business_id']")
-        if isinstance(businesses, str | Business):
-            businesses = [businesses]
-        check_kind("business_id", businesses, Iterable)
-        found = {}
-        for business_id in map(id_of, businesses):
-            found[business_id] = self._read_threads(business_id)
-            if not found[business_id] and business_id not in self._facts:
-                self._read(business_id)  # the API lists no threads of an unknown business either
-            self.learn_name(business_id)
-        return found
+    def threads_of(self, business_id: str) -> ApiList[Thread]:
+        """Read the threads of a business, and its name. Raises `NotFound` for an unknown one."""
+        threads = self._read_threads(business_id)
+        if not threads and business_id not in self._facts:
+            self._read(business_id)  # the API lists no threads of an unknown business either
+        self.learn_name(business_id)
+        return threads
 
     # --------------------------------------------------------------------------------- searching
 
-    def _search(self, threads: set[str], at_most: int | None, progress: bool) -> Reasons:
+    def _search(self, threads: set[str], progress: bool) -> Reasons:
         """Read the threads of businesses until these have theirs; return why some have none."""
 
         def unknown() -> set[str]:
@@ -223,31 +199,14 @@ class Businesses:
 
         if not unknown():
             return []
-        missing: Reasons = []
-        if not self._unsearched:
-            listed = self.list(progress=progress)
-            missing += [f"businesses: {reason}" for reason in listed.missing]
-            self._unsearched = sorted(listed, key=lambda business: business.status == "in_review")
-        n_kept = len(self._unsearched) - at_most if at_most is not None else 0
-        due = [business.id for business in reversed(self._unsearched[max(n_kept, 0) :])]
-        self._unsearched = self._unsearched[: max(n_kept, 0)]
-        missing += fetch(read, due, workers=WORKERS, progress=progress, words=BUSINESSES).missing
-        still = unknown()
-        if not still:
-            self._unsearched = []
-        elif self._unsearched:
-            unsearched = plural(len(self._unsearched), *BUSINESSES)
-            missing.append(
-                f"the businesses of {plural(len(still), 'thread')} are not known, {unsearched} "
-                "were not searched"
-            )
-        elif not missing:
-            self._business_of |= dict.fromkeys(still)
+        listed = self.list(progress=progress)
+        due = sorted(listed, key=lambda business: business.status != "in_review")
+        ids = [business.id for business in due]
+        found = fetch(read, ids, workers=WORKERS, progress=progress, words=BUSINESSES)
+        missing = [*(f"businesses: {reason}" for reason in listed.missing), *found.missing]
+        if not missing:
+            self._business_of |= dict.fromkeys(unknown())
         return missing
-
-    def _named(self, runs: Iterable[Run]) -> tuple[Run, ...]:
-        """Return runs with what is known about their businesses."""
-        return tuple(run.with_local_fields(**self.facts_of(run.thread_id, run.id)) for run in runs)
 
     def _read(self, business_id: str, deadline: float = math.inf) -> Business:
         reply = self._http.get(path_to("businesses", business_id), deadline=deadline)

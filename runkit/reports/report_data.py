@@ -81,7 +81,7 @@ def _fetched(ids: list[str], client: runkit.Client | None) -> ReportSource:
 def _examples(n: int) -> ReportSource:
     """Read `n` runs, completed ones that waited long first."""
     with runkit.sandbox(**EXAMPLES) as box, box.client(read_only=True) as client:
-        listed = client.runs.list(business_id=client.businesses.list(), progress=False)
+        listed = client.runs.list(with_businesses=True, progress=False)
         runs = client.runs.fetch(listed, progress=False)
     table = frames(runs).runs
     table = table.assign(is_completed=table["status"].eq("completed"))

@@ -33,7 +33,6 @@ from runkit.widgets._question import Question, in_order, questions_of
 FIRST_PAGE = 100  # runs: the documented maximum of one page
 INTERVAL = 15.0
 REQUESTS_A_SECOND = 5.0  # on average at most: a quarter of the API's rate limit
-MAX_SEARCHED = 50  # businesses after a check: those of an account are searched bit by bit
 MAX_NAMED = 3  # runs named in a sentence
 MAX_LABEL = 80  # characters of a question in a line
 MAX_ROWS = 200  # lines of the list
@@ -170,7 +169,7 @@ class InboxController(Forms):
         if unnamed and self._searched_s != self.read_s:
             identify = self.client.businesses.identify
             self._searched_s = self.read_s
-            search = partial(identify, unnamed, at_most=MAX_SEARCHED, progress=False)
+            search = partial(identify, unnamed, progress=False)
             self.queue.start("identify", search, self._identified, error_message)
         return max(1.0, self._due - time.monotonic())
 
