@@ -176,12 +176,7 @@ class RateLimited(ApiError, ConnectionError):
 
 
 class Unavailable(ApiError, ConnectionError):
-    """No connection, a timeout or 5xx for a request that changed nothing.
-
-    `is_connected` is False if there was no connection at all.
-    """
-
-    is_connected: bool = True
+    """No connection, a timeout or 5xx for a request that changed nothing."""
 
 
 class MaybeSent(ApiError, ConnectionError):

@@ -1,8 +1,8 @@
 """Requests to one host: the key, the rate limit, what is repeated, and limits of time and size.
 
     GET     changes nothing: repeated after a temporary failure (no connection, a timeout, a lost
-            or truncated response, 429, 5xx) for the client's `call_timeout`; without a connection,
-            or after a 500, at most five times, and not for longer than `timeout`
+            or truncated response, 429, 5xx) for the client's `call_timeout`; without a response,
+            or after a 500, at most five times
     POST    the API has no idempotency key: sent once, over a connection of its own. Without a
             clear response it is `MaybeSent`, or the error of its status.
 
@@ -55,7 +55,7 @@ Query = Mapping[str, str | int | None]
 # Seconds before each attempt, the last number for all that follow. The first repetition goes at
 # once, because a kept connection may have been closed.
 PAUSES = (0.0, 0.0, 0.25, 0.5, 1.0, 2.0)
-FEW_ATTEMPTS = 5  # where the server answers with 500, or nobody listens: more will not help
+FEW_ATTEMPTS = 5  # where the server answers with 500, or not at all: more will not help
 # seconds; a longer wait is the caller's decision, not a notebook that seems to hang
 RETRY_AFTER_MAX = 60.0
 LIMIT_WINDOW = 1.0  # seconds after a 429 without Retry-After: the limit is per second
@@ -209,16 +209,14 @@ class Http:
         """
         source = self._name("GET", path)
         params = without_none(**(query or {}))
-        started = self.clock()
-        end = min(deadline, started + self._call_timeout)
+        end = min(deadline, self.clock() + self._call_timeout)
         failure: ApiError = RateLimited(
             f"{source}: not sent; the rate limit, a pause that the API asked for, or the end of a "
             "fetch left no slot in time. Try again later."
         )
         for n_tried, pause in enumerate(chain(PAUSES, repeat(PAUSES[-1]))):
-            is_few = failure.status == 500 or not getattr(failure, "is_connected", True)
-            is_late = n_tried >= FEW_ATTEMPTS or self.clock() - started > self.timeout
-            if (is_few and is_late) or self.clock() + pause >= end:
+            is_hopeless = failure.status in (None, 500) and n_tried >= FEW_ATTEMPTS
+            if is_hopeless or self.clock() + pause >= end:
                 raise failure
             if pause:
                 log.info("trying again in %g s: %s", pause, failure)

@@ -84,7 +84,7 @@ class RunReader:
         run = self.read(run_id, steps=False, deadline=deadline)
         while True:
             if run.status != "running":
-                run = self.read(run_id, deadline=max(deadline, http.clock() + http.timeout))
+                run = self.read(run_id)
             if run.status != "running":
                 return run
             if http.clock() + pause >= deadline:

@@ -141,9 +141,7 @@ def error_without_response(source: str, error: httpx.RequestError, seconds: floa
     if is_write(source) and not isinstance(error, NOT_SENT):
         return errors.MaybeSent(f"{source}: {problem}.{WRITE_WARNING}")
     advice = "Nothing was changed. Check the network, and that the host is running."
-    failure = errors.Unavailable(f"{source}: {problem}. {advice}")
-    failure.is_connected = not isinstance(error, NOT_SENT)
-    return failure
+    return errors.Unavailable(f"{source}: {problem}. {advice}")
 
 
 def _api_errors(body: bytes, field: str) -> tuple[str, ...]:

@@ -311,8 +311,8 @@ class Runs:
         run
             The run.
         timeout
-            Seconds of real time; None waits forever. The last read, with the steps, may take the
-            client's `timeout` longer.
+            Seconds of real time; None waits forever. The last read, with the steps, is a call of
+            its own.
         poll
             Seconds between two reads; by default it grows from 0.25 to 5.
 

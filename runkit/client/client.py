@@ -16,9 +16,6 @@ from runkit.client.businesses import Businesses
 from runkit.client.hosts import Mode, choose_target
 from runkit.display.hide_keys import hide
 
-# what the repr offers, as the repr of Frames does
-NEXT_CALLS = "client.runs.list(), client.runs.get(run_id) …; runkit.overview(client)"
-
 
 class Client:
     """A client of Middesk's Agents API; synchronous, safe to share between threads.
@@ -129,4 +126,4 @@ class Client:
         if not hasattr(self, "_http"):  # a traceback may show a client whose constructor failed
             return "Client(not connected)"
         suffix = ", read_only" if self.read_only else ""
-        return f"Client({self.host!r}, {self.mode}{suffix})\n  {NEXT_CALLS}"
+        return f"Client({self.host!r}, {self.mode}{suffix})"

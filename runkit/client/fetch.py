@@ -90,7 +90,6 @@ def fetch(
 def _reason(errors: Mapping[str, ApiError], words: Words) -> str:
     """Write how many things could not be read, and the error of the first."""
     named = ", ".join([*errors][:MAX_NAMED])
-    if len(errors) > MAX_NAMED:
-        named += f" and {len(errors) - MAX_NAMED:,} more"
+    more = " …" if len(errors) > MAX_NAMED else ""
     first = shorten(str(next(iter(errors.values()))), MAX_ERROR)
-    return f"{plural(len(errors), *words)} could not be read: {named} ({first})"
+    return f"{plural(len(errors), *words)} could not be read: {named}{more} ({first})"

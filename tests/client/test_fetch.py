@@ -7,11 +7,9 @@ import threading
 import pytest
 
 import strangers
-from runkit.client._http import PAUSES
 from runkit.errors import AuthError, Unavailable
 from tests.client.conftest import DROP, Answer
 
-CALL = 60  # seconds of a call, by default
 IDS = [f"run-{number}" for number in range(20)]
 
 
@@ -105,24 +103,22 @@ def test_a_key_that_is_withdrawn_keeps_what_arrived(server, client, run_json):
         client.runs.fetch(IDS[10:], workers=1)
 
 
-def test_fetch_stops_when_the_host_is_gone(server, client, run_json, fake_time):
-    """After the time allowed for an outage the rest is not tried, and what came is kept."""
+def test_fetch_stops_when_the_host_is_gone(server, client, run_json):
+    """After five tries of a run the rest is not tried, and what came is kept."""
     server.script = lambda request: (
         Answer(run_json("run-0", steps=[])) if request.path.endswith("run-0") else DROP
     )
     runs = client.runs.fetch([f"run-{number}" for number in range(500)], workers=1)
     assert runs.ids == ("run-0",)
     assert "1 of 500 runs arrived" in runs.missing[0]
-    assert CALL - 3 < sum(fake_time.slept) < 5 * CALL  # next runs may have begun
-    assert len(server.requests) < 200
+    assert 5 < len(server.requests) < 20  # next runs may have begun
 
 
-def test_fetch_fails_when_the_host_was_never_there(server, client, fake_time):
+def test_fetch_fails_when_the_host_was_never_there(server, client):
     """When nothing at all could be read, an empty list would be a lie."""
     server.script = lambda request: DROP
     with pytest.raises(Unavailable):
         client.runs.fetch(IDS)
-    assert CALL - PAUSES[-1] < sum(fake_time.slept)
 
 
 def test_fetch_returns_what_arrived_when_interrupted(server, client, run_json):

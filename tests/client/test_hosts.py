@@ -102,9 +102,7 @@ def test_an_environment_that_cannot_be_used_is_named(monkeypatch, name, value):
 def test_client_shows_host_and_mode():
     transport = httpx.MockTransport(lambda request: httpx.Response(200))
     with Client(LIVE, read_only=True, transport=transport) as client:
-        first, second = repr(client).splitlines()
-        assert first == "Client('api.middesk.com', LIVE, read_only)"
-        assert "client.runs.list()" in second
+        assert repr(client) == "Client('api.middesk.com', LIVE, read_only)"
         assert client.is_live
 
 

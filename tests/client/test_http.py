@@ -23,8 +23,9 @@ def test_reads_are_tried_again_for_the_time_of_a_call(server, make_client, fake_
         assert (seconds or 60) - 3 < fake_time.now - started <= (seconds or 60)
 
 
-def test_a_read_that_the_server_fails_on_is_tried_five_times(server, client):
-    server.script = lambda received: Answer(status=500)
+@pytest.mark.parametrize("answer", [Answer(status=500), DROP])
+def test_a_read_that_the_server_fails_on_is_tried_five_times(server, client, answer):
+    server.script = lambda received: answer
     with pytest.raises(Unavailable):
         client.runs.list()
     assert server.lines == ["GET /runs"] * 5
