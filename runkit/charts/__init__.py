@@ -1,16 +1,17 @@
 """Charts of runs, and panels of one run (`one_run`) and of many (`fleet`).
 
 gantt             `gantt`: what runs did and when
-_bars             what a chart shows, as one DataFrame: a row for each step
-_placement        which steps have a row, and the time axis, which folds long waits
-_marks            bars, what is solid of them, waits and labels as plotly's dicts
-_pair_chart       two runs, step under step
-_fleet_chart      many runs, a row for each
-_fleet_points     many runs, a point for each
-figure            plotly's figure with a static picture and a sentence beside it
-svg               a figure as a static SVG
-_svg_elements     elements of SVG
-theme             the look of figures
+_items            what is drawn: steps, questions, and the critical path
+_rows             which of them have a row
+_row_texts        the words in the rows
+_marks            what is drawn in the rows
+_time_axis        seconds since each run started, without waits
+_layout           where all this stands, in pixels: a `Chart`
+_plotly           a chart as the JSON of a plotly figure
+svg               a chart as a static SVG
+figure            plotly's figure with the picture and a sentence beside it
+lines             lines of text, measured, cut and wrapped
+theme             the look of charts
 panel             `Panel`: a title, a sentence, a table and sometimes a figure
 one_run           panels of one run
 step_panel        what one step returned, found and took
@@ -20,15 +21,14 @@ report_panels     panels of the templates of reports
 overview          `overview`: the state of an account
 page              one HTML file that runs no script
 
-`runkit.gantt(f)`, for the chart of one run:
+`runkit.gantt(f)` is a chart of one run, of two, or of many:
 
-1. `gantt` chooses by the number of runs: a tree, a pair, agents, or a fleet.
-2. `_placement` chooses the steps with a row of their own, and folds long waits.
-3. `_bars` makes one DataFrame: each step with its row, position, label, hover text and state.
-4. `_marks` turns it into plotly's dicts: bars, what is solid of them, waits and labels.
-5. `gantt` adds the heading and the notes of what is left out, and returns a `RunFigure`.
-6. In a notebook, `RunFigure` shows plotly's figure, and the picture that `svg` draws of it for
-   exports.
+1. `gantt` sorts the runs and chooses those that have a row.
+2. `_items` makes a table of their steps and questions, and of the stretches of critical paths.
+3. `_rows` chooses the rows, `_row_texts` writes their labels and texts, `_marks` makes the table of
+   marks, `_time_axis` folds the waits.
+4. `_layout` places rows and marks in a `Chart`, which `_plotly` and `svg` draw.
+5. In a notebook, `RunFigure` shows plotly's figure, and the picture for exports.
 """
 
 from importlib import import_module

@@ -1,63 +1,86 @@
-"""A figure of ours: plotly's, with a static picture and a sentence beside it in a notebook."""
+"""plotly's figure, with a static picture and a sentence beside it in a notebook's output."""
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 import plotly.graph_objects as go
 import plotly.io
 from IPython import get_ipython
 from IPython.display import display
 
-from runkit.charts.svg import Unsupported, svg
-from runkit.charts.theme import CONFIG, FIGURES
-from runkit.display.colors import LIGHT
+from runkit.charts._layout import Chart
+from runkit.charts._plotly import CONFIG, figure_parts
+from runkit.charts.svg import image
+from runkit.charts.theme import FIGURES, chosen_theme
+from runkit.display.colors import LIGHT, Theme
 from runkit.display.text import Markup, visible
 
 PLOTLY = "application/vnd.plotly.v1+json"
-# Percent signs, not base64: a search for what was masked finds it.
-IMAGE = Markup('<img alt="{}" style="max-width:100%" src="data:image/svg+xml,{}">')
 RULES = Markup('<style class="runkit-static">{}</style>').format(FIGURES)
-KEPT = " !$&'()*+,-./:;=?@[]_~{}|^"  # characters that need no percent sign there
 
 
 class RunFigure(go.Figure):  # type: ignore[misc] # plotly has no types
-    """A figure whose output in a notebook survives its export, and follows JupyterLab's theme."""
+    """A figure of runs; its output in a notebook has a picture that needs no script.
 
+    A figure that somebody edits is shown by plotly alone.
+    """
+
+    _chart: Chart | None = None
+    _theme = LIGHT
     _ipython_display_ = None  # plotly would display its JSON only
     _repr_html_ = None  # it would load plotly.js from the web
+
+    @classmethod
+    def of(cls, chart: Chart) -> RunFigure:
+        """Draw a chart."""
+        theme = chosen_theme()
+        figure = cls(*figure_parts(chart, theme))
+        figure._chart, figure._theme = chart, theme
+        return figure
+
+    def __reduce__(self) -> Any:
+        """Keep the chart in copies."""
+        return _restored, (self.to_dict(), self._chart, self._theme)
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether the figure is another one than the chart that it was made of."""
+        if self._chart is None:
+            return True
+        drawn = go.Figure(*figure_parts(self._chart, self._theme))
+        return bool(self.to_json() != drawn.to_json())
+
+    def picture(self) -> Markup:
+        """Draw the chart as an `<img>`; nothing if the figure was edited."""
+        return Markup("") if self._chart is None or self.is_edited else image(self._chart)
 
     def _repr_mimebundle_(
         self, include: Any = None, exclude: Any = None, **options: Any
     ) -> dict[str, Any]:
-        """Build plotly's JSON, a picture, a sentence, and what the user's renderers add.
-
-        In a notebook the rules for its theme are an output of their own before it, unless the
-        figure has another ground than ours.
-        """
-        bundle = plotly_bundle(self)
+        """Build plotly's JSON, a picture, a sentence, and what the user's renderers add."""
+        picture = str(self.picture())
         alt = (self.layout.meta or {}).get("alt", "A figure")
-        static = {"text/plain": visible(alt)}
-        try:
-            picture = quote(svg(bundle[PLOTLY]), safe=KEPT)
-            static["text/html"] = str(IMAGE.format(alt, picture))
-        except Unsupported:  # axes of another kind, or no figure of ours any more
-            pass
-        layout = self.layout
-        grounds = layout.paper_bgcolor, layout.plot_bgcolor, layout.template.layout.paper_bgcolor
-        if hasattr(get_ipython(), "kernel") and grounds == (None, None, LIGHT.ground):
-            display({"text/html": str(RULES), "text/plain": ""}, raw=True)
+        bundle = {"text/plain": visible(alt if picture else f"{alt} (edited)")}
+        if picture:
+            bundle["text/html"] = picture
+            if hasattr(get_ipython(), "kernel"):
+                display({"text/html": str(RULES), "text/plain": ""}, raw=True)
         chosen: dict[str, Any] = super()._repr_mimebundle_(**{"config": CONFIG} | options)
-        return static | chosen | bundle
+        return bundle | chosen | plotly_bundle(self)
 
     def show(self, *args: Any, **options: Any) -> None:
         """Show the figure; outside a notebook or with arguments plotly's renderers do."""
-        is_plain = not args and not options and hasattr(get_ipython(), "kernel")
-        if is_plain:
+        if not args and not options and hasattr(get_ipython(), "kernel"):
             display(self)
         else:
             super().show(*args, **options | {"config": CONFIG | (options.get("config") or {})})
+
+
+def _restored(parts: dict[str, Any], chart: Chart, theme: Theme) -> RunFigure:
+    figure = RunFigure(parts)
+    figure._chart, figure._theme = chart, theme
+    return figure
 
 
 def plotly_bundle(figure: go.Figure) -> dict[str, Any]:

@@ -2,115 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import PositiveInt
+from pydantic import Field
 
-from runkit.arguments import Hours, checked
-from runkit.charts._bars import NO_RANGES, Picture, Scene, blocked, picture_of, scene_of
-from runkit.charts._fleet_chart import fleet_chart
-from runkit.charts._marks import (
-    durations,
-    empty_labels,
-    fold_labels,
-    groups_and_slivers,
-    legend,
-    shades,
-    traces,
-    wait_labels,
-)
-from runkit.charts._pair_chart import can_pair, pair_chart
-from runkit.charts._placement import (
-    LETTERS,
-    LOW_ROW_PX,
-    MAX_BARS,
-    MAX_ROWS,
-    PLOT_PX,
-    WAIT,
-    agent_rows,
-    axes_of,
-    chosen_steps,
-    relative_axis,
-    steps_with_rows,
-    tree_of,
-)
-from runkit.charts.theme import (
-    EDGE_PX,
-    MAX_TITLE,
-    WIDTH,
-    Heading,
-    Json,
-    annotation,
-    bold,
-    colored,
-    figure_layout,
-    heading_of,
-    legend_below,
-    level,
-    pill,
-    plain,
-    row_axis,
-    width_px,
-)
-from runkit.display.colors import Theme
-from runkit.display.text import duration, moment, plural
+from runkit.api.words import RUN_STATUSES
+from runkit.arguments import checked
+from runkit.charts._items import Items, items_of
+from runkit.charts._layout import Chart, chart_of
+from runkit.charts._marks import marks_of
+from runkit.charts._row_texts import with_texts
+from runkit.charts._rows import HEAD, MAX_ROWS, choose_rows, rows_of_items
+from runkit.charts._time_axis import axis_of
+from runkit.charts.lines import Line, Span, shown
+from runkit.display.text import agent_title, first_text, moment, plural
 from runkit.errors import UsageError
-from runkit.facts import Facts
+from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import short_ids, time_parts
+from runkit.tables.run_rules import is_a, short_ids, time_words
 from runkit.tables.sources import Source
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-FOLDED_SHARE = 0.5  # `compress_waits="auto"` folds waits that take more than this share of the time
-MAX_NAME, MAX_LINE = 60, 30  # characters of a name in the title, and in the line of a run
-MIN_BAND_PX = 1  # a narrower wait would not be seen
-STRIP = 1.6  # rows above the first one, for the labels of waits
+MAX_TITLE = 200  # characters
+FAILED_SHARE = 1 / 3  # of the rows, for failed runs while there are some
+ORDER = ("waiting", "failed", "running", "done")  # meanings of statuses; other words are last
+COUNTED = {"waiting": "waiting", "failed": "failed", "running": "running", "done": "completed"}
 
 
 @checked
 def gantt(
     source: Source,
     *,
-    depth: PositiveInt | Literal["auto"] | None = "auto",
-    compress_waits: bool | Literal["auto"] = "auto",
-    sort: Literal["attention", "time", "duration"] | None = None,
-    group: Literal["status", "business", "agent"] | None = None,
-    sla_h: Hours | None = None,
+    depth: Annotated[int, Field(ge=0)] | None = None,
     title: str | None = None,
 ) -> Figure:
-    """Draw runs as a Gantt chart; their number decides how.
+    """Draw runs as a Gantt chart.
 
-    One run is a tree of its steps. Two runs stand step by step, or, if they are too large to be
-    matched, agent under agent, as three or four do. More are a fleet, with a row or a point for
-    each run. Times are relative to the start of each run, those of a fleet are in UTC.
+    Several runs have a row each, and below it stand as many levels of steps as fit into 45 rows;
+    what has no row of its own is drawn in the row of what it is part of. Of more than 45 runs those
+    that wait longest, failed or run are drawn, and the subtitle counts them. Bars are solid where
+    they are on the critical path. Times count from the start of each run, without its waits.
 
     Parameters
     ----------
     source
         `Frames`, or anything that `frames()` takes.
     depth
-        Levels of steps that have a row. `auto` is all of a tree up to 60 rows, and of a larger one
-        the 60 that matter most: failed steps, waits, the 15 longest, the top level, then the
-        longest, each with the groups around it. Every other step is a sliver in the row of its
-        group (those closer than half a pixel are one, also when you zoom), and the figure says how
-        many they are. None is all levels, and refused where they have no room. Three or four runs
-        have up to 45 lanes and 2,000 bars; the others are slivers in the last lane of their agent.
-    compress_waits
-        Whether times in which everything shown waits for a reviewer are folded to a fixed width.
-        `auto` folds them if they take more than half of the width, and always where two runs stand
-        step by step. The axis says "not to scale" there.
-    sort
-        Order of the runs of a fleet. None is `attention`: the longest waits first, failed runs
-        newest first; `time`: newest first; `duration`: longest first.
-    group
-        What the rows of a fleet are grouped by. None is `status`.
-    sla_h
-        Hours within which a reviewer should answer, for a fleet. None is no limit.
+        Levels of steps that have rows, in at most 120 rows; 0 is the runs alone. None is as many as
+        fit.
     title
         Replaces the name of the business and the agent.
 
@@ -123,179 +66,173 @@ def gantt(
     Raises
     ------
     UsageError
-        For a word, a title or a number that cannot be used, for an argument that does not apply to
-        so many runs, and for a source without runs.
+        For a source without runs, and a depth that needs more than 120 rows.
     """
     from runkit.charts.figure import RunFigure
 
     f = frames(source)
-    n_runs = len(f.runs)
-    if not n_runs:
+    if f.runs.empty:
         raise UsageError(
             "There is no run to draw; expected at least one. "
             "What was refused is in frames().problems."
         )
-    if n_runs > len(LETTERS):
-        _refuse("auto", n_runs, depth=depth, compress_waits=compress_waits)
-        facts = Facts(f, sla_h)
-        group = group or "status"
-        return fleet_chart(facts, sort=sort or "attention", group=group, title=title)
-    _refuse(None, n_runs, sort=sort, group=group, sla_h=sla_h)
-
-    scene = scene_of(f)
-    reach = 0.0
-    more = Json()
-    if n_runs == 2 and can_pair(scene.steps):
-        picture, texts, more = pair_chart(scene, depth, fold=bool(compress_waits))
-    else:
-        picture = _picture(scene, depth, compress_waits)
-        label, reach = durations(picture)
-        texts = [label]
-    notes = _notes(picture, depth, has_lanes=n_runs > 1 and not more)
-    heading = run_heading(scene.runs, scene.theme, title, notes)
-    data = [trace for trace in (*traces(picture), *texts) if len(trace["x"])]
-    return RunFigure(data, _layout(picture, heading, reach, more))
+    return RunFigure.of(draw(f, depth=depth, title=title))
 
 
-def _refuse(default: object, n_runs: int, **options: object) -> None:
-    """Refuse options that do not apply to a chart of so many runs."""
-    for name, value in options.items():
-        if value != default:
-            raise UsageError(
-                f"{name}={value!r} does not apply to a chart of {plural(n_runs, 'run')}: "
-                "leave it out."
-            )
+def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Chart:
+    """Lay out the chart of frames with runs."""
+    runs = in_order(f)
+    chosen = runs if depth is not None else _first(runs)
+    part = f if len(f.runs) == 1 else f.select(chosen["run_id"])
+    items = items_of(part)
+    chosen = chosen.reset_index(drop=True).assign(reason=_reasons(chosen, items.table))
+    rows = choose_rows(items.table, len(chosen), depth)
+    row_of = rows_of_items(items.table, rows)
+    marks = marks_of(items, rows, row_of)
+    return chart_of(
+        with_texts(part, chosen, items.table, rows, row_of),
+        marks,
+        axis_of(items.table, chosen["duration_s"]),
+        title=_title(runs, title),
+        subtitle=_subtitle(f, runs, chosen, items, rows),
+        legends=_legend(items, marks),
+    )
 
 
-def _picture(scene: Scene, depth: int | str | None, compress_waits: bool | str) -> Picture:
-    """Place the steps of one run in a tree, or of several runs in bands of their agents."""
-    steps = scene.steps
-    runs = scene.runs
-    start = min([0.0, *steps["start"]])
-    end = max([0.0, *steps["end"], *runs["duration_s"].fillna(0)])
-    folds = blocked(steps)
-    if compress_waits == "auto":
-        compress_waits = np.diff(folds).sum() > FOLDED_SHARE * (end - start)
-    [axis] = axes_of(start, [end], [folds if compress_waits else NO_RANGES])
+def in_order(f: Frames) -> pd.DataFrame:
+    """Sort runs: who waits, the longest first, failed, running, completed, each by their length.
+
+    Adds `group` (the position in `ORDER`), `wait_s` and `since` of the longest open question, and
+    `is_over`.
+    """
+    runs = f.runs
+    pending = f.interrupts.loc[
+        f.interrupts["outcome"].eq("pending"), ["run_id", "wait_s", "asked_at"]
+    ]
+    waits = pending.groupby("run_id").agg(wait_s=("wait_s", "max"), since=("asked_at", "min"))
+    group = runs["status"].map(_group, na_action=None).astype("int64")
+    group = group.mask(runs["n_pending"].fillna(0) > 0, 0)
+    is_over = is_a(runs["status"], RUN_STATUSES, "over") | runs["ended_at"].notna()
+    runs = runs.assign(group=group, is_over=is_over).join(waits, on="run_id")
+    length = runs["wait_s"].where(group == 0, runs["working_s"]).fillna(-1)
+    order = np.lexsort((-length, group))
+    return runs.iloc[order].reset_index(drop=True)
+
+
+def _group(status: Any) -> int:
+    means = RUN_STATUSES.find(status).means
+    return next((place for place, word in enumerate(ORDER) if word in means), len(ORDER))
+
+
+def _reasons(runs: pd.DataFrame, items: pd.DataFrame) -> pd.Series[str]:
+    """Return why runs failed, in the data's words, else in which step; None for the others."""
+    failed = items[items["is_failed"]].sort_values("end", kind="stable", na_position="first")
+    steps = dict(zip(failed["run"], failed["label"], strict=True))  # the last to end
+    is_failed = runs["group"] == ORDER.index("failed")
+    reasons: list[str | None] = []
+    for number, (outcome, has_failed) in enumerate(zip(runs["outcome"], is_failed, strict=True)):
+        reason = first_text(outcome)
+        if reason is None and number in steps:
+            reason = f"failed in {steps[number]}"
+        reasons.append(reason if has_failed else None)
+    return pd.Series(reasons, dtype="str")
+
+
+def _first(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs that have a row; failed ones keep a third of the rows."""
+    if len(runs) <= MAX_ROWS:
+        return runs
+    is_failed = runs["group"] == ORDER.index("failed")
+    kept = runs[is_failed].head(round(MAX_ROWS * FAILED_SHARE))
+    others = runs.drop(kept.index).head(MAX_ROWS - len(kept))
+    return pd.concat([kept, others]).sort_index()
+
+
+# --------------------------------------------------------------------------------------- title
+
+
+def _title(runs: pd.DataFrame, title: str | None) -> Line:
+    if len(runs) > 1:
+        return _title_of_many(runs, title)
+    [run] = runs.to_dict("records")
+    agent = agent_title(run["agent"], run["agent_name"])
+    names = [title] if title else [first_text(run["business_name"]), agent]
+    first, *more = filter(None, names)
+    state = RUN_STATUSES.find(run["status"])
+    line = [Span(shown(first, MAX_TITLE), is_bold=True)]
+    line += [Span(f" · {shown(name)}", "muted") for name in more]
+    return [*line, Span(" · ", "muted"), Span(shown(str(state), 30), state.role, is_bold=True)]
+
+
+def _title_of_many(runs: pd.DataFrame, title: str | None) -> Line:
+    businesses = runs["business_name"].unique()
+    shared = first_text(*businesses) if len(businesses) == 1 else None
+    name = title or shared
+    count = plural(len(runs), "run")
+    line = [Span(shown(name, MAX_TITLE), is_bold=True)] if name else []
+    line.append(Span(f" · {count}", "muted") if name else Span(count, is_bold=True))
+    for place, meaning in enumerate(ORDER[:-1]):
+        n = int((runs["group"] == place).sum())
+        role = RUN_STATUSES.find(RUN_STATUSES.meaning(meaning)[0]).role
+        if n:
+            line += [Span(" · ", "muted"), Span(f"{n:,} {COUNTED[meaning]}", role)]
+    return line
+
+
+def _subtitle(
+    f: Frames, runs: pd.DataFrame, chosen: pd.DataFrame, items: Items, rows: pd.DataFrame
+) -> list[Line]:
+    """Write where the time went, what is drawn, and the clock of what is open."""
+    clock = "" if chosen["is_over"].all() else f.clock
+    n_rows = int(rows["item"].ne(HEAD).sum())
+    n_steps = int((~items.table["is_record"]).sum())
+    steps = f"{n_rows:,} of {n_steps:,} steps have a row" if 0 < n_rows < n_steps else ""
     if len(runs) == 1:
-        layout = tree_of(steps, steps_with_rows(steps, depth, LOW_ROW_PX))
+        first, last = _about_run(chosen)
+        lines = [first, _joined(steps, clock), last]
     else:
-        layout = agent_rows(steps, chosen_steps(steps, depth, MAX_BARS))
-    return picture_of(scene, layout, [axis] * len(runs), axis, steps["is_failing"].to_numpy())
+        drawn = _counts(runs, chosen) if len(chosen) < len(runs) else ""
+        created = runs["created_at"].agg(["min", "max"]).map(moment).unique()
+        times = f"started {' to '.join(created)}"
+        first = _joined(times, "time since each started, without waits")
+        lines = [first, _joined(drawn, steps, clock)]
+    return [line for line in lines if line]
 
 
-def _notes(picture: Picture, depth: int | str | None, *, has_lanes: bool) -> list[str]:
-    """Write which steps have no row of their own."""
-    steps = picture.scene.steps
-    hidden = steps.drop(picture.bars.index)
-    if hidden.empty:
-        return []
-
-    n_steps = len(picture.scene.frames.steps)
-    n_failed = int(steps["is_failing"].sum())
-    have = "a row: failed steps, waits, the longest, and groups"
-    group = "group"
-    if depth != "auto":
-        have = f"a row, down to level {depth}"
-    if has_lanes:
-        have = "a lane"
-        group = "agent"
-    longest = duration((hidden["end"] - hidden["start"]).max())
-    rest = f"The others are slivers in the row of their {group}; they took {longest} or less."
-    have = f"{n_steps - len(hidden):,} of {n_steps:,} steps have {have}."
-    return [have, rest + f" {n_failed:,} failed." * (n_failed > 0)]
+def _about_run(runs: pd.DataFrame) -> tuple[Line, Line]:
+    """Write where the time of one run went, and why it failed."""
+    [run] = runs.to_dict("records")
+    reason = first_text(run["reason"])
+    why = [Span(shown(reason, MAX_TITLE), "fail")] if reason else []
+    return _joined(time_words(run), f"run {shown(short_ids(runs['run_id']).iloc[0])}"), why
 
 
-def run_heading(
-    runs: pd.DataFrame, theme: Theme, title: str | None, notes: Iterable[str]
-) -> Heading:
-    """Write the heading of one run, or of two to four with a line for each, and the notes.
-
-    The title names the business and the agent that all runs share.
-    """
-    businesses, agents = (runs[name].unique() for name in ("business_name", "agent_name"))
-    only = [names[0] for names in (businesses, agents) if len(names) == 1]
-    shared = [plain(name, MAX_NAME) for name in _names(*only)]
-    names = [plain(title, MAX_TITLE)] if title else shared
-    ids = "run " + short_ids(runs["run_id"])
-    first, *others = records = runs.to_dict("records")
-    if others:
-        head = [*names, f"{len(runs)} runs compared"]
-        created = runs["created_at"].map(moment, na_action="ignore")
-        # a line has no room for both the name and the time
-        columns = (ids, created) if len(businesses) == 1 else (runs["business_name"], ids)
-        abouts = map(_names, *columns)
-        letters = zip(LETTERS, records, abouts, strict=False)
-        lines = [_run_line(letter, run, about, theme) for letter, run, about in letters]
-    else:
-        failed = [f"Failed in {bold(plain(step))}" for step in _names(first["cause"])]
-        head = [*(names or ["Unknown agent"]), pill(first["status"], theme)]
-        lines = [[". ".join([time_words(first), *failed]), plain(ids[0])]]
-    return heading_of(theme, head, *lines, *([note] for note in notes))
+def _counts(runs: pd.DataFrame, chosen: pd.DataFrame) -> str:
+    """Count what is drawn: `45 of 500 runs: 30 waiting, 15 failed`."""
+    counts = chosen["group"].value_counts()
+    words = [*COUNTED.values(), "other"]
+    parts = [f"{counts[place]:,} {word}" for place, word in enumerate(words) if place in counts]
+    return f"{len(chosen)} of {plural(len(runs), 'run')}: {', '.join(parts)}"
 
 
-def _run_line(letter: str, run: dict[Any, Any], about: list[str], theme: Theme) -> list[str]:
-    """Write the line of a run: what it is about, its status, where its time went."""
-    confidence = [level(word, theme, " confidence") for word in _names(run["confidence"])]
-    first, *more = [plain(text, MAX_LINE) for text in about]
-    head = f"{colored(bold(letter), theme.text)}  {first}"
-    words = time_words(run, has_total=False)
-    return [head, *more, pill(run["status"], theme), *confidence, words]
+def _joined(*parts: str) -> Line:
+    text = " · ".join(filter(None, parts))
+    return [Span(text, "muted")] if text else []
 
 
-def _names(*values: object) -> list[str]:
-    """Return the names that are not missing."""
-    return [value for value in values if isinstance(value, str) and value.strip()]
-
-
-def time_words(run: Any, emphasize: Callable[[str], str] = bold, *, has_total: bool = True) -> str:
-    """Write where a run's time went, with the waiting emphasized."""
-    whole, work, waiting = time_parts(run)
-    parts = ", ".join(filter(None, [work, waiting and emphasize(waiting)]))
-    return ": ".join(filter(None, [whole if has_total else "", parts])) or whole
-
-
-def _layout(picture: Picture, heading: Heading, reach: float, more: Json) -> Json:
-    """Build the figure's layout; `more` is what a chart of two runs adds.
-
-    Texts reach `reach` pixels behind the axis.
-    """
-    rows = picture.rows
-    axis = picture.axis
-    theme = picture.scene.theme
-    bands = _bands(picture)
-    empty = empty_labels(picture)
-    top = -0.5 - (rows.above if bands.empty else STRIP)
-    bottom = rows.n - 0.5 + len(empty)
-    height = round((bottom - top) * rows.px)
-    labels_px = max(map(width_px, rows.texts), default=0) + EDGE_PX
-    left = labels_px + EDGE_PX
-    right = EDGE_PX + round(reach)
-    note, below = legend_below(legend(picture), theme, left)
-
-    plot_px = min(WIDTH - left - right, PLOT_PX)
-    end = max([axis.end, *picture.bars["tip"]])
-    span = [axis.start - 2 * axis.length / PLOT_PX, end]
-    ticks = relative_axis(axis._replace(px=plot_px))
-    time = ticks | {"range": span, "tickangle": 0, "showgrid": True} | more.get("xaxis", {})
-    labels = [note, *wait_labels(picture, bands, top), *fold_labels(picture), *empty]
-    if rows.n >= MAX_ROWS:  # a chart that is taller than a screen has ticks also above it
-        for tick, text in zip(time["tickvals"], time["ticktext"], strict=True):
-            labels.append(annotation(text, theme.muted, x=tick, y=top, yanchor="bottom"))
-
-    row_ticks = row_axis(theme, labels_px, rows.ticks, rows.texts)
-    margin = {"l": left, "r": right, "b": below}
-    return figure_layout(theme, heading, height, margin) | {
-        **more,
-        "xaxis": time,
-        "yaxis": row_ticks | {"range": [bottom, top]},
-        "shapes": [*shades(picture, bands, top), *groups_and_slivers(picture)],
-        "annotations": [*labels, *more.get("annotations", ())],
-    }
-
-
-def _bands(picture: Picture) -> pd.DataFrame:
-    """Return the waits of a chart of one run that are wide enough for a band, the widest first."""
-    waits = picture.bars[picture.bars["kind"].eq(WAIT) & (len(picture.scene.runs) == 1)]
-    waits = waits.assign(px=(waits["x1"] - waits["x0"]) * picture.axis.scale)
-    return waits[waits["px"] >= MIN_BAND_PX].sort_values("px", ascending=False, kind="stable")
+def _legend(items: Items, marks: pd.DataFrame) -> tuple[list[Line], list[Line]]:
+    """Return the legend of agents, and that of what else is drawn."""
+    used = set(marks["color"])
+    agents = [
+        [Span("■ ", color), Span(shown(name, 40), "muted")]
+        for color, name in items.agents.items()
+        if color in used
+    ]
+    others = [
+        [Span("■ ", color), Span(name, "muted")]
+        for color, name in (("fail", "Failed step"), ("wait", "Waiting"))
+        if color in used
+    ]
+    if {"solid", "pale"} <= set(marks["look"]):
+        others.append([Span("Solid: on the critical path", "muted")])
+    return agents, others

@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 
 from runkit.api.words import RUN_STATUSES
 from runkit.arguments import Hours, checked
-from runkit.charts._fleet_chart import fleet_chart
+from runkit.charts.gantt import gantt
 from runkit.charts.needs_attention import needs_panel
 from runkit.charts.panel import Panel, render
 from runkit.client import Client, RunList
@@ -78,7 +78,7 @@ def _overview(f: Frames, sla_h: float | None, host: str = "") -> Panel:
     needs = needs_panel(facts)
     tiles = list(fleet_tiles(facts).values())
     body = render("overview", tiles_=tiles, needs_body=needs.body)
-    figure = None if f.runs.empty else fleet_chart(facts, is_small=True)
+    figure = None if f.runs.empty else gantt(f)
     return replace(
         needs, title="Overview", sentence=f"{host}{needs.sentence}", figure=figure, body=body
     )

@@ -11,7 +11,6 @@ import pandas as pd
 
 from runkit.api.words import OUTCOMES, RUN_STATUSES
 from runkit.arguments import checked
-from runkit.charts._fleet_chart import fleet_chart
 from runkit.charts.fleet import NAMES
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import (
@@ -24,7 +23,7 @@ from runkit.charts.panel import (
 from runkit.display.html_tables import with_labels
 from runkit.display.text import brief, day
 from runkit.errors import UsageError
-from runkit.facts import Facts, what_was_read
+from runkit.facts import what_was_read
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import outcome_words, short_ids
@@ -70,7 +69,7 @@ def timeline(f: Frames) -> Panel:
         For another number of runs.
     """
     f = one_run(f, "f")
-    figure = gantt(f, compress_waits=True)
+    figure = gantt(f)
     steps = f.steps
     level = steps["depth"].clip(upper=MAX_INDENT)
     indent = level.map("· ".__mul__).astype("str")
@@ -79,7 +78,7 @@ def timeline(f: Frames) -> Panel:
         label=indent + steps["label"],
         id=short_ids(steps["step_id"]),
     )
-    return Panel("Timeline", str(figure.layout.meta["summary"]), table, figure)
+    return Panel("Timeline", str(figure.layout.meta["alt"]), table, figure)
 
 
 @checked
@@ -217,8 +216,7 @@ def all_runs(f: Frames) -> Panel:
     UsageError
         For other arguments.
     """
-    facts = Facts(f)
-    figure = None if f.runs.empty else fleet_chart(facts, is_small=True)
+    figure = None if f.runs.empty else gantt(f)
     columns = [*NAMES, "status", "confidence", "created_at", "working_s", "waiting_s"]
     table = f.runs[columns].sort_values("created_at", ascending=False, ignore_index=True)
     return Panel("All runs", what_was_read(f), table, figure)

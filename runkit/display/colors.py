@@ -53,8 +53,19 @@ DARK = Theme(
     link="#6FB0FF",
     on_accent="#0B1B30",
 )
-# colors of agents; the first is for the agent of the run itself
-AGENT_COLORS = ("#5B6B7F", "#0B7285", "#7950F2", "#B35900", "#2B8A3E", "#E64980")
-OTHER_COLOR = "#7A8794"  # for further agents, and for what has no color of its own
-FAILED_COLOR = "#E03131"  # for marks; like the colors above, at least 3:1 in both themes
+# Colors of agents in charts, at least 3:1 on both grounds, none near red or amber. The first is for
+# the agent of the run itself.
+AGENT_COLORS = ("#5B6B7F", "#0B7285", "#7950F2", "#2B8A3E", "#8A6D00", "#1864AB")
+OTHER_COLOR = "#868E96"  # for further agents
 CONFIDENCE_COLORS = {"high": "ok", "medium": "attention", "low": "fail"}  # `Theme` fields
+
+
+def color_of(name: str, theme: Theme) -> str:
+    """Return a color by its name in `Theme`; one in hexadecimal is returned as it is."""
+    return name if name.startswith("#") else str(getattr(theme, name))
+
+
+def faded(color: str, alpha: float) -> str:
+    """Return a hexadecimal color that lets the ground through."""
+    red, green, blue = bytes.fromhex(color[1:])
+    return f"rgba({red},{green},{blue},{alpha})"

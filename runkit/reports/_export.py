@@ -1,9 +1,10 @@
 """Convert an executed notebook to one HTML page: offline, without its code, safe for hostile text.
 
 nbconvert renders Markdown, nh3 sanitizes HTML, and `runkit.charts.page` builds the page. Each
-output is shown in one format: figure (as static SVG), picture, HTML, or text. Markdown and LaTeX
-outputs are shown as source text, because text of an agent is not typeset. SVG and JavaScript are
-not shown; their text alternative is. A picture in Markdown is shown as its alt text.
+output is shown in one format: picture, HTML (a chart is an image in it), or text. Markdown and
+LaTeX outputs are shown as source text, because text of an agent is not typeset. SVG, JavaScript
+and figures of others are not shown; their text alternative is. A picture in Markdown is shown as
+its alt text.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ import nh3
 from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-from runkit.charts.page import figure_div, offline_page, wide
-from runkit.charts.svg import Unsupported
+from runkit.charts.page import offline_page, scrolling, wide
 from runkit.charts.theme import STATIC as PANEL_STATIC
-from runkit.charts.theme import unmarked
 from runkit.display.templates import environment
 from runkit.display.text import Markup, static_file, visible, web_host
 
+PICTURE = "data:image/svg+xml,"  # how the address of a chart begins
 PLOTLY = "application/vnd.plotly.v1+json"
 HIDDEN = "remove-cell"  # the tag of a cell that is not in the report
-_TAGS = nh3.ALLOWED_TAGS - {"area", "img", "map"} | {"tfoot"}
+_TAGS = nh3.ALLOWED_TAGS - {"area", "map"} | {"tfoot"}
 _ATTRIBUTES = {
     "*": {"class", "dir", "lang", "style", "title"},
     "a": {"href"},
+    "img": {"alt", "src"},
     "details": {"open"},
     "ol": {"start"},
     "td": {"colspan", "rowspan", "headers"},
@@ -49,15 +50,14 @@ _STATIC = Path(__file__).parent / "static"
 # What is written around the texts of runs; their numbers and colors vary.
 DRAWN = (
     PLOTLY,
+    PICTURE,
     "mathjax_ignore tex2jax_ignore",
-    "color:#59636E",
-    "fill:light-dark(#FFFFFF,#111111)",
-    "stroke:light-dark(#ECEFF2,#23282E)",
-    "rgba(217,119,6,0.1)",
-    "font-size:13px",
-    "max-width:100%;height:auto",
+    "xmlns='http://www.w3.org/2000/svg' viewBox='0 0 848 574' width='848' height='574'",
+    "font-variant-numeric:tabular-nums}.c0{fill:light-dark(#FFFFFF,#111111)}",
+    "stroke:light-dark(rgba(91,107,127,0.32),rgba(91,107,127,0.45))",
+    "class='c0' fill='#FFFFFF' d='M0 0h848v312h-848z'",
+    "stroke-width='15' d='M268 90.5H300M310 90.5H320'",
     "text-align:left;min-width:14em",
-    "translate(339.2",
 )
 _STYLE = static_file(PANEL_STATIC / "panels.css") + static_file(_STATIC / "report.css")
 
@@ -97,13 +97,16 @@ def _markdown(source: str) -> Markup:
 
 
 def _figure(output: Any) -> Markup:
-    """Draw a figure; one with parts that ours do not have is named by its title."""
-    parts = output.data[PLOTLY]
-    try:
-        return figure_div(parts)
-    except Unsupported:
-        title = parts.get("layout", {}).get("title") or {}
-        return _INTERACTIVE.format(unmarked(str(title.get("text") or "A figure without a title")))
+    """Name a figure without a picture by its title."""
+    title = output.data[PLOTLY].get("layout", {}).get("title") or {}
+    return _INTERACTIVE.format(
+        clean(str(title.get("text") or "A figure without a title")).striptags()
+    )
+
+
+def _boxed(html: Markup) -> Markup:
+    """Put HTML with a picture or a table into a box in which it scrolls by itself."""
+    return scrolling(html) if "<img" in html else wide(html)
 
 
 def clean(html: str) -> Markup:
@@ -113,6 +116,8 @@ def clean(html: str) -> Markup:
     """
 
     def allowed_value(tag: str, name: str, value: str) -> str | None:
+        if name == "src":  # an image that is here runs no script and asks for nothing
+            return value if value.startswith(PICTURE) else None
         # only http and https: `//host/x` in a local file opens a network share
         return value if name != "href" or web_host(value) else None
 
@@ -123,7 +128,7 @@ def clean(html: str) -> Markup:
                 tags=_TAGS,
                 attributes=_ATTRIBUTES,
                 attribute_filter=allowed_value,
-                url_schemes={"http", "https"},
+                url_schemes={"http", "https", "data"},
                 filter_style_properties=_STYLES,
                 generic_attribute_prefixes={"data-"},
                 link_rel="noopener noreferrer",
@@ -139,5 +144,5 @@ def _console(text: str) -> Markup:
 
 _ENVIRONMENT = environment(_STATIC)
 _ENVIRONMENT.globals["plotly"] = PLOTLY
-_ENVIRONMENT.filters |= {"clean": clean, "console": _console, "figure": _figure, "wide": wide}
+_ENVIRONMENT.filters |= {"clean": clean, "console": _console, "figure": _figure, "boxed": _boxed}
 _TEMPLATE: Any = _ENVIRONMENT.get_template("report.html.j2").module

@@ -11,8 +11,8 @@ from unittest.mock import patch
 
 import runkit
 from runkit.api.models import Run
-from runkit.charts.gantt import gantt
-from runkit.charts.page import figure_div, offline_page
+from runkit.charts.gantt import draw
+from runkit.charts.page import chart_section, offline_page
 from runkit.client import Client
 from runkit.display.text import Markup
 from runkit.local import files
@@ -34,7 +34,6 @@ SCENARIOS = (
 )
 # real seconds before the demo's reviewer answers; visible in the run as waiting
 ANSWER_DELAY_S = 3.0
-WIDTH = 1248  # pixels of a chart: the page without its margins
 RUNS_FILE = "runs.ndjson"
 MAX_RUN_S = 600.0  # simulated seconds for all runs to stop; they need at most 400
 _PAGE = Markup(
@@ -92,8 +91,8 @@ def _watch(client: Client, runs: Mapping[str, Run], *, timeout: float) -> None:
 def _write_page(folder: Path, f: Frames, answered: Run) -> Path:
     section = _PAGE.format(
         answered.label,
-        figure_div(gantt(f.select(answered.id)).update_layout(width=WIDTH)),
-        figure_div(gantt(f).update_layout(width=WIDTH)),
+        chart_section(draw(f.select(answered.id))),
+        chart_section(draw(f)),
     )
     page = folder / "index.html"
     _write_file(page, offline_page("runkit demo", [section]))

@@ -18,7 +18,6 @@ from rich.text import Text
 
 from runkit.api.words import CONFIDENCES, OUTCOMES, RUN_STATUSES
 from runkit.charts import one_run
-from runkit.charts.gantt import time_words
 from runkit.charts.panel import Row, lasting, words_of
 from runkit.display.counts import lasted
 from runkit.display.text import (
@@ -33,7 +32,7 @@ from runkit.display.text import (
 from runkit.facts import Facts, run_facts, what_was_read
 from runkit.tables import run_rules
 from runkit.tables.frames import Frames, status_counts
-from runkit.tables.run_rules import outcome_words
+from runkit.tables.run_rules import outcome_words, time_words
 
 Lines: TypeAlias = Iterable[Table | Text | str]
 # rich's style by a field of `runkit.display.colors.Theme`, or "bold"
@@ -263,7 +262,7 @@ def _run_head(run: Row) -> Lines:
     outcome = first_text(run["outcome"])
     if outcome:
         yield styled(outcome, "fail" if is_failed else "")
-    yield styled(f"{time_words(run, str)} · created {live_moment(run['created_at'])}")
+    yield styled(f"{time_words(run)} · created {live_moment(run['created_at'])}")
 
 
 def _stems(steps: pd.DataFrame) -> Iterator[tuple[str, str]]:

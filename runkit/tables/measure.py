@@ -98,7 +98,7 @@ def spans_of(runs: Frame, steps: Frame, interrupts: Frame, moment: int) -> Spans
     n_steps = runs["n_steps"].fillna(0).to_numpy(np.int64)
     depth = steps["depth"].to_numpy(np.int64)
     run = np.repeat(np.arange(len(runs)), n_steps)
-    asked = _questions_without_step(interrupts)
+    asked = questions_without_step(interrupts)
     n = len(asked)
     numbers = pd.Index(runs["run_id"]).get_indexer(pd.Index(asked["run_id"]))
     return Spans(
@@ -158,7 +158,8 @@ def _waiting_steps(steps: Frame, interrupts: Frame) -> Flags:
     return is_question
 
 
-def _questions_without_step(interrupts: Frame) -> Frame:
+def questions_without_step(interrupts: Frame) -> Frame:
+    """Return the open questions that are no step of their run."""
     is_open = _is_one_of(interrupts["outcome"], ["pending"])
     return interrupts[is_open & interrupts["step_id"].isna() & interrupts["asked_at"].notna()]
 

@@ -212,3 +212,10 @@ def time_parts(run: dict[Any, Any]) -> TimeParts:
         words += f", {duration(run['idle_s'])} idle"
     has_waited = pd.notna(waiting) and waiting
     return TimeParts(duration(total), words, f"{duration(waiting)} waiting" if has_waited else "")
+
+
+def time_words(run: dict[Any, Any]) -> str:
+    """Write how long a run took, and where the time went, in one phrase; `run` is a row of runs."""
+    whole, *parts = time_parts(run)
+    spent = ", ".join(filter(None, parts))
+    return f"{whole}: {spent}" if spent else whole

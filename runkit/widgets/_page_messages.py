@@ -7,7 +7,7 @@ asking, a `digest` the question as it was displayed.
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
 from runkit.api.contract import Json
 
@@ -31,7 +31,6 @@ class FromPage(TypedDict, total=False):
     later: str  # the key of a question to put off
     filter: str
     refresh: bool
-    zoom: list[Any] | None  # the range of a chart's time axis, None for all of it
 
 
 class AnswerStatus(TypedDict):
@@ -79,7 +78,6 @@ class ToPage(TypedDict, total=False):
     findings: list[Json] | None
     empty: Texts  # title and text of a card without a question
     spoken: str
-    zoom: bool  # there is a chart to watch
     mode: str  # from here on of an inbox
     oldest: str
     error: str

@@ -1,7 +1,6 @@
 """`RunMonitor`: a live run in the notebook, with its question above the chart when it pauses.
 
-JupyterLab's plotly renderer draws an output once and ignores its updates. So the chart of an open
-run is in an Output widget below the card, whose content is replaced; at the end the chart takes the
+The chart of an open run is a picture in an Output widget below the card; at the end it takes the
 place of both, and the saved notebook keeps it. An older state of the run, as a lagging replica may
 show, never replaces a newer one. Times are in seconds.
 """
@@ -9,16 +8,15 @@ show, never replaces a newer one. Times are in seconds.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import ipywidgets as w
 
 from runkit.api.models import Run
 from runkit.api.words import RUN_STATUSES
 from runkit.arguments import check_kind, checked
-from runkit.charts.figure import PLOTLY, plotly_bundle
-from runkit.charts.gantt import gantt
-from runkit.charts.svg import svg
+from runkit.charts.gantt import draw
+from runkit.charts.svg import image
 from runkit.client import Client
 from runkit.client.resume import is_stale
 from runkit.display.text import duration, shorten, visible
@@ -94,7 +92,6 @@ class RunMonitor(CellOutput):
         self._is_over = self._run.is_finished  # no more states will come
         self._pause = FIRST
         self._is_reading = False
-        self._zoom: list[Any] | None = None  # the range of the time axis that a person has chosen
         self._box: w.VBox | None = None  # the card, and below it the live chart
         self._drawn: Run | None = None  # in the live chart
         self._wait_s = self._drawn_wait_s = 0.0  # of the open question, now and in the live chart
@@ -127,9 +124,7 @@ class RunMonitor(CellOutput):
         chart = self._chart()
         if self._is_over:
             return chart
-        picture = str(svg(chart[PLOTLY]))  # for pages that cannot show a widget
-        static = {"image/svg+xml": picture, "text/plain": chart["text/plain"]}
-        return _card.widget_view(self.widget) | static
+        return _card.widget_view(self.widget) | chart  # for pages that cannot show a widget
 
     def _describe(self) -> ToPage:
         run = self.run
@@ -148,24 +143,16 @@ class RunMonitor(CellOutput):
             "findings": describe_findings(f, outputs_of(f)) if run.output else None,
             "empty": {"title": visible(title), "text": visible(self._message)},
             "spoken": visible(title),
-            "zoom": True,
         }
 
     def _receive(self, message: FromPage) -> None:
         for form in [*self._forms.forms.values()][:1]:  # the card shows the first
             form.receive(message)
-        if "zoom" in message:
-            is_reset = message["zoom"] is None and self._zoom is not None
-            self._zoom = message["zoom"]
-            if is_reset:  # plotly resets a chart that was drawn with a zoom to this zoom
-                self._draw_chart()
 
     def _chart(self) -> Bundle:
-        """Build the chart as plotly's JSON, with its alt text for pages that cannot draw it."""
-        figure = gantt(frames(self.run))
-        if self._zoom is not None:
-            figure.update_xaxes(range=self._zoom, autorange=False)
-        return {**plotly_bundle(figure), **_static_form.note(str(figure.layout.meta["alt"]))}
+        """Build the chart as a picture, with its alt text."""
+        chart = draw(frames(self.run))
+        return _static_form.bundle(image(chart), chart.alt)
 
     def _draw_chart(self) -> None:
         self._drawn = self._run

@@ -548,18 +548,6 @@ function render({model, el}) {
     drawList();
   }
 
-  function watchZoom() { // the kernel keeps the zoom of a chart that it redraws
-    if (!state?.zoom) return;
-    for (const plot of root.closest(".jp-Cell")?.querySelectorAll(".js-plotly-plot") ?? []) {
-      if (plot.runkitWatched || !plot.on) continue;
-      plot.runkitWatched = true;
-      plot.on("plotly_relayout", (changes) => { // also when the page gets another width
-        const has = (start) => Object.keys(changes).some((name) => name.startsWith(start));
-        if (has("xaxis.")) send({zoom: has("xaxis.range[") ? plot.layout.xaxis.range : null}); // else a reset
-      });
-    }
-  }
-
   // -- keys and focus
 
   function onKey(event) {
@@ -614,7 +602,7 @@ function render({model, el}) {
     if (armed && !root.contains(relatedTarget)) disarm();
   });
   root.addEventListener("keydown", onKey);
-  const timer = setInterval(() => { drawAge(); watchZoom(); }, 1000);
+  const timer = setInterval(drawAge, 1000);
   if (!document.getElementById("runkit-live")) announce("");
   model.on("msg:custom", onMessage);
   listen();
