@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import partialmethod
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import nbformat
 from IPython import get_ipython
@@ -81,15 +82,14 @@ def is_shown(output: Any) -> bool:
 
 def shown(output: Any) -> Any:
     """Keep what a hosting page shows of an output: of a chart its picture."""
-    from runkit.charts.figure import PLOTLY
-    from runkit.charts.svg import svg
-
     if output.output_type == "stream":
         return output
     data = output.data
     output.metadata = {}
-    if PLOTLY in data:
-        data = {"image/svg+xml": str(svg(data[PLOTLY])), "text/plain": data["text/plain"]}
+    _, is_chart, address = data.get("text/html", "").partition('src="data:image/svg+xml,')
+    if is_chart:
+        picture = unquote(address.partition('"')[0])
+        data = {"image/svg+xml": picture, "text/plain": data["text/plain"]}
     output.data = {kind: steady(data[kind]) for kind in SHOWN if kind in data}
     return output
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 import runkit
-from runkit.charts.page import figure_div, offline_page
+from runkit.charts.gantt import draw
+from runkit.charts.page import offline_page, scrolling
+from runkit.charts.svg import image
 from tests.conftest import ARGS, NAMES
 
 PICTURE = Path(__file__).parent.parent / "notebooks" / "gantt.png"
@@ -29,11 +31,11 @@ def main() -> None:
     path = next(filter(None, map(shutil.which, NAMES)))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         file = Path(folder, "gantt.html")
-        file.write_text(offline_page("A run", [figure_div(runkit.gantt(longest_wait()))]))
+        file.write_text(offline_page("A run", [scrolling(image(draw(longest_wait())))]))
         browser = playwright.chromium.launch(executable_path=path, args=ARGS)
         page = browser.new_page(viewport={"width": 1120, "height": 700}, device_scale_factor=1.5)
         page.goto(file.as_uri())
-        page.locator("svg").first.screenshot(path=PICTURE)
+        page.locator("img").first.screenshot(path=PICTURE)
         browser.close()
 
 

@@ -82,7 +82,7 @@ def test_the_demo_shows_runs_and_writes_a_page(demo):
     modes = [path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())]
     assert modes == [0o700, 0o600, 0o600]
     page = (folder / "index.html").read_text()
-    assert page.count("<svg") == 2
+    assert page.count("<img") == 2
     assert "<script" not in page
     assert CANARY not in page + done.stdout + done.stderr
 

@@ -88,8 +88,8 @@ ONE = runkit.Run.from_json(RUN)
 F = runkit.frames(RUN)
 # a call, and what its error names: argument, value, and what is right
 MISTAKES = [
-    (lambda: runkit.gantt(F, depth="all"), "depth='all'", "integer or 'auto'"),
-    (lambda: runkit.gantt(F, depth=True), "depth=True", "integer or 'auto'"),
+    (lambda: runkit.gantt(F, depth="all"), "depth='all'", "integer"),
+    (lambda: runkit.gantt(F, depth=True), "depth=True", "integer"),
     (lambda: runkit.gantt(F, dpth=2), "gantt()", "'dpth'", "depth"),
     (lambda: runkit.gantt(), "gantt()", "'source'"),
     (lambda: runkit.gantt(_client()), "source is Client", "client.runs.fetch()"),

@@ -10,7 +10,6 @@ import runkit
 from hostile.made import hostile_runs
 from hostile.payloads import FOUND, PAYLOADS, SAMPLE, SCRIPTS, WATCH
 from runkit.charts import fleet, one_run
-from runkit.charts.page import figure_div
 from runkit.display.text import visible
 from tests.reports.conftest import write_template
 
@@ -67,7 +66,7 @@ def figures(texts, path):
     live = [panel.figure for panel in panels if panel.figure is not None]
     live += [runkit.gantt(runs[:n_runs], title=title) for n_runs in (1, 2, 3, None)]
     for figure in live:
-        html += [figure_div(figure), figure.to_html(full_html=False, include_plotlyjs=False)]
+        html += [figure.picture(), figure.to_html(full_html=False, include_plotlyjs=False)]
     path.write_text(f"{PAGE}<script>{get_plotlyjs()}</script>{''.join(html)}", encoding="utf-8")
 
 

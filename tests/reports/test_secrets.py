@@ -197,7 +197,7 @@ def test_a_report_page_makes_no_requests(unsafe, browser, server):
     page = browser.new_page()
     try:
         page.goto(unsafe().report.html.as_uri())
-        page.wait_for_selector("svg.runkit-chart")
+        page.wait_for_selector("img")
         page.evaluate(SEND_REQUESTS, server.url.removesuffix("/v1"))
     finally:
         page.close()

@@ -1,0 +1,286 @@
+"""Which rows a Gantt chart has, in which order, and what their words say."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import plotly.io
+import pytest
+
+import runkit
+from chart import draw
+from runkit.display import colors
+from strangers import fleet, records
+from support import artifact, at, example, question, run, step
+
+HOUR = 3_600
+
+
+def waiting(run_id, hours):
+    """A run that waits for some hours before the read at hour 100."""
+    asked = question("q", 10, None)
+    begin = (100 - hours) * HOUR
+    raw = run(step("a", begin, begin + 10), run_id=run_id, start=begin, end=None)
+    asked |= {"started_at": at(begin + 10)}
+    return raw | {
+        "status": "interrupted",
+        "steps": [*raw["steps"], asked],
+        "updated_at": at(begin + 10),
+    }
+
+
+def failed(run_id, seconds=10):
+    """A run that failed after some seconds."""
+    broken = step("b", 0, seconds, status="error", result={"error": "upstream timeout"})
+    return run(broken, run_id=run_id, status="error", end=seconds)
+
+
+def done(run_id, seconds=10):
+    """A run that worked for some seconds."""
+    return run(step("a", 0, seconds), run_id=run_id, end=seconds)
+
+
+def runs_of(*parts):
+    """Frames of runs that are read at hour 100."""
+    return runkit.frames(list(parts), as_of=at(100 * HOUR))
+
+
+def test_one_run_is_a_tree_with_a_row_for_each_step():
+    chart = draw(example("completed"))
+    assert chart.rows[:3] == [
+        "Planning the review",
+        "Delegating TIN verification",
+        "Researching TIN verification",
+    ]
+    assert len(chart.rows) == 8
+    assert chart.layout["yaxis"]["ticktext"][1] == "<b>Delegating TIN verification</b>"
+    assert chart.layout["yaxis"]["ticktext"][2].startswith("\u00a0" * 4)
+
+
+def test_the_title_of_one_run_names_it_and_the_line_below_says_where_the_time_went():
+    known = {"business_name": "Namesake Imports LLC"}
+    chart = draw(example("completed") | {"_runkit": known})
+    assert chart.title == "Namesake Imports LLC · CIP Orchestrator · ✓ Completed"
+    spent = "40 min 59 s: 3 min 17 s work, 37 min 42 s waiting"
+    assert chart.lines == [f"{spent} · run 7b0f6c1e"]
+    assert chart.alt == f"Timeline: {chart.title}. {spent} · run 7b0f6c1e"
+
+
+def test_runs_stand_in_the_order_of_who_needs_somebody():
+    """Waiting (longest first), failed, running, completed (longest first)."""
+    running = run(step("a", 0, None), run_id="running1", end=None, updated_at=at(60))
+    parts = [done("complet1", 10), done("complet2", 20), running, failed("failed01")]
+    chart = draw(runs_of(*parts, waiting("waiting1", 2), waiting("waiting2", 5)), depth=0)
+    assert [label.split()[-1] for label in chart.rows] == [
+        *("waiting2", "waiting1", "failed01", "running1", "complet2", "complet1"),
+    ]
+    assert [label[0] for label in chart.rows] == ["◷", "◷", "✕", "●", "✓", "✓"]
+    assert chart.title == "6 runs · 2 waiting · 1 failed · 1 running"
+    assert chart.texts[0] == "10 s  waiting 5 h, since Feb 7"
+    assert chart.texts[2] == "10 s  upstream timeout"
+    assert chart.texts[3].endswith("so far")
+
+
+@pytest.mark.parametrize(
+    ("n_waiting", "n_failed", "n_done", "line"),
+    [
+        (50, 40, 410, "45 of 500 runs: 30 waiting, 15 failed"),
+        (50, 3, 10, "45 of 63 runs: 42 waiting, 3 failed"),
+        (3, 20, 40, "45 of 63 runs: 3 waiting, 20 failed, 22 completed"),
+        (0, 0, 60, "45 of 60 runs: 45 completed"),
+    ],
+)
+def test_failed_runs_keep_a_third_of_45_rows_and_the_line_says_which_are_drawn(
+    n_waiting, n_failed, n_done, line
+):
+    parts = [waiting(f"w{n}", n + 1) for n in range(n_waiting)]
+    parts += [failed(f"f{n}") for n in range(n_failed)] + [done(f"d{n}") for n in range(n_done)]
+    chart = draw(runs_of(*parts))
+    assert len(chart.rows) == 45
+    assert chart.lines[1].startswith(line)
+
+
+def test_as_many_levels_of_steps_have_rows_as_fit():
+    """Two runs of 7 steps are trees, six runs show top steps, forty only themselves."""
+
+    def tree(run_id):
+        inner = [step(f"{n}", n, n + 1) for n in range(5)]
+        return run(step("g", 0, 5, steps=inner), step("z", 5, 6), run_id=run_id)
+
+    sizes = {n: draw([tree(f"{k}") for k in range(n)]) for n in (2, 6, 40)}
+    assert {n: len(chart.rows) for n, chart in sizes.items()} == {2: 16, 6: 18, 40: 40}
+    assert sizes[6].lines[1] == "12 of 42 steps have a row"
+
+
+def test_a_run_that_is_too_wide_shows_what_failed_what_waits_and_the_longest():
+    steps = [step(f"{n}", n, n + 1 + n / 1_000, label=f"Step {n}") for n in range(60)]
+    steps[3] |= {"status": "error", "label": "Broken"}
+    steps.append(question("q", 60, None, label="Approve?"))
+    raw = run(*steps, status="interrupted", end=None, updated_at=at(60))
+    chart = draw(runs_of(raw))
+    assert len(chart.rows) == 45
+    assert "45 of 61 steps have a row" in chart.lines[1]
+    assert {"Broken", "Approve?", "Step 59"} <= {*chart.rows}
+    assert not {"Step 0", "Step 10"} & {*chart.rows}
+
+
+def test_depth_says_how_many_levels_have_rows_in_up_to_120():
+    inner = [step(f"{n}.{k}", n, n + 1) for n in range(10) for k in range(1)]
+    groups = [step(f"{n}", n, n + 1, steps=[inner[n]]) for n in range(10)]
+    assert [len(draw(run(*groups), depth=depth).rows) for depth in (0, 1, 2, 9)] == [1, 10, 20, 20]
+    many = [done(f"{n}") for n in range(60)]
+    assert [len(draw(many, depth=depth).rows) for depth in (None, 0, 1)] == [45, 60, 120]
+
+
+@pytest.mark.parametrize(
+    ("n_runs", "options", "hint"),
+    [
+        (61, {"depth": 1}, "depth=1 needs 122 rows.*at most 120.*depth=0 or less"),
+        (121, {"depth": 0}, "depth=0 needs 121 rows.*select fewer runs"),
+        (1, {"depth": -1}, "depth=-1"),
+        (1, {"depth": "auto"}, "depth='auto'"),
+        (1, {"title": ""}, "title=''"),
+        (5, {"sort": "time"}, "sort"),
+        (1, {"compress_waits": True}, "compress_waits"),
+        (0, {}, "no run to draw"),
+    ],
+)
+def test_an_argument_that_does_not_apply_is_refused(n_runs, options, hint):
+    with pytest.raises(runkit.errors.UsageError, match=hint):
+        runkit.gantt([done(f"{n}") for n in range(n_runs)], **options)
+
+
+def test_a_run_without_steps_says_so_in_its_row():
+    bare = run(run_id="bare0001", steps=[])
+    assert draw(bare).texts == ["steps not in the data"]
+    chart = draw([bare, done("other001")], depth=0)
+    assert chart.texts[[label.split()[-1] for label in chart.rows].index("bare0001")] == (
+        "steps not in the data"
+    )
+
+
+def test_the_clock_stands_below_the_title_while_something_is_open():
+    assert "as of Feb 7, 2026, 14:00 UTC" in draw(runs_of(waiting("w", 5))).lines[1]
+    assert not any("as of" in line for line in draw(done("d")).lines)
+
+
+def test_a_name_that_all_runs_share_is_left_out():
+    """The agent of runs without a business; of a business that all share the title has the name."""
+    chart = draw([done("aaaaaaaa"), done("bbbbbbbb")], depth=0)
+    assert [label.split() for label in chart.rows] == [["✓", "aaaaaaaa"], ["✓", "bbbbbbbb"]]
+    known = {"business_name": "Namesake LLC"}
+    chart = draw([done(name) | {"_runkit": known} for name in ("a", "b")], depth=0)
+    assert chart.title == "Namesake LLC · 2 runs"
+
+
+def test_a_long_title_wraps_and_no_word_of_it_is_lost():
+    title = " ".join(f"word{n}" for n in range(24))
+    chart = draw(done("d"), title=title)
+    assert " ".join([chart.title, chart.lines[0]]).startswith(title[:120])
+    assert title in chart.alt
+
+
+def test_the_words_of_a_question_are_its_decision_as_it_came():
+    asked = question("q", 10, 70, result={"decision": "decline", "answered_by": "Ana Ortiz"})
+    chart = draw(run(step("a", 0, 10), asked, end=70))
+    assert chart.texts[1] == "1 min  “decline” by Ana Ortiz"
+
+
+def test_what_failed_has_its_reason_in_its_row_and_in_the_line_below_the_title():
+    """The record of an error is drawn in the row of its step."""
+    record = step("e", 90, 90, type="error", status="error", label="No answer (irs_down)")
+    broken = step("b", 20, 90, status="error", label="Asking", steps=[record])
+    chart = draw(run(step("a", 0, 20), broken, status="error"))
+    assert chart.rows == ["Step a", "Asking"]
+    assert chart.texts[1] == "✕ 1 min 10 s  No answer (irs_down)"
+    assert chart.lines[-1] == "No answer (irs_down)"
+    assert "Failed step" in chart.legend
+
+
+def test_a_legend_names_agents_in_one_line():
+    """The run's own agent is first; beyond six they share a color, and long names are cut."""
+    agents = [step(f"{n}", n, n + 1, agent=f"enhanced_specialist_{n}") for n in range(9)]
+    chart = draw(run(step("o", 0, 9), *agents))
+    assert chart.legend[0].startswith("CIP Orch")
+    assert len(chart.legend) == 8
+    assert chart.legend[6].startswith("Other")
+    assert chart.legend[-1] == "Solid: on the critical path"
+    shifts = {note["yshift"] for note in chart.layout["annotations"] if note["y"] == 0}
+    assert len(shifts) == 1
+
+
+def test_hover_has_agent_state_times_findings_and_values():
+    found = [artifact(f"Finding {n}") for n in range(5)]
+    inner = step("b", 2, 32)
+    looked = step(
+        "a",
+        2,
+        62,
+        label="Looking",
+        agent="tin",
+        artifacts=found,
+        steps=[inner],
+        result={"tin": "ok"},
+    )
+    lines = draw(run(looked)).hovers[0].split("<br>")
+    assert lines[:3] == [
+        "Looking",
+        "TIN · ✓ Done",
+        "1 min, 30 s of its own, from 2 s (10:00:02 UTC)",
+    ]
+    assert [line for line in lines if line.startswith("◆")] == [
+        f"◆ Finding {n} · high confidence" for n in range(3)
+    ]
+    assert lines[-1] == "2 more values"
+
+
+HOSTILE = '<a href="https://evil.example">click</a><img src=x>$x$%{y}'
+
+
+@pytest.mark.parametrize("n_runs", [1, 2, 50])
+def test_hostile_text_is_text(n_runs):
+    """Plotly reads labels, agents and statuses as HTML, `$…$` as a formula, `%{…}` as a value."""
+    steps = (
+        step("a", label=HOSTILE, agent=HOSTILE),
+        step("b", status="error", result={"error": HOSTILE}),
+    )
+    runs = [
+        run(*steps, status=HOSTILE, agent=HOSTILE, run_id=f"{n}{HOSTILE}") for n in range(n_runs)
+    ]
+    figure = draw(runs, title=HOSTILE).json
+    del figure["layout"]["meta"]  # words for screen readers, which plotly does not draw
+    drawn = json.dumps(figure)
+    assert "evil.example" in drawn
+    assert not [markup for markup in ("<a ", "<img", "$x$", "%{y}") if markup in drawn]
+
+
+def test_the_ground_follows_plotlys_own_switch(monkeypatch):
+    for template, theme in {"plotly": colors.LIGHT, "plotly_dark": colors.DARK}.items():
+        monkeypatch.setattr(plotly.io.templates, "default", template)
+        chart = draw(example("completed"))
+        assert chart.layout["template"]["layout"]["paper_bgcolor"] == theme.ground
+
+
+def test_charts_have_an_upper_size():
+    """JSON of at most 100 kB for 5,000 steps, a picture of at most 60 kB for a fleet."""
+    rng = random.Random(3)
+    kinds = [f"agent_{n}" for n in range(8)]
+    groups = [
+        step(
+            f"{n}",
+            100 * n,
+            100 * n + 100,
+            steps=[
+                step(f"{n}.{k}", 100 * n + k, 100 * n + k + 1, agent=rng.choice(kinds))
+                for k in range(99)
+            ],
+        )
+        for n in range(50)
+    ]
+    large = runkit.gantt(run(*groups, end=5_000))
+    assert len(large.to_json()) <= 100_000
+    many = runkit.gantt(records(fleet(3, 500)))
+    assert len(many.to_json()) <= 100_000
+    for figure in (large, many):
+        assert len(figure._repr_mimebundle_()["text/html"]) <= 60_000

@@ -1,0 +1,149 @@
+"""Where the marks of a chart stand, and what they stand for."""
+
+from __future__ import annotations
+
+import pytest
+
+import runkit
+from chart import draw
+from runkit.display.colors import LIGHT
+from strangers import fleet, one_of_each, records
+from support import question, run, step
+
+NIGHT = 14 * 3_600
+
+
+def overnight(wait=NIGHT, *more):
+    """Two minutes of work, a wait, a minute of work."""
+    asked = question("q", 120, 120 + wait)
+    return run(step("a", 0, 120), *more, asked, step("b", 120 + wait, 180 + wait), end=180 + wait)
+
+
+def test_only_the_critical_part_of_a_step_is_solid():
+    """A step of 30 s has 20 s on the path, a question none, and a group its own time."""
+    inner = [step("a", 0, 30), step("b", 20, 50)]
+    chart = draw(run(step("g", 0, 60, steps=inner), step("c", 60, 100)))
+    assert chart.spans("solid") == [(50, 60), (0, 20), (20, 50), (60, 100)]
+    assert chart.spans("pale", "Step a") == [(0, 30)]
+    assert chart.spans("group") == [(0, 60)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_solid_parts_of_a_run_add_up_to_its_working_time(seed):
+    """To a pixel, in the row of the run, however many steps are drawn in it; by a loop."""
+    f = runkit.frames(records(fleet(seed, 40)))
+    chart = draw(f, depth=0)
+    working = f.runs.set_index("run_id")["working_s"]
+    for row, label in enumerate(chart.rows):
+        [run_id] = [run_id for run_id in working.index if label.endswith(run_id[:8])]
+        solid = sum(mark.seconds for mark in chart.of("solid", row))
+        if working[run_id] == working[run_id]:
+            assert abs(solid - working[run_id]) * chart.second_px <= 1, label
+        else:
+            assert solid == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_solid_part_of_a_step_is_its_time_on_the_critical_path(seed):
+    """Of each step with a row, in every form of strangers' runs."""
+    f = runkit.frames(records(one_of_each(seed)))
+    for run_id in f.runs.loc[f.runs["has_steps"], "run_id"]:
+        chart = draw(part := f.select(run_id))
+        steps = part.steps
+        rows = steps[~(steps["type"].eq("error") & steps["depth"].gt(0))]
+        if len(chart.rows) != len(rows):
+            continue  # with a question that is no step
+        for row, (kind, critical_s) in enumerate(
+            zip(rows["type"], rows["critical_s"], strict=True)
+        ):
+            solid = sum(mark.seconds for mark in chart.of("solid", row))
+            if kind != "interrupt":
+                assert solid == pytest.approx(
+                    critical_s if critical_s == critical_s else 0, abs=1e-3
+                )
+
+
+def test_own_time_of_groups_is_in_the_row_of_a_run_of_many_steps():
+    """Two hundred parts of less than a pixel add up."""
+    groups = [
+        step(f"{n}", 10 * n, 10 * n + 10, steps=[step(f"{n}x", 10 * n + 0.1, 10 * n + 10)])
+        for n in range(200)
+    ]
+    chart = draw([run(*groups, end=2_000), run(step("a"), run_id="s")], depth=0)
+    solid = sum(mark.seconds for mark in chart.of("solid", 0))
+    assert abs(solid - 2_000) * chart.second_px <= 1
+
+
+def test_work_off_the_path_in_a_folded_group_is_drawn_in_its_row():
+    inner = [step("x", 0, 80), step("y", 0, 30, agent="tin")]
+    chart = draw(run(step("g", 0, 80, steps=inner)), depth=1)
+    assert (0, 30) in chart.spans("pale")
+    assert chart.spans("solid") == [(0, 80)]
+
+
+def test_a_wait_of_one_run_is_a_band_with_its_length():
+    """It has a fixed width, the work keeps its length, and ticks count without it."""
+    chart = draw(overnight())
+    [(start, end)] = chart.spans("wait")
+    assert start == 120
+    assert end - start == pytest.approx(180 * 0.17 / 0.83, abs=0.01)
+    assert chart.bands == ["14 h wait"]
+    assert [(shape["x0"], shape["x1"]) for shape in chart.layout["shapes"]] == [
+        pytest.approx((start, end), abs=0.01)
+    ]
+    assert chart.ticks["2 min 30 s"] == pytest.approx(150 + end - start, abs=0.01)
+
+
+def test_a_wait_of_several_runs_is_a_mark_on_an_axis_without_waits():
+    chart = draw([overnight(), run(step("a", 0, 150), run_id="s", end=150)], depth=0)
+    row = next(n for n, label in enumerate(chart.rows) if label.endswith(" r"))
+    assert chart.spans("solid", row) == [(0, 180)]
+    [mark] = chart.of("folded", row)
+    assert (mark.start, mark.seconds * chart.second_px) == (120, pytest.approx(5, abs=0.3))
+    assert chart.texts[row] == "3 min  + 14 h wait"
+    assert chart.ticks["2 min"] == 120
+
+
+def test_work_beside_a_wait_keeps_its_length():
+    chart = draw(overnight(NIGHT, step("w", 1_000, 1_300, label="Beside")))
+    [(start, end)] = chart.spans("pale", "Beside")
+    assert end - start == pytest.approx(300)
+    assert len(chart.layout["shapes"]) == 2
+
+
+def test_times_count_from_the_start_of_each_run():
+    days = (0, 86_400, 9 * 86_400)
+    runs = [
+        run(step("a", day + 5, day + 10), run_id=f"{day}", start=day, end=day + 100) for day in days
+    ]
+    assert draw(runs, depth=0).spans("solid") == [(5, 10)] * 3
+
+
+def test_a_length_that_nobody_knows_is_a_tick_and_has_no_bar():
+    """Then nothing of the run is called critical."""
+    unknown = step("b", 20, None, status="completed")
+    chart = draw(run(step("a", 0, 20), unknown, step("c", 30, 80)))
+    assert chart.texts[1] == "length not known"
+    [tick] = chart.of("unknown", 1)
+    assert (tick.start, tick.seconds * chart.second_px) == (20, pytest.approx(2, abs=0.2))
+    assert chart.of("solid") == []
+    assert chart.spans("pale") == [(0, 20), (30, 80)]
+
+
+def test_an_open_step_ends_in_a_short_stub():
+    chart = draw(run(step("a", 0, None), end=None, updated_at="2026-02-03T10:01:00Z"))
+    [stub] = chart.of("stub")
+    assert (stub.start, stub.seconds * chart.second_px) == (60, pytest.approx(9, abs=0.5))
+    assert chart.texts == ["1 min so far"]
+
+
+def test_a_failed_step_is_red_and_a_mark_in_the_row_of_its_run():
+    broken = step("b", 20, 50, status="error", result={"error": "timeout"})
+    chart = draw(
+        [run(step("a", 0, 90), broken, status="error", end=90), run(step("x"), run_id="s")]
+    )
+    assert {mark.color for mark in chart.of("fail")} == {LIGHT.fail}
+    assert chart.spans("fail", "Step b") == [(20, 50)]
+    [mark] = chart.of("fail", 0)
+    assert (mark.start, mark.seconds * chart.second_px) == (50, pytest.approx(4, abs=0.3))
+    assert chart.spans("solid", 0) == [(0, 90)]
