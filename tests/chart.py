@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from html import unescape
 from typing import Any, NamedTuple
-
-import numpy as np
 
 import runkit
 from runkit.charts.theme import LOOKS
@@ -29,11 +26,6 @@ class Mark(NamedTuple):
     def seconds(self) -> float:
         """How long it is."""
         return self.end - self.start
-
-
-def values(data: Any) -> np.ndarray:
-    """An array out of plotly's JSON."""
-    return np.frombuffer(base64.b64decode(data["bdata"]), data["dtype"])
 
 
 def words(text: str) -> str:
@@ -69,7 +61,7 @@ class Chart:
             for trace in self.json["data"]
             if trace["name"] in LOOKS
             for row, start, length in zip(
-                *(values(trace[key]) for key in ("y", "base", "x")), strict=True
+                *(trace[key] for key in ("y", "base", "x")), strict=True
             )
         ]  # fmt: skip
 

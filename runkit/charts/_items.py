@@ -18,7 +18,6 @@ from runkit.display.text import agent_title
 from runkit.tables.frames import Frames
 from runkit.tables.measure import EPOCH, Spans, questions_without_step, spans_of
 from runkit.tables.run_rules import NOT_IN_THE_DATA, outcome_words
-from runkit.time_budget import Flags, Ints
 
 MICROS = 1e6
 COLUMNS = [
@@ -38,13 +37,10 @@ class Items(NamedTuple):
     | run, parent | position of the run, and of the item that this one is part of, else -1 |
     | depth | 0 at the top |
     | start, end | seconds since the run started; null where not known |
-    | is_known | the length is known |
     | is_wait | it is a question to a person |
     | is_leaf | it has no part but the record of an error |
     | is_record | it is the record of an error of what it is part of |
-    | is_failed, is_running, is_waiting | its state |
-    | is_on_path | it, or a part of it, is on the critical path |
-    | asked | of a question that is over: how it ended |
+    | asked | of a question: how it ended |
     | agent_name, color | of its agent; the color may be `fail` or `wait` |
 
     `path` has `run`, `item`, `start`, `end` and `color` of each stretch that is no wait.
@@ -58,44 +54,39 @@ class Items(NamedTuple):
 def items_of(f: Frames) -> Items:
     """Return the items of the runs of frames; parts stand behind what they are part of."""
     spans = spans_of(f.runs, f.steps, f.interrupts, (f.as_of - EPOCH) // timedelta(microseconds=1))
-    table = _rows_of(f)
-    types = table["type"].astype("str").str.lower()
-    state = table["state"].astype("str").to_numpy(object)
-    is_record = types.isin(STEP_TYPES.meaning("failed")).to_numpy() & (spans.parent >= 0)
-    start, end = _seconds(table, spans)
-    path = _path(spans)
-    names, color_of_agent = _agents(f)
-    agents = table["agent"].to_numpy(object)
-    is_failed = state == "failed"
-    color = np.array([color_of_agent.get(agent, OTHER_COLOR) for agent in agents], object)
-    color[is_failed] = "fail"
-    color[spans.is_wait] = "wait"
+    table = _with_questions(f)
+    parent = spans.parent
+    is_error = table["type"].str.lower().isin(STEP_TYPES.meaning("failed")).to_numpy()
+    is_record = is_error & (parent >= 0)
+    named = dict(zip(f.runs["agent"], f.runs["agent_name"], strict=True))
+    types = pd.unique(pd.concat([f.runs["agent"], f.steps["agent"]]).dropna())
+    names = {agent: agent_title(agent, named.get(agent)) for agent in types}
+    colors = dict(zip(types, AGENT_COLORS, strict=False))
+    color = table["agent"].map(colors).astype("object").fillna(OTHER_COLOR)
+    color = color.mask(table["state"] == "failed", "fail").mask(spans.is_wait, "wait")
+    origin = _origin(spans, table["started_at"])
+    started = table["started_at"].to_numpy("M8[us]")
+    start = np.where(np.isnat(started), np.nan, (started.astype(np.int64) - origin) / MICROS)
     table = table.assign(
         run=spans.run,
-        parent=spans.parent,
+        parent=parent,
         depth=spans.depth,
         start=start,
-        end=end,
-        is_known=spans.is_known,
+        end=np.where(spans.is_known, (spans.end - origin) / MICROS, np.nan),
         is_wait=spans.is_wait,
-        is_leaf=_are_leaves(spans.parent, is_record),
+        is_leaf=~table.index.isin(parent[~is_record]),
         is_record=is_record,
-        is_failed=is_failed,
-        is_running=state == "running",
-        is_waiting=(state == "waiting") & spans.is_wait,
-        is_on_path=_are_on_path(path["item"], spans.parent),
         asked=pd.Series(_endings(f, table), table.index, "str"),
-        agent_name=[names.get(agent, "Unknown agent") for agent in agents],
+        agent_name=table["agent"].map(names).fillna("Unknown agent"),
         color=color,
     )
-    path = path.assign(run=spans.run[path["item"]], color=color[path["item"]])
-    known = {color: names[agent] for agent, color in color_of_agent.items()}
-    return Items(table, path, known | {OTHER_COLOR: "Other agents"})
+    known = {color: names[agent] for agent, color in colors.items()}
+    return Items(table, _path(spans, color), known | {OTHER_COLOR: "Other agents"})
 
 
-def _rows_of(f: Frames) -> pd.DataFrame:
+def _with_questions(f: Frames) -> pd.DataFrame:
     """Return the steps, and behind them the open questions that are no step."""
-    steps = f.steps[COLUMNS]
+    steps = f.steps[COLUMNS].astype({"type": "str", "state": "str"})
     asked = questions_without_step(f.interrupts)
     if asked.empty:
         return steps
@@ -106,45 +97,30 @@ def _rows_of(f: Frames) -> pd.DataFrame:
         started_at=asked["asked_at"],
         duration_s=asked["wait_s"],
     )
-    return pd.concat([steps.astype({"type": "str", "state": "str"}), rows], ignore_index=True)
+    return pd.concat([steps, rows], ignore_index=True)
 
 
-def _seconds(table: pd.DataFrame, spans: Spans) -> tuple[Any, Any]:
-    """Return start and end of items in seconds since their run started; null where not known."""
-    started = table["started_at"].to_numpy("M8[us]")
-    is_started = ~np.isnat(started)
-    micros = started.astype(np.int64)
-    first = np.full(len(spans.run_start), np.iinfo(np.int64).max)
-    np.minimum.at(first, spans.run[is_started], micros[is_started])
-    origin = np.where(spans.is_run_known, spans.run_start, first)[spans.run]
-    start = np.where(is_started, (micros - origin) / MICROS, np.nan)
-    return start, np.where(spans.is_known, (spans.end - origin) / MICROS, np.nan)
+def _origin(spans: Spans, started: pd.Series[Any]) -> Any:
+    """Return where time begins for each item: the start of its run, else of its first step."""
+    first = started.groupby(spans.run).transform("min").to_numpy("M8[us]").astype(np.int64)
+    return np.where(spans.is_run_known[spans.run], spans.run_start[spans.run], first)
 
 
-def _path(spans: Spans) -> pd.DataFrame:
+def _path(spans: Spans, color: pd.Series[str]) -> pd.DataFrame:
     """Return the stretches of critical paths, but for waits; a run of unknown lengths has none."""
     item, since, until = spans.path().parts
-    is_drawn = spans.is_budget_known[spans.run[item]] & ~spans.is_wait[item]
-    item, since, until = item[is_drawn], since[is_drawn], until[is_drawn]
-    origin = spans.run_start[spans.run[item]]
-    start, end = (since - origin) / MICROS, (until - origin) / MICROS
-    return pd.DataFrame({"item": item, "start": start, "end": end})
-
-
-def _are_leaves(parent: Ints, is_record: Flags) -> Flags:
-    is_leaf = np.ones(len(parent), np.bool_)
-    is_leaf[parent[(parent >= 0) & ~is_record]] = False
-    return is_leaf
-
-
-def _are_on_path(items: pd.Series[int], parent: Ints) -> Flags:
-    """Return which items are on the critical path, or have a part that is."""
-    is_on = np.zeros(len(parent), np.bool_)
-    for item in items.unique().tolist():
-        while item >= 0 and not is_on[item]:
-            is_on[item] = True
-            item = parent[item]
-    return is_on
+    run = spans.run[item]
+    path: pd.DataFrame = pd.DataFrame(
+        {
+            "item": item,
+            "run": run,
+            "start": (since - spans.run_start[run]) / MICROS,
+            "end": (until - spans.run_start[run]) / MICROS,
+            "color": color.to_numpy()[item],
+        }
+    )
+    is_drawn = spans.is_budget_known[run] & ~spans.is_wait[item]
+    return path.loc[is_drawn]
 
 
 def _endings(f: Frames, table: pd.DataFrame) -> list[str | None]:
@@ -152,11 +128,3 @@ def _endings(f: Frames, table: pd.DataFrame) -> list[str | None]:
     questions = f.interrupts.loc[f.interrupts["step_id"].notna(), QUESTION].to_dict("records")
     endings = {(row["run_id"], row["step_id"]): outcome_words(row) for row in questions}
     return [endings.get(key) for key in zip(table["run_id"], table["step_id"], strict=True)]
-
-
-def _agents(f: Frames) -> tuple[dict[str, str], dict[str, str]]:
-    """Return names and colors of agents; those of the runs come first."""
-    agents = pd.unique(pd.concat([f.runs["agent"], f.steps["agent"]]).dropna())
-    named = dict(zip(f.runs["agent"], f.runs["agent_name"], strict=True))
-    names = {agent: agent_title(agent, named.get(agent)) for agent in agents}
-    return names, dict(zip(agents, AGENT_COLORS, strict=False))

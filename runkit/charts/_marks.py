@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts._items import Items
-from runkit.charts._rows import head_rows
-from runkit.time_budget import Ints
+from runkit.time_budget import Flags, Ints
 
 
-def marks_of(items: Items, rows: pd.DataFrame, row_of: Ints) -> pd.DataFrame:
+def marks_of(items: Items, rows: pd.DataFrame, in_step: Ints, in_run: Ints) -> pd.DataFrame:
     """Return the marks in seconds since their run started.
 
     Parameters
@@ -22,8 +21,8 @@ def marks_of(items: Items, rows: pd.DataFrame, row_of: Ints) -> pd.DataFrame:
         What is drawn.
     rows
         The rows of `choose_rows`.
-    row_of
-        The row in which each item is drawn.
+    in_step, in_run
+        The row of a step and of a run in which each item is drawn, of `rows_of_items`.
 
     Returns
     -------
@@ -35,59 +34,42 @@ def marks_of(items: Items, rows: pd.DataFrame, row_of: Ints) -> pd.DataFrame:
         | color | a name in `Theme`, or hexadecimal |
         | look | one of `theme.LOOKS` |
     """
-    table = items.table
-    heads = head_rows(rows)
-    in_head = np.array([heads.get(run, -1) for run in table["run"].tolist()], np.int64)
-    in_step = np.where(row_of == in_head, -1, row_of)  # the row of a step, not of a run
-    slim = table[["run", "start", "end", "color"]]
+    has_row = items.table.index.isin(rows["item"])
+    has_path = items.table["run"].isin(items.path["run"]).to_numpy()
+    no_row = np.zeros_like(has_row)
+    number = items.path["item"].to_numpy()
     path = items.path[["run", "start", "end", "color"]].assign(look="solid")
-    numbers = items.path["item"].to_numpy()
-    parts = [path.assign(row=in_step[numbers])]
-    parts += _in_steps(table, slim.assign(row=in_step), rows)
-    if heads:
-        parts.append(path.assign(row=in_head[numbers]))
-        parts += _in_runs(table, slim.assign(row=in_head), items.path)
+    parts = [path.assign(row=row[number]) for row in (in_step, in_run)]
+    parts += _beside_path(items.table, in_step, has_row, ~no_row)
+    parts += _beside_path(items.table, in_run, no_row, ~has_path)
     marks = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
     return marks[(marks["row"] >= 0) & marks["start"].notna()]
 
 
-def _in_steps(table: pd.DataFrame, slim: pd.DataFrame, rows: pd.DataFrame) -> list[pd.DataFrame]:
-    """Return the marks in rows of steps, but for the critical path."""
-    is_wait, is_known, is_leaf, is_failed, is_running, is_record = (
-        table[name].to_numpy()
-        for name in ("is_wait", "is_known", "is_leaf", "is_failed", "is_running", "is_record")
-    )
-    has_row = np.isin(np.arange(len(table)), rows["item"])
-    is_bar = ~is_wait & ~is_record
-    is_failing = is_bar & is_failed & is_leaf
-    at_end = slim["end"].fillna(slim["start"])
-    until = slim.assign(end=at_end)
-    return [
-        slim[is_bar & is_known & has_row & ~is_leaf].assign(look="group"),
-        slim[is_bar & is_known & is_leaf & ~is_failing].assign(look="pale"),
-        slim.assign(start=slim["end"])[is_running & is_leaf & is_known].assign(look="stub"),
-        slim.assign(end=slim["start"])[is_bar & ~is_known & has_row].assign(look="unknown"),
-        until[is_failing].assign(look="fail"),
-        until[is_wait].assign(look="wait"),
-    ]
+def _beside_path(
+    table: pd.DataFrame, row: Ints, has_row: Flags, shows_steps: Flags
+) -> list[pd.DataFrame]:
+    """Return the marks that are no critical path.
 
-
-def _in_runs(table: pd.DataFrame, slim: pd.DataFrame, path: pd.DataFrame) -> list[pd.DataFrame]:
-    """Return the marks in rows of runs, but for the critical path.
-
-    A run without one shows its steps. A failure is a mark where it happened.
+    The row of a run shows its steps only where it has no such path. There a failure is a mark
+    where it happened.
     """
-    is_wait, is_known, is_leaf, is_failed, is_running = (
-        table[name].to_numpy()
-        for name in ("is_wait", "is_known", "is_leaf", "is_failed", "is_running")
-    )
-    has_path = table["run"].isin(path["run"]).to_numpy()
-    at_end = slim["end"].fillna(slim["start"])
-    until = slim.assign(end=at_end)
+    state, end = table["state"], table["end"]
+    is_known = end.notna()
+    is_bar = ~table["is_wait"] & ~table["is_record"]
+    is_part = is_bar & table["is_leaf"]
+    is_failed = is_part & state.eq("failed")
+    is_running = is_part & state.eq("running") & is_known
+    bars = table[["run", "start", "end", "color"]].assign(row=row)
+    at_end = end.fillna(bars["start"])
+    until = bars.assign(end=at_end)
     ended = until.assign(start=at_end)
     return [
-        slim[is_leaf & ~is_wait & ~has_path & is_known].assign(look="pale"),
-        ended[is_running & is_leaf & is_known].assign(look="stub"),
-        ended[is_failed & is_leaf & ~is_wait].assign(look="fail"),
-        until[is_wait].assign(look="folded"),
+        bars[is_bar & is_known & has_row & ~table["is_leaf"]].assign(look="group"),
+        bars[is_part & is_known & ~is_failed & shows_steps].assign(look="pale"),
+        ended[is_running].assign(look="stub"),
+        bars.assign(end=bars["start"])[is_bar & ~is_known & has_row].assign(look="unknown"),
+        until[is_failed & shows_steps].assign(look="fail"),
+        ended[is_failed & ~shows_steps].assign(look="fail"),
+        until[table["is_wait"]].assign(look="wait"),
     ]

@@ -7,11 +7,9 @@ goes through `escaped`.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from runkit.charts._layout import (
@@ -40,6 +38,7 @@ REMOVED_TOOLS = [
     "autoScale",
     "toggleSpikelines",
 ]
+DIGITS = 4  # of seconds
 CLEAR = "rgba(0,0,0,0)"
 HARMLESS = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "%": "&#37;"},
@@ -87,7 +86,7 @@ def _span_markup(span: Span, theme: Theme) -> str:
 
 def looks_of(marks: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Iterate over the marks of one look and color, from the bottom up."""
-    for (look, color), group in marks.groupby(["look", "color"], sort=False):
+    for (look, color), group in marks.groupby(["look", "color"], observed=True):
         yield str(look), str(color), group
 
 
@@ -95,11 +94,10 @@ def _mark_traces(chart: Chart, theme: Theme) -> Iterator[Json]:
     for name, color, group in looks_of(chart.marks):
         look = LOOKS[name]
         alpha = look.dark if theme is DARK else look.light
-        fill = color_of(color, theme)
         length = group["x1"] - group["x0"]
         yield {
             **_bars(group["x0"], length, group["row"], look.height),
-            "marker": {"color": faded(fill, alpha) if alpha < 1 else fill, "line": {"width": 0}},
+            "marker": {"color": faded(color_of(color, theme), alpha), "line": {"width": 0}},
             "hoverinfo": "skip",
             "name": name,
         }
@@ -108,7 +106,7 @@ def _mark_traces(chart: Chart, theme: Theme) -> Iterator[Json]:
 def _hover_trace(chart: Chart) -> Json:
     """Return clear bars over rows, which have the hover texts."""
     rows = chart.rows
-    start = pd.Series(chart.limits[0], rows.index)
+    start = pd.Series(chart.axis.start, rows.index)
     texts = ["<br>".join(map(escaped, lines)) for lines in rows["hover"]]
     return {
         **_bars(start, rows["x1"] - start, rows.index.to_series(), 1),
@@ -142,16 +140,10 @@ def _bars(base: Any, length: Any, row: Any, height: float) -> Json:
         "orientation": "h",
         "textposition": "none",
         "width": height,
-        "base": _packed(base, "<f8"),
-        "x": _packed(length, "<f4"),
-        "y": _packed(row, "<i2"),
+        "base": base.round(DIGITS).tolist(),  # of a numpy array plotly would make text
+        "x": length.round(DIGITS).tolist(),
+        "y": row.tolist(),
     }
-
-
-def _packed(values: pd.Series[Any], kind: str) -> dict[str, str]:
-    """Write numbers as plotly's typed array: it turns an array of numpy for `base` into text."""
-    data = values.to_numpy(np.dtype(kind)).tobytes()
-    return {"dtype": kind[1:], "bdata": base64.b64encode(data).decode()}
 
 
 # ------------------------------------------------------------------------------------------ layout
@@ -167,7 +159,7 @@ def _layout(chart: Chart, theme: Theme) -> Json:
             "t": chart.top,
             "b": chart.height - chart.top - chart.area,
         },
-        "title": {"text": markup(chart.title[0], theme)},
+        "title": {"text": markup(chart.heading[0].line, theme)},
         "meta": {"alt": chart.alt},
         "modebar": {"remove": REMOVED_TOOLS},
         "xaxis": _time_ticks(chart),
@@ -180,7 +172,7 @@ def _layout(chart: Chart, theme: Theme) -> Json:
 def _time_ticks(chart: Chart) -> Json:
     ticks = chart.ticks()
     return {
-        "range": [*chart.limits],
+        "range": [chart.axis.start, chart.end],
         "tickvals": [*ticks],
         "ticktext": [*ticks.values()],
         "tickangle": 0,
@@ -210,38 +202,27 @@ def _row_labels(chart: Chart, theme: Theme) -> Json:
 
 
 def _stripes(chart: Chart, theme: Theme) -> Iterator[Json]:
+    left = (EDGE_PX / 2 - chart.left) / chart.plot
+    right = 1 + (chart.right - EDGE_PX / 2) / chart.plot
     for row in chart.stripes():
-        yield {
-            "type": "rect",
-            "layer": "below",
-            "line": {"width": 0},
-            "fillcolor": theme.band,
-            "xref": "paper",
-            "x0": (EDGE_PX / 2 - chart.left) / chart.plot,
-            "x1": 1 + (chart.right - EDGE_PX / 2) / chart.plot,
-            "y0": row - 0.5,
-            "y1": row + 0.5,
-        }
+        yield _ground(theme.band, (left, right), (row - 0.5, row + 0.5)) | {"xref": "paper"}
 
 
 def _bands(chart: Chart, theme: Theme) -> Iterator[Json]:
+    color = faded(theme.wait, BAND_ALPHA)
     for band in chart.axis.bands:
-        yield {
-            "type": "rect",
-            "layer": "below",
-            "line": {"width": 0},
-            "fillcolor": faded(theme.wait, BAND_ALPHA),
-            "x0": band.start,
-            "x1": band.end,
-            "y0": -0.5,
-            "y1": len(chart.rows) - 0.5,
-        }
+        yield _ground(color, (band.start, band.end), (-0.5, len(chart.rows) - 0.5))
+
+
+def _ground(color: str, x: tuple[float, float], y: tuple[float, float]) -> Json:
+    edges = {"x0": x[0], "x1": x[1], "y0": y[0], "y1": y[1]}
+    return {"type": "rect", "layer": "below", "line": {"width": 0}, "fillcolor": color} | edges
 
 
 def _notes(chart: Chart, theme: Theme) -> Iterator[Json]:
     """Return the lines below the title, the lengths of bands, and the legend."""
     corner = {"xref": "paper", "yref": "paper", "x": 0, "xanchor": "left", "yanchor": "middle"}
-    for placed in chart.heading()[1:]:  # the first line is the title
+    for placed in chart.heading[1:]:  # the first line is the title
         shift = {"xshift": placed.x - chart.left, "yshift": chart.top - placed.y}
         yield _note(placed.line, theme, placed.size, corner | {"y": 1} | shift)
     for band, line in chart.band_labels():
@@ -267,7 +248,6 @@ def _template(theme: Theme) -> Json:
     hover = {
         "align": "left",
         "bgcolor": theme.ground,
-        "bordercolor": theme.muted,
         "font": font,
     }
     return {

@@ -13,7 +13,7 @@ from runkit.charts._layout import Chart
 from runkit.charts._plotly import CONFIG, figure_parts
 from runkit.charts.svg import image
 from runkit.charts.theme import FIGURES, chosen_theme
-from runkit.display.colors import LIGHT, Theme
+from runkit.display.colors import LIGHT
 from runkit.display.text import Markup, visible
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -38,10 +38,6 @@ class RunFigure(go.Figure):  # type: ignore[misc] # plotly has no types
         figure = cls(*figure_parts(chart, theme))
         figure._chart, figure._theme = chart, theme
         return figure
-
-    def __reduce__(self) -> Any:
-        """Keep the chart in copies."""
-        return _restored, (self.to_dict(), self._chart, self._theme)
 
     @property
     def is_edited(self) -> bool:
@@ -75,12 +71,6 @@ class RunFigure(go.Figure):  # type: ignore[misc] # plotly has no types
             display(self)
         else:
             super().show(*args, **options | {"config": CONFIG | (options.get("config") or {})})
-
-
-def _restored(parts: dict[str, Any], chart: Chart, theme: Theme) -> RunFigure:
-    figure = RunFigure(parts)
-    figure._chart, figure._theme = chart, theme
-    return figure
 
 
 def plotly_bundle(figure: go.Figure) -> dict[str, Any]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import pandas as pd
 from pydantic import Field
 
@@ -21,16 +20,18 @@ from runkit.display.text import agent_title, first_text, moment, plural
 from runkit.errors import UsageError
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import is_a, short_ids, time_words
+from runkit.tables.run_rules import short_ids, time_words, with_courses
 from runkit.tables.sources import Source
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MAX_TITLE = 200  # characters
-FAILED_SHARE = 1 / 3  # of the rows, for failed runs while there are some
-ORDER = ("waiting", "failed", "running", "done")  # meanings of statuses; other words are last
-COUNTED = {"waiting": "waiting", "failed": "failed", "running": "running", "done": "completed"}
+MAX_FAILED = MAX_ROWS // 3  # rows that failed runs keep while there are some
+ROLES = {line.label: line.role for line in RUN_STATUSES.lines}  # colors of words, in their order
+WAITING, FAILED, COMPLETED = (
+    RUN_STATUSES.find(word).label for word in ("interrupted", "error", "completed")
+)
 
 
 @checked
@@ -81,158 +82,111 @@ def gantt(
 
 def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Chart:
     """Lay out the chart of frames with runs."""
-    runs = in_order(f)
+    runs = _in_order(f)
     chosen = runs if depth is not None else _first(runs)
-    part = f if len(f.runs) == 1 else f.select(chosen["run_id"])
+    part = f.select(chosen["run_id"])
     items = items_of(part)
-    chosen = chosen.reset_index(drop=True).assign(reason=_reasons(chosen, items.table))
     rows = choose_rows(items.table, len(chosen), depth)
-    row_of = rows_of_items(items.table, rows)
-    marks = marks_of(items, rows, row_of)
+    in_step, in_run = rows_of_items(items.table, rows)
+    marks = marks_of(items, rows, in_step, in_run)
+    n_steps = int((~items.table["is_record"]).sum())
     return chart_of(
-        with_texts(part, chosen, items.table, rows, row_of),
+        with_texts(part, chosen, items.table, rows, in_step),
         marks,
         axis_of(items.table, chosen["duration_s"]),
         title=_title(runs, title),
-        subtitle=_subtitle(f, runs, chosen, items, rows),
-        legends=_legend(items, marks),
+        subtitle=_subtitle(f, runs, chosen, _counted(rows, n_steps)),
+        legend=_legend(items, marks),
     )
 
 
-def in_order(f: Frames) -> pd.DataFrame:
-    """Sort runs: who waits, the longest first, failed, running, completed, each by their length.
+def _in_order(f: Frames) -> pd.DataFrame:
+    """Sort runs: who waits, failed, running, completed, other words, each by their length.
 
-    Adds `group` (the position in `ORDER`), `wait_s` and `since` of the longest open question, and
-    `is_over`.
+    Adds `word` (of its status, or waiting where a question is open) and `reason` of failed runs.
     """
-    runs = f.runs
-    pending = f.interrupts.loc[
-        f.interrupts["outcome"].eq("pending"), ["run_id", "wait_s", "asked_at"]
-    ]
-    waits = pending.groupby("run_id").agg(wait_s=("wait_s", "max"), since=("asked_at", "min"))
-    group = runs["status"].map(_group, na_action=None).astype("int64")
-    group = group.mask(runs["n_pending"].fillna(0) > 0, 0)
-    is_over = is_a(runs["status"], RUN_STATUSES, "over") | runs["ended_at"].notna()
-    runs = runs.assign(group=group, is_over=is_over).join(waits, on="run_id")
-    length = runs["wait_s"].where(group == 0, runs["working_s"]).fillna(-1)
-    order = np.lexsort((-length, group))
-    return runs.iloc[order].reset_index(drop=True)
-
-
-def _group(status: Any) -> int:
-    means = RUN_STATUSES.find(status).means
-    return next((place for place, word in enumerate(ORDER) if word in means), len(ORDER))
-
-
-def _reasons(runs: pd.DataFrame, items: pd.DataFrame) -> pd.Series[str]:
-    """Return why runs failed, in the data's words, else in which step; None for the others."""
-    failed = items[items["is_failed"]].sort_values("end", kind="stable", na_position="first")
-    steps = dict(zip(failed["run"], failed["label"], strict=True))  # the last to end
-    is_failed = runs["group"] == ORDER.index("failed")
-    reasons: list[str | None] = []
-    for number, (outcome, has_failed) in enumerate(zip(runs["outcome"], is_failed, strict=True)):
-        reason = first_text(outcome)
-        if reason is None and number in steps:
-            reason = f"failed in {steps[number]}"
-        reasons.append(reason if has_failed else None)
-    return pd.Series(reasons, dtype="str")
+    runs = with_courses(f)
+    is_waiting = runs["n_pending"].fillna(0) > 0
+    words = [RUN_STATUSES.find(status).label for status in runs["status"]]
+    word = pd.Series(words).mask(is_waiting, WAITING)
+    reason = runs["outcome"].fillna(runs["reason"])
+    place = word.map({known: number for number, known in enumerate(ROLES)})
+    length = runs["working_s"].mask(is_waiting, runs["wait_s"])
+    runs = runs.assign(word=word, reason=reason.where(word == FAILED), place=place, length=-length)
+    return runs.sort_values(["place", "length"], kind="stable", ignore_index=True)
 
 
 def _first(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the runs that have a row; failed ones keep a third of the rows."""
     if len(runs) <= MAX_ROWS:
         return runs
-    is_failed = runs["group"] == ORDER.index("failed")
-    kept = runs[is_failed].head(round(MAX_ROWS * FAILED_SHARE))
+    kept = runs[runs["word"] == FAILED].head(MAX_FAILED)
     others = runs.drop(kept.index).head(MAX_ROWS - len(kept))
-    return pd.concat([kept, others]).sort_index()
+    return pd.concat([kept, others]).sort_index(ignore_index=True)
 
 
 # --------------------------------------------------------------------------------------- title
 
 
 def _title(runs: pd.DataFrame, title: str | None) -> Line:
+    business, *others = runs["business_name"].unique()
+    name = title or (None if others else first_text(business))
     if len(runs) > 1:
-        return _title_of_many(runs, title)
-    [run] = runs.to_dict("records")
-    agent = agent_title(run["agent"], run["agent_name"])
-    names = [title] if title else [first_text(run["business_name"]), agent]
+        names = [name, plural(len(runs), "run")]
+        n_of = _words(runs[runs["word"] != COMPLETED])
+        states = {f"{n:,} {word.lower()}": ROLES.get(word, "muted") for word, n in n_of.items()}
+    else:
+        [run] = runs.to_dict("records")
+        state = RUN_STATUSES.find(run["status"])
+        names = [name, None if title else agent_title(run["agent"], run["agent_name"])]
+        states = {str(state): state.role}
     first, *more = filter(None, names)
-    state = RUN_STATUSES.find(run["status"])
     line = [Span(shown(first, MAX_TITLE), is_bold=True)]
-    line += [Span(f" · {shown(name)}", "muted") for name in more]
-    return [*line, Span(" · ", "muted"), Span(shown(str(state), 30), state.role, is_bold=True)]
-
-
-def _title_of_many(runs: pd.DataFrame, title: str | None) -> Line:
-    businesses = runs["business_name"].unique()
-    shared = first_text(*businesses) if len(businesses) == 1 else None
-    name = title or shared
-    count = plural(len(runs), "run")
-    line = [Span(shown(name, MAX_TITLE), is_bold=True)] if name else []
-    line.append(Span(f" · {count}", "muted") if name else Span(count, is_bold=True))
-    for place, meaning in enumerate(ORDER[:-1]):
-        n = int((runs["group"] == place).sum())
-        role = RUN_STATUSES.find(RUN_STATUSES.meaning(meaning)[0]).role
-        if n:
-            line += [Span(" · ", "muted"), Span(f"{n:,} {COUNTED[meaning]}", role)]
+    line += [Span(f" · {shown(other)}", "muted") for other in more]
+    for text, role in states.items():
+        line += [Span(" · ", "muted"), Span(shown(text, 30), role, is_bold=len(runs) == 1)]
     return line
 
 
-def _subtitle(
-    f: Frames, runs: pd.DataFrame, chosen: pd.DataFrame, items: Items, rows: pd.DataFrame
-) -> list[Line]:
-    """Write where the time went, what is drawn, and the clock of what is open."""
-    clock = "" if chosen["is_over"].all() else f.clock
+def _words(runs: pd.DataFrame) -> dict[str, int]:
+    """Count runs by their word, in their order."""
+    return dict(runs["word"].value_counts(sort=False))
+
+
+def _counted(rows: pd.DataFrame, n_steps: int) -> str:
     n_rows = int(rows["item"].ne(HEAD).sum())
-    n_steps = int((~items.table["is_record"]).sum())
-    steps = f"{n_rows:,} of {n_steps:,} steps have a row" if 0 < n_rows < n_steps else ""
-    if len(runs) == 1:
-        first, last = _about_run(chosen)
-        lines = [first, _joined(steps, clock), last]
-    else:
-        drawn = _counts(runs, chosen) if len(chosen) < len(runs) else ""
+    return f"{n_rows:,} of {n_steps:,} steps have a row" if 0 < n_rows < n_steps else ""
+
+
+def _subtitle(f: Frames, runs: pd.DataFrame, chosen: pd.DataFrame, steps: str) -> list[Line]:
+    """Write where the time went, what is drawn, the clock of what is open, and why one failed."""
+    clock = "" if chosen["is_over"].all() else f.clock
+    reason = None
+    drawn = ""
+    if len(runs) > 1:
         created = runs["created_at"].agg(["min", "max"]).map(moment).unique()
-        times = f"started {' to '.join(created)}"
-        first = _joined(times, "time since each started, without waits")
-        lines = [first, _joined(drawn, steps, clock)]
-    return [line for line in lines if line]
+        times = (f"Started {' to '.join(created)}", "time since each started, without waits")
+        if len(chosen) < len(runs):
+            counts = [f"{n:,} {shown(word.lower())}" for word, n in _words(chosen).items()]
+            drawn = f"{len(chosen)} of {plural(len(runs), 'run')}: {', '.join(counts)}"
+    else:
+        [run] = runs.to_dict("records")
+        times = (time_words(run), f"run {shown(*short_ids(runs['run_id']))}")
+        reason = first_text(run["reason"])
+    texts = [" · ".join(filter(None, parts)) for parts in (times, (drawn, steps, clock))]
+    lines = [[Span(text[:1].upper() + text[1:], "muted")] for text in texts if text]
+    return [*lines, [Span(shown(reason, MAX_TITLE), "fail")]] if reason else lines
 
 
-def _about_run(runs: pd.DataFrame) -> tuple[Line, Line]:
-    """Write where the time of one run went, and why it failed."""
-    [run] = runs.to_dict("records")
-    reason = first_text(run["reason"])
-    why = [Span(shown(reason, MAX_TITLE), "fail")] if reason else []
-    return _joined(time_words(run), f"run {shown(short_ids(runs['run_id']).iloc[0])}"), why
-
-
-def _counts(runs: pd.DataFrame, chosen: pd.DataFrame) -> str:
-    """Count what is drawn: `45 of 500 runs: 30 waiting, 15 failed`."""
-    counts = chosen["group"].value_counts()
-    words = [*COUNTED.values(), "other"]
-    parts = [f"{counts[place]:,} {word}" for place, word in enumerate(words) if place in counts]
-    return f"{len(chosen)} of {plural(len(runs), 'run')}: {', '.join(parts)}"
-
-
-def _joined(*parts: str) -> Line:
-    text = " · ".join(filter(None, parts))
-    return [Span(text, "muted")] if text else []
-
-
-def _legend(items: Items, marks: pd.DataFrame) -> tuple[list[Line], list[Line]]:
-    """Return the legend of agents, and that of what else is drawn."""
+def _legend(items: Items, marks: pd.DataFrame) -> list[Line]:
+    """Return the entries of agents, and of what else is drawn."""
+    names = items.agents | {"fail": "Failed step", "wait": "Waiting"}
     used = set(marks["color"])
-    agents = [
+    entries = [
         [Span("■ ", color), Span(shown(name, 40), "muted")]
-        for color, name in items.agents.items()
+        for color, name in names.items()
         if color in used
     ]
-    others = [
-        [Span("■ ", color), Span(name, "muted")]
-        for color, name in (("fail", "Failed step"), ("wait", "Waiting"))
-        if color in used
-    ]
-    if {"solid", "pale"} <= set(marks["look"]):
-        others.append([Span("Solid: on the critical path", "muted")])
-    return agents, others
+    if "solid" in set(marks["look"]):
+        entries.append([Span("Solid: on the critical path", "muted")])
+    return entries

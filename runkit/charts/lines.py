@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from itertools import groupby
-from operator import itemgetter
 from typing import NamedTuple
 
 from runkit.display.text import shorten
@@ -33,7 +31,7 @@ class Span(NamedTuple):
 Line = list[Span]
 
 
-def shown(value: object, limit: int = 60) -> str:
+def shown(value: object, limit: int = 80) -> str:
     """Return a text of a run on one line, cut to some characters; "unknown" if it is missing."""
     return shorten(value, limit) if isinstance(value, str) else "unknown"
 
@@ -75,20 +73,14 @@ def fitted(line: Line, px: float, size: float) -> Line:
 
 def wrapped(line: Line, px: float, size: float) -> list[Line]:
     """Wrap a line where it is wider than so many pixels."""
+    if width_px(line, size) <= px:
+        return [line]
     lines: list[Line] = [[]]
     for span in line:
         for piece in PIECE.findall(span.text):
             part = span._replace(text=piece)
-            if lines[-1] and width_px([*lines[-1], part], size) > px:
+            if width_px([*lines[-1], part], size) > px:
                 lines.append([])
             if lines[-1] or piece.strip() not in SEPARATORS:
                 lines[-1].append(part)
-    return [_joined(parts) for parts in lines]
-
-
-def _joined(parts: Line) -> Line:
-    """Return a line whose parts of one look are one span, without space at its end."""
-    *first, last = parts or [Span("")]
-    parts = [*first, last._replace(text=last.text.rstrip())]
-    looks = groupby(parts, key=itemgetter(1, 2))
-    return [Span(words(spans), *look) for look, spans in looks]
+    return lines

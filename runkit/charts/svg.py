@@ -1,7 +1,7 @@
 """A chart as a static SVG, which needs no script and asks for nothing.
 
-Each color is an attribute in its light form, for readers that drop styles; a class exchanges it on
-a dark page (`light-dark()` follows the page's `color-scheme`). It is an image, so it has no hover.
+Each color is an attribute in its light form, for readers without `light-dark()`, which follows the
+`color-scheme` of the page. It is an image, so it has no hover.
 """
 
 from __future__ import annotations
@@ -20,24 +20,23 @@ from runkit.charts._layout import (
     Placed,
 )
 from runkit.charts._plotly import looks_of
-from runkit.charts.lines import Line, Span
+from runkit.charts.lines import Span
 from runkit.charts.theme import BAND_ALPHA, FONT, LOOKS
 from runkit.display.colors import DARK, LIGHT, color_of, faded
 from runkit.display.text import Markup
 
 SVG = Markup(
     "<svg xmlns='http://www.w3.org/2000/svg' role='img' aria-label='{alt}' viewBox='0 0 {w} {h}' "
-    "width='{w}' height='{h}' font-family=\"{font}\"><style>{rules}</style>\n{body}\n</svg>"
+    "width='{w}' height='{h}' font-family=\"{font}\"><style>{rule}</style>\n{body}\n</svg>"
 )
-RULE = Markup(".{}{{{}:light-dark({},{})}}")
 # Of plotly's texts, too, digits have one width only if the font has such digits.
-FIRST_RULE = Markup("svg{color-scheme:light dark;font-variant-numeric:tabular-nums}")
-TEXT = Markup("<text x='{x}' y='{y}' font-size='{size}'{anchor}>{spans}</text>")
-SPAN = Markup("<tspan{bold} class='{name}' fill='{color}'>{text}</tspan>")
-RECT = Markup("<path class='{name}' fill='{color}' d='M{x} {y}h{w}v{h}h-{w}z'/>")
-LINES = Markup(
-    "<path class='{name}' stroke='{color}' stroke-width='{height}' fill='none' d='{d}'/>"
-)
+RULE = Markup("svg{color-scheme:light dark;font-variant-numeric:tabular-nums}")
+PAINT = Markup("{0}='{1}' style='{0}:light-dark({1},{2})'")
+ONE_PAINT = Markup("{}='{}'")
+TEXT = Markup("<text x='{:.1f}' y='{:.1f}' font-size='{}'{}>{}</text>")
+SPAN = Markup("<tspan{} {}>{}</tspan>")
+RECT = Markup("<path {} d='M{:.1f} {:.1f}h{:.1f}v{:.1f}h-{:.1f}z'/>")
+LINES = Markup("<path {} stroke-width='{:.1f}' fill='none' d='{}'/>")
 BOLD, CENTERED = Markup(" font-weight='600'"), Markup(" text-anchor='middle'")
 BASELINE = 0.35  # of the size of a font, below the middle of a line
 # Percent signs, not base64: a search for what was masked finds it.
@@ -53,128 +52,82 @@ def image(chart: Chart) -> Markup:
 
 def svg(chart: Chart) -> Markup:
     """Draw a chart as an `<svg>` element."""
-    drawing = _Drawing(chart)
-    body = Markup("\n").join(drawing.parts())
-    rules = Markup("").join([FIRST_RULE, *drawing.rules.values()])
+    parts = [*_grounds(chart), *_marks(chart), *map(_text, _texts(chart))]
     return SVG.format(
         alt=chart.alt,
         w=WIDTH,
-        h=_number(chart.height),
+        h=round(chart.height),
         font=Markup(FONT),  # noqa: S704 - ours
-        rules=rules,
-        body=body,
+        rule=RULE,
+        body=Markup("\n").join(parts),
     )
 
 
-class _Drawing:
-    """Draws a chart, and collects the rules of the classes that it uses."""
+def _paint(kind: str, color: str, light_alpha: float = 1, dark_alpha: float = 1) -> Markup:
+    """Return the attributes of a color in both themes; `kind` is fill or stroke."""
+    light = faded(color_of(color, LIGHT), light_alpha)
+    dark = faded(color_of(color, DARK), dark_alpha)
+    return ONE_PAINT.format(kind, light) if light == dark else PAINT.format(kind, light, dark)
 
-    def __init__(self, chart: Chart) -> None:
-        self.chart = chart
-        self.rules: dict[tuple[str, str], Markup] = {}
-        self.names: dict[tuple[str, str], str] = {}
 
-    def parts(self) -> Iterator[Markup]:
-        """Iterate over the elements, from the bottom up."""
-        chart = self.chart
-        bottom = chart.top + chart.area
-        row_px = chart.area / len(chart.rows)
-        yield self._rect(0, 0, WIDTH, chart.height, ("ground", "ground"))
-        left, right = EDGE_PX / 2, WIDTH - EDGE_PX
-        for row in chart.stripes():
-            y = chart.y_px(row) - row_px / 2
-            yield self._rect(left, y, right, row_px, ("band", "band"))
-        for band in chart.axis.bands:
-            x0, x1 = chart.x_px(band.start), chart.x_px(band.end)
-            light, dark = (faded(theme.wait, BAND_ALPHA) for theme in (LIGHT, DARK))
-            yield self._rect(x0, chart.top, x1 - x0, chart.area, (light, dark))
-        for tick, label in chart.ticks().items():
-            x = chart.x_px(tick)
-            yield self._rect(x - 0.5, chart.top, 1, chart.area, ("grid", "grid"))
-            line = [Span(label, "muted")]
-            yield self._text(Placed(x, bottom + 13, SMALL_PX, line, is_centered=True))
-        yield from self._marks()
-        for placed in self._texts():
-            yield self._text(placed)
+def _grounds(chart: Chart) -> Iterator[Markup]:
+    """Iterate over what stands behind the bars."""
+    row_px = chart.area / len(chart.rows)
+    yield _rect(_paint("fill", "ground"), 0, 0, WIDTH, chart.height)
+    for row in chart.stripes():
+        top = chart.y_px(row) - row_px / 2
+        yield _rect(_paint("fill", "band"), EDGE_PX / 2, top, WIDTH - EDGE_PX, row_px)
+    for band in chart.axis.bands:
+        x, end = chart.x_px(band.start), chart.x_px(band.end)
+        wait = _paint("fill", "wait", BAND_ALPHA, BAND_ALPHA)
+        yield _rect(wait, x, chart.top, end - x, chart.area)
+    for tick in chart.ticks():
+        yield _rect(_paint("fill", "grid"), chart.x_px(tick) - 0.5, chart.top, 1, chart.area)
 
-    def _marks(self) -> Iterator[Markup]:
-        chart = self.chart
-        row_px = chart.area / len(chart.rows)
-        for name, color, group in looks_of(chart.marks):
-            look = LOOKS[name]
-            light = _faded(color_of(color, LIGHT), look.light)
-            dark = _faded(color_of(color, DARK), look.dark)
-            x0, x1 = (chart.x_px(group[edge]).tolist() for edge in ("x0", "x1"))
-            y = chart.y_px(group["row"]).tolist()
-            lines = (
-                f"M{round(start)} {_number(middle)}H{max(round(end), round(start) + 1)}"
-                for start, end, middle in zip(x0, x1, y, strict=True)
-            )
-            yield LINES.format(
-                name=self._rule("stroke", light, dark),
-                color=light,
-                height=_number(look.height * row_px),
-                d="".join(lines),
-            )
 
-    def _texts(self) -> Iterator[Placed]:
-        chart = self.chart
-        yield from chart.heading()
-        for band, line in chart.band_labels():
-            yield Placed(chart.x_px(band.middle), chart.top - 9, SMALL_PX, line, is_centered=True)
-        rows = chart.rows
-        for number, label, text, tip in zip(
-            rows.index, rows["label"], rows["text"], rows["x1"], strict=True
-        ):
-            y = chart.y_px(number)
-            yield Placed(EDGE_PX, y, chart.font_px, label)
-            yield Placed(chart.x_px(tip) + TEXT_GAP_PX, y, chart.font_px, text)
-        legend_y = chart.top + chart.area + AXIS_PX + LEGEND_PX / 2
-        for placed in chart.legend:
-            yield Placed(placed.x, legend_y, placed.size, placed.line)
+def _rect(paint: Markup, x: float, y: float, width: float, height: float) -> Markup:
+    return RECT.format(paint, x, y, width, height, width)
 
-    def _text(self, placed: Placed) -> Markup:
-        return TEXT.format(
-            x=_number(placed.x),
-            y=_number(placed.y + BASELINE * placed.size),
-            size=placed.size,
-            anchor=CENTERED if placed.is_centered else "",
-            spans=Markup("").join(self._spans(placed.line)),
+
+def _marks(chart: Chart) -> Iterator[Markup]:
+    row_px = chart.area / len(chart.rows)
+    for name, color, group in looks_of(chart.marks):
+        look = LOOKS[name]
+        starts = chart.x_px(group["x0"]).round().astype(int)
+        ends = chart.x_px(group["x1"]).round().astype(int).clip(lower=starts + 1)
+        middles = chart.y_px(group["row"])
+        lines = zip(starts, middles, ends, strict=True)
+        path = "".join(f"M{start} {middle:.1f}H{end}" for start, middle, end in lines)
+        paint = _paint("stroke", color, look.light, look.dark)
+        yield LINES.format(paint, look.height * row_px, path)
+
+
+def _texts(chart: Chart) -> Iterator[Placed]:
+    yield from chart.heading
+    for band, line in chart.band_labels():
+        yield Placed(chart.x_px(band.middle), chart.top - 9, SMALL_PX, line, is_centered=True)
+    rows = chart.rows
+    ends = chart.x_px(rows["x1"]) + TEXT_GAP_PX
+    for row, label, text, end in zip(rows.index, rows["label"], rows["text"], ends, strict=True):
+        yield Placed(EDGE_PX, chart.y_px(row), chart.font_px, label)
+        yield Placed(end, chart.y_px(row), chart.font_px, text)
+    bottom = chart.top + chart.area
+    for tick, label in chart.ticks().items():
+        line = [Span(label, "muted")]
+        yield Placed(chart.x_px(tick), bottom + 13, SMALL_PX, line, is_centered=True)
+    for placed in chart.legend:
+        yield placed._replace(y=bottom + AXIS_PX + LEGEND_PX / 2)
+
+
+def _text(placed: Placed) -> Markup:
+    spans = [
+        SPAN.format(
+            BOLD if span.is_bold else "",
+            _paint("fill", span.color),
+            span.text.replace("  ", "\u00a0\u00a0"),
         )
-
-    def _spans(self, line: Line) -> Iterator[Markup]:
-        for span in line:
-            light, dark = color_of(span.color, LIGHT), color_of(span.color, DARK)
-            yield SPAN.format(
-                bold=BOLD if span.is_bold else "",
-                name=self._rule("fill", light, dark),
-                color=light,
-                text=span.text.replace("  ", "\u00a0\u00a0"),
-            )
-
-    def _rect(self, x: float, y: float, w: float, h: float, colors: tuple[str, str]) -> Markup:
-        name, other = colors
-        light = name if name.startswith("rgba") else color_of(name, LIGHT)
-        dark = other if other.startswith("rgba") else color_of(other, DARK)
-        return RECT.format(
-            name=self._rule("fill", light, dark),
-            color=light,
-            x=_number(x),
-            y=_number(y),
-            w=_number(w),
-            h=_number(h),
-        )
-
-    def _rule(self, kind: str, light: str, dark: str) -> str:
-        """Return the class of a color."""
-        name = self.names.setdefault((kind, light), f"c{len(self.names)}")
-        self.rules[kind, light] = RULE.format(name, kind, light, dark)
-        return name
-
-
-def _faded(color: str, alpha: float) -> str:
-    return faded(color, alpha) if alpha < 1 else color
-
-
-def _number(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")
+        for span in placed.line
+    ]
+    anchor = CENTERED if placed.is_centered else ""
+    y = placed.y + BASELINE * placed.size
+    return TEXT.format(placed.x, y, placed.size, anchor, Markup("").join(spans))

@@ -22,20 +22,19 @@ BAND_ALPHA = 0.1  # of the ground behind a folded wait
 class Look(NamedTuple):
     """How a mark looks: its opacity on light and dark ground, its share of the height of a row.
 
-    It is at least so many pixels wide. `adds_px`: it is so much wider than what it stands for.
+    It is at least so many pixels wide.
     """
 
     light: float
     dark: float
     height: float = 0.68
     least_px: float = 0.0
-    adds_px: float = 0.0
 
 
 LOOKS = {  # from the bottom up
     "group": Look(0.16, 0.28),
     "pale": Look(0.32, 0.45, least_px=1.5),
-    "stub": Look(0.16, 0.28, adds_px=9),
+    "stub": Look(0.16, 0.28, least_px=9),
     "solid": Look(1, 1),
     "unknown": Look(0.75, 0.85, least_px=2),
     "fail": Look(1, 1, least_px=4),

@@ -66,6 +66,8 @@ def color_of(name: str, theme: Theme) -> str:
 
 
 def faded(color: str, alpha: float) -> str:
-    """Return a hexadecimal color that lets the ground through."""
+    """Return a hexadecimal color that lets the ground through; 1 is opaque."""
+    if alpha == 1:
+        return color
     red, green, blue = bytes.fromhex(color[1:])
     return f"rgba({red},{green},{blue},{alpha})"

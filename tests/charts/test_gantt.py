@@ -136,7 +136,7 @@ def test_depth_says_how_many_levels_have_rows_in_up_to_120():
 @pytest.mark.parametrize(
     ("n_runs", "options", "hint"),
     [
-        (61, {"depth": 1}, "depth=1 needs 122 rows.*at most 120.*depth=0 or less"),
+        (61, {"depth": 1}, "depth=1 needs 122 rows.*at most 120.*use a smaller one"),
         (121, {"depth": 0}, "depth=0 needs 121 rows.*select fewer runs"),
         (1, {"depth": -1}, "depth=-1"),
         (1, {"depth": "auto"}, "depth='auto'"),
@@ -161,8 +161,8 @@ def test_a_run_without_steps_says_so_in_its_row():
 
 
 def test_the_clock_stands_below_the_title_while_something_is_open():
-    assert "as of Feb 7, 2026, 14:00 UTC" in draw(runs_of(waiting("w", 5))).lines[1]
-    assert not any("as of" in line for line in draw(done("d")).lines)
+    assert "As of Feb 7, 2026, 14:00 UTC" in draw(runs_of(waiting("w", 5))).lines[1]
+    assert not any("of Feb" in line for line in draw(done("d")).lines)
 
 
 def test_a_name_that_all_runs_share_is_left_out():
@@ -227,11 +227,9 @@ def test_hover_has_agent_state_times_findings_and_values():
     assert lines[:3] == [
         "Looking",
         "TIN · ✓ Done",
-        "1 min, 30 s of its own, from 2 s (10:00:02 UTC)",
+        "1 min, 30 s of its own",
     ]
-    assert [line for line in lines if line.startswith("◆")] == [
-        f"◆ Finding {n} · high confidence" for n in range(3)
-    ]
+    assert [line for line in lines if line.startswith("◆")] == [f"◆ Finding {n}" for n in range(3)]
     assert lines[-1] == "2 more values"
 
 
