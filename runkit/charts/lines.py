@@ -80,6 +80,8 @@ def wrapped(line: Line, px: float, size: float) -> list[Line]:
         for piece in PIECE.findall(span.text):
             part = span._replace(text=piece)
             if width_px([*lines[-1], part], size) > px:
+                last = lines[-1].pop()
+                lines[-1].append(last._replace(text=last.text.rstrip()))
                 lines.append([])
             if lines[-1] or piece.strip() not in SEPARATORS:
                 lines[-1].append(part)
