@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from runkit.display.counts import DAY
 from runkit.display.text import duration
-from runkit.time_budget import blocked_ranges
+from runkit.time_budget import Flags, blocked_ranges
 
 Floats = NDArray[np.float64]
 BAND, ALL_BANDS = 0.17, 0.6  # the width of a band, and at most of all, as shares of the axis
@@ -76,16 +76,19 @@ class TimeAxis:
 def axis_of(items: pd.DataFrame, durations_s: pd.Series[Any]) -> TimeAxis:
     """Return the axis for items of runs that took so long; null is not known."""
     known = items[items["end"].notna()]
-    first = min([0.0, *known["start"]])
-    of_run = dict(iter(known.groupby("run")))
+    run, start, end, is_wait, is_leaf = (
+        known[name].to_numpy() for name in ("run", "start", "end", "is_wait", "is_leaf")
+    )
+    first = min([0.0, *start])
     is_one = len(durations_s) == 1
     maps = []
     bands: list[Band] = []
-    for number, length in enumerate(durations_s.fillna(0)):
-        own = of_run.get(number, known[:0])
-        last = max([length, first + MIN_LENGTH, *own["end"]])
-        waits = _waits(own)
-        width = _band_width(last - first - np.diff(waits).sum(), len(waits)) if is_one else 0.0
+    for number, length in enumerate(durations_s.fillna(0).tolist()):
+        own = run == number
+        last = max([length, first + MIN_LENGTH, *end[own]])
+        waits = _waits(start[own], end[own], is_wait[own], is_leaf[own])
+        open_s = last - first - np.diff(waits).sum()
+        width = _band_width(open_s, len(waits)) if is_one else 0.0
         times = np.array([first, *waits.ravel(), last])
         lengths = np.diff(times)
         lengths[1::2] = np.minimum(lengths[1::2], width)
@@ -93,19 +96,19 @@ def axis_of(items: pd.DataFrame, durations_s: pd.Series[Any]) -> TimeAxis:
         maps.append((times, positions))
         if is_one:
             edges = positions[1:-1].reshape(-1, 2)
-            bands = [Band(*band) for band in np.column_stack([edges, np.diff(waits)]).tolist()]
-    end = max(positions[-1] for _, positions in maps)
-    return TimeAxis(first, float(end), tuple(bands), tuple(maps))
+            rows = np.column_stack([edges, np.diff(waits)])
+            bands = [Band(*row) for row in rows.tolist()]
+    longest = max(positions[-1] for _, positions in maps)
+    return TimeAxis(first, float(longest), tuple(bands), tuple(maps))
 
 
-def _waits(items: pd.DataFrame) -> Floats:
+def _waits(start: Floats, end: Floats, is_wait: Flags, is_leaf: Flags) -> Floats:
     """Return start and end of the waits of a run beside which no step works."""
-    if not items["is_wait"].any():
+    if not is_wait.any():
         return np.empty((0, 2))
-    run, start, end, is_wait, is_leaf = (
-        items[name].to_numpy() for name in ("run", "start", "end", "is_wait", "is_leaf")
-    )
-    ranges = blocked_ranges(run, start, end, is_waiting=is_wait, is_leaf=is_leaf & ~is_wait)
+    run = np.zeros(len(start), np.int64)
+    is_work = is_leaf & ~is_wait
+    ranges = blocked_ranges(run, start, end, is_waiting=is_wait, is_leaf=is_work)
     return np.stack(ranges, axis=1)
 
 

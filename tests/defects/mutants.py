@@ -51,6 +51,10 @@ TESTS = {
     "charts/report_panels": ["tests/charts"],
     "charts/needs_attention": ["tests/charts", "tests/facts"],
     "charts/fleet": ["tests/charts", "tests/facts"],
+    **{
+        f"charts/{name}": [f"tests/charts/test_{test}.py" for test in ("gantt", "marks")]
+        for name in ("gantt", "_items", "_rows", "_marks", "_row_texts", "_time_axis", "_layout")
+    },
 }
 # One change for each place: a boundary, an opposite, a neighbor. `|` stands in annotations, mostly.
 LEFT_OUT = [
