@@ -34,7 +34,7 @@ def with_texts(
     f
         Frames of the runs.
     runs
-        The runs in the order of the frames, with the columns of `with_courses`.
+        The runs in the order of the frames, with the columns of `_in_order`.
     table
         The table of `Items`.
     rows

@@ -20,7 +20,7 @@ from runkit.display.text import agent_title, first_text, moment, plural
 from runkit.errors import UsageError
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import short_ids, time_words, with_courses
+from runkit.tables.run_rules import open_questions, short_ids, time_words
 from runkit.tables.sources import Source
 
 if TYPE_CHECKING:
@@ -103,16 +103,20 @@ def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Ch
 def _in_order(f: Frames) -> pd.DataFrame:
     """Sort runs: who waits, failed, running, completed, other words, each by their length.
 
-    Adds `word` (of its status, or waiting where a question is open) and `reason` of failed runs.
+    Adds `word` (of its status, or waiting where a question is open), `reason` of failed runs, and
+    `wait_s` and `since` of the longest open question.
     """
-    runs = with_courses(f)
+    asked = open_questions(f).groupby("run_id")
+    waits = asked.agg(wait_s=("wait_s", "max"), since=("asked_at", "min"))
+    runs = f.runs.join(waits, on="run_id")
     is_waiting = runs["n_pending"].fillna(0) > 0
     words = [RUN_STATUSES.find(status).label for status in runs["status"]]
     word = pd.Series(words).mask(is_waiting, WAITING)
-    reason = runs["outcome"].fillna(runs["reason"])
     place = word.map({known: number for number, known in enumerate(ROLES)})
     length = runs["working_s"].mask(is_waiting, runs["wait_s"])
-    runs = runs.assign(word=word, reason=reason.where(word == FAILED), place=place, length=-length)
+    runs = runs.assign(
+        word=word, reason=runs["outcome"].where(word == FAILED), place=place, length=-length
+    )
     return runs.sort_values(["place", "length"], kind="stable", ignore_index=True)
 
 
@@ -160,7 +164,8 @@ def _counted(rows: pd.DataFrame, n_steps: int) -> str:
 
 def _subtitle(f: Frames, runs: pd.DataFrame, chosen: pd.DataFrame, steps: str) -> list[Line]:
     """Write where the time went, what is drawn, the clock of what is open, and why one failed."""
-    clock = "" if chosen["is_over"].all() else f.clock
+    is_over = chosen["word"].isin([COMPLETED, FAILED]).all()
+    clock = "" if is_over else f.clock
     reason = None
     drawn = ""
     if len(runs) > 1:

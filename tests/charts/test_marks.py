@@ -28,6 +28,11 @@ def test_only_the_critical_part_of_a_step_is_solid():
     assert chart.spans("group") == [(0, 60)]
 
 
+def test_marks_stand_where_the_steps_were_in_parts_of_a_second():
+    chart = draw(run(step("a", 0, 0.5), step("b", 0.5, 1.25), end=1.25))
+    assert chart.spans("solid") == [(0, 0.5), (0.5, 1.25)]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_solid_parts_of_a_run_add_up_to_its_working_time(seed):
     """To a pixel, in the row of the run, however many steps are drawn in it; by a loop."""
