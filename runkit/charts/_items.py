@@ -110,7 +110,7 @@ def _path(spans: Spans, color: pd.Series[str]) -> pd.DataFrame:
     """Return the stretches of critical paths, but for waits; a run of unknown lengths has none."""
     item, since, until = spans.path().parts
     run = spans.run[item]
-    path: pd.DataFrame = pd.DataFrame(
+    path = pd.DataFrame(
         {
             "item": item,
             "run": run,
@@ -120,7 +120,8 @@ def _path(spans: Spans, color: pd.Series[str]) -> pd.DataFrame:
         }
     )
     is_drawn = spans.is_budget_known[run] & ~spans.is_wait[item]
-    return path.loc[is_drawn]
+    drawn: pd.DataFrame = path[is_drawn]
+    return drawn
 
 
 def _endings(f: Frames, table: pd.DataFrame) -> list[str | None]:

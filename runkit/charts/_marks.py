@@ -64,11 +64,15 @@ def _beside_path(
     at_end = end.fillna(bars["start"])
     until = bars.assign(end=at_end)
     ended = until.assign(start=at_end)
+    group = is_bar & is_known & has_row & ~table["is_leaf"]
+    pale = is_part & is_known & ~is_failed & shows_steps
+    unknown = is_bar & ~is_known & has_row
+    at_start = bars.assign(end=bars["start"])
     return [
-        bars[is_bar & is_known & has_row & ~table["is_leaf"]].assign(look="group"),
-        bars[is_part & is_known & ~is_failed & shows_steps].assign(look="pale"),
+        bars[group].assign(look="group"),
+        bars[pale].assign(look="pale"),
         ended[is_running].assign(look="stub"),
-        bars.assign(end=bars["start"])[is_bar & ~is_known & has_row].assign(look="unknown"),
+        at_start[unknown].assign(look="unknown"),
         until[is_failed & shows_steps].assign(look="fail"),
         ended[is_failed & ~shows_steps].assign(look="fail"),
         until[table["is_wait"]].assign(look="wait"),

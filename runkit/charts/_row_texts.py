@@ -19,6 +19,7 @@ MAX_NAME = 30  # characters
 MAX_VALUES = 3  # findings, and values of a result, in a hover text
 INDENT = "\u00a0" * 4
 MAX_INDENT = 5
+MOST = 0.5  # of the runs; a name that more of them share is left out
 NOT_KNOWN = "length not known"
 WITHOUT_STEPS = "steps not in the data"
 Row = dict[Any, Any]
@@ -67,14 +68,12 @@ def with_texts(
 
 
 def _names(runs: pd.DataFrame) -> pd.Series[str]:
-    """Return what runs are called beside their ids; nothing where all have one agent."""
-    agents = [
-        agent_title(agent, name)
-        for agent, name in zip(runs["agent"], runs["agent_name"], strict=True)
-    ]
-    is_constant = len(runs) > 1 and len(set(agents)) == 1
-    own = "" if is_constant else pd.Series(agents, runs.index)
-    return runs["business_name"].astype("object").fillna(own)
+    """Return what runs are called beside their ids; nothing for an agent that most share."""
+    agents = pd.Series(map(agent_title, runs["agent"], runs["agent_name"]), runs.index, "object")
+    is_common = agents == agents.mode()[0]
+    if len(runs) > 1 and is_common.mean() > MOST:
+        agents = agents.mask(is_common, "")
+    return runs["business_name"].astype("object").fillna(agents)
 
 
 def _findings(f: Frames) -> dict[Any, list[str]]:
