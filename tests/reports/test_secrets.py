@@ -170,8 +170,13 @@ def test_a_file_beside_a_template_replaces_no_module_and_a_helper_is_imported(ow
 # ---------------------------------------------------------------------------------------- live text
 
 
+# A picture that is here, or no picture.
+CHART = re.compile(r'<img(?: alt="[^"]*")?(?: src="data:image/svg\+xml,[^"<>&]*")?>')
+
+
 def check_harmless(html: str) -> None:
     """Check that no element came of hostile text, no handler of events and no script."""
+    html = CHART.sub("", html)
     assert not re.findall(r"<(?:img|iframe|object|form|script)\b|<[a-z][^>]*\son\w+=", html)
 
 
