@@ -39,9 +39,12 @@ def marks_of(items: Items, rows: pd.DataFrame, in_step: Ints, in_run: Ints) -> p
     no_row = np.zeros_like(has_row)
     number = items.path["item"].to_numpy()
     path = items.path[["run", "start", "end", "color"]].assign(look="solid")
-    parts = [path.assign(row=row[number]) for row in (in_step, in_run)]
-    parts += _beside_path(items.table, in_step, has_row, ~no_row)
-    parts += _beside_path(items.table, in_run, no_row, ~has_path)
+    parts: list[pd.DataFrame] = []
+    kinds = ((in_run, no_row, ~has_path), (in_step, has_row, ~no_row))
+    for row, has_own, shows_steps in kinds:
+        if not parts or (row >= 0).any():
+            parts.append(path.assign(row=row[number]))
+            parts += _beside_path(items.table, row, has_own, shows_steps)
     marks = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
     return marks[(marks["row"] >= 0) & marks["start"].notna()]
 
