@@ -34,11 +34,9 @@ TEXTS = {
         "4 min 59 s",
         "CIP Orchestrator",
         "Researching TIN verification",
-        "12:01:00 UTC",
         "1 min 30 s",
         "match: true",
         "TIN Verification Result",
-        "high confidence",
     ],
     "report": [
         "c1d2e3f4",
