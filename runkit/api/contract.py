@@ -58,7 +58,6 @@ def format_time(when: datetime) -> str:
 PER_PAGE = 100  # [A] 18: the documented maximum; always sent, because no default is documented
 MAX_COMMENT = 5000  # characters; the limit on the page of submit-agent-run-feedback
 RATINGS = ("positive", "negative")  # sent in capitals
-ACTION_TYPES = ("add_sources", "add_attributes", "verify_tin", "decision", "dismissal")
 
 
 def create_body(

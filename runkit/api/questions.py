@@ -1,20 +1,148 @@
 """The questions that agents ask: how each kind is answered, and checks of an answer.
 
 No page documents what an answer contains (`contract.md`, [A] 2, 5, 12, 13): all that runkit assumes
-of it is here. `VERBS` has for each kind what its buttons and the receipt say, what is required, and
-what is sent.
+of it is here. `TABLE` has a line for each kind of question. To add a kind, add a line.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from runkit.api.contract import MAX_COMMENT, Json, without_none
-from runkit.api.reading import interrupt_kind, objects, proposals_of
+from runkit.api.contract import Json, without_none
+from runkit.api.reading import decision_of, objects, proposals_of, trimmed
+from runkit.api.words import Vocabulary, Word
 from runkit.display.text import brief, first_text, shorten
 from runkit.errors import UsageError
+
+# -------------------------------------------------------------------------------------------- kinds
+
+
+class Choice(NamedTuple):
+    """One way to answer: the word that is sent, its button, and the inputs that it requires.
+
+    One that `is_yes` does what the agent proposes.
+    """
+
+    word: str
+    button: str
+    requires: tuple[str, ...] = ()
+    is_yes: bool = False
+
+    def missing(self, name: str) -> str:
+        """Return the error of a required input that is empty."""
+        return MISSING[name].format(self.button)
+
+
+class Kind(NamedTuple):
+    """One kind of question: its name and title, the answers to it, and its inputs.
+
+    Every kind takes a `note`, the reason. `types` are further types of values and of artifacts that
+    ask it ([A] 16).
+    """
+
+    name: str
+    title: str
+    choices: tuple[Choice, ...]
+    inputs: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+
+
+# messages by the name of a required input
+MISSING = {
+    "note": '"{}" needs a reason.',
+    "document_id": '"{}" needs a document.',
+    "raw": '"{}" needs an answer as JSON.',
+}
+_ADD = (Choice("approve", "Add to the business", is_yes=True), Choice("reject", "Don't add"))
+_ANY = (Choice("approve", "Approve", is_yes=True), Choice("reject", "Reject"))
+TABLE = (
+    Kind(
+        "dismissal",
+        "Dismissal",
+        (
+            Choice("approve", "Dismiss the hit", ("note",), is_yes=True),
+            Choice("reject", "Keep the hit"),
+        ),
+        types=("watchlist_dismissal",),
+    ),
+    Kind(
+        "decision",
+        "Decision",
+        (
+            Choice("approved", "Approve", is_yes=True),
+            Choice("in_review", "Keep in review"),
+            Choice("rejected", "Reject", ("note",)),
+        ),
+    ),
+    Kind(
+        "verify_tin",
+        "Verify TIN",
+        (Choice("approve", "Verify the TIN", is_yes=True), Choice("reject", "Don't verify")),
+        inputs=("payload",),
+        types=("tin_verification",),
+    ),
+    Kind(
+        "document",
+        "Document",
+        (
+            Choice("approve", "Provide the document", ("document_id",), is_yes=True),
+            Choice("reject", "Continue without"),
+        ),
+        inputs=("document_id",),
+        types=("document_request", "document_upload"),
+    ),
+    Kind("add_sources", "Add sources", _ADD, inputs=("payload",)),
+    Kind("add_attributes", "Add attributes", _ADD, inputs=("payload",)),
+    Kind("mixed", "Mixed", _ANY),
+    Kind(
+        "other",
+        "Other",
+        (*_ANY, Choice("raw", "Send the JSON", ("raw",))),
+        inputs=("raw",),
+    ),
+)
+FREE = ("mixed", "other")  # kinds without fixed words
+BY_NAME = {kind.name: kind for kind in TABLE}
+KINDS = Vocabulary(*(Word(kind.name, kind.title) for kind in TABLE))
+_KIND_OF_TYPE = {
+    word: kind.name
+    for kind in TABLE
+    if kind.name not in FREE
+    for word in (kind.name, *kind.types)
+}
+
+
+def question_kind(value: Json) -> str:
+    """Return the kind of a question as it is known, else its type as it came."""
+    known = interrupt_kind(value)
+    return known if known != "other" else trimmed(value.get("type")) or known
+
+
+def interrupt_kind(value: Json) -> str:
+    """Return the kind of an interrupt, a word of `KINDS`.
+
+    The value's own type decides if it is known, else the types of its proposals and artifacts: one
+    kind is that kind, several are `mixed`, none is `other`, and so is a proposal without artifacts.
+    """
+    kinds = _kinds_of(value)
+    if not kinds:
+        for proposal in proposals_of(value):
+            artifacts = objects(proposal.get("artifacts"))
+            kinds |= _kinds_of(proposal) or (_kinds_of(*artifacts) if artifacts else {"other"})
+    return "mixed" if len(kinds) > 1 else next(iter(kinds), "other")
+
+
+def _kinds_of(*items: Json) -> set[str]:
+    return {_KIND_OF_TYPE.get(str(item.get("type")), "") for item in items} - {""}
+
+
+def answer_kind(question: Json) -> Kind:
+    """Return how a question is answered: one of several kinds, or with a schema, as any other."""
+    kind = BY_NAME[interrupt_kind(question)]
+    return BY_NAME["other"] if kind.name == "mixed" or has_schema(question) else kind
+
 
 # ---------------------------------------------------------------------------------------- questions
 
@@ -62,131 +190,6 @@ def proposed_payload(proposal: Json, action: str) -> Json:
     return {"sources": sources} if sources else {}
 
 
-# --------------------------------------------------------------------------------- verbs and inputs
-
-
-class Verb(NamedTuple):
-    """One way to answer.
-
-    `value` is the decision in the API's and the log's words, `button` the text of its button, and
-    `key` its shortcut. Before the second press the button says "Press again to" and `again`;
-    afterwards the card says `receipt`. `requires` names the inputs to fill in. After an answer that
-    `is_final` the API offers no way back.
-    """
-
-    value: str
-    button: str
-    again: str
-    receipt: str
-    key: str = ""
-    requires: tuple[str, ...] = ()
-    is_final: bool = True
-
-    @property
-    def is_yes(self) -> bool:
-        """Return whether it agrees with the agent."""
-        return self.key == "A"
-
-    def missing(self, name: str) -> str:
-        """Return the error of a required input that is empty."""
-        return MISSING[name].format(self.again)
-
-
-MISSING = {  # messages by the name of a required input
-    "note": "A reason is required to {}.",
-    "document_id": "Choose a document, or continue without one.",
-    "raw": "Type the answer as JSON.",
-}
-VERBS: dict[str, tuple[Verb, ...]] = {
-    "decision": (
-        Verb("approved", "Approve", "approve", "Approved", "A"),
-        Verb("in_review", "Keep in review", "keep", "Kept in review", "X", is_final=False),
-        Verb("rejected", "Reject", "reject", "Rejected", "R", ("note",)),
-    ),
-    "dismissal": (
-        Verb("approve", "Dismiss the hit", "dismiss", "Hit dismissed", "A", ("note",)),
-        Verb("reject", "Keep the hit", "keep", "Hit kept", "X", is_final=False),
-    ),
-    "verify_tin": (
-        Verb("approve", "Verify the TIN", "verify", "TIN verified", "A"),
-        Verb("reject", "Don't verify", "decline", "TIN not verified", "X", is_final=False),
-    ),
-    "document": (
-        Verb(
-            "approve",
-            "Provide the document",
-            "provide it",
-            "Document provided",
-            "A",
-            ("document_id",),
-            False,
-        ),
-        Verb("reject", "Continue without", "continue", "Continued without a document", "X"),
-    ),
-    "add_sources": (
-        Verb("approve", "Add the source{s}", "add", "Source{s} added", "A"),
-        Verb("reject", "Don't add", "decline", "Source{s} not added", "X", is_final=False),
-    ),
-    "add_attributes": (
-        Verb("approve", "Add to the business", "add", "Added to the business", "A"),
-        Verb("reject", "Don't add", "decline", "Not added to the business", "X", is_final=False),
-    ),
-    "other": (
-        Verb("approve", "Approve", "approve", "Approved", "A"),
-        Verb("reject", "Reject", "reject", "Rejected", "X"),
-        Verb("raw", "Send the JSON", "send", "JSON sent", "", ("raw",)),
-    ),
-}
-# For these kinds the agent proposes no answer that is known, so no verb stands out.
-WITHOUT_PROPOSAL = ("decision", "other")
-NEEDS = {"decision": "Rejecting needs a reason; approving does not."}  # shown beside the verbs
-
-
-@dataclass(frozen=True)
-class FormField:
-    """One input.
-
-    `kind` is text, long_text, choice or json.
-    `is_folded`: shown after a press on Edit.
-    """
-
-    name: str
-    title: str
-    kind: str = "text"
-    help: str = ""
-    is_folded: bool = False
-    choices: tuple[tuple[str, str], ...] = ()  # (label, value)
-    max_length: int | None = None  # characters
-
-
-NOTE = FormField(
-    "note", "Note", "long_text", "optional, goes into the audit record", max_length=MAX_COMMENT
-)
-DISMISS_REASON = replace(
-    NOTE, title="Reason", help="required to dismiss, goes into the audit record"
-)
-REJECT_REASON = replace(
-    DISMISS_REASON, help="required to reject, goes into the audit record", is_folded=True
-)
-FOLDED_NOTE = replace(NOTE, is_folded=True)
-DOCUMENT_ID = FormField(
-    "document_id",
-    "Document ID",
-    help="Not listed? Upload it where you usually do, then rerun this cell.",
-)
-JSON = FormField(
-    "raw", "Answer as JSON", "json", "An object that is sent as the answer.", is_folded=True
-)
-EDITABLE = ("verify_tin", "add_sources", "add_attributes")  # a person may change what is proposed
-ROW_NAMES = {"sources": "Source", "addresses": "Address", "people": "Person"}
-FIELDS: dict[str, tuple[FormField, ...]] = {
-    "decision": (REJECT_REASON,),
-    "dismissal": (DISMISS_REASON,),
-    "document": (DOCUMENT_ID, FOLDED_NOTE),
-    "other": (NOTE, JSON),
-    **dict.fromkeys(EDITABLE, (FOLDED_NOTE,)),
-}
-
 # ------------------------------------------------------------------------------------------ answers
 
 
@@ -220,13 +223,16 @@ def answer_errors(kind: str, answer: Json) -> dict[str, str]:
     A kind without fixed words has none. [A] 2, and [A] 12, 13: the answer that leads to a rejection
     or a dismissal needs a note.
     """
-    verbs = {} if kind == "other" else {verb.value: verb for verb in VERBS.get(kind, ())}
+    if kind in FREE:
+        return {}
+    choices = {choice.word: choice for choice in BY_NAME[kind].choices}
     decision = answer.get("decision")
-    verb = verbs.get(str(decision))
-    if verb is None:
-        expected = " or ".join(verbs)
-        return {"decision": f"decision must be {expected}; got {brief(decision)}."} if verbs else {}
-    return {name: verb.missing(name) for name in verb.requires if not first_text(answer.get(name))}
+    choice = choices.get(str(decision))
+    if choice is None:
+        expected = " or ".join(choices)
+        return {"decision": f"decision must be {expected}; got {brief(decision)}."}
+    required = choice.requires
+    return {name: choice.missing(name) for name in required if not first_text(answer.get(name))}
 
 
 def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
@@ -244,3 +250,16 @@ def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
         for name, message in errors.items():
             to = shorten(str(agent or "the question"), 80)
             raise UsageError(f"the answer to {to}, {name}: {message} Nothing was sent.")
+
+
+def other_decision(answer: Mapping[str, Any], result: Json) -> str | None:
+    """Return the decision in the result of an answered question, if it is not the one in `answer`.
+
+    None also if either holds no decision.
+    """
+    sent = decision_of(dict(answer))
+    shown = decision_of(result)
+    if sent is None or shown is None:
+        return None
+    words = re.split("; | / ", shown.lower())
+    return None if all(word in words for word in sent.lower().split("; ")) else shown

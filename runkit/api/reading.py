@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain
 
-from runkit.api.contract import ACTION_TYPES, Json
+from runkit.api.contract import Json
 from runkit.api.words import OUTCOMES
 from runkit.display.text import first_text
 
@@ -21,13 +21,6 @@ TEXTS = ("label", "message", "question", "prompt", "title", "text", "description
 DECISION_NAMES = ("decision", "outcome", "answer", "approved", "verdict", "resolution")
 PEOPLE = ("answered_by", "decided_by", "reviewer", "reviewed_by", "approved_by", "user")
 NOTES = ("reason", "note", "comment")
-# [A] 16: the kind of a question by its type, or by the type of an artifact that it proposes
-KIND_OF_TYPE = {
-    **{word: word for word in ACTION_TYPES},
-    **dict.fromkeys(("document", "document_request", "document_upload"), "document"),
-    "tin_verification": "verify_tin",
-    "watchlist_dismissal": "dismissal",
-}
 POLICY = OUTCOMES.meaning("policy")
 NOTHING: Json = {}
 
@@ -148,30 +141,6 @@ def question_text(item: Json, value: Json, step: Json) -> str | None:
     """Read the text of a question: its label, else another text, what it proposes, or its type."""
     own = (holder.get(name) for name in TEXTS for holder in (value, item))
     return trimmed(*own, step.get("label"), proposed_titles(value), value.get("type"))
-
-
-def question_kind(value: Json) -> str:
-    """Return the kind of a question as it is known, else its type as it came."""
-    known = interrupt_kind(value)
-    return known if known != "other" else trimmed(value.get("type")) or known
-
-
-def interrupt_kind(value: Json) -> str:
-    """Return the kind of an interrupt, a word of `KINDS`.
-
-    The value's own type decides if it is known, else the types of its proposals and artifacts: one
-    kind is that kind, several are `mixed`, none is `other`, and so is a proposal without artifacts.
-    """
-    kinds = _kinds_of(value)
-    if not kinds:
-        for proposal in proposals_of(value):
-            artifacts = objects(proposal.get("artifacts"))
-            kinds |= _kinds_of(proposal) or (_kinds_of(*artifacts) if artifacts else {"other"})
-    return "mixed" if len(kinds) > 1 else next(iter(kinds), "other")
-
-
-def _kinds_of(*items: Json) -> set[str]:
-    return {KIND_OF_TYPE.get(str(item.get("type")), "") for item in items} - {""}
 
 
 # ----------------------------------------------------------------------------------------- answers

@@ -116,17 +116,6 @@ OUTCOMES = Vocabulary(  # of questions
     Word("skip", "Skipped by policy", means=("settled", "policy")),
     Word("expired", "Expired: the run ended first"),
 )
-# [A] 16: kinds of questions: the names of actions, and of requests for documents
-KINDS = Vocabulary(
-    Word("dismissal", "Dismissal"),
-    Word("decision", "Decision"),
-    Word("verify_tin", "Verify TIN"),
-    Word("document", "Document"),
-    Word("add_sources", "Add sources"),
-    Word("add_attributes", "Add attributes"),
-    Word("mixed", "Mixed"),
-    Word("other", "Other"),
-)
 PROBLEMS = Vocabulary(
     Word("bad_json", "Not JSON", means=("lost", "refused")),
     Word("not_a_run", "Not a run", means=("lost", "refused")),

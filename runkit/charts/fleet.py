@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.api.words import CONFIDENCES, KINDS
+from runkit.api.questions import KINDS
+from runkit.api.words import CONFIDENCES
 from runkit.arguments import Hours, check_kind, checked
 from runkit.charts.needs_attention import needs_panel
 from runkit.charts.panel import Panel, table_html

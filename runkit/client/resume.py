@@ -14,11 +14,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from runkit.api.contract import resume_body
 from runkit.api.models import Interrupt, Run
-from runkit.api.questions import check_answer
-from runkit.api.reading import interrupt_kind
+from runkit.api.questions import check_answer, interrupt_kind, other_decision
+from runkit.api.reading import result_of
 from runkit.client._http import path_to
 from runkit.client._reader import RunReader
 from runkit.display.log import log
+from runkit.display.text import brief
 from runkit.errors import (
     ApiError,
     Conflict,
@@ -142,6 +143,9 @@ class ResumeRequest:
             reply = self.reader.http.post(path, body, {"include": "steps"})
             run = self.reader.from_reply(reply, self.run_id)
             doubt = self._doubt(run)
+            other = self._other_decision(run)
+            if other is not None:
+                return Delivery(UNCONFIRMED, run, f"the API shows another decision: {brief(other)}")
             if doubt is None:
                 return Delivery(CONFIRMED, run, "the API accepted the answer")
             why = f"the API accepted the answer, but {doubt}."
@@ -155,6 +159,12 @@ class ResumeRequest:
         if self.on_checking is not None:
             self.on_checking(why)
         return self._check(why)
+
+    def _other_decision(self, run: Run) -> str | None:
+        """Return the decision that a run shows for the question, if it is another one."""
+        steps = (step for step in run.walk() if step.id == self.asked_by and step.completed_at)
+        results = (other_decision(self.answer, result_of(step.to_dict())) for step in steps)
+        return next(results, None)
 
     def _doubt(self, run: Run) -> str | None:
         """Return why a run does not show that the question is closed; None if it does."""

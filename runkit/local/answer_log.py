@@ -1,4 +1,4 @@
-"""What runkit stores on this machine: the log of sent answers, and drafts of other answers.
+"""The log of sent answers, which is what runkit stores on this machine.
 
 One SQLite file under `RUNKIT_STATE_DIR` (by default the platform's folder for user state), readable
 by its owner only. SQLite locks it between kernels, and writes are atomic. Each call opens the file,
@@ -15,7 +15,6 @@ import hashlib
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
 DIR_NAME = "RUNKIT_STATE_DIR"
 FILE = "runkit.sqlite3"
-# seconds; a draft may contain a tax number, so it is deleted after a week
-DRAFT_LIFETIME = 7 * 24 * 3600
 # seconds to wait for other kernels; an answer not logged is worse than a late one
 LOCK_TIMEOUT = 60.0
 # SQLite has no queue, it only retries: of many threads, some would never succeed
@@ -81,26 +78,18 @@ class Entry(NamedTuple):
 
 
 _SCHEMA = f"""
-PRAGMA secure_delete = ON; -- a deleted draft may have contained a tax number
 CREATE TABLE IF NOT EXISTS answers (answer_id INTEGER PRIMARY KEY, {", ".join(Entry._fields[1:])});
 CREATE INDEX IF NOT EXISTS answers_of_run ON answers (run_id);
-CREATE TABLE IF NOT EXISTS drafts (
-    run TEXT, question TEXT, digest TEXT, saved_at REAL, typed TEXT,
-    PRIMARY KEY (run, question, digest)
-);
 """
 
 
-typed_name = ""  # what a person typed into a form of this kernel; later forms offer it
-
-
 def declared_name() -> str:
-    """Return the user's name: the one typed last, else JupyterHub's user, else the login.
+    """Return the user's name: JupyterHub's user, else the login.
 
     Not verified.
     """
     try:
-        return typed_name or os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+        return os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
     except (OSError, KeyError):  # a container without a passwd entry
         return "unknown"
 
@@ -269,9 +258,6 @@ def open_database() -> Iterator[sqlite3.Connection]:
             db.row_factory = sqlite3.Row
             db.executescript(_SCHEMA)
             with db:
-                too_old = (time.time() - DRAFT_LIFETIME,)
-                if db.execute("SELECT 1 FROM drafts WHERE saved_at < ?", too_old).fetchone():
-                    db.execute("DELETE FROM drafts WHERE saved_at < ?", too_old)
                 yield db
     except (OSError, sqlite3.Error) as error:
         raise _unusable(path, error) from error

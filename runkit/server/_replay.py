@@ -15,8 +15,8 @@ from random import Random
 from typing import NamedTuple
 
 from runkit.api.contract import Json
-from runkit.api.questions import questions_in
-from runkit.api.reading import interrupt_kind, interrupt_value, objects, result_of
+from runkit.api.questions import interrupt_kind, questions_in
+from runkit.api.reading import interrupt_value, objects, result_of
 from runkit.server._accounts import ACCOUNT, id_in, iso, ms_of
 from runkit.server._recordings import Recording, walk
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from runkit.api.contract import Json
+from runkit.api.questions import question_kind
 from runkit.api.reading import (
     NOTHING,
     answerer_of,
@@ -22,7 +23,6 @@ from runkit.api.reading import (
     objects,
     policy_of,
     proposed_titles,
-    question_kind,
     question_text,
     result_of,
 )

@@ -12,9 +12,9 @@ from typing import Literal, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
+from runkit.api.questions import KINDS
 from runkit.api.words import (
     CONFIDENCES,
-    KINDS,
     ORIGINS,
     OUTCOMES,
     PROBLEMS,

@@ -1,16 +1,19 @@
-"""Widgets that show runs and take answers inside the notebook.
+"""Widgets that show runs and take answers inside the notebook, made of plain ipywidgets.
 
-interrupt_form   `InterruptForm`: one question of a run
+interrupt_form   `InterruptForm`: the questions of a run, one after the other
 interrupt_inbox  `InterruptInbox`: everything that waits for a reviewer
 run_monitor      `RunMonitor`: a live run, with its question above the chart when it pauses
-_question        one question: its value, its digest, what became of it, and its receipt
-_questionnaire   the inputs of a question, and the answer that they make
-_answer_states   the states of an answer and their transitions, without widgets
-_case            the evidence of a question, and the case of its business
-_drafts          entries that were not sent yet
-_static_form     what a card shows, as data for `static/card.js` and as HTML without a kernel
-_card            the one widget behind all cards; `static/card.js` is its front end
-_inbox_state     the state behind an inbox: what waits, and which question is open
-_event_queue     one queue of events for each card, whose thread owns the state behind it
-_page_messages   what a page and its kernel send each other
+_answer_form     one question, its inputs, the button that sends, and its receipt
+_inputs          the inputs of a question, and the answer that they make
+_question        one open question, and what a newer state of its run says of it
+_evidence        a question, its evidence and messages as HTML
+_work            work on the loop of the kernel, and the base of all widgets
+
+A press on Send, from the page to the log and the wire:
+
+1. `_work` puts it on the loop of the kernel; `_answer_form` takes it if the form is open.
+2. `_inputs` makes the answer, by the line of its kind in `api/questions`.
+3. `_question` looks whether the same question is still open, in the run read anew by `client`.
+4. `client.runs.deliver` logs the answer, sends it once, and logs what became of it.
+5. `_answer_form` writes the sentence of the outcome; the owner opens the next question.
 """

@@ -2,71 +2,58 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-from collections.abc import Sequence
-from typing import Any, Literal, cast
+import asyncio
+from collections.abc import Iterable
 
-from runkit.api.words import OUTCOMES
-from runkit.arguments import check_kind, checked
-from runkit.client import Client
-from runkit.display.counts import lasted
-from runkit.display.text import plural, shorten
-from runkit.widgets import _static_form
-from runkit.widgets._answer_states import AnswerController, Reasons
-from runkit.widgets._card import CellOutput
-from runkit.widgets._event_queue import EventQueue
-from runkit.widgets._inbox_state import MAX_ROWS, InboxController, texts_of
-from runkit.widgets._page_messages import FromPage, Line, ToPage
-from runkit.widgets._question import Question, Row, State
+import ipywidgets as w
 
-FILTER_FROM = 20  # questions; a longer list gets a filter
-MAY_BE_MISSING = "questions may be missing"
-EXPIRED = f"{OUTCOMES.find('expired').label}. This doesn't count as a rejection."
+from runkit.api.models import Run
+from runkit.api.words import RUN_STATUSES
+from runkit.arguments import Hours, Seconds, check_kind, checked
+from runkit.client import Client, RunList
+from runkit.client.resume import is_stale
+from runkit.display.counts import HOUR, lasted
+from runkit.display.templates import html_table
+from runkit.display.text import Markup, block, day, live_moment, one_line, plural, shorten
+from runkit.errors import RunkitError
+from runkit.widgets._answer_form import AnswerForm, Receipt
+from runkit.widgets._evidence import UNIDENTIFIED, note_html
+from runkit.widgets._question import OpenQuestion, open_questions
+from runkit.widgets._work import Panel
+
+MAX_LISTED = 200  # lines of the list
+MAX_LINES = 6  # of the list that are in view
+MAX_RECEIPTS = 5  # shown below the form; all of them are in `receipts`
+Key = tuple[str, str | None, str | None, str]
 
 
-class InterruptInbox(CellOutput):
-    """Everything that is waiting for a reviewer; the last line of a cell shows it.
+class InterruptInbox(Panel):
+    """Everything that waits for a reviewer, longest wait first; the last line of a cell shows it.
 
-    Dismissals come first, then decisions and the other kinds, of each kind the oldest first.
-
-    The constructor reads all runs of the last 30 days. While it is displayed, the inbox checks the
-    known runs and the first 100 of the list every 15 seconds, or less often if many are waiting.
-    The button ↻ (Refresh all) reads everything again. The first question is open, and after an
-    answer the next one that the list shows; a list of more than 20 can be filtered. `rows` are the
-    waiting questions and `expired` those whose run has ended; `pandas.DataFrame(inbox.rows)` makes
-    a frame of either.
-
-    The cell gets two outputs: a table that stays readable without a kernel, and the inbox: a list
-    beside the card of one question, as in `InterruptForm`. Showing an inbox of the same host again
-    closes the earlier one. A read-only client shows questions and answers none. `.widget` is the
-    inbox as an ipywidget, for a VBox or a Tab, and for marimo.
+    A list, and below it the form of the chosen question, as in `InterruptForm`; after a receipt the
+    next one opens. What was typed stays while the inbox exists, whatever is chosen or refreshed; a
+    restart of the kernel loses it. Clicks wait while a cell runs. A saved notebook keeps the list as
+    a table, and the receipts. The inbox is an ipywidgets `VBox`.
 
     Parameters
     ----------
     client : Client
         Reads runs and sends answers.
     who : str, optional
-        Name of the person who answers, as for `InterruptForm`.
-    drafts : bool
-        Whether to keep what was typed on this machine, as for `InterruptForm`.
-    reasons, receipts
-        As for `InterruptForm`.
-
-    Attributes
-    ----------
-    controller
-        The state behind the screen: which questions are waiting, which form is open.
+        Name of the person who answers, self-declared; by default the login.
+    since : str, datetime or date, optional
+        Looks at runs created since then, as `client.runs.list`; None looks at every run.
+    refresh_every : float, optional
+        Seconds between two refreshes while the kernel is idle; without it only the button refreshes.
+        A newer inbox that refreshes itself takes the place of an older one.
+    sla_h : float, optional
+        Hours within which a question should be answered; those that wait longer are marked late.
 
     Raises
     ------
-    UsageError
-        If an option is not known.
     RunkitError
-        Whatever `client.runs.list` raises; later failures are shown on the card.
+        Whatever `client.runs.list` raises; later failures are shown.
     """
-
-    _end_text = "Inbox closed. Rerun the cell to use it."
 
     @checked
     def __init__(
@@ -74,125 +61,196 @@ class InterruptInbox(CellOutput):
         client: Client,
         *,
         who: str | None = None,
-        drafts: bool = True,
-        reasons: Reasons | None = None,
-        receipts: Literal["full", "short"] = "full",
+        since: str | None = "30d",
+        refresh_every: Seconds | None = None,
+        sla_h: Hours | None = None,
     ) -> None:
         check_kind("client", client, Client)
-        self._client = client
-        self._queue = EventQueue("inbox", self._draw, lambda: self.controller.tick())
-        self.controller = InboxController(
-            client, self._queue, who=who, drafts=drafts, reasons=reasons, receipts=receipts
-        )
-        take = self.controller.read(full=True, known=())
-        take()
-
-    @property
-    def rows(self) -> tuple[Row, ...]:
-        """The waiting questions, by kind and then the oldest first, as of the last check."""
-        return tuple(question.row for question in self.controller.waiting)
-
-    @property
-    def expired(self) -> tuple[Row, ...]:
-        """The questions whose run ended first, which doesn't count as a rejection."""
-        return tuple(question.row for question in self.controller.expired)
+        super().__init__()
+        self.client = client
+        self.who = who
+        self.since = since
+        self.late_s = None if sla_h is None else sla_h * HOUR
+        self.receipts: list[Receipt] = []
+        self.questions: list[OpenQuestion] = []
+        self.answer_forms: dict[Key, AnswerForm] = {}
+        self.runs_read: dict[str, Run] = {}
+        self.head = w.HTML()
+        self.log = w.HTML()
+        self.choice = w.Select(rows=MAX_LINES, layout=w.Layout(width="100%"))
+        self.choice.observe(lambda _: self.work.call(self._show_form), "value")
+        self.refresh_button = w.Button(description="Refresh", icon="refresh")
+        self.refresh_button.on_click(lambda _: self.work.start(self.refresh()))
+        self.refresh_button.layout.flex = "0 0 auto"
+        self.slot = w.VBox()
+        bar = w.HBox([self.head, self.refresh_button])
+        bar.layout.justify_content = "space-between"
+        bar.layout.align_items = "center"
+        self.show(bar, self.choice, self.slot, self.log)
+        self._take(*self._read())
+        self.work.start(self._identify())
+        if refresh_every is not None:
+            self.work.repeat(("inbox", client.host), self._repeat(refresh_every))
 
     def __repr__(self) -> str:
-        return f"InterruptInbox({summary(self.controller)}, {self._client.mode})"
+        return f"InterruptInbox({self._count}, {self.client.mode})"
 
-    # -- in a notebook
+    # -- reading
 
-    def _key(self) -> object:
-        return "inbox", self._client.host
+    def _read(self) -> tuple[RunList, RunList]:
+        """Read which runs there are, and with their steps those that may wait; on any thread."""
+        runs = self.client.runs
+        listed = runs.list(since=self.since, progress=False)
+        candidates = [run for run in listed if _may_wait(run)]
+        ids = {run.id for run in candidates}
+        shown = [*(form.run for form in self.answer_forms.values()), *self._waiting_runs()]
+        others = {run.id for run in shown} - ids
+        known = RunList(tuple(self.runs_read.values()), with_steps=True)
+        fetched = runs.fetch([*candidates, *sorted(others)], progress=False, known=known)
+        return listed, fetched
 
-    def _on_views(self, n_views: int) -> None:
-        super()._on_views(n_views)
-        self.controller.is_shown = n_views > 0
+    def _waiting_runs(self) -> list[Run]:
+        return [question.run for question in self.questions]
 
-    def _receive(self, message: FromPage) -> None:
-        self.controller.receive(message)
+    async def refresh(self) -> None:
+        """Read again what waits."""
+        self.refresh_button.disabled = True
+        try:
+            self._take(*await asyncio.to_thread(self._read))
+            await self._identify()
+        except RunkitError as error:
+            text = f"Refresh failed, this is as of the last one. {error}"
+            self.head.value = block(note_html(self._state, "attention"), note_html(text, "fail"))
+        finally:
+            self.refresh_button.disabled = False
 
-    def _draw(self) -> None:
-        self.controller.settle()
-        super()._draw()
+    async def _repeat(self, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await self.refresh()
 
-    def _describe(self) -> ToPage:
-        controller = self.controller
-        form = controller.form
-        title = summary(controller)
-        failure = "Update failed." if controller.error else ""
-        empty = {
-            "title": "No question is open." if controller.waiting else title,
-            "text": controller.coverage,
-        }
-        last = [closed.snapshot.message for closed in controller.closed[-1:]]
-        where = f"{self._client.mode} {self._client.host}"
-        return {
-            **(_static_form.describe_form(form) if form else {"empty": empty}),
-            "kind": "inbox",
-            "title": title,
-            "lines": [f"{where} · {controller.coverage}", controller.error],
-            "mode": self._client.mode,
-            "oldest": oldest(controller.waiting),
-            "error": f"{controller.error} {controller.message}".strip(),
-            "age": time.monotonic() - controller.read_s,
-            "rows": inbox_lines(controller),
-            "open": form.question.key if form else None,
-            "has_filter": bool(controller.filter) or len(controller.waiting) > FILTER_FROM,
-            # what is spoken has no times and ages, which change all the time
-            "spoken": " ".join(filter(None, (*last, controller.message, f"{title}.", failure))),
-        }
+    async def _identify(self) -> None:
+        """Find the businesses of the runs that wait."""
+        unnamed = [run for run in self._waiting_runs() if run.business_id is None]
+        if not unnamed:
+            return
+        try:
+            named = await asyncio.to_thread(
+                self.client.businesses.identify, unnamed, progress=False
+            )
+        except RunkitError:
+            return  # the list shows them without a name
+        self._take_runs(named)
+        self._fill()
+
+    def _take(self, listed: RunList, fetched: RunList) -> None:
+        """Take what was read; an older state of a run never replaces a newer one."""
+        missing = [*listed.missing, *fetched.missing]
+        gap = f" May be missing: {one_line('; '.join(missing))}." if missing else ""
+        since = listed.query.get("since", "")
+        first = min((run.created_at for run in listed), default=None)
+        created = f" created since {day(first)}" if since and first else ""
+        read = f", read {live_moment(listed.read_at)}" if listed.read_at else ""
+        self.coverage = f"in {plural(len(listed), 'run')}{created}{read}.{gap}"
+        self._take_runs(fetched)
+        self._fill()
+
+    def _take_runs(self, runs: Iterable[Run]) -> None:
+        newer = [run for run in runs if not is_stale(run, self.runs_read.get(run.id))]
+        self.runs_read |= {run.id: run for run in newer}
+        self.questions = open_questions(self.runs_read.values())
+        for form in [*self.answer_forms.values()]:
+            if form.run.id in self.runs_read:
+                form.take(self.runs_read[form.run.id])
+
+    # -- the list and the form
+
+    @property
+    def _count(self) -> str:
+        return plural(len(self.questions), "question waiting", "questions waiting")
+
+    @property
+    def _state(self) -> str:
+        n_late = sum(map(self._is_late, self.questions))
+        late = f", {n_late:,} late" if self.late_s is not None else ""
+        return f"{self._count}{late} {self.coverage}"
+
+    def _is_late(self, question: OpenQuestion) -> bool:
+        return self.late_s is not None and (question.wait_s or 0) > self.late_s
+
+    @property
+    def _closed_forms(self) -> list[AnswerForm]:
+        """The forms that are closed and keep what was typed."""
+        return [form for form in self.answer_forms.values() if form.receipt is not None]
+
+    def _fill(self) -> None:
+        """Fill the list, and keep the chosen question, or choose the first."""
+        chosen = self.choice.value
+        listed = self.questions[:MAX_LISTED]
+        options = [(self._line(question), question.key) for question in listed]
+        options += [
+            (f"closed  ·  {_name(form.question)}", form.question.key) for form in self._closed_forms
+        ]
+        keys = [key for _, key in options]
+        n_more = len(self.questions) - len(listed)
+        more = f" The {MAX_LISTED:,} that wait longest are listed." if n_more else ""
+        self.head.value = block(note_html(self._state + more))
+        self.choice.layout.display = None if options else "none"
+        self.choice.options = options
+        self.choice.value = chosen if chosen in keys else next(iter(keys), None)
+        self._show_form()
+        self.save(self._summary())
+
+    def _line(self, question: OpenQuestion) -> str:
+        late = "  ·  late" if self._is_late(question) else ""
+        return f"{lasted(question.wait_s)}{late}  ·  {_name(question)}"
+
+    def _show_form(self) -> None:
+        """Show the form of the chosen question, made once."""
+        key = self.choice.value
+        form = self.answer_forms.get(key)
+        question = next((item for item in self.questions if item.key == key), None)
+        if form is None and question is not None:
+            form = AnswerForm(self.client, question, self.work, self._note_closed, self.who)
+            self.answer_forms[key] = form
+        self.slot.children = [form.box] if form else []
+
+    def _note_closed(self, form: AnswerForm) -> None:
+        """Add the receipt, and open the question that follows, unless what was typed stays."""
+        key = form.question.key
+        at = next((n for n, item in enumerate(self.questions) if item.key == key), 0)
+        if form.receipt is not None:
+            self.receipts.append(form.receipt)
+        newest = reversed(self.receipts[-MAX_RECEIPTS:])
+        self.log.value = block(*(receipt.html for receipt in newest))
+        if not is_stale(form.run, self.runs_read.get(form.run.id)):
+            self.runs_read[form.run.id] = form.run
+        self.questions = open_questions(self.runs_read.values())
+        was_shown = self.choice.value == key
+        if not form.is_kept:
+            del self.answer_forms[key]
+        self._fill()
+        if was_shown and not form.is_kept and self.questions:
+            following = self.questions[min(at, len(self.questions) - 1)]
+            self.choice.value = following.key
+            self.choice.focus()  # the page scrolls to it, and the form is below
+
+    def _summary(self) -> Markup:
+        """Write the list as a table, and the receipts, for a page without a kernel."""
+        rows = [
+            (lasted(item.wait_s), item.run.business_name or UNIDENTIFIED, shorten(item.label, 200))
+            for item in self.questions[:MAX_LISTED]
+        ]
+        table = html_table(["waits", "business", "question"], rows) if rows else Markup()
+        done = Markup("").join(receipt.html for receipt in self.receipts)
+        return note_html(self._state) + table + done
 
 
-def summary(controller: InboxController) -> str:
-    """Return the number of questions, and what may be missing."""
-    n = len(controller.waiting)
-    words = plural(n, "question waiting", "questions waiting")
-    return words if n or not controller.missing else f"{words}; {MAY_BE_MISSING}"
+def _may_wait(run: Run) -> bool:
+    """Return whether a run of a list may have an open question; of an unknown status, its steps say."""
+    return run.is_waiting or (run.status not in RUN_STATUSES and run.ended_at is None)
 
 
-def oldest(questions: Sequence[Question]) -> str:
-    """Return how long the oldest question waits: `oldest 12 d 3 h`."""
-    waits = [question.wait_s for question in questions if question.wait_s is not None]
-    return f"oldest {lasted(max(waits))}" if waits else ""
-
-
-def inbox_lines(controller: InboxController) -> list[Line]:
-    """Describe the list: the waiting questions, the closed ones, and the expired ones."""
-    # Runs of unknown businesses are not counted together, because they may be of several.
-    n_open = Counter(item.run.business_id or item.key for item in controller.waiting)
-    waiting = [
-        _line(item, n_open=n_open[item.run.business_id or item.key]) for item in controller.listed
-    ]
-    closed = [_closed_line(form) for form in reversed(controller.closed)]
-    lines = [*_first(waiting), *_first(closed)]
-    if controller.expired:
-        expired = [_line(question, is_fixed=True) for question in controller.expired]
-        lines += [{"head": EXPIRED}, *_first(expired)]
-    return [*lines, {"head": controller.coverage}] if lines else []
-
-
-def _first(rows: list[Line]) -> list[Line]:
-    """Return at most `MAX_ROWS` lines of the list, and a line about the number left out."""
-    if len(rows) <= MAX_ROWS:
-        return rows
-    return [*rows[:MAX_ROWS], {"head": f"{MAX_ROWS:,} of {len(rows):,} listed"}]
-
-
-def _line(question: Question, /, **more: Any) -> Line:
-    """Describe a line of the list."""
-    waited = lasted(question.wait_s)
-    line = {"key": question.key, "age": waited, "tone": "", **texts_of(question), **more}
-    return cast(Line, line)
-
-
-def _closed_line(form: AnswerController) -> Line:
-    """Describe a question that was answered here, or is closed otherwise."""
-    is_settled = form.snapshot.state is State.SETTLED
-    return _line(
-        form.question,
-        question=shorten(form.snapshot.message, 200),
-        age="✓ Answered" if is_settled else "Closed",
-        tone="ok" if is_settled else "",
-        is_done=True,
-    )
+def _name(question: OpenQuestion) -> str:
+    business = shorten(question.run.business_name or UNIDENTIFIED, 60)
+    return f"{business}  ·  {shorten(question.label, 120)}"

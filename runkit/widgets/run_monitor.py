@@ -1,14 +1,8 @@
-"""`RunMonitor`: a live run in the notebook, with its question above the chart when it pauses.
-
-The chart of an open run is a picture in an Output widget below the card; at the end it takes the
-place of both, and the saved notebook keeps it. An older state of the run, as a lagging replica may
-show, never replaces a newer one. Times are in seconds.
-"""
+"""`RunMonitor`: a live run in the notebook, with its question above the chart when it pauses."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Literal
+import asyncio
 
 import ipywidgets as w
 
@@ -19,33 +13,30 @@ from runkit.charts.gantt import draw
 from runkit.charts.svg import image
 from runkit.client import Client
 from runkit.client.resume import is_stale
-from runkit.display.text import duration, shorten, visible
-from runkit.errors import RateLimited, Unavailable
+from runkit.display.text import Markup, block, plural, shorten
+from runkit.errors import RateLimited, RunkitError, Unavailable
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import outputs_of
-from runkit.widgets import _card, _static_form
-from runkit.widgets._answer_states import Forms, Reasons
-from runkit.widgets._card import CellOutput
-from runkit.widgets._case import describe_findings
-from runkit.widgets._event_queue import EventQueue, error_message
-from runkit.widgets._page_messages import FromPage, ToPage
-from runkit.widgets._question import UNIDENTIFIED, questions_of
-from runkit.widgets._static_form import Bundle
+from runkit.widgets._answer_form import Receipt
+from runkit.widgets._evidence import note_html
+from runkit.widgets._work import Panel
+from runkit.widgets.interrupt_form import RunForms
 
-# Seconds between two polls, which grow while nothing changes, and more after errors.
-FIRST, MAXIMUM, GROWTH, RETRY_MAXIMUM = 1.0, 10.0, 1.5, 30.0
-EVERY = f"checking every {FIRST:g}\N{EN DASH}{MAXIMUM:g} s"
+# Seconds between two reads, which grow while nothing changes.
+FIRST, MAXIMUM, GROWTH = 1.0, 10.0, 1.5
 
 
-class RunMonitor(CellOutput):
-    """Watches a run: its status, its question when it pauses, its Gantt chart and findings.
+def chart_html(run: Run) -> Markup:
+    """Draw the Gantt chart of a run as a picture."""
+    return image(draw(frames(run)))
 
-    The last line of a cell shows it. While it is displayed it polls the run, every 1 to 10 seconds.
-    `close()` ends it, and so does showing the same run again. The cell gets two outputs: status and
-    findings, and the card with the question above the chart, of which the chart remains. Both are
-    then readable without a kernel. Without a screen it shows the current state; use
-    `client.runs.wait` there, and `client.runs.stream` for events. `.widget` is the card with its
-    chart, for a VBox or a Tab.
+
+class RunMonitor(Panel):
+    """Watches a run: what it does now, its question when it pauses, and its Gantt chart.
+
+    The last line of a cell shows it. It reads the run every 1 to 10 seconds until the run has ended,
+    `close()` is called, or a newer monitor watches the same run. The question is answered as in
+    `InterruptForm`. The chart is a picture; `runkit.gantt(run)` is the interactive one. A saved
+    notebook keeps the newest state. The monitor is an ipywidgets `VBox`.
 
     Parameters
     ----------
@@ -54,188 +45,80 @@ class RunMonitor(CellOutput):
     run : str or Run
         A run, its id, or a unique prefix of its id of at least 8 characters.
     who : str, optional
-        Name of the person who answers, as for `InterruptForm`.
-    drafts : bool
-        Whether to keep what was typed on this machine, as for `InterruptForm`.
-    reasons, receipts
-        As for `InterruptForm`.
+        Name of the person who answers, self-declared; by default the login.
 
     Raises
     ------
-    UsageError
-        If an option is not known.
     RunkitError
-        Whatever `client.runs.get` raises.
+        Whatever `client.runs.get` raises; later failures are shown.
     """
 
-    _end_text = "Live updates off. Rerun the cell to watch the run."
-
     @checked
-    def __init__(
-        self,
-        client: Client,
-        run: str | Run,
-        *,
-        who: str | None = None,
-        drafts: bool = True,
-        reasons: Reasons | None = None,
-        receipts: Literal["full", "short"] = "full",
-    ) -> None:
+    def __init__(self, client: Client, run: str | Run, *, who: str | None = None) -> None:
         check_kind("client", client, Client)
-        self._client = client
-        self._queue = EventQueue("watch", self._draw, self._tick)
-        self._forms = Forms(
-            client, self._queue, who=who, drafts=drafts, reasons=reasons, receipts=receipts
-        )
-        self._run = client.runs.get(client.runs.full_id(run))
-        self._message = ""  # how the state is known, what is wrong, or why it ended
-        self._is_over = self._run.is_finished  # no more states will come
-        self._pause = FIRST
-        self._is_reading = False
-        self._box: w.VBox | None = None  # the card, and below it the live chart
-        self._drawn: Run | None = None  # in the live chart
-        self._wait_s = self._drawn_wait_s = 0.0  # of the open question, now and in the live chart
+        super().__init__()
+        read = client.runs.get(client.runs.full_id(run))
+        self.forms = RunForms(client, read, self.work, who, self._draw_state)
+        self.sentence = w.HTML()
+        self.chart = w.HTML(layout=w.Layout(width="100%"))
+        self.show(self.sentence, self.forms.box, self.chart)
+        self._draw_state()
+        if not read.is_finished:
+            self.work.repeat((client.host, read.id), self._watch(client))
 
     @property
     def run(self) -> Run:
         """The newest known state of the run."""
-        return self._run
-
-    def __repr__(self) -> str:
-        status = RUN_STATUSES.find(self.run.status).label
-        return f"RunMonitor({self.run.label}, {status}, {self._client.mode})"
+        return self.forms.run
 
     @property
-    def widget(self) -> w.VBox:
-        """The card with its chart as an ipywidget, to be shown inside another one."""
-        if self._box is None or self._card is None:
-            self._live = w.Output()
-            self._box = w.VBox([super().widget, self._live])
-            self._queue.call(self._ask)
-            self._draw_chart()
-        return self._box
+    def receipts(self) -> list[Receipt]:
+        """How its questions ended here: each with its `question`, `delivery` and `text`."""
+        return self.forms.receipts
 
-    def _key(self) -> object:
-        return self._client.host, self.run.id
+    def __repr__(self) -> str:
+        word = RUN_STATUSES.find(self.run.status).label
+        return f"RunMonitor({self.run.label}, {word}, {self.forms.client.mode})"
 
-    def _bundle(self) -> Bundle:
-        self._is_over = self.run.is_finished
-        self._message = "Live updates off."
-        chart = self._chart()
-        if self._is_over:
-            return chart
-        return _card.widget_view(self.widget) | chart  # for pages that cannot show a widget
+    async def _watch(self, client: Client) -> None:
+        """Read the run until it has ended."""
+        pause = FIRST
+        while not self.run.is_finished:
+            await asyncio.sleep(pause)
+            pause = min(MAXIMUM, pause * GROWTH)
+            try:
+                run = await asyncio.to_thread(client.runs.get, self.run)
+            except (Unavailable, RateLimited) as error:
+                self._say(f"{error} Trying again.", "attention")
+                continue
+            except RunkitError as error:
+                self._say(f"Live updates stopped. {error}", "fail")
+                return
+            if run != self.run and not is_stale(run, self.run):
+                pause = FIRST
+                self.forms.take(run)
+            self._draw_state()
 
-    def _describe(self) -> ToPage:
+    def _say(self, text: str, tone: str) -> None:
+        self.sentence.value = block(note_html(text, tone))
+
+    def _draw_state(self) -> None:
+        """Show the newest state."""
         run = self.run
-        f = frames(run)
-        state = f"{run.label}: {RUN_STATUSES.find(run.status)}"
-        title = " · ".join([state, *f.runs["outcome"].dropna()])
-        where = run.label if run.business_id else f"{run.label} · {UNIDENTIFIED}"
-        receipts = [form.snapshot.message for form in self._forms.closed]
-        form = next(iter(self._forms.forms.values()), None)
-        lines = [f"{where} · {self._client.mode} {self._client.host}", self._message, *receipts]
-        return {
-            "kind": "status",
-            **(_static_form.describe_form(form) if form else {}),
-            "title": title,
-            "lines": lines,
-            "findings": describe_findings(f, outputs_of(f)) if run.output else None,
-            "empty": {"title": visible(title), "text": visible(self._message)},
-            "spoken": visible(title),
-        }
+        sentence = note_html(state_sentence(run))
+        self.sentence.value = block(sentence)
+        picture = chart_html(run)
+        self.chart.value = block(picture)
+        self.save(sentence + self.forms.html + picture)
 
-    def _receive(self, message: FromPage) -> None:
-        for form in [*self._forms.forms.values()][:1]:  # the card shows the first
-            form.receive(message)
 
-    def _chart(self) -> Bundle:
-        """Build the chart as a picture, with its alt text."""
-        chart = draw(frames(self.run))
-        return _static_form.bundle(image(chart), chart.alt)
-
-    def _draw_chart(self) -> None:
-        self._drawn = self._run
-        self._drawn_wait_s = self._wait_s
-        self._live.outputs = (
-            {"output_type": "display_data", "metadata": {}, "data": self._chart()},
-        )
-
-    # -- watching
-
-    def _tick(self) -> float | None:
-        """Read the run; the pause to the next time grows while nothing changes."""
-        if self._is_over:
-            return None
-        if not self._is_reading:
-            read = partial(self._client.runs.get, self._run)
-            self._queue.start("read", read, self._take, self._failed)
-            self._is_reading = True
-        return self._pause
-
-    def _take(self, run: Run) -> None:
-        self._is_reading = False
-        if is_stale(run, self._run):
-            run = self._run
-        is_new = run != self._run
-        self._pause = FIRST if is_new else min(MAXIMUM, self._pause * GROWTH)
-        state = RUN_STATUSES.find(shorten(run.status)).label
-        questions = frames(run).interrupts
-        self._wait_s = questions.loc[questions["outcome"].eq("pending"), "wait_s"].max()
-        wait = f", {duration(self._wait_s)} so far" if self._wait_s >= 0 else ""
-        self._message = f"{state}{wait}, {EVERY}."
-        if run.is_finished:
-            self._message = "Run finished. Live updates off."
-            self._is_over = True
-        self._forms.update_forms([run])  # first, because it may give a receipt
-        self._run = run
-        self._ask()
-
-    def _failed(self, error: Exception) -> None:
-        """Try again after an error that may pass."""
-        message = error_message(error)
-        self._is_reading = False
-        self._is_over = not isinstance(error, Unavailable | RateLimited)
-        if self._is_over:
-            self._message = f"Live updates stopped: {message}"
-        else:
-            self._message = f"{message} Trying again."
-            self._pause = min(RETRY_MAXIMUM, self._pause * GROWTH)
-
-    def _ask(self) -> None:
-        """Build a form for each new question."""
-        for question in questions_of([self._run]):
-            self._forms.form_of(question)
-
-    def _draw(self) -> None:
-        """Show what is new; a receipt takes the place of its question, a chart that of the card."""
-        if self._card is None:
-            return
-        if self._run.is_finished:  # an answer that was being sent did not arrive
-            self._forms.update_forms([self._run])
-        for form in self._forms.move_closed():
-            self._run = self._run if is_stale(form.run, self._run) else form.run
-            self._pause = FIRST
-            if self._queue.stop():
-                self._queue.watch(FIRST)
-        is_done = self._is_over and not self._forms.forms  # none is answered or holds entries
-        # while a question waits, seldom enough that a reader is not disturbed
-        if self._run != self._drawn or self._wait_s > GROWTH * self._drawn_wait_s:
-            self._draw_chart()
-        super()._draw()
-        if is_done and self._handle is not None:  # inside another widget it stays
-            self._end(self._chart())
-
-    def close(self) -> None:
-        """Remove the card and end its threads; the chart remains. Entries remain as drafts."""
-        if self._card is not None:
-            self._message = self._end_text
-            self._end(self._chart())
-
-    def _end(self, bundle: Bundle) -> None:
-        super()._end(bundle)
-        self._forms.forms.clear()
-        _card.update(self._head, self._static())
-        if self._box is not None:
-            for widget in (self._box.layout, self._live.layout, self._box, self._live):
-                widget.close()
+def state_sentence(run: Run) -> str:
+    """Write what a run does now."""
+    steps = [*run.walk()]
+    done = sum(step.completed_at is not None for step in steps)
+    status = RUN_STATUSES.find(run.status)
+    text = f"{run.label}: {shorten(str(status), 60)}, {done:,} of {plural(len(steps), 'step')} done"
+    now = [step.label or step.name or step.id for step in steps if step.completed_at is None]
+    if now and not run.is_finished:
+        text += f", now: {shorten(now[-1], 100)}"
+    return text

@@ -1,0 +1,236 @@
+"""The inputs of a question, each proposal's below its evidence, and the answer that they make."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ipywidgets as w
+
+from runkit.api import jsontext, questions
+from runkit.api.contract import MAX_COMMENT, Json
+from runkit.api.other_models import Document
+from runkit.api.questions import Choice, answer_kind
+from runkit.display.text import block, escape_unseen, in_words, live_moment, shorten
+from runkit.widgets._evidence import evidence_html, part_html
+
+MAX_RADIO = 5  # documents; more are a list that drops down
+LABEL = {"description_width": "70px"}
+WIDE = {"width": "100%", "max_width": "900px"}
+NOT_LISTED = "ID of a document that is not listed"
+
+
+class WrongInput(ValueError):
+    """An input that cannot be sent; its text says why, `field` is where the focus belongs."""
+
+    def __init__(self, text: str, field: w.Widget) -> None:
+        super().__init__(text)
+        self.field = field
+
+
+def _text(title: str, hint: str, value: str = "", rows: int = 1) -> w.Textarea:
+    """Make an input whose text arrives once, when it loses the focus."""
+    return w.Textarea(
+        value=value,
+        description=title,
+        placeholder=hint,
+        continuous_update=False,
+        rows=rows,
+        layout=w.Layout(**WIDE),
+        style=LABEL,
+    )
+
+
+class ProposalInputs:
+    """The evidence and the inputs of one proposal, in `box`.
+
+    `number` is its place among several, 0 of a single one.
+    """
+
+    def __init__(self, proposal: Json, number: int, on_change: Callable[..., object]) -> None:
+        self.proposal = proposal
+        self.kind = answer_kind(proposal)
+        self._payload = questions.proposed_payload(proposal, self.kind.name)
+        self._payload_text = escape_unseen(json.dumps(self._payload, ensure_ascii=False, indent=2))
+        options = [(choice.button, choice.word) for choice in self.kind.choices]
+        self.choice = w.ToggleButtons(
+            options=options, value=None, description="Answer", style=LABEL
+        )
+        self.note = _text("Reason", self._hint)
+        self.document: Any = None  # the list of documents, once it is read
+        self.document_id = _text("Document", NOT_LISTED)
+        self.edited = _text("JSON", "", self._payload_text, rows=8)
+        self.raw = _text("JSON", '{"decision": "approve"}', rows=2)
+        title = part_html(number, proposal) if number else ""
+        evidence = w.HTML(block(title + evidence_html(proposal)))
+        self._documents = w.VBox([self.document_id])
+        by_name = {
+            "payload": self._folded_payload(),
+            "document_id": self._documents,
+            "raw": self.raw,
+        }
+        shown = [by_name[name] for name in self.kind.inputs if by_name[name] is not None]
+        self.box = w.VBox([evidence, *shown, self.choice, self.note])
+        self.choice.observe(on_change, "value")
+
+    @property
+    def _hint(self) -> str:
+        needing = [item.button for item in self.kind.choices if "note" in item.requires]
+        return f"required to {_phrase(needing[0])}" if needing else "optional"
+
+    def _folded_payload(self) -> w.Widget | None:
+        if not self._payload:
+            return None
+        box = w.Accordion([self.edited], selected_index=None)
+        box.set_title(0, "Edit what is added")
+        return box
+
+    def offer(self, documents: Sequence[Document]) -> None:
+        """Offer the documents of the business."""
+        if not documents:
+            return
+        wanted = self.proposal.get("document_types")
+        wanted = wanted if isinstance(wanted, list) else []
+        ordered = sorted(documents, key=lambda document: document.document_type not in wanted)
+        options = [(_document_name(document), document.id) for document in ordered]
+        common = {"description": "Document", "layout": w.Layout(**WIDE), "style": LABEL}
+        if len(options) > MAX_RADIO:
+            self.document = w.Dropdown(options=[("Choose a document", None), *options], **common)
+        else:
+            self.document = w.RadioButtons(options=options, value=None, **common)
+        self.document_id.description = "or its ID"
+        self._documents.children = [self.document, self.document_id]
+
+    @property
+    def chosen(self) -> Choice | None:
+        """The chosen answer."""
+        return next((item for item in self.kind.choices if item.word == self.choice.value), None)
+
+    @property
+    def fields(self) -> list[Any]:
+        """All inputs."""
+        fields = [self.choice, self.note, self.document_id, self.edited, self.raw]
+        return fields if self.document is None else [*fields, self.document]
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether a person has typed or chosen anything."""
+        texts = (self.note.value, self.document_id.value, self.raw.value)
+        is_edited = self.edited.value != self._payload_text
+        return any(texts) or is_edited or self.choice.value is not None
+
+    @property
+    def missing(self) -> w.Widget | None:
+        """The first input that the chosen answer requires and that is empty."""
+        names = self.chosen.requires if self.chosen else ()
+        values = self._values()
+        return next((self._field(name) for name in names if not values[name]), None)
+
+    def _field(self, name: str) -> Any:
+        listed = self.document or self.document_id
+        return {"note": self.note, "document_id": listed, "raw": self.raw}[name]
+
+    def _values(self) -> dict[str, str]:
+        document_id = self.document_id.value.strip()
+        if not document_id and self.document is not None:
+            document_id = self.document.value or ""
+        note = self.note.value.strip()
+        return {"note": note, "document_id": document_id, "raw": self.raw.value.strip()}
+
+    def answer(self) -> Json:
+        """Return the input to send. Raises `WrongInput`."""
+        chosen = self.chosen
+        if chosen is None:
+            raise WrongInput("Choose an answer.", self.choice)
+        values = self._values()
+        for name in chosen.requires:
+            if not values[name]:
+                raise WrongInput(chosen.missing(name), self._field(name))
+        if chosen.word == "raw":
+            return _json_object(self.raw)
+        note = values["note"]
+        if len(note) > MAX_COMMENT:
+            text = f"The reason has {len(note):,} characters; at most {MAX_COMMENT:,} can be sent."
+            raise WrongInput(text, self.note)
+        if not jsontext.is_unicode(note):
+            raise WrongInput("The reason holds half of a character; type it again.", self.note)
+        document_id = values["document_id"] if chosen.is_yes else ""
+        actions = self._actions() if chosen.is_yes else None
+        return questions.answer_to(chosen.word, note or None, document_id or None, actions)
+
+    def _actions(self) -> list[tuple[str, Json]] | None:
+        """Return the proposal as a person changed it, None if nobody did."""
+        if "payload" not in self.kind.inputs or self.edited.value == self._payload_text:
+            return None
+        payload = _json_object(self.edited)
+        return None if payload == self._payload else [(self.kind.name, payload)]
+
+
+class QuestionInputs:
+    """The inputs of all proposals of a question, in `box`."""
+
+    def __init__(self, value: Json, on_change: Callable[..., object]) -> None:
+        asked = questions.questions_in(value)
+        self.is_combined = len(asked) > 1
+        numbers = range(1, len(asked) + 1) if self.is_combined else (0,)
+        self.proposals = [
+            ProposalInputs(proposal, number, on_change)
+            for number, proposal in zip(numbers, asked, strict=True)
+        ]
+        self.box = w.VBox([item.box for item in self.proposals])
+
+    @property
+    def chosen(self) -> str:
+        """What the chosen answers do, as their buttons say; empty while one is missing."""
+        choices = [item.chosen for item in self.proposals]
+        if not all(choices):
+            return ""
+        return ", ".join(_phrase(choice.button) for choice in choices if choice)
+
+    @property
+    def fields(self) -> list[Any]:
+        """All inputs."""
+        return [field for item in self.proposals for field in item.fields]
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether a person has typed or chosen anything."""
+        return any(item.is_touched for item in self.proposals)
+
+    def forget_choice(self) -> None:
+        """Take back the choice, so that sending again is a new decision."""
+        for item in self.proposals:
+            item.choice.value = None
+
+    def answer(self) -> Json:
+        """Return the input to send. Raises `WrongInput`."""
+        answers = [item.answer() for item in self.proposals]
+        if not self.is_combined:
+            return answers[0]
+        agents = [item.proposal["agent"] for item in self.proposals]
+        return questions.combined_answer(zip(agents, answers, strict=True))
+
+
+def _phrase(button: str) -> str:
+    """Write the text of a button within a sentence."""
+    return button[:1].lower() + button[1:]
+
+
+def _json_object(field: w.Textarea) -> Json:
+    """Read the JSON of an input. Raises `WrongInput`."""
+    try:
+        value = jsontext.loads(field.value.encode())
+        jsontext.dumps(value)  # refuses numbers that cannot be sent
+    except ValueError as error:
+        raise WrongInput(f"This is not JSON: {error}", field) from None
+    if not isinstance(value, dict) or not value:
+        text = 'The JSON must be an object with something in it, such as {"decision": "approve"}.'
+        raise WrongInput(text, field)
+    return value
+
+
+def _document_name(document: Document) -> str:
+    kind = in_words(document.document_type or "document")
+    name = shorten(document.filename or "unnamed", 80)
+    return f"{kind}: {name}, {live_moment(document.created_at)} · {document.id[:8]}"
