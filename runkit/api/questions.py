@@ -107,10 +107,7 @@ FREE = ("mixed", "other")  # kinds without fixed words
 BY_NAME = {kind.name: kind for kind in TABLE}
 KINDS = Vocabulary(*(Word(kind.name, kind.title) for kind in TABLE))
 _KIND_OF_TYPE = {
-    word: kind.name
-    for kind in TABLE
-    if kind.name not in FREE
-    for word in (kind.name, *kind.types)
+    word: kind.name for kind in TABLE if kind.name not in FREE for word in (kind.name, *kind.types)
 }
 
 

@@ -329,10 +329,12 @@ class AnswerForm:
         return is_unconfirmed and self.inputs.is_touched
 
     def _closed_text(self, run: Run) -> str:
-        """Write why the question is closed, and by which answer of the log if the API doesn't say."""
+        """Write why the question is closed, with what the log has if the API names nobody."""
         closed = self.question.closed_in(run) or "The question is closed."
         others = [
-            entry for entry in self.question.logged(self.client.host) if entry.answer_id != self._seen
+            entry
+            for entry in self.question.logged(self.client.host)
+            if entry.answer_id != self._seen
         ]
         if closed == CHANGED or self.question.answerer_in(run) or not others:
             return closed

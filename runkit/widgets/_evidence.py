@@ -29,24 +29,36 @@ MUTED = "rk-muted"  # the tone of what is neither good nor bad
 STYLE = Markup("<style>{}{}</style>").format(
     css_variables(":is(.runkit-static, .runkit-form)"),
     Markup("""
-.runkit-static { font-size: 13px; line-height: 1.4; color: var(--runkit-text); overflow-wrap: anywhere; }
+.runkit-static {
+  font-size: 13px; line-height: 1.4; color: var(--runkit-text); overflow-wrap: anywhere;
+}
 .runkit-static p { margin: 1px 0; }
 .runkit-static .rk-muted { color: var(--runkit-muted); }
 .runkit-static .rk-ask { font-size: 15px; font-weight: 600; margin: 2px 0; }
 .runkit-static .rk-part { font-weight: 600; margin: 6px 0 2px; }
-.runkit-static .rk-finding { border-left: 3px solid var(--runkit-line); padding: 0 0 0 10px; margin: 4px 0; }
-.runkit-static .rk-pill { font-size: 11px; font-weight: 600; padding: 1px 8px; border-radius: 9px; }
+.runkit-static .rk-finding {
+  border-left: 3px solid var(--runkit-line); padding-left: 10px; margin: 4px 0;
+}
+.runkit-static .rk-pill {
+  font-size: 11px; font-weight: 600; padding: 1px 8px; border-radius: 9px;
+}
 .runkit-static .ok { background: var(--runkit-ok-on); color: var(--runkit-ok); }
-.runkit-static .attention { background: var(--runkit-attention-on); color: var(--runkit-attention); }
+.runkit-static .attention {
+  background: var(--runkit-attention-on); color: var(--runkit-attention);
+}
 .runkit-static .fail { background: var(--runkit-fail-on); color: var(--runkit-fail); }
 .runkit-static .rk-note { padding: 4px 10px; border-radius: 6px; margin: 2px 0; }
 .runkit-static a { color: var(--runkit-link); }
 .runkit-static pre { white-space: pre-wrap; font-size: 12px; }
-.runkit-form { border: 1px solid var(--runkit-line); border-radius: 8px; padding: 8px 12px; overflow: hidden; }
+.runkit-form {
+  border: 1px solid var(--runkit-line); border-radius: 8px; padding: 8px 12px;
+}
 .runkit-form .widget-toggle-button { width: auto; padding: 0 14px; }
 .runkit-form .widget-toggle-button.mod-active { background: #1a5fcc; color: #fff; }
-.runkit-form button.mod-primary { background: #1a5fcc; color: #fff; width: auto; padding: 0 18px; }
-.runkit-form button.mod-primary:disabled { background: none; color: var(--runkit-muted); border: 1px solid var(--runkit-line); opacity: 1; }
+.runkit-form button.mod-primary { background: #1a5fcc; color: #fff; padding: 0 18px; }
+.runkit-form button.mod-primary:disabled {
+  background: none; color: var(--runkit-muted); border: 1px solid var(--runkit-line); opacity: 1;
+}
 """),
 )
 _FINDING = Markup(
@@ -94,9 +106,7 @@ def part_html(number: int, proposal: Json) -> Markup:
 def folded_html(question: OpenQuestion) -> Markup:
     """Write what is folded: the other findings of the run, and the question as JSON."""
     proposals = proposals_of(question.value)
-    proposed = {
-        item.get("title") for part in proposals for item in objects(part.get("artifacts"))
-    }
+    proposed = {item.get("title") for part in proposals for item in objects(part.get("artifacts"))}
     found = (item for step in question.run.walk() for item in step.artifacts)
     others = [item.to_dict() for item in found if item.title not in proposed]
     parts = []

@@ -84,7 +84,7 @@ class Work:
             task.cancel()
 
 
-class Panel(w.VBox):
+class Panel(w.VBox):  # type: ignore[misc]
     """A VBox that is also readable where no widget lives: in a saved or exported notebook.
 
     The names of its attributes must not be those of a VBox, whose own code uses them.

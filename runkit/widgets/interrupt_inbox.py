@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 
 import ipywidgets as w
 
 from runkit.api.models import Run
 from runkit.api.words import RUN_STATUSES
-from runkit.arguments import Hours, Seconds, check_kind, checked
+from runkit.arguments import Hours, Moment, Seconds, check_kind, checked, read_moment
 from runkit.client import Client, RunList
 from runkit.client.resume import is_stale
 from runkit.display.counts import HOUR, lasted
@@ -19,7 +20,7 @@ from runkit.errors import RunkitError
 from runkit.widgets._answer_form import AnswerForm, Receipt
 from runkit.widgets._evidence import UNIDENTIFIED, note_html
 from runkit.widgets._question import OpenQuestion, open_questions
-from runkit.widgets._work import Panel
+from runkit.widgets._work import Panel, Work
 
 MAX_LISTED = 200  # lines of the list
 MAX_LINES = 6  # of the list that are in view
@@ -32,8 +33,8 @@ class InterruptInbox(Panel):
 
     A list, and below it the form of the chosen question, as in `InterruptForm`; after a receipt the
     next one opens. What was typed stays while the inbox exists, whatever is chosen or refreshed; a
-    restart of the kernel loses it. Clicks wait while a cell runs. A saved notebook keeps the list as
-    a table, and the receipts. The inbox is an ipywidgets `VBox`.
+    restart of the kernel loses it. Clicks wait while a cell runs. A saved notebook keeps the list
+    and the receipts. The inbox is an ipywidgets `VBox`.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ class InterruptInbox(Panel):
     since : str, datetime or date, optional
         Looks at runs created since then, as `client.runs.list`; None looks at every run.
     refresh_every : float, optional
-        Seconds between two refreshes while the kernel is idle; without it only the button refreshes.
+        Seconds between two refreshes while the kernel is idle; without it only the button does.
         A newer inbox that refreshes itself takes the place of an older one.
     sla_h : float, optional
         Hours within which a question should be answered; those that wait longer are marked late.
@@ -61,51 +62,99 @@ class InterruptInbox(Panel):
         client: Client,
         *,
         who: str | None = None,
-        since: str | None = "30d",
+        since: Moment | None = "30d",
         refresh_every: Seconds | None = None,
         sla_h: Hours | None = None,
     ) -> None:
         check_kind("client", client, Client)
         super().__init__()
-        self.client = client
-        self.who = who
-        self.since = since
-        self.late_s = None if sla_h is None else sla_h * HOUR
-        self.receipts: list[Receipt] = []
-        self.questions: list[OpenQuestion] = []
-        self.answer_forms: dict[Key, AnswerForm] = {}
-        self.runs_read: dict[str, Run] = {}
-        self.head = w.HTML()
-        self.log = w.HTML()
-        self.choice = w.Select(rows=MAX_LINES, layout=w.Layout(width="100%"))
-        self.choice.observe(lambda _: self.work.call(self._show_form), "value")
-        self.refresh_button = w.Button(description="Refresh", icon="refresh")
-        self.refresh_button.on_click(lambda _: self.work.start(self.refresh()))
-        self.refresh_button.layout.flex = "0 0 auto"
-        self.slot = w.VBox()
-        bar = w.HBox([self.head, self.refresh_button])
-        bar.layout.justify_content = "space-between"
-        bar.layout.align_items = "center"
-        self.show(bar, self.choice, self.slot, self.log)
-        self._take(*self._read())
-        self.work.start(self._identify())
+        self.listing = QuestionList(client, self.work, who, since, sla_h)
+        self.listing.on_change = self._save_list
+        self.show(*self.listing.parts)
+        self._save_list()
+        self.work.start(self.listing.identify())
         if refresh_every is not None:
-            self.work.repeat(("inbox", client.host), self._repeat(refresh_every))
+            self.work.repeat(("inbox", client.host), self.listing.repeat(refresh_every))
+
+    @property
+    def questions(self) -> list[OpenQuestion]:
+        """What waits, the longest wait first."""
+        return self.listing.questions
+
+    @property
+    def receipts(self) -> list[Receipt]:
+        """How questions ended here: each with its `question`, `delivery` and `text`."""
+        return self.listing.receipts
 
     def __repr__(self) -> str:
-        return f"InterruptInbox({self._count}, {self.client.mode})"
+        return f"InterruptInbox({self.listing.count}, {self.listing.client.mode})"
+
+    def _save_list(self) -> None:
+        self.save(self.listing.html)
+
+
+class QuestionList:
+    """The list of open questions, the form of the chosen one, and receipts, in `parts`.
+
+    What was typed is kept: there is one form for each question, whatever is chosen or refreshed.
+    """
+
+    def __init__(
+        self, client: Client, work: Work, who: str | None, since: Moment | None, sla_h: float | None
+    ) -> None:
+        self.client = client
+        self.receipts: list[Receipt] = []
+        self.questions: list[OpenQuestion] = []
+        self.forms: dict[Key, AnswerForm] = {}
+        self.coverage = ""
+        self.on_change: Callable[[], object] = lambda: None
+        self.choice = w.Select(rows=MAX_LINES, layout=w.Layout(width="99%"))
+        self.choice.observe(lambda _: work.call(self._show_form), "value")
+        self.refresh_button = w.Button(description="Refresh", icon="refresh")
+        self.refresh_button.on_click(lambda _: work.start(self.refresh()))
+        self.refresh_button.layout.flex = "0 0 auto"
+        self._work = work
+        self._who = who
+        self._since = since
+        self._late_s = None if sla_h is None else sla_h * HOUR
+        self._runs: dict[str, Run] = {}  # by id, as they were read last
+        self._head = w.HTML()
+        self._log = w.HTML()
+        self._slot = w.VBox()
+        bar = w.HBox([self._head, self.refresh_button])
+        bar.layout.justify_content = "space-between"
+        bar.layout.align_items = "center"
+        self.parts = [bar, self.choice, self._slot, self._log]
+        self._take(*self._read())
+
+    @property
+    def form(self) -> AnswerForm | None:
+        """The form of the chosen question."""
+        return self.forms.get(self.choice.value)
+
+    @property
+    def count(self) -> str:
+        """How many questions wait."""
+        return plural(len(self.questions), "question waiting", "questions waiting")
+
+    @property
+    def sentence(self) -> str:
+        """How many questions wait, which runs were looked at, when, and what may be missing."""
+        n_late = sum(map(self._is_late, self.questions))
+        late = f", {n_late:,} late" if self._late_s is not None else ""
+        return f"{self.count}{late} {self.coverage}"
 
     # -- reading
 
     def _read(self) -> tuple[RunList, RunList]:
         """Read which runs there are, and with their steps those that may wait; on any thread."""
         runs = self.client.runs
-        listed = runs.list(since=self.since, progress=False)
+        listed = runs.list(since=self._since, progress=False)
         candidates = [run for run in listed if _may_wait(run)]
         ids = {run.id for run in candidates}
-        shown = [*(form.run for form in self.answer_forms.values()), *self._waiting_runs()]
+        shown = [*(form.run for form in self.forms.values()), *self._waiting_runs()]
         others = {run.id for run in shown} - ids
-        known = RunList(tuple(self.runs_read.values()), with_steps=True)
+        known = RunList(tuple(self._runs.values()), with_steps=True)
         fetched = runs.fetch([*candidates, *sorted(others)], progress=False, known=known)
         return listed, fetched
 
@@ -117,19 +166,20 @@ class InterruptInbox(Panel):
         self.refresh_button.disabled = True
         try:
             self._take(*await asyncio.to_thread(self._read))
-            await self._identify()
+            await self.identify()
         except RunkitError as error:
             text = f"Refresh failed, this is as of the last one. {error}"
-            self.head.value = block(note_html(self._state, "attention"), note_html(text, "fail"))
+            self._head.value = block(note_html(self.sentence, "attention"), note_html(text, "fail"))
         finally:
             self.refresh_button.disabled = False
 
-    async def _repeat(self, seconds: float) -> None:
+    async def repeat(self, seconds: float) -> None:
+        """Read again and again."""
         while True:
             await asyncio.sleep(seconds)
             await self.refresh()
 
-    async def _identify(self) -> None:
+    async def identify(self) -> None:
         """Find the businesses of the runs that wait."""
         unnamed = [run for run in self._waiting_runs() if run.business_id is None]
         if not unnamed:
@@ -147,41 +197,30 @@ class InterruptInbox(Panel):
         """Take what was read; an older state of a run never replaces a newer one."""
         missing = [*listed.missing, *fetched.missing]
         gap = f" May be missing: {one_line('; '.join(missing))}." if missing else ""
-        since = listed.query.get("since", "")
-        first = min((run.created_at for run in listed), default=None)
-        created = f" created since {day(first)}" if since and first else ""
+        first = read_moment("since", self._since, lambda: listed.read_at or datetime.now(UTC))
+        created = f" created since {day(first)}" if first else ""
         read = f", read {live_moment(listed.read_at)}" if listed.read_at else ""
         self.coverage = f"in {plural(len(listed), 'run')}{created}{read}.{gap}"
         self._take_runs(fetched)
         self._fill()
 
     def _take_runs(self, runs: Iterable[Run]) -> None:
-        newer = [run for run in runs if not is_stale(run, self.runs_read.get(run.id))]
-        self.runs_read |= {run.id: run for run in newer}
-        self.questions = open_questions(self.runs_read.values())
-        for form in [*self.answer_forms.values()]:
-            if form.run.id in self.runs_read:
-                form.take(self.runs_read[form.run.id])
+        newer = [run for run in runs if not is_stale(run, self._runs.get(run.id))]
+        self._runs |= {run.id: run for run in newer}
+        self.questions = open_questions(self._runs.values())
+        for form in [*self.forms.values()]:
+            if form.run.id in self._runs:
+                form.take(self._runs[form.run.id])
 
     # -- the list and the form
 
-    @property
-    def _count(self) -> str:
-        return plural(len(self.questions), "question waiting", "questions waiting")
-
-    @property
-    def _state(self) -> str:
-        n_late = sum(map(self._is_late, self.questions))
-        late = f", {n_late:,} late" if self.late_s is not None else ""
-        return f"{self._count}{late} {self.coverage}"
-
     def _is_late(self, question: OpenQuestion) -> bool:
-        return self.late_s is not None and (question.wait_s or 0) > self.late_s
+        return self._late_s is not None and (question.wait_s or 0) > self._late_s
 
     @property
     def _closed_forms(self) -> list[AnswerForm]:
         """The forms that are closed and keep what was typed."""
-        return [form for form in self.answer_forms.values() if form.receipt is not None]
+        return [form for form in self.forms.values() if form.receipt is not None]
 
     def _fill(self) -> None:
         """Fill the list, and keep the chosen question, or choose the first."""
@@ -194,12 +233,12 @@ class InterruptInbox(Panel):
         keys = [key for _, key in options]
         n_more = len(self.questions) - len(listed)
         more = f" The {MAX_LISTED:,} that wait longest are listed." if n_more else ""
-        self.head.value = block(note_html(self._state + more))
+        self._head.value = block(note_html(self.sentence + more))
         self.choice.layout.display = None if options else "none"
         self.choice.options = options
         self.choice.value = chosen if chosen in keys else next(iter(keys), None)
         self._show_form()
-        self.save(self._summary())
+        self.on_change()
 
     def _line(self, question: OpenQuestion) -> str:
         late = "  ·  late" if self._is_late(question) else ""
@@ -208,12 +247,12 @@ class InterruptInbox(Panel):
     def _show_form(self) -> None:
         """Show the form of the chosen question, made once."""
         key = self.choice.value
-        form = self.answer_forms.get(key)
+        form = self.forms.get(key)
         question = next((item for item in self.questions if item.key == key), None)
         if form is None and question is not None:
-            form = AnswerForm(self.client, question, self.work, self._note_closed, self.who)
-            self.answer_forms[key] = form
-        self.slot.children = [form.box] if form else []
+            form = AnswerForm(self.client, question, self._work, self._note_closed, self._who)
+            self.forms[key] = form
+        self._slot.children = [form.box] if form else []
 
     def _note_closed(self, form: AnswerForm) -> None:
         """Add the receipt, and open the question that follows, unless what was typed stays."""
@@ -222,20 +261,21 @@ class InterruptInbox(Panel):
         if form.receipt is not None:
             self.receipts.append(form.receipt)
         newest = reversed(self.receipts[-MAX_RECEIPTS:])
-        self.log.value = block(*(receipt.html for receipt in newest))
-        if not is_stale(form.run, self.runs_read.get(form.run.id)):
-            self.runs_read[form.run.id] = form.run
-        self.questions = open_questions(self.runs_read.values())
+        self._log.value = block(*(receipt.html for receipt in newest))
+        if not is_stale(form.run, self._runs.get(form.run.id)):
+            self._runs[form.run.id] = form.run
+        self.questions = open_questions(self._runs.values())
         was_shown = self.choice.value == key
         if not form.is_kept:
-            del self.answer_forms[key]
+            del self.forms[key]
         self._fill()
         if was_shown and not form.is_kept and self.questions:
             following = self.questions[min(at, len(self.questions) - 1)]
             self.choice.value = following.key
             self.choice.focus()  # the page scrolls to it, and the form is below
 
-    def _summary(self) -> Markup:
+    @property
+    def html(self) -> Markup:
         """Write the list as a table, and the receipts, for a page without a kernel."""
         rows = [
             (lasted(item.wait_s), item.run.business_name or UNIDENTIFIED, shorten(item.label, 200))
@@ -243,11 +283,11 @@ class InterruptInbox(Panel):
         ]
         table = html_table(["waits", "business", "question"], rows) if rows else Markup()
         done = Markup("").join(receipt.html for receipt in self.receipts)
-        return note_html(self._state) + table + done
+        return note_html(self.sentence) + table + done
 
 
 def _may_wait(run: Run) -> bool:
-    """Return whether a run of a list may have an open question; of an unknown status, its steps say."""
+    """Return whether a run of a list may have an open question, which its steps may show."""
     return run.is_waiting or (run.status not in RUN_STATUSES and run.ended_at is None)
 
 

@@ -33,7 +33,7 @@ def chart_html(run: Run) -> Markup:
 class RunMonitor(Panel):
     """Watches a run: what it does now, its question when it pauses, and its Gantt chart.
 
-    The last line of a cell shows it. It reads the run every 1 to 10 seconds until the run has ended,
+    The last line of a cell shows it. It reads the run every 1 to 10 seconds until it has ended,
     `close()` is called, or a newer monitor watches the same run. The question is answered as in
     `InterruptForm`. The chart is a picture; `runkit.gantt(run)` is the interactive one. A saved
     notebook keeps the newest state. The monitor is an ipywidgets `VBox`.
