@@ -30,7 +30,7 @@ from runkit.widgets._work import Work
 
 SETTLE_S = 0.2  # a busy page may deliver the press before the text that was typed before it
 FOCUS_S = 0.1  # until the page has drawn what gets the focus
-INPUTS_HEIGHT = "350px"  # what is longer scrolls, so that Send stays in view below it
+INPUTS_HEIGHT = "390px"  # what is longer scrolls, so that Send stays in view below it
 CLOSED = "closed"  # an outcome: closed before anything was sent
 MAY_ARRIVE = "may still arrive; the first one to arrive counts"
 SENTENCES = {  # by what became of an answer: the tone, and what is said
@@ -127,7 +127,7 @@ class AnswerForm:
         scroll.layout.overflow = "auto"
         scroll.layout.flex = "0 0 auto"
         row = w.HBox([self.send_button, self.status], layout=w.Layout(align_items="center"))
-        row.layout.margin = "4px 0 0 0"
+        row.add_class("rk-send")
         self.box = w.VBox([self._head, scroll, row])
         self.box.add_class("runkit-form")
         self._draw()

@@ -53,8 +53,16 @@ STYLE = Markup("<style>{}{}</style>").format(
 .runkit-form {
   border: 1px solid var(--runkit-line); border-radius: 8px; padding: 8px 12px;
 }
+.runkit-form .widget-box > * { flex-shrink: 0; }
+.runkit-form :is(.widget-toggle-buttons, .widget-radio) { display: flex; flex-direction: row; }
+.runkit-form :is(.widget-toggle-buttons, .widget-radio) > .widget-label {
+  width: 70px; margin-right: 8px; text-align: right;
+}
+.runkit-form .widget-accordion { margin-left: 78px; }
+.runkit-form .widget-accordion > * > .lm-Widget { padding: 2px 8px; }
 .runkit-form .widget-toggle-button { width: auto; padding: 0 14px; }
 .runkit-form .widget-toggle-button.mod-active { background: #1a5fcc; color: #fff; }
+.runkit-form .rk-send { margin-left: 78px; }
 .runkit-form button.mod-primary { background: #1a5fcc; color: #fff; padding: 0 18px; }
 .runkit-form button.mod-primary:disabled {
   background: none; color: var(--runkit-muted); border: 1px solid var(--runkit-line); opacity: 1;

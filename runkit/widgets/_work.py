@@ -18,9 +18,12 @@ from runkit.widgets._evidence import STYLE
 
 Action = Coroutine[Any, Any, None]
 VIEW = "application/vnd.jupyter.widget-view+json"
-# The saved HTML is for pages without a kernel: the live widget, whose style this is, hides it.
-_HIDDEN = Markup("<style>.jp-OutputArea-child:has(.{0}), .{0} {{ display: none; }}</style>")
-_SAVED = Markup('<div class="{}">{}</div>')
+# The saved HTML is for pages without a kernel. The live widget hides it by its style; where there
+# is no live one, the saved HTML hides what the front end says instead of the widget above it.
+_LIVE_STYLE = Markup("<style>.jp-OutputArea-child:has(.{0}), .{0} {{ display: none; }}</style>")
+_SAVED = Markup("""<style>
+.jp-OutputArea-child:not(:has(.runkit-live)):has(+ .jp-OutputArea-child .{0}) {{ display: none; }}
+</style><div class="{0}">{1}</div>""")
 
 
 class Work:
@@ -92,13 +95,14 @@ class Panel(w.VBox):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
+        self.add_class("runkit-live")
         self.work = Work()
         self.saved_html = Markup()
         self.saved_output: Any = None
 
     def show(self, *parts: w.Widget) -> None:
         """Show widgets below the style that all of them need."""
-        hidden = _HIDDEN.format(self._saved_class)
+        hidden = _LIVE_STYLE.format(self._saved_class)
         self.children = [w.HTML(STYLE + hidden), *parts]
 
     @property
