@@ -95,9 +95,6 @@ def state_dir(monkeypatch):
     # `tmp_path` is slow to make
     folder = Path(os.environ["RUNKIT_STATE_DIR"], secrets.token_hex(8))
     monkeypatch.setenv("RUNKIT_STATE_DIR", str(folder))
-    monkeypatch.setattr(
-        "runkit.local.answer_log.typed_name", ""
-    )  # nor a name that another one typed
     return folder
 
 

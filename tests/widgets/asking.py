@@ -1,135 +1,135 @@
-"""Questions of a real sandbox, and a client that counts the answers it sends."""
+"""Questions of a real sandbox, and a person at a form who chooses, types, presses and waits."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
+from functools import wraps
 from typing import Any
 
 import httpx
-import pytest
 
+import runkit
 from runkit.api.models import Run
 from runkit.client import Client
-from runkit.widgets._answer_states import AnswerController
-from runkit.widgets._event_queue import EventQueue
-from runkit.widgets._question import Question, question_of
-from support import jobs_end, until
-from tests.faults import FaultyBox, sandbox
+from runkit.local import answer_log
+from runkit.widgets._answer_form import AnswerForm
+from tests.faults import FaultyBox
+
+WHO = "Ana Ortiz"
+NOTE = "born in 1951, ours in 1984"
+TIMEOUT = 60.0  # seconds; a busy machine is slow
 
 
-class Wire(httpx.HTTPTransport):
-    """The network, which counts answers; `broken` is raised instead of sending one."""
+def on_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test on an event loop, as a kernel runs cells."""
 
-    def __init__(self) -> None:
-        super().__init__(verify=False)
-        self.posts = 0
-        self.broken: Exception | None = None
+    @wraps(test)
+    def call(*args: Any, **kwargs: Any) -> None:
+        asyncio.run(test(*args, **kwargs))
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request."""
-        if request.method == "POST":
-            self.posts += 1
-            if self.broken is not None:
-                raise self.broken
-        return super().handle_request(request)
+    return call
+
+
+async def until(is_true: Callable[[], object]) -> None:
+    """Let the loop work until something is so."""
+    async with asyncio.timeout(TIMEOUT):
+        while not is_true():
+            await asyncio.sleep(0.01)
+
+
+def quick_client(key: str, url: str, pauses: list[Callable[[], object]], **options: Any) -> Client:
+    """Return a client that never waits; `pauses` are called, one each, in place of its waits."""
+    passed = [0.0]
+
+    def pause(seconds: float) -> None:
+        passed[0] += seconds
+        if pauses:
+            pauses.pop(0)()
+
+    class QuickClient(Client):
+        _clock = staticmethod(lambda: passed[0])
+        _sleep = staticmethod(pause)
+
+    return QuickClient(key, url, rate=None, **options)
 
 
 class Asking:
-    """A sandbox whose questions are asked anew for each test, and clients of it that never wait.
-
-    `pauses` are called, one each, in place of the client's waits: so things happen between two
-    looks.
-    """
+    """A sandbox whose questions are asked anew for each test."""
 
     def __init__(self, box: FaultyBox, stack: ExitStack) -> None:
         self.box = box
         self.pauses: list[Callable[[], object]] = []
-        self.wire = Wire()
         self._stack = stack
-        self._other = stack.enter_context(box.client(rate=None))
         self.client = self.another()
 
     def another(self, **options: Any) -> Client:
-        """Return another client; only the first one's answers are counted."""
-        passed = [0.0]
-
-        def pause(seconds: float) -> None:
-            passed[0] += seconds
-            if self.pauses:
-                self.pauses.pop(0)()
-
-        class QuickClient(Client):
-            _clock = staticmethod(lambda: passed[0])
-            _sleep = staticmethod(pause)
-
-        wire = self.wire if not hasattr(self, "client") else Wire()
-        made = QuickClient(self.box.key, self.box.url, rate=None, transport=wire, **options)
+        """Return another client."""
+        made = quick_client(self.box.key, self.box.url, self.pauses, **options)
         return self._stack.enter_context(made)
 
     def run(self, scenario: str = "watchlist_hit") -> Run:
         """Start a run and let it come to its question."""
-        run = self._other.runs.create("cip_orchestrator", self.box.business(scenario))
-        return self._other.runs.wait(run, poll=0.01)
+        with self.box.client(rate=None) as client:
+            run = client.runs.create("cip_orchestrator", self.box.business(scenario))
+            return client.runs.wait(run, poll=0.01)
 
-    def question(self, scenario: str = "watchlist_hit") -> Question:
-        """Return the question of a new run."""
-        question = question_of(self.run(scenario))
-        assert question is not None
-        return question
+    def form(self, run: Run | str, client: Client | None = None, who: str = WHO) -> Person:
+        """Return a person at the form of a run."""
+        return Person(runkit.InterruptForm(client or self.client, run, who=who))
 
-    def controller(self, scenario: str = "watchlist_hit", **options: Any) -> AnswerController:
-        """Return a form of a new question."""
-        return self.form(self.question(scenario), **options)
-
-    def form(
-        self, question: Question, client: Client | None = None, **options: Any
-    ) -> AnswerController:
-        """Return a form of a question."""
-        client = client or self.client
-        return AnswerController(client, question, EventQueue("form"), **options)
-
-    def answer_elsewhere(self, question: Question, decision: str = "reject") -> None:
-        """Let somebody else, on another machine, answer a question."""
+    def answer_elsewhere(self, run: Run, decision: str = "reject") -> None:
+        """Let somebody else, on another machine, answer the question of a run."""
         answer = {"decision": decision, "answered_by": "Priya Raman"}
-        body = {"interrupt_id": question.interrupt_id, "input": answer}
+        body = {"interrupt_id": run.interrupts[0].id, "input": answer}
         headers = {"Authorization": f"Bearer {self.box.key}"}
-        url = f"{self.box.url}/runs/{question.run.id}/resume"
+        url = f"{self.box.url}/runs/{run.id}/resume"
         httpx.post(url, json=body, headers=headers, trust_env=False).raise_for_status()
 
-    def end_others(self, runs: Iterable[Run]) -> None:
-        """End all waiting runs but these."""
-        kept = {run.id for run in runs}
-        for run in self._other.runs.list(status="interrupted", progress=False):
-            if run.id not in kept:
-                self.box.end_run(run.id)
+
+class Person:
+    """A person at the form of one question."""
+
+    def __init__(self, widget: runkit.InterruptForm) -> None:
+        self.widget = widget
+        assert widget.forms.form is not None
+        self.form: AnswerForm = widget.forms.form
+
+    def choose(self, word: str = "approve", note: str = NOTE, part: int = 0) -> None:
+        """Choose an answer and type a reason."""
+        inputs = self.form.inputs.proposals[part]
+        inputs.note.value = note
+        inputs.choice.value = word
+
+    async def press(self, times: int = 5) -> None:
+        """Press Send, and wait for the outcome."""
+        await until(lambda: self.form.send_button.disabled is not self.form.can_send)
+        for _ in range(times):
+            self.form.send_button.click()
+        await self.idle()
+
+    async def idle(self) -> None:
+        """Wait until nothing is under way."""
+        await asyncio.sleep(0.02)
+        await until(lambda: self.widget.work.is_idle)
+
+    @property
+    def sentence(self) -> str:
+        """What the form says."""
+        return str(self.form.status.value)
+
+    @property
+    def note(self) -> str:
+        """What stands in the input of the reason."""
+        return str(self.form.inputs.proposals[0].note.value)
+
+    @property
+    def result(self) -> str:
+        """How the question ended: the delivery of the receipt, else the state of the form."""
+        return self.form.receipt.delivery if self.form.receipt else str(self.form.state)
 
 
-def threads(*names: str) -> int:
-    """Count the running threads of widgets with these names."""
-    return sum(item.name.removeprefix("runkit-") in names for item in threading.enumerate())
-
-
-def finish(*controllers: AnswerController) -> None:
-    """Let the jobs that are under way end, and what they have found out be taken."""
-    jobs_end()
-    for controller in controllers:
-        controller.queue.call(lambda: None)
-
-
-@pytest.fixture(scope="session")
-def shared_box():
-    """A quick sandbox."""
-    with sandbox(speed=3000) as running:
-        yield running
-
-
-@pytest.fixture
-def asking(shared_box):
-    """Questions to answer; no fault and no thread of a form outlives the test."""
-    with ExitStack() as stack:
-        yield Asking(shared_box, stack)
-        shared_box.clear_faults()
-        jobs_end()
-        until(lambda: threads("form") == 0)
+def deliveries() -> list[str]:
+    """Return what became of each answer in the log."""
+    return [entry.delivery for entry in answer_log.entries()]

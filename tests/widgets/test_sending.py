@@ -1,0 +1,293 @@
+"""What a press sends, and what is said of it, on a real sandbox: at most one answer, no false receipt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from runkit.api.models import Run
+from runkit.local import answer_log
+from tests.widgets.asking import NOTE, WHO, Asking, deliveries, on_a_loop, until
+
+Before = Callable[[Asking, Run], object]
+
+
+def fault(kind: str, **options: object) -> Before:
+    return lambda asking, _: asking.box.fault(kind, **options)
+
+
+def both(*acts: Before) -> Before:
+    return lambda asking, run: [act(asking, run) for act in acts]
+
+
+def while_looking(act: Before) -> Before:
+    """Do something before the first check of a doubtful answer."""
+    return lambda asking, run: asking.pauses.append(lambda: act(asking, run))
+
+
+def elsewhere(asking: Asking, run: Run) -> None:
+    asking.answer_elsewhere(run)
+
+
+def end(asking: Asking, run: Run) -> None:
+    asking.box.end_run(run.id)
+
+
+def another_notebook(asking: Asking, run: Run) -> None:
+    asking.another().runs.resume(run, run.interrupts[0].id, {"decision": "reject"}, who="Bob")
+
+
+def dead_kernel(asking: Asking, run: Run) -> None:
+    """Leave the entry of a kernel that died while it sent an answer."""
+    known = {"host": asking.client.host, "run_id": run.id, "interrupt_id": run.interrupts[0].id}
+    answer_log.claim({"decision": "reject"}, "Bob", known)
+
+
+LOST = fault("drop")
+BLIND = while_looking(fault("drop", on="GET /runs", times=99))
+
+
+class Case(NamedTuple):
+    """What happens; then the result, the answers that arrive, the log, and a part of the sentence."""
+
+    happens: Before
+    result: str
+    posts: int
+    log: list[str]
+    words: str
+
+
+PRESSES = {
+    "accepted": Case(lambda *_: None, "confirmed", 1, ["confirmed"], "signed Ana Ortiz."),
+    "429": Case(fault("refuse", status=429, times=9), "open", 1, ["failed"], "was not sent"),
+    "408": Case(fault("refuse", status=408), "open", 1, ["unknown"], "may still arrive"),
+    "422": Case(fault("refuse", status=422), "open", 1, ["refused"], "The API refused"),
+    "cannot be read": Case(fault("drop", on="GET /runs", times=99), "open", 0, [], "was not sent"),
+    "dropped": Case(LOST, "open", 1, ["unknown"], "may still arrive"),
+    "lost reply": Case(fault("lose_reply"), "unconfirmed", 1, ["unconfirmed"], "not confirmed"),
+    "dropped, then another notebook": Case(
+        both(LOST, while_looking(another_notebook)),
+        "unconfirmed",
+        2,
+        ["unconfirmed", "confirmed"],
+        "signed Bob",
+    ),
+    "dropped, then ended": Case(
+        both(LOST, while_looking(end)), "unconfirmed", 1, ["unconfirmed"], "Expired"
+    ),
+    "dropped, and nobody can look": Case(
+        both(LOST, BLIND), "open", 1, ["unknown"], "may still arrive"
+    ),
+    "answered elsewhere before": Case(elsewhere, "closed", 1, [], "by Priya Raman"),
+    "ended before": Case(end, "closed", 0, [], "doesn&#39;t count as a rejection"),
+    "another notebook before": Case(another_notebook, "closed", 1, ["confirmed"], "signed Bob"),
+    "another kernel died": Case(dead_kernel, "open", 0, ["sending"], "signed Bob"),
+    "another kernel died, then answered elsewhere": Case(
+        both(dead_kernel, elsewhere), "closed", 1, ["sending"], "by Priya Raman"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PRESSES)
+@on_a_loop
+async def test_five_presses_send_at_most_one_answer(asking, name):
+    """What was typed stays unless the API has confirmed it, and nothing is said to be confirmed else."""
+    case = PRESSES[name]
+    run = asking.run()
+    person = asking.form(run)
+    arrived = asking.box.answers()
+    case.happens(asking, run)
+    person.choose()
+    await person.press(times=5)
+    assert (person.result, deliveries(), arrived()) == (case.result, case.log, case.posts)
+    assert case.words in person.sentence
+    assert ("Confirmed by the API" in person.sentence) is (name == "accepted")
+    assert person.note == NOTE
+    is_visible = person.form.box in person.widget.forms.box.children
+    assert is_visible is (name != "accepted")
+
+
+RETRIES = ["429", "cannot be read", "422"]
+
+
+@pytest.mark.parametrize("name", RETRIES)
+@on_a_loop
+async def test_an_answer_that_was_not_taken_can_be_sent_again(asking, name):
+    run = asking.run()
+    person = asking.form(run)
+    PRESSES[name].happens(asking, run)
+    person.choose()
+    await person.press()
+    asking.box.clear_faults()
+    await person.press()
+    assert person.result == "confirmed"
+
+
+@on_a_loop
+async def test_sending_after_a_doubt_is_a_new_decision(asking):
+    """The choice is taken back, so that a press alone sends nothing; the reason stays."""
+    person = asking.form(asking.run())
+    arrived = asking.box.answers()
+    asking.box.fault("drop")
+    person.choose()
+    await person.press()
+    assert (person.form.inputs.chosen, person.form.send_button.disabled) == ("", True)
+    await person.press()
+    assert arrived() == 1
+    person.choose()
+    await person.press()
+    assert (person.result, arrived()) == ("confirmed", 2)
+
+
+@on_a_loop
+async def test_a_later_state_closes_a_doubtful_answer(asking):
+    """A refresh finds out that the question is closed, and not whose answer did it."""
+    run = asking.run()
+    person = asking.form(run)
+    asking.box.fault("drop")
+    person.choose()
+    await person.press()
+    asking.answer_elsewhere(run, "reject")
+    person.widget.forms.take(asking.client.runs.get(run))
+    assert person.result == "unconfirmed"
+    assert "by Priya Raman" in person.sentence
+
+
+@pytest.mark.parametrize("is_typed", [True, False])
+@on_a_loop
+async def test_an_answer_from_elsewhere_closes_the_form(asking, is_typed):
+    """Whoever had typed is told that it was not sent, and can still read it."""
+    run = asking.run()
+    person = asking.form(run)
+    if is_typed:
+        person.choose()
+    asking.answer_elsewhere(run)
+    person.widget.forms.take(asking.client.runs.get(run))
+    assert person.result == "closed"
+    assert ("not sent" in person.sentence) is is_typed
+    assert (person.form.box in person.widget.forms.box.children) is is_typed
+
+
+@on_a_loop
+async def test_what_is_typed_while_an_answer_is_sent_is_no_part_of_it(asking):
+    person = asking.form(asking.run("address_gap"))
+    asking.box.fault("hold")
+    person.choose("reject", "")
+    person.form.send_button.click()
+    await until(lambda: deliveries() == ["sending"])
+    person.choose("approve", "too late")
+    person.form.send_button.click()
+    asking.box.clear_faults()
+    await person.idle()
+    assert (person.result, deliveries()) == ("confirmed", ["confirmed"])
+    assert [entry.answer for entry in answer_log.entries()] == ['{"decision":"reject"}']
+
+
+@on_a_loop
+async def test_text_that_arrives_right_after_the_press_is_sent(asking):
+    """A busy page delivers the press before the text that was typed before it."""
+    person = asking.form(asking.run())
+    person.choose("approve", "")
+    person.form.send_button.click()
+    await asyncio.sleep(0.05)
+    person.form.inputs.proposals[0].note.value = NOTE
+    await person.idle()
+    assert person.result == "confirmed"
+    assert NOTE in answer_log.entries()[0].answer
+
+
+@on_a_loop
+async def test_two_forms_pressed_at_once_send_one_answer(asking):
+    """Whoever was second learns that the answer was not sent, and whose was."""
+    run = asking.run()
+    people = [asking.form(run, asking.another(), who) for who in ("Ana", "Ben")]
+    arrived = asking.box.answers()
+    asking.box.fault("hold", times=None)
+    for person in people:
+        person.choose()
+        person.form.send_button.click()
+    await until(lambda: any(person.form.inputs.chosen == "" for person in people))
+    asking.box.clear_faults()
+    for person in people:
+        await person.idle()
+    assert arrived() == 1
+    assert deliveries() == ["confirmed"]
+    first, second = sorted(people, key=lambda person: person.result != "confirmed")
+    assert (first.result, second.result) == ("confirmed", "open")
+    assert f"signed {first.widget.receipts[0].text.rpartition('signed ')[2][:3]}" in second.sentence
+    assert second.note == NOTE
+
+
+@on_a_loop
+async def test_a_second_form_warns_of_an_answer_that_may_arrive(asking):
+    run = asking.run()
+    person = asking.form(run)
+    asking.box.fault("drop")
+    person.choose()
+    await person.press()
+    again = asking.form(run)
+    assert "may still arrive" in again.sentence
+    again.choose()
+    await again.press()
+    assert (again.result, deliveries()) == ("confirmed", ["unknown", "confirmed"])
+
+
+@on_a_loop
+async def test_an_answer_is_sent_where_no_log_can_be_kept(asking, monkeypatch):
+    """Five presses are one answer, and the receipt says that it was not logged."""
+    monkeypatch.setenv("RUNKIT_STATE_DIR", "/dev/null/state")
+    person = asking.form(asking.run())
+    arrived = asking.box.answers()
+    person.choose()
+    await person.press()
+    assert (person.result, arrived()) == ("confirmed", 1)
+    assert "NOT in runkit.answer_log()" in person.sentence
+
+
+@on_a_loop
+async def test_a_failure_of_the_client_is_a_maybe(asking, monkeypatch):
+    """What was claimed may have left, whatever fails then."""
+    person = asking.form(asking.run())
+    http = asking.client._http
+    monkeypatch.setattr(type(http), "post", lambda *_: 1 / 0)
+    person.choose()
+    await person.press()
+    assert (person.result, deliveries()) == ("open", ["sending"])
+    assert "may still arrive" in person.sentence
+
+
+@on_a_loop
+async def test_a_read_only_client_sends_nothing(asking):
+    person = asking.form(asking.run(), asking.another(read_only=True))
+    arrived = asking.box.answers()
+    person.choose()
+    await person.press()
+    assert (person.form.send_button.disabled, arrived(), deliveries()) == (True, 0, [])
+    assert person.form.send_button.description.startswith("Read-only")
+
+
+@on_a_loop
+async def test_a_closed_client_sends_nothing(asking):
+    client = asking.another()
+    person = asking.form(asking.run(), client)
+    arrived = asking.box.answers()
+    client.close()
+    person.choose()
+    await person.press()
+    assert (person.result, arrived(), person.note) == ("open", 0, NOTE)
+    assert "this client has been closed" in person.sentence
+
+
+@on_a_loop
+async def test_the_log_has_who_what_and_the_asking(asking):
+    run = asking.run()
+    person = asking.form(run)
+    person.choose()
+    await person.press()
+    [entry] = answer_log.entries([run.id])
+    step = next(step for step in run.walk() if step.type == "interrupt")
+    assert (entry.answered_by, entry.interrupt_id) == (WHO, run.interrupts[0].id)
+    assert (entry.step_id, entry.kind) == (step.id, "dismissal")
