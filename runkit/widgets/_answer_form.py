@@ -43,7 +43,7 @@ SENTENCES = {  # by what became of an answer: the tone, and what is said
     REFUSED: ("fail", "The API refused your answer. {why}"),
     FAILED: ("fail", "Your answer was not sent. {why}"),
     TAKEN: ("attention", "Your answer was not sent. {why}"),
-    UNKNOWN: ("attention", f"Not confirmed: your answer was sent once and {MAY_ARRIVE}. {{why}}"),
+    UNKNOWN: ("attention", "Not confirmed. {why}"),
 }
 
 
@@ -270,7 +270,8 @@ class AnswerForm:
             return Outcome(refused, values={"why": str(error)})
         except Exception as error:  # an answer that has left may arrive whatever fails here
             self._may_have_sent |= is_claimed
-            why = f"{type(error).__name__}: {error}"
+            why = f"{type(error).__name__}: {error}."
+            why += f" It {MAY_ARRIVE}." if is_claimed else ""
             return Outcome(UNKNOWN if is_claimed else FAILED, values={"why": why})
         if delivery.outcome == TAKEN:
             return Outcome(TAKEN, values={"why": self._warning()})

@@ -18,7 +18,14 @@ from runkit.widgets._evidence import evidence_html, part_html
 MAX_RADIO = 5  # documents; more are a list that drops down
 LABEL = {"description_width": "70px"}
 WIDE = {"width": "100%", "max_width": "900px"}
-NOT_LISTED = "ID of a document that is not listed"
+
+
+def _document_input() -> w.Textarea:
+    return _text("Document", "ID of a document that is not listed")
+
+
+def _raw_input() -> w.Textarea:
+    return _text("JSON", '{"decision": "approve"}', rows=2)
 
 
 class WrongInput(ValueError):
@@ -45,46 +52,47 @@ def _text(title: str, hint: str, value: str = "", rows: int = 1) -> w.Textarea:
 class ProposalInputs:
     """The evidence and the inputs of one proposal, in `box`.
 
-    `number` is its place among several, 0 of a single one.
+    `texts` has the inputs of text by name. `number` is its place among several, 0 of a single one.
     """
 
     def __init__(self, proposal: Json, number: int, on_change: Callable[..., object]) -> None:
         self.proposal = proposal
         self.kind = answer_kind(proposal)
         self._payload = questions.proposed_payload(proposal, self.kind.name)
-        self._payload_text = escape_unseen(json.dumps(self._payload, ensure_ascii=False, indent=2))
         options = [(choice.button, choice.word) for choice in self.kind.choices]
         self.choice = w.ToggleButtons(
             options=options, value=None, description="Answer", style=LABEL
         )
-        self.note = _text("Reason", self._hint)
+        self.choice.observe(on_change, "value")
         self.document: Any = None  # the list of documents, once it is read
-        self.document_id = _text("Document", NOT_LISTED)
-        self.edited = _text("JSON", "", self._payload_text, rows=8)
-        self.raw = _text("JSON", '{"decision": "approve"}', rows=2)
+        make = {"payload": self._payload_input, "document_id": _document_input, "raw": _raw_input}
+        self.texts = {name: make[name]() for name in self.kind.inputs}
+        self.texts["note"] = _text("Reason", self._hint)
+        self._start = {name: field.value for name, field in self.texts.items()}
         title = part_html(number, proposal) if number else ""
         evidence = w.HTML(block(title + evidence_html(proposal)))
-        self._documents = w.VBox([self.document_id])
-        by_name = {
-            "payload": self._folded_payload(),
-            "document_id": self._documents,
-            "raw": self.raw,
-        }
-        shown = [by_name[name] for name in self.kind.inputs if by_name[name] is not None]
-        self.box = w.VBox([evidence, *shown, self.choice, self.note])
-        self.choice.observe(on_change, "value")
+        self._middle = w.VBox([*map(self._placed, self.kind.inputs)])
+        self.box = w.VBox([evidence, self._middle, self.choice, self.texts["note"]])
 
     @property
     def _hint(self) -> str:
         needing = [item.button for item in self.kind.choices if "note" in item.requires]
         return f"required to {_phrase(needing[0])}" if needing else "optional"
 
-    def _folded_payload(self) -> w.Widget | None:
+    def _payload_input(self) -> w.Textarea:
+        text = json.dumps(self._payload, ensure_ascii=False, indent=2)
+        return _text("JSON", "", escape_unseen(text), rows=8)
+
+    def _placed(self, name: str) -> w.Widget:
+        """Return an input as it is shown; what an agent proposes to add is folded."""
+        field = self.texts[name]
+        if name != "payload":
+            return field
+        folded = w.Accordion([field], selected_index=None)
+        folded.set_title(0, "Edit what is added")
         if not self._payload:
-            return None
-        box = w.Accordion([self.edited], selected_index=None)
-        box.set_title(0, "Edit what is added")
-        return box
+            folded.layout.display = "none"
+        return folded
 
     def offer(self, documents: Sequence[Document]) -> None:
         """Offer the documents of the business."""
@@ -99,8 +107,8 @@ class ProposalInputs:
             self.document = w.Dropdown(options=[("Choose a document", None), *options], **common)
         else:
             self.document = w.RadioButtons(options=options, value=None, **common)
-        self.document_id.description = "or its ID"
-        self._documents.children = [self.document, self.document_id]
+        self.texts["document_id"].description = "or its ID"
+        self._middle.children = [self.document, *self._middle.children]
 
     @property
     def chosen(self) -> Choice | None:
@@ -110,60 +118,61 @@ class ProposalInputs:
     @property
     def fields(self) -> list[Any]:
         """All inputs."""
-        fields = [self.choice, self.note, self.document_id, self.edited, self.raw]
+        fields = [self.choice, *self.texts.values()]
         return fields if self.document is None else [*fields, self.document]
 
     @property
     def is_touched(self) -> bool:
         """Whether a person has typed or chosen anything."""
-        texts = (self.note.value, self.document_id.value, self.raw.value)
-        is_edited = self.edited.value != self._payload_text
-        return any(texts) or is_edited or self.choice.value is not None
+        is_typed = any(field.value != self._start[name] for name, field in self.texts.items())
+        return is_typed or self.choice.value is not None
 
     @property
-    def missing(self) -> w.Widget | None:
+    def missing(self) -> Any:
         """The first input that the chosen answer requires and that is empty."""
         names = self.chosen.requires if self.chosen else ()
-        values = self._values()
-        return next((self._field(name) for name in names if not values[name]), None)
+        return next((self._field(name) for name in names if not self._value(name)), None)
 
     def _field(self, name: str) -> Any:
-        listed = self.document or self.document_id
-        return {"note": self.note, "document_id": listed, "raw": self.raw}[name]
+        is_listed = name == "document_id" and self.document is not None
+        return self.document if is_listed else self.texts[name]
 
-    def _values(self) -> dict[str, str]:
-        document_id = self.document_id.value.strip()
-        if not document_id and self.document is not None:
-            document_id = self.document.value or ""
-        note = self.note.value.strip()
-        return {"note": note, "document_id": document_id, "raw": self.raw.value.strip()}
+    def _value(self, name: str) -> str:
+        """Return what was typed, else of a document what was chosen."""
+        typed = str(self.texts[name].value).strip()
+        return typed or str(self._field(name).value or "").strip()
 
     def answer(self) -> Json:
         """Return the input to send. Raises `WrongInput`."""
         chosen = self.chosen
         if chosen is None:
             raise WrongInput("Choose an answer.", self.choice)
-        values = self._values()
         for name in chosen.requires:
-            if not values[name]:
+            if not self._value(name):
                 raise WrongInput(chosen.missing(name), self._field(name))
         if chosen.word == "raw":
-            return _json_object(self.raw)
-        note = values["note"]
+            return _json_object(self.texts["raw"])
+        document_id = self._value("document_id") if "document_id" in chosen.requires else None
+        actions = self._actions() if chosen.is_yes else None
+        return questions.answer_to(chosen.word, self._note(), document_id, actions)
+
+    def _note(self) -> str | None:
+        """Return the reason. Raises `WrongInput`."""
+        field = self.texts["note"]
+        note = self._value("note")
         if len(note) > MAX_COMMENT:
             text = f"The reason has {len(note):,} characters; at most {MAX_COMMENT:,} can be sent."
-            raise WrongInput(text, self.note)
+            raise WrongInput(text, field)
         if not jsontext.is_unicode(note):
-            raise WrongInput("The reason holds half of a character; type it again.", self.note)
-        document_id = values["document_id"] if chosen.is_yes else ""
-        actions = self._actions() if chosen.is_yes else None
-        return questions.answer_to(chosen.word, note or None, document_id or None, actions)
+            raise WrongInput("The reason holds half of a character; type it again.", field)
+        return note or None
 
     def _actions(self) -> list[tuple[str, Json]] | None:
         """Return the proposal as a person changed it, None if nobody did."""
-        if "payload" not in self.kind.inputs or self.edited.value == self._payload_text:
+        field = self.texts.get("payload")
+        if field is None or field.value == self._start["payload"]:
             return None
-        payload = _json_object(self.edited)
+        payload = _json_object(field)
         return None if payload == self._payload else [(self.kind.name, payload)]
 
 

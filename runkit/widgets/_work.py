@@ -87,6 +87,16 @@ class Work:
             task.cancel()
 
 
+def close_tree(widget: w.Widget) -> None:
+    """Close a widget and all that it is made of."""
+    for part in getattr(widget, "children", ()):
+        close_tree(part)
+    for part in (widget.layout, getattr(widget, "style", None)):
+        if part is not None:
+            part.close()
+    widget.close()
+
+
 class Panel(w.VBox):  # type: ignore[misc]
     """A VBox that is also readable where no widget lives: in a saved or exported notebook.
 
@@ -127,7 +137,9 @@ class Panel(w.VBox):  # type: ignore[misc]
 
     def close(self) -> None:
         """Remove the widget, and end its tasks; what is saved stays."""
-        self.work.stop()
+        if "work" in vars(self):  # the destructor closes what was refused, too
+            self.work.stop()
         for part in self.children:
-            part.close()
+            close_tree(part)
+        self.layout.close()
         super().close()

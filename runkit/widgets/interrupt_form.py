@@ -16,7 +16,7 @@ from runkit.local import answer_log
 from runkit.widgets._answer_form import AnswerForm, Receipt
 from runkit.widgets._evidence import note_html, saved_html
 from runkit.widgets._question import open_questions
-from runkit.widgets._work import Panel, Work
+from runkit.widgets._work import Panel, Work, close_tree
 
 
 class RunForms:
@@ -75,6 +75,8 @@ class RunForms:
         if not is_stale(form.run, self.run):
             self.run = form.run
         self._open_next()
+        if not form.is_kept:
+            close_tree(form.box)
         self._on_change()
 
     @property

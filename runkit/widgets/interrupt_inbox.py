@@ -20,7 +20,7 @@ from runkit.errors import RunkitError
 from runkit.widgets._answer_form import AnswerForm, Receipt
 from runkit.widgets._evidence import UNIDENTIFIED, note_html
 from runkit.widgets._question import OpenQuestion, open_questions
-from runkit.widgets._work import Panel, Work
+from runkit.widgets._work import Panel, Work, close_tree
 
 MAX_LISTED = 200  # lines of the list
 MAX_LINES = 6  # of the list that are in view
@@ -269,6 +269,8 @@ class QuestionList:
         if not form.is_kept:
             del self.forms[key]
         self._fill()
+        if not form.is_kept:
+            close_tree(form.box)
         if was_shown and not form.is_kept and self.questions:
             following = self.questions[min(at, len(self.questions) - 1)]
             self.choice.value = following.key

@@ -117,7 +117,9 @@ def state_sentence(run: Run) -> str:
     steps = [*run.walk()]
     done = sum(step.completed_at is not None for step in steps)
     status = RUN_STATUSES.find(run.status)
-    text = f"{run.label}: {shorten(str(status), 60)}, {done:,} of {plural(len(steps), 'step')} done"
+    text = f"{run.label}: {shorten(str(status), 60)}"
+    if steps:
+        text += f", {done:,} of {plural(len(steps), 'step')} done"
     now = [step.label or step.name or step.id for step in steps if step.completed_at is None]
     if now and not run.is_finished:
         text += f", now: {shorten(now[-1], 100)}"

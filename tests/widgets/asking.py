@@ -99,7 +99,7 @@ class Person:
     def choose(self, word: str = "approve", note: str = NOTE, part: int = 0) -> None:
         """Choose an answer and type a reason."""
         inputs = self.form.inputs.proposals[part]
-        inputs.note.value = note
+        inputs.texts["note"].value = note
         inputs.choice.value = word
 
     async def press(self, times: int = 5) -> None:
@@ -122,7 +122,7 @@ class Person:
     @property
     def note(self) -> str:
         """What stands in the input of the reason."""
-        return str(self.form.inputs.proposals[0].note.value)
+        return str(self.form.inputs.proposals[0].texts["note"].value)
 
     @property
     def result(self) -> str:

@@ -51,7 +51,7 @@ class Shown:
         """Return the mime bundles."""
         by_id: dict[object, dict[str, Any]] = {}
         for number, output in enumerate(self._publisher.outputs):
-            by_id[output["transient"].get("display_id", number)] = output["data"]
+            by_id[(output["transient"] or {}).get("display_id", number)] = output["data"]
         return list(by_id.values())
 
 

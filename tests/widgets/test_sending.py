@@ -193,7 +193,7 @@ async def test_text_that_arrives_right_after_the_press_is_sent(asking):
     person.choose("approve", "")
     person.form.send_button.click()
     await asyncio.sleep(0.05)
-    person.form.inputs.proposals[0].note.value = NOTE
+    person.form.inputs.proposals[0].texts["note"].value = NOTE
     await person.idle()
     assert person.result == "confirmed"
     assert NOTE in answer_log.entries()[0].answer

@@ -1,0 +1,235 @@
+"""The inbox: what it lists, what it looked at, and which question follows an answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import runkit
+import support
+from tests.client.conftest import KEY, Answer
+from tests.widgets.asking import NOTE, on_a_loop, quick_client, until
+
+SCENARIOS = ["watchlist_hit", "address_gap", "decision"]
+
+
+async def open_inbox(asking, *scenarios, **options):
+    """Return an inbox of new questions, and their runs."""
+    runs = [asking.run(scenario) for scenario in scenarios]
+    inbox = runkit.InterruptInbox(asking.client, who="Ana", **options)
+    await until(lambda: inbox.work.is_idle)
+    return inbox, runs
+
+
+def waiting(inbox) -> list[str]:
+    return [question.run.id for question in inbox.questions]
+
+
+def shown(inbox) -> str:
+    """The run whose form is shown."""
+    return str(inbox.listing.form.question.run.id)
+
+
+async def reject(inbox):
+    """Answer the question that is shown."""
+    form = inbox.listing.form
+    proposal = form.inputs.proposals[0]
+    proposal.texts["note"].value = NOTE
+    proposal.choice.value = proposal.kind.choices[-1].word
+    form.send_button.click()
+    await until(lambda: form.receipt)
+    await until(lambda: inbox.listing.form is not None or not inbox.questions)
+
+
+@on_a_loop
+async def test_the_longest_wait_is_first_and_the_next_one_follows_each_answer(asking):
+    inbox, runs = await open_inbox(asking, *SCENARIOS)
+    ids = [run.id for run in runs]
+    assert waiting(inbox) == ids
+    inbox.listing.choice.value = inbox.questions[1].key
+    await until(lambda: shown(inbox) == ids[1])
+    await reject(inbox)
+    assert (shown(inbox), waiting(inbox)) == (ids[2], [ids[0], ids[2]])
+    await reject(inbox)
+    assert shown(inbox) == ids[0]
+    await reject(inbox)
+    assert (inbox.listing.form, inbox.questions) == (None, [])
+    assert [receipt.delivery for receipt in inbox.receipts] == ["confirmed"] * 3
+
+
+@on_a_loop
+async def test_it_says_what_it_looked_at(asking):
+    inbox, _ = await open_inbox(asking)
+    listed = asking.client.runs.list(since="30d", progress=False)
+    assert inbox.listing.sentence.startswith(f"0 questions waiting in {len(listed):,} run")
+    assert "created since" in inbox.listing.sentence
+    every, _ = await open_inbox(asking, since=None)
+    assert "created since" not in every.listing.sentence
+
+
+@on_a_loop
+async def test_what_was_typed_stays_whatever_is_chosen_or_refreshed(asking):
+    inbox, runs = await open_inbox(asking, "watchlist_hit", "decision")
+    first, second = (question.key for question in inbox.questions)
+    inbox.listing.form.inputs.proposals[0].texts["note"].value = NOTE
+    for key in (second, first):
+        inbox.listing.choice.value = key
+        await inbox.listing.refresh()
+    assert shown(inbox) == runs[0].id
+    assert inbox.listing.form.inputs.proposals[0].texts["note"].value == NOTE
+
+
+@on_a_loop
+async def test_a_refresh_brings_new_questions_and_takes_answered_ones(asking):
+    inbox, [first] = await open_inbox(asking, "watchlist_hit")
+    second = asking.run("decision")
+    asking.answer_elsewhere(first)
+    inbox.listing.refresh_button.click()
+    await until(lambda: waiting(inbox) == [second.id])
+    assert [receipt.delivery for receipt in inbox.receipts] == ["closed"]
+
+
+@on_a_loop
+async def test_a_closed_question_stays_in_the_list_with_what_was_typed(asking):
+    inbox, [run, other] = await open_inbox(asking, "watchlist_hit", "decision")
+    form = inbox.listing.form
+    form.inputs.proposals[0].texts["note"].value = NOTE
+    asking.answer_elsewhere(run)
+    await inbox.listing.refresh()
+    assert (waiting(inbox), inbox.listing.form) == ([other.id], form)
+    labels = [label for label, _ in inbox.listing.choice.options]
+    assert labels[-1].startswith("closed")
+    assert form.inputs.proposals[0].texts["note"].value == NOTE
+    assert not form.can_send
+
+
+@on_a_loop
+async def test_a_failed_refresh_keeps_the_list_and_says_why(asking):
+    inbox, [run] = await open_inbox(asking, "watchlist_hit")
+    asking.box.fault("refuse", on="GET /runs", status=401, times=9)
+    await inbox.listing.refresh()
+    assert waiting(inbox) == [run.id]
+    assert "401" in inbox.listing.parts[0].children[0].value
+    asking.box.clear_faults()
+    await inbox.listing.refresh()
+    assert "401" not in inbox.listing.parts[0].children[0].value
+
+
+@on_a_loop
+async def test_it_refreshes_itself_and_a_newer_one_takes_its_place(asking):
+    first, _ = await open_inbox(asking, refresh_every=0.05)
+    second, _ = await open_inbox(asking, refresh_every=0.05)
+    run = asking.run("decision")
+    await until(lambda: waiting(second) == [run.id])
+    assert waiting(first) == []
+    second.close()
+
+
+@pytest.mark.parametrize(("sla_h", "n_late"), [(0.001, 1), (100, 0)])
+@on_a_loop
+async def test_a_limit_marks_what_is_late(asking, sla_h, n_late):
+    asking.run("watchlist_hit")
+    asking.run("decision")  # its time passes on the sandbox's clock
+    inbox = runkit.InterruptInbox(asking.client, sla_h=sla_h)
+    assert inbox.listing.sentence.startswith("2 questions waiting, ")
+    labels = [label for label, _ in inbox.listing.choice.options]
+    n_marked = sum("late" in label for label in labels)
+    assert f", {n_marked:,} late " in inbox.listing.sentence
+    assert n_marked >= n_late
+    assert n_late or not n_marked
+
+
+def test_every_question_that_waits_is_there():
+    """As many as runs are interrupted in the past 30 days of the server's clock."""
+    now = "2026-05-04T10:00:00Z"
+    with runkit.sandbox(history=90, now=now) as box, box.client(rate=None) as client:
+        listed = client.runs.list(since="30d", status="interrupted", progress=False)
+        assert len(listed) > 3
+        inbox = runkit.InterruptInbox(client)
+        assert {*waiting(inbox)} == {*listed.ids}
+        times = [question.since for question in inbox.questions]
+        assert times == sorted(times)
+        assert len(runkit.InterruptInbox(client, since=None).questions) >= len(listed)
+
+
+# -------------------------------------------------------------------------- a list of another account
+
+
+OPEN: dict[str, Any] = {"id": "q", "value": {"type": "dismissal", "label": "Dismiss?"}}
+
+
+def asked(run_id="aaaaaaaa-1", **more):
+    step = support.question("s1", 20, None)
+    fields = {"status": "interrupted", "interrupts": [OPEN], **more}
+    return support.run(step, run_id=run_id, end=None, **fields)
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        asked(),
+        asked(status="awaiting_human"),
+        asked(status="awaiting_human", interrupts=[]),
+        asked(status="running"),
+        asked(interrupts=[]),
+    ],
+    ids=["interrupted", "unknown status", "only a step", "running", "no item"],
+)
+@on_a_loop
+async def test_a_question_waits_whatever_the_status_is_called(server, listed):
+    """And whatever the list says of it: what has no steps there is read with them."""
+    bare = {name: value for name, value in listed.items() if name != "steps"}
+
+    def reply(request):
+        if request.path == "/runs":
+            return Answer({"data": [bare], "has_more": False, "total_count": 1})
+        return Answer(listed if "aaaaaaaa" in request.path else {"data": [], "has_more": False})
+
+    server.script = reply
+    with quick_client(KEY, server.url, []) as client:
+        inbox = runkit.InterruptInbox(client, since=None)
+        await until(lambda: inbox.work.is_idle)
+        assert waiting(inbox) == ["aaaaaaaa-1"]
+        assert inbox.listing.form is not None
+
+
+@on_a_loop
+async def test_an_older_state_never_replaces_a_newer_one(server):
+    states = [asked(), asked(interrupts=[], status="running", updated_at="2020-01-01T00:00:00Z")]
+
+    def reply(request):
+        if request.path == "/runs":
+            return Answer({"data": [states[0]], "has_more": False, "total_count": 1})
+        return Answer(states[0] if "aaaaaaaa" in request.path else {"data": []})
+
+    server.script = reply
+    with quick_client(KEY, server.url, []) as client:
+        inbox = runkit.InterruptInbox(client, since=None)
+        await until(lambda: inbox.work.is_idle)
+        states.reverse()
+        await inbox.listing.refresh()
+        assert waiting(inbox) == ["aaaaaaaa-1"]
+        assert inbox.receipts == []
+
+
+@on_a_loop
+async def test_a_run_that_cannot_be_read_again_stays_and_is_said_to_be_missing(server):
+    listed = asked()
+    status = [200]
+
+    def reply(request):
+        if request.path == "/runs":
+            return Answer({"data": [listed], "has_more": False, "total_count": 1})
+        return Answer(asked() if "aaaaaaaa" in request.path else {"data": []}, status=status[0])
+
+    server.script = reply
+    with quick_client(KEY, server.url, []) as client:
+        inbox = runkit.InterruptInbox(client, since=None)
+        await until(lambda: inbox.work.is_idle)
+        assert "May be missing" not in inbox.listing.sentence
+        listed["updated_at"] = support.at(500)
+        status[0] = 404
+        await inbox.listing.refresh()
+        assert waiting(inbox) == ["aaaaaaaa-1"]
+        assert "May be missing: " in inbox.listing.sentence

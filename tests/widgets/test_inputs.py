@@ -1,0 +1,156 @@
+"""What each kind of question asks for, what is sent, and what the button says it will do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runkit.api.contract import MAX_COMMENT
+from runkit.api.other_models import Document
+from runkit.api.questions import TABLE, answer_errors
+from runkit.widgets._inputs import QuestionInputs, WrongInput
+
+Json = dict[str, Any]
+SOURCE = {"url": "https://board.example.gov/1", "source_name": "Board", "tier": "government"}
+
+
+def asks(kind: str, **more: Any) -> Json:
+    return {"type": kind, "label": "?", **more}
+
+
+def inputs_of(value: Json, word: str | None = None, **typed: str) -> QuestionInputs:
+    """Type into the inputs of a question, the first of several."""
+    inputs = QuestionInputs(value, lambda change: None)
+    first = inputs.proposals[0]
+    for name, text in typed.items():
+        first.texts[name].value = text
+    first.choice.value = word
+    return inputs
+
+
+def answer(value: Json, word: str, **typed: str) -> Json:
+    return inputs_of(value, word, **typed).answer()
+
+
+WORDS = [(kind.name, choice.word, choice.button) for kind in TABLE for choice in kind.choices]
+
+
+@pytest.mark.parametrize(("kind", "word", "button"), [row for row in WORDS if row[1] != "raw"])
+def test_each_answer_of_each_kind_is_sent_as_its_button_says(kind, word, button):
+    """And the API's own check of answers takes it."""
+    inputs = inputs_of(asks(kind), word, note="not him")
+    sent = {"decision": word, "note": "not him"}
+    if (kind, word) == ("document", "approve"):
+        inputs.proposals[0].texts["document_id"].value = sent["document_id"] = "d1"
+    assert inputs.answer() == sent
+    assert inputs.chosen.lower() == button.lower()
+    assert answer_errors(kind, sent) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "word", "typed", "error"),
+    [
+        (asks("dismissal"), "approve", {}, '"Dismiss the hit" needs a reason.'),
+        (asks("dismissal"), "approve", {"note": " \n"}, '"Dismiss the hit" needs a reason.'),
+        (asks("dismissal"), "approve", {"note": "half \ud83d"}, "half of a character"),
+        (asks("dismissal"), "reject", {"note": "x" * (MAX_COMMENT + 1)}, "at most 5,000"),
+        (asks("decision"), "rejected", {}, '"Reject" needs a reason.'),
+        (asks("document"), "approve", {}, '"Provide the document" needs a document.'),
+        (asks("decision"), None, {}, "Choose an answer."),
+        (asks("else"), "raw", {}, "needs an answer as JSON"),
+        (asks("else"), "raw", {"raw": "[1]"}, "must be an object"),
+        (asks("else"), "raw", {"raw": "{}"}, "must be an object"),
+        (asks("else"), "raw", {"raw": '{"a": NaN}'}, "not JSON"),
+        (asks("else"), "raw", {"raw": '{"a": '}, "not JSON"),
+        (asks("add_sources", payload={"a": 1}), "approve", {"payload": "{"}, "not JSON"),
+        (asks("add_sources", payload={"a": 1}), "approve", {"payload": " "}, "not JSON"),
+        (asks("add_sources", payload={"a": 1}), "approve", {"payload": "{}"}, "must be an object"),
+    ],
+)
+def test_a_wrong_input_is_one_sentence_at_its_field(value, word, typed, error):
+    with pytest.raises(WrongInput) as wrong:
+        answer(value, word, **typed)
+    assert error in str(wrong.value)
+    assert callable(wrong.value.field.focus)
+
+
+# --------------------------------------------------------------------------------- what is proposed
+
+
+def test_a_proposal_is_sent_as_json_only_if_a_person_changed_it():
+    hidden = {"url": "https://x.example", "source_name": "Board \u202e\u00ad\r\nend"}
+    value = asks("add_sources", payload={"sources": [SOURCE, hidden], "why": "license"})
+    inputs = inputs_of(value, "approve")
+    field = inputs.proposals[0].texts["payload"]
+    assert r"\u202e" in field.value
+    assert inputs.answer() == {"decision": "approve"}
+    before = field.value
+    field.value = before + "\n"
+    assert inputs.answer() == {"decision": "approve"}
+    field.value = before.replace("license", "permit")
+    changed = {"sources": [SOURCE, hidden], "why": "permit"}
+    action = {"type": "add_sources", "payload": changed}
+    assert inputs.answer() == {"decision": "approve", "actions": [action]}
+    inputs.proposals[0].choice.value = "reject"
+    assert inputs.answer() == {"decision": "reject"}
+
+
+def documents(n: int) -> list[Document]:
+    kinds = ["irs_letter" if number == n - 1 else "bill" for number in range(n)]
+    rows = [{"id": f"d{number}", "document_type": kind} for number, kind in enumerate(kinds)]
+    return [Document.from_json(row) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("n", "control"), [(1, "RadioButtons"), (5, "RadioButtons"), (6, "Dropdown")]
+)
+def test_a_document_is_chosen_or_named(n, control):
+    """Up to five are in view, the requested type first; an id that is typed counts before the list."""
+    inputs = inputs_of(asks("document", document_types=["irs_letter"]), "approve")
+    [proposal] = inputs.proposals
+    proposal.offer(documents(n))
+    assert type(proposal.document).__name__ == control
+    ids = [value for _, value in proposal.document.options if value]
+    assert ids[0] == f"d{n - 1}"
+    with pytest.raises(WrongInput):
+        inputs.answer()
+    proposal.document.value = ids[0]
+    assert inputs.answer()["document_id"] == ids[0]
+    proposal.texts["document_id"].value = "d99"
+    assert inputs.answer()["document_id"] == "d99"
+    proposal.choice.value = "reject"
+    assert inputs.answer() == {"decision": "reject"}
+
+
+def test_without_documents_an_id_can_be_typed():
+    inputs = inputs_of(asks("document"), "approve", document_id="d7")
+    inputs.proposals[0].offer([])
+    assert inputs.answer()["document_id"] == "d7"
+
+
+# ----------------------------------------------------------------------------------- several in one
+
+
+def combined() -> Json:
+    first = {"type": "verify_tin", "agent": "tin", "label": "Verify?"}
+    return asks("mixed", proposals=[first, {"type": "dismissal", "agent": "list", "label": "Hit?"}])
+
+
+def test_a_combined_question_is_sent_when_each_part_has_an_answer():
+    inputs = inputs_of(combined(), "approve")
+    assert inputs.chosen == ""
+    inputs.proposals[1].choice.value = "reject"
+    assert inputs.chosen == "verify the TIN, keep the hit"
+    parts = [{"agent": "tin", "decision": "approve"}, {"agent": "list", "decision": "reject"}]
+    assert inputs.answer() == {"proposals": parts}
+
+
+def test_a_question_with_a_schema_is_answered_as_json():
+    value = asks("decision", responseSchema={"type": "object"})
+    assert answer(value, "raw", raw='{"risk": 4}') == {"risk": 4}
+
+
+@pytest.mark.parametrize("value", [{}, {"type": 7, "artifacts": "none", "proposals": [None]}])
+def test_whatever_is_asked_can_be_approved_or_rejected(value):
+    assert answer(value, "reject", note="no") == {"decision": "reject", "note": "no"}
