@@ -16,18 +16,7 @@ Json = dict[str, Any]
 EXAMPLES = Path(__file__).parent / "examples"
 START = datetime(2026, 2, 3, 10, tzinfo=UTC)
 BROWSER_TIMEOUT = 30_000  # milliseconds; a busy machine is slow
-# threads that end by themselves
-JOBS = (
-    "runkit-case",
-    "runkit-check",
-    "runkit-answer",
-    "runkit-feedback",
-    "runkit-refresh",
-    "runkit-documents",
-    "runkit-read",
-    "runkit-identify",
-    "runkit-fetch",
-)
+JOBS = "runkit-fetch"  # the start of the names of threads that end by themselves
 
 
 def until(is_true: Callable[[], bool], seconds: float = 120) -> None:
@@ -44,11 +33,6 @@ def jobs() -> list[threading.Thread]:
     for thread in threads:
         thread._started.wait(1)  # type: ignore[attr-defined]  # one that starts cannot be joined
     return threads
-
-
-def jobs_end() -> None:
-    """Wait until no job runs: one whose client is closed meanwhile may wait in vain."""
-    until(lambda: not jobs())
 
 
 def at(seconds: float) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 import runkit
 from runkit.shell.cli import main
-from runkit.widgets import _drafts
+from runkit.local import answer_log
 
 
 def mode(path):
@@ -29,7 +29,9 @@ def test_files_are_written_for_their_owner_only(tmp_path, monkeypatch):
     with runkit.sandbox(history=2) as box, box.client() as client:
         monkeypatch.setenv("MIDDESK_API_KEY", box.key)
         monkeypatch.setenv("MIDDESK_BASE_URL", box.url)
-        _drafts.save(_drafts.DraftKey("run", "a", "b"), {"0": {"note": "typed"}})
+        answer_log.claim(
+            {"note": "typed"}, "Ada", {"host": "h", "run_id": "r", "interrupt_id": "q"}
+        )
         runkit.frames(client.runs.fetch(client.runs.list())).save("frames")
         (tmp_path / "empty").mkdir()
         (tmp_path / "runs.ndjson").touch(0o666)  # a file that others can read is replaced

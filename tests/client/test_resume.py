@@ -137,12 +137,12 @@ YES_TO_TIN = {"agent": "verify_tin_agent", "decision": "approve"}
 @pytest.mark.parametrize(
     ("value", "answer", "words"),
     [
-        (asks("dismissal"), {"decision": "approve"}, "note: A reason is required to dismiss"),
-        (asks("decision"), {"decision": "rejected"}, "note: A reason is required to reject"),
+        (asks("dismissal"), {"decision": "approve"}, 'note: "Dismiss the hit" needs a reason'),
+        (asks("decision"), {"decision": "rejected"}, 'note: "Reject" needs a reason'),
         (asks("verify_tin"), {"decision": "APPROVE"}, "must be approve or reject"),
         (asks("decision"), {"decision": "approve"}, "must be approved or in_review or rejected"),
-        (asks("document"), {"decision": "approve"}, "Choose a document"),
-        (COMBINED, {"decision": "approve"}, "to dismissal_agent, note: A reason"),
+        (asks("document"), {"decision": "approve"}, '"Provide the document" needs a document'),
+        (COMBINED, {"decision": "approve"}, 'to dismissal_agent, note: "Dismiss the hit"'),
         (COMBINED, {"proposals": [YES_TO_TIN]}, "to dismissal_agent, decision: decision must be"),
     ],
 )

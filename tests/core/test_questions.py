@@ -2,7 +2,7 @@
 
 import pytest
 
-from runkit.api.reading import interrupt_kind
+from runkit.api.questions import interrupt_kind
 
 
 def proposal(*types, **fields):

@@ -8,11 +8,7 @@ import pytest
 
 from runkit.errors import UsageError
 from runkit.local import answer_log
-from runkit.widgets import _drafts
-from runkit.widgets._drafts import DraftKey
 
-A, B = (DraftKey("run", word, "digest") for word in "ab")
-TYPED = {"0": {"note": "tax number 12-3456789"}}
 CLAIMER = """
 from concurrent.futures import ThreadPoolExecutor
 from runkit.local import answer_log
@@ -25,22 +21,8 @@ print(*[claim.result() for claim in claims])
 
 def test_reading_makes_no_state_file(state_dir):
     """Where nothing was ever kept there is nothing to find, and no file is made."""
-    assert _drafts.load(A) is None
-    _drafts.drop(A)
     assert answer_log.entries() == []
     assert not state_dir.exists()
-
-
-def test_a_draft_is_dropped_after_seven_days():
-    """After seven days whatever use of the file comes next drops it."""
-    for name, days in ((A, 7), (B, 6.99)):
-        _drafts.save(name, TYPED)
-        with answer_log.open_database() as db:
-            age = days * 86400, name.question
-            db.execute("UPDATE drafts SET saved_at = saved_at - ? WHERE question = ?", age)
-    with answer_log.open_database() as db:
-        assert [row["question"] for row in db.execute("SELECT question FROM drafts")] == ["b"]
-    assert (_drafts.load(A), _drafts.load(B)) == (None, TYPED)
 
 
 def test_of_many_processes_and_threads_one_claims_a_question():
@@ -74,7 +56,6 @@ def test_a_state_file_that_is_no_database_is_refused(state_dir):
     (state_dir / answer_log.FILE).write_bytes(b"no database at all, but long enough to be one" * 20)
     with pytest.raises(UsageError, match="set RUNKIT_STATE_DIR to a folder that you can write to"):
         answer_log.entries()
-    _drafts.save(A, TYPED)
 
 
 def test_a_state_folder_that_cannot_be_made_is_an_error(monkeypatch):
@@ -83,5 +64,3 @@ def test_a_state_folder_that_cannot_be_made_is_an_error(monkeypatch):
     for use in (answer_log.answer_log, lambda: answer_log.claim({}, "Ada", {})):
         with pytest.raises(UsageError, match="/dev/null/state"):
             use()
-    _drafts.save(A, TYPED)
-    assert _drafts.load(A) is None

@@ -9,7 +9,7 @@ import runkit
 from runkit.errors import ContractError
 from runkit.reports._bundle import make_masker, read_source, redact_source
 from runkit.shell.cli import main
-from support import question, run, step, until
+from support import question, run, step
 from tests.client.conftest import (
     KEY,
     Answer,
@@ -95,8 +95,9 @@ def test_a_list_that_lies_is_not_complete_on_any_screen(
         assert shown.count(reason) == 1
     data = redact_source(read_source(f), make_masker())
     assert data.provenance.missing == reason
-    inbox = runkit.InterruptInbox(client, drafts=False)
-    assert inbox.controller.missing == reason
+    assert (
+        f"May be missing: {reason}." in runkit.InterruptInbox(client, since=None).listing.sentence
+    )
     assert main(["inbox"]) == INCOMPLETE
     assert reason in capfd.readouterr().err
 
@@ -117,18 +118,13 @@ def test_a_list_without_data_is_no_list(server, client, monkeypatch, body):
             call()
 
 
-def check(inbox):
-    """Look for new questions, as an inbox does every 15 seconds."""
-    inbox._queue.call(inbox.controller.check)
-    until(lambda: not inbox.controller._is_reading)
-
-
 def test_nothing_new_is_not_read_again(server, client, page, monkeypatch):
-    """A second overview, and each check of an inbox, asks for the list only."""
+    """A second overview, and each refresh of an inbox, asks for the list only."""
     serve(server, monkeypatch, page(A, B, total=2))
     runkit.overview(client, progress=False)
-    inbox = runkit.InterruptInbox(client, drafts=False)
-    for look in (lambda: runkit.overview(client, progress=False), lambda: check(inbox)):
+    inbox = runkit.InterruptInbox(client, since=None)
+    refresh = inbox.listing.refresh_button.click
+    for look in (lambda: runkit.overview(client, progress=False), refresh):
         server.requests.clear()
         look()
         assert [line for line in server.lines if line.startswith("GET /runs")] == ["GET /runs"]
@@ -148,8 +144,8 @@ def test_a_question_waits_whatever_the_status_is_called(server, client, page, mo
     serve(server, monkeypatch, page(raw))
     [listed] = client.runs.list()
     assert listed.is_waiting
-    inbox = runkit.InterruptInbox(client, drafts=False)
-    assert [row.run_id for row in inbox.rows] == [raw["id"]]
+    inbox = runkit.InterruptInbox(client, since=None)
+    assert [item.run.id for item in inbox.questions] == [raw["id"]]
     with contextlib.redirect_stdout(io.StringIO()) as out:
         assert main(["inbox", "--json", "--since", "2026-01-01"]) == WAITING
     assert raw["id"] in out.getvalue()

@@ -48,7 +48,8 @@ async def test_the_longest_wait_is_first_and_the_next_one_follows_each_answer(as
     ids = [run.id for run in runs]
     assert waiting(inbox) == ids
     inbox.listing.choice.value = inbox.questions[1].key
-    await until(lambda: shown(inbox) == ids[1])
+    await until(lambda: inbox.listing.form is not None)
+    assert shown(inbox) == ids[1]
     await reject(inbox)
     assert (shown(inbox), waiting(inbox)) == (ids[2], [ids[0], ids[2]])
     await reject(inbox)

@@ -39,8 +39,6 @@ class Kernel:
     def __init__(self, version: str, overlay: Path, environment: dict[str, str]) -> None:
         self.version = version
         self.widgets: dict[str, dict[str, Any]] = {}
-        self.view: dict[str, dict[str, Any]] = {}  # what cards were told last to draw
-        self._n = 0  # messages sent to cards
         self.shown: dict[str, dict[str, Any]] = {}  # bundles by display id, as they are now
         # type and content of all that cells showed
         self.heard: list[tuple[str, dict[str, Any]]] = []
@@ -90,7 +88,7 @@ class Kernel:
         """Listen to what the kernel tells its front ends until something is so."""
         deadline = time.monotonic() + TIMEOUT
         while not is_true():
-            assert time.monotonic() < deadline, f"not so: {self.view} {self.shown}"
+            assert time.monotonic() < deadline, f"not so: {self.shown}"
             with suppress(Empty):
                 self._hear(self._client.get_iopub_msg(timeout=0.1))
 
@@ -105,13 +103,6 @@ class Kernel:
                 self.widgets[content["comm_id"]] = dict(data["state"])
             case "comm_msg", "update":
                 self.widgets[content["comm_id"]] |= data["state"]
-            case "comm_msg", "custom":
-                # a card is told what to draw by its layout
-                layout = f"IPY_MODEL_{content['comm_id']}"
-                cards = [
-                    key for key, state in self.widgets.items() if state.get("layout") == layout
-                ]
-                self.view |= dict.fromkeys(cards, data["content"])
             case "comm_close", _:
                 self.widgets.pop(content["comm_id"])
             case "display_data" | "update_display_data", _:
@@ -119,35 +110,29 @@ class Kernel:
         if content.get("execution_state") == "idle":
             self._idle.add(message["parent_header"]["msg_id"])
 
-    @property
-    def card(self) -> str:
-        """The id of the newest card."""
-        cards = [
-            key for key, state in self.widgets.items() if state.get("_model_name") == "AnyModel"
-        ]
-        return cards[-1]
+    def newest(self, name: str) -> str:
+        """Return the id of the newest widget whose model has this name."""
+        found = [key for key, state in self.widgets.items() if state.get("_model_name") == name]
+        return found[-1]
 
-    def tell(self, comm_id: str, **content: Any) -> None:
-        """Send a widget a message of its own kind, as its page does."""
-        self._n += 1
-        content |= {"view": "a page", "n": self._n}
-        self._send(comm_id, {"method": "custom", "content": content})
-
-    def open_card(self) -> str:
-        """Draw the newest card, as a page does that is ready; gives its id."""
-        card = self.card
-        self.view.pop(card, None)
-        self.tell(card, ready=f"page of {card}")
-        self.until(lambda: card in self.view)
-        return card
-
-    def press(self, card: str, verb: str, times: int = 1, **entries: Any) -> None:
-        """Send an answer to the question of a card, as the second press does."""
-        state = self.view[card]
-        digest = state["question"]["digest"]
-        values = {"0": {**state["values"]["0"], **entries}}
+    def answer(self, number: int, note: str = "", times: int = 1) -> None:
+        """Type a reason into the newest form, choose its answer, and press Send."""
+        self.set(self.newest("TextareaModel"), value=note)
+        self.set(self.newest("ToggleButtonsModel"), index=number)
         for _ in range(times):
-            self.tell(card, verb=verb, values=values, digest=digest)
+            self._send(self.send, {"method": "custom", "content": {"event": "click"}})
+
+    @property
+    def send(self) -> str:
+        """The id of the newest Send button."""
+        found = [
+            key for key, state in self.widgets.items() if state.get("button_style") == "primary"
+        ]
+        return found[-1]
+
+    def set(self, comm_id: str, **state: Any) -> None:
+        """Change the state of a widget, as its page does."""
+        self._send(comm_id, {"method": "update", "state": state, "buffer_paths": []})
 
     def _send(self, comm_id: str, data: dict[str, Any]) -> None:
         message = self._client.session.msg("comm_msg", {"comm_id": comm_id, "data": data})

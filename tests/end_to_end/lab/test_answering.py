@@ -1,33 +1,45 @@
-"""Forms in a real JupyterLab."""
+"""Forms in a real JupyterLab: by mouse, by keyboard, in both themes, saved and opened again."""
 
 import json
 import subprocess
 import sys
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from support import until
-from tests.end_to_end.lab.conftest import KERNEL, PANEL
-from tests.widgets.live import is_armed, press
+from tests.end_to_end.lab.conftest import PANEL
 
 FORM = "form = runkit.InterruptForm(client, run)\nform"
-KEEP = "Keep in review"
-DISMISS = "Dismiss the hit"
 NOTE = "born in another year"
-FOCUS = """() => {
-    const at = document.activeElement;
-    return at.labels?.[0]?.textContent || at.textContent.trim();
-}"""
+SIX = (
+    "combined_proposal",
+    "tin_mismatch",
+    "address_gap",
+    "decision",
+    "watchlist_hit",
+    "watchlist_hit",
+)
+INBOX = f"""for scenario in {SIX!r}:
+    client.runs.wait(client.runs.create("cip_orchestrator", businesses[scenario]), poll=0.02)
+inbox = runkit.InterruptInbox(client, who="Ana Ortiz")
+inbox"""
+MOST_CLICKS = 16
+CELL = 1  # the number of the cell whose output is looked at
 pytestmark = [pytest.mark.browser]
 
 
-def card(page):
-    return page.locator(".jp-OutputArea-output .runkit-card")
+def form(page):
+    return page.locator(".runkit-form")
 
 
-def button(page, words):
-    return card(page).get_by_role("button", name=words, exact=True)
+def send(page):
+    return form(page).locator("button.mod-primary")
+
+
+def choice(page, words):
+    return form(page).get_by_role("button", name=words, exact=True)
 
 
 def outputs(page):
@@ -39,162 +51,176 @@ def see(page, words):
     expect(outputs(page).filter(has_text=words).first).to_be_visible()
 
 
-def verb(page, words):
-    """The button of the action bar that names an answer."""
-    return card(page).locator(".rk-bar button").filter(has_text=words)
+def dismiss(page):
+    """Answer the question about a hit."""
+    choice(page, "Dismiss the hit").click()
+    page.wait_for_function("() => document.activeElement.tagName === 'TEXTAREA'")
+    page.keyboard.type(NOTE)
+    send(page).click()
+    see(page, "Confirmed by the API: dismiss the hit")
+
+
+def show_output(page):
+    """Set the window to that of a small laptop, and scroll to the output."""
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.locator(".jp-CodeCell").nth(CELL).locator(".jp-OutputArea").evaluate(
+        "node => node.scrollIntoView()"
+    )
+
+
+def by_mouse(page):
+    """Answer the question that is shown; gives the clicks."""
+    clicks = 0
+    for group in form(page).locator(".widget-toggle-buttons").all():
+        first = group.locator("button").first
+        if first.inner_text() == "Provide the document":
+            form(page).locator("input[type=radio]").first.click()
+            clicks += 1
+        first.click()
+        clicks += 1
+        if first.inner_text() == "Dismiss the hit":
+            page.wait_for_function("() => document.activeElement.tagName === 'TEXTAREA'")
+            page.keyboard.type(NOTE)
+    expect(send(page)).to_be_enabled()
+    expect(send(page)).to_be_in_viewport(ratio=1)
+    send(page).click()
+    return clicks + 1
 
 
 def tab_to(page, words):
-    """Press Tab until something has the focus."""
-    for _ in range(30):
-        page.keyboard.press("Tab")
-        if page.evaluate(FOCUS).startswith(words):
+    """Press Tab until what is named has the focus."""
+    for _ in range(20):
+        at = page.evaluate("() => document.activeElement.innerText || document.activeElement.type")
+        if at.startswith(words):
             return
+        page.keyboard.press("Tab")
     raise AssertionError(f"Tab does not lead to {words!r}")
 
 
-def dismiss(page):
-    """Answer the question about a hit, up to the second press."""
-    card(page).locator("textarea").fill(NOTE)
-    press(verb(page, DISMISS), times=1)
-    is_armed(page)
+def by_keys(page):
+    """Answer the question that is shown, without a click."""
+    firsts = [
+        group.locator("button").first.inner_text()
+        for group in form(page).locator(".widget-toggle-buttons").all()
+    ]
+    for words in firsts:
+        if words == "Provide the document":
+            tab_to(page, "radio")
+            page.keyboard.press("Space")
+        tab_to(page, words)
+        page.keyboard.press("Space")
+        if words == "Dismiss the hit":
+            page.wait_for_function("() => document.activeElement.tagName === 'TEXTAREA'")
+            page.keyboard.type(NOTE)
+    expect(send(page)).not_to_have_text("Choose an answer")
+    tab_to(page, "Send: ")
+    page.keyboard.press("Enter")
+    return 0
 
 
-def test_an_answer_sent_while_offline_has_its_receipt(open_session, context, box, posts):
-    """The browser loses the server in mid-send; when it is back the receipt is there."""
-    sockets = []
-    context.route_web_socket(
-        "**/channels*", lambda socket: sockets.append(socket) or socket.connect_to_server()
-    )
-    session = open_session("decision", FORM)
-    press(verb(session.page, KEEP), times=1)
-    is_armed(session.page)
-    box.fault("hold")
-    verb(session.page, KEEP).click()
-    see(session.page, "Sending your answer…")
-    context.set_offline(True)
-    for socket in sockets:
-        socket.close()
-    session.page.wait_for_function(f"() => {KERNEL}.connectionStatus !== 'connected'")
-    box.clear_faults()
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize("way", [by_mouse, by_keys])
+def test_six_questions_are_answered(open_session, box, posts, way, theme):
+    """In at most 16 clicks or by keys alone, Send in view; after each the next one opens."""
     with box.client() as client:
-        until(lambda: not client.runs.get(session.run).interrupts)
-    see(session.page, "Sending your answer…")
-    context.set_offline(False)
-    session.page.evaluate(
-        f"() => {{ void {KERNEL}.reconnect(); }}"
-    )  # it would try by itself, ever less often
-    see(session.page, "Kept in review")
+        for run in client.runs.list(status="interrupted", progress=False):
+            box.end_run(run.id)
+    page = open_session("clean_pass", INBOX).page
+    page.evaluate(
+        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+    )
+    form(page).wait_for()
+    show_output(page)
+    form(page).locator(".rk-ask").click()
+    page.locator(".jp-OutputArea select").first.focus()
+    clicks = 0
+    for number in range(1, len(SIX) + 1):
+        if form(page).get_by_role("button", name="Provide the document").count():
+            form(page).locator("input[type=radio]").first.wait_for()
+        clicks += way(page)
+        expect(page.locator(".rk-note.ok").filter(visible=True)).to_have_count(min(number, 5))
+    expect(form(page)).to_have_count(0)
+    assert clicks <= MOST_CLICKS
+    assert posts() == len(SIX)
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_a_form_has_no_barriers(open_session, theme):
+    """As far as axe finds out, in the form and its receipt."""
+    page = open_session("watchlist_hit", FORM).page
+    page.evaluate(
+        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+    )
+    form(page).wait_for()
+    page.wait_for_function(
+        "dark => document.body.dataset.jpThemeLight === String(!dark)", arg="Dark" in theme
+    )
+    options = {"runOnly": ["color-contrast", "label", "button-name", "link-name"]}
+    found = Axe().run(page, context=".runkit-live", options=options)
+    assert [item["id"] for item in found.response["violations"]] == []
+    dismiss(page)
+    found = Axe().run(page, context=".runkit-live", options=options)
+    assert [item["id"] for item in found.response["violations"]] == []
+
+
+def test_a_double_click_on_send_is_one_answer(open_session, posts):
+    page = open_session("decision", FORM).page
+    choice(page, "Keep in review").click()
+    expect(send(page)).to_have_text("Send: keep in review")
+    send(page).dblclick()
+    see(page, "Confirmed by the API: keep in review")
     assert posts() == 1
 
 
 def test_a_form_works_after_a_reload_of_the_page(open_session, posts):
-    """After the page was reloaded the form still works, without a hint, and its receipt is seen."""
+    """What was typed is still there, and the HTML for pages without a kernel stays hidden."""
     session = open_session("watchlist_hit", FORM)
-    card(session.page).locator("textarea").fill("typed before")
-    until(lambda: session.value("form.controller.entries['0']['note']") == "typed before")
+    page = session.page
+    form(page).locator("textarea").fill("typed before")
+    page.keyboard.press("Tab")
+    note = "form.forms.form.inputs.proposals[0].texts['note'].value"
+    until(lambda: session.value(note) == "typed before")
     session.saved()
-    restored = card(session.page)
-    lost = outputs(session.page).filter(has_text="model not found")
+    lost = outputs(page).filter(has_text="model not found")
     for _ in range(3):  # JupyterLab waits only seconds for the widgets of a busy kernel
-        session.page.reload()
-        expect(restored.or_(lost).first).to_be_visible()
+        page.reload()
+        expect(form(page).or_(lost).first).to_be_visible()
         if not lost.count():
             break
-    expect(restored.locator("textarea")).to_have_value("typed before")
-    expect(session.page.locator(".runkit-nobuttons")).to_have_count(1)
-    expect(session.page.locator(".runkit-nobuttons")).to_be_hidden()
-    dismiss(session.page)
-    verb(session.page, DISMISS).click()
-    see(session.page, "Hit dismissed")
+    expect(form(page).locator("textarea")).to_have_value("typed before")
+    expect(page.locator("[class^=runkit-saved]")).to_be_hidden()
+    dismiss(page)
     assert posts() == 1
 
 
-def test_a_form_without_anywidget_says_what_to_install(open_session, context):
-    """The question and what to do without buttons are shown."""
-    context.route("**/extensions/anywidget/**", lambda route: route.abort())
-    page = open_session("watchlist_hit", FORM).page
-    see(page, "No buttons below? Install anywidget where JupyterLab runs")
-    see(page, "Watchlist hit is another person")
-    expect(card(page)).to_have_count(0)
-
-
-def test_a_draft_is_restored_after_a_restart_of_the_kernel(open_session, posts):
-    """The header can be read, a click is harmless; running the cell again restores the draft."""
+def test_a_saved_notebook_keeps_the_question_then_the_receipt(open_session):
+    """As HTML, without the state of widgets, what was typed or a key; also exported, offline."""
     session = open_session("watchlist_hit", FORM)
-    card(session.page).locator("textarea").fill(NOTE)
-    kept = session.path.parent / "state" / "runkit.sqlite3"
-    until(lambda: kept.exists() and NOTE.encode() in kept.read_bytes())
-    session.restart()
-    see(session.page, "Watchlist hit is another person")
-    press(verb(session.page, DISMISS))
-    session.run_all()
-    see(session.page, "Draft restored.")
-    expect(card(session.page).locator("textarea")).to_have_value(NOTE)
+    form(session.page).wait_for()
+    before = session.saved()
+    assert "Watchlist hit is another person" in json.dumps(before["cells"][1]["outputs"])
     dismiss(session.page)
-    verb(session.page, DISMISS).click()
-    see(session.page, "Hit dismissed")
-    assert posts() == 1
-
-
-def test_keys_that_delete_a_cell_do_nothing_in_a_form(open_session):
-    """The keys that delete a cell do nothing while a control of a form has the focus."""
-    page = open_session("address_gap", FORM).page
-    card(page).get_by_role("button", name="Edit").click()
-    page.locator(".jp-CodeCell").nth(1).focus()
-    for words in ("Close", "Add the source", "Don't add"):
-        tab_to(page, words)
-        page.keyboard.press("d")
-        page.keyboard.press("d")
-    page.locator(".rk-pane").focus()
-    page.keyboard.press("d")
-    page.keyboard.press("d")
-    expect(page.locator(".jp-CodeCell")).to_have_count(2)
-    expect(card(page)).to_be_visible()
-
-
-def test_a_saved_notebook_keeps_question_and_receipt(open_session, posts):
-    """The saved notebook holds the question and the receipt, no widget and no key.
-
-    Opened untrusted it shows both, and so does what nbconvert makes of it, with the network off.
-    """
-    short = FORM.replace("run)", "run, receipts='short')")
-    session = open_session("watchlist_hit", short)
-    dismiss(session.page)
-    verb(session.page, DISMISS).click()
-    see(session.page, "Hit dismissed, ")
-    expect(card(session.page)).to_have_count(0)
-    notebook = session.saved()
+    see(session.page, "Confirmed by the API")
+    session.saved()
     text = session.path.read_text()
-    for absent in ("widget-view", "mk_test_", NOTE):
+    for absent in ("mk_test_", NOTE):
         assert absent not in text
-    assert "widgets" not in notebook["metadata"]
-    [_, receipt] = ("".join(item["data"]["text/html"]) for item in notebook["cells"][1]["outputs"])
-    assert "Watchlist hit is another person" in receipt
-    assert "Hit dismissed" in receipt
-
-    notebook["metadata"]["changed"] = "so it is not the one that was signed"
-    copy = session.path.with_name("untrusted.ipynb")
-    copy.write_text(json.dumps(notebook))
-    page = session.page
-    page.evaluate(
-        "path => window.jupyterapp.commands.execute('docmanager:open', {path})",
-        f"{session.path.parent.name}/untrusted.ipynb",
-    )
-    page.wait_for_function(
-        f"() => {PANEL}.context?.path.endsWith('untrusted.ipynb') && {PANEL}.context.isReady"
-    )
-    shown = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
-    shown.locator("summary").filter(has_text="Details").click()
-    expect(shown.get_by_text("Watchlist hit is another person").first).to_be_visible()
-    expect(shown.get_by_text("Hit dismissed").first).to_be_visible()
-    assert page.evaluate(f"() => {PANEL}.content.widgets[1].model.trusted") is False
-
-    command = [sys.executable, "-m", "nbconvert", "--to", "html", str(copy)]
+    assert "widgets" not in json.loads(text)["metadata"]
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", str(session.path)]
     subprocess.run(command, check=True, capture_output=True)
-    alone = page.context.browser.new_context(offline=True).new_page()
-    alone.goto(copy.with_suffix(".html").as_uri())
-    alone.locator("summary").filter(has_text="Details").click()
-    expect(alone.get_by_text("Watchlist hit is another person").first).to_be_visible()
-    expect(alone.get_by_text("Hit dismissed").first).to_be_visible()
+    alone = session.page.context.browser.new_context(offline=True).new_page()
+    alone.goto(session.path.with_suffix(".html").as_uri())
+    expect(alone.get_by_text("Confirmed by the API: dismiss the hit").first).to_be_visible()
     alone.context.close()
+
+
+def test_opened_again_without_a_kernel_the_question_is_read(open_session):
+    """In place of what JupyterLab says of a widget that is not there."""
+    session = open_session("watchlist_hit", FORM)
+    form(session.page).wait_for()
+    session.saved()
+    session.restart()
+    session.page.reload()
+    see(session.page, "Watchlist hit is another person")
+    expect(outputs(session.page).filter(has_text="model not found")).to_be_hidden()
+    assert session.page.evaluate(f"() => {PANEL}.content.widgets[1].model.trusted") is True
