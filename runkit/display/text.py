@@ -37,7 +37,7 @@ _URL = re.compile(
 )
 MAX_URL = 2000  # characters; longer ones do not work in every browser
 BRIEF = 60  # characters of a value that is shown in a message
-LONG = 2000  # characters of a text that is shown on a card
+LONG = 2000  # characters of a text that is shown in a form
 _ACRONYM = r"(?<!\S)(?:aml|cip|dba|ein|id|irs|kyb|kyc|naics|ofac|pep|sos|tin|ubo|url)(?!\S)"
 # Each word of a title has a capital, of a phrase only the first.
 _OF_TITLE = re.compile(rf"{_ACRONYM}|(?<!\S)\w", re.IGNORECASE)

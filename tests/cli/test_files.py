@@ -6,8 +6,8 @@ import stat
 import pytest
 
 import runkit
-from runkit.shell.cli import main
 from runkit.local import answer_log
+from runkit.shell.cli import main
 
 
 def mode(path):

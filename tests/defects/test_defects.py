@@ -4,6 +4,7 @@ Planting them takes minutes and is done by `.ci/soak` (see `planted.py`).
 """
 
 import ast
+import re
 
 import pytest
 
@@ -22,7 +23,8 @@ def test_it_fits_the_code_and_its_tests_are_there(defect):
     assert defect.tests
     for name in defect.tests:
         file, _, test = name.partition("::")
-        assert f"\ndef {test.partition('[')[0]}(" in (ROOT / file).read_text(), name
+        pattern = rf"^(async )?def {test.partition('[')[0]}\("
+        assert re.search(pattern, (ROOT / file).read_text(), re.MULTILINE), name
 
 
 def test_every_package_is_guarded():

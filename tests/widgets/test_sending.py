@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
+import runkit
 from runkit.api.models import Run
 from runkit.local import answer_log
 from tests.widgets.asking import NOTE, WHO, Asking, deliveries, on_a_loop, until
@@ -291,3 +292,17 @@ async def test_the_log_has_who_what_and_the_asking(asking):
     step = next(step for step in run.walk() if step.type == "interrupt")
     assert (entry.answered_by, entry.interrupt_id) == (WHO, run.interrupts[0].id)
     assert (entry.step_id, entry.kind) == (step.id, "dismissal")
+
+
+@on_a_loop
+async def test_a_receipt_has_the_time_of_the_server():
+    with (
+        runkit.sandbox(speed=3000, now="2020-03-01T10:00:00Z") as box,
+        box.client(rate=None) as client,
+    ):
+        made = client.runs.create("cip_orchestrator", box.business("decision"))
+        form = runkit.InterruptForm(client, client.runs.wait(made, poll=0.02)).forms.form
+        form.inputs.proposals[0].choice.value = "approved"
+        form.send_button.click()
+        await until(lambda: form.receipt)
+    assert "Mar 1, 2020" in form.receipt.text
