@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from hostile.payloads import FOUND, SAMPLE, SCRIPTS, WATCH
-from tests.end_to_end.lab.test_answering import FORM, card, outputs
+from tests.end_to_end.lab.test_answering import FORM, form, outputs
 
 pytestmark = [pytest.mark.browser]
 SHOWN = ".jp-OutputArea-output"
@@ -73,14 +73,15 @@ def watched(context):
     return Watched(context)
 
 
-def test_hostile_text_in_cards_does_nothing(open_session, watched):
-    """In forms of each kind, their errors, and a monitor: texts are shown as they are."""
+def test_hostile_text_in_forms_does_nothing(open_session, watched):
+    """In forms of each kind, an inbox, their errors, and a monitor: texts are shown as they are."""
     asking = """def ask(scenario):
     made = client.runs.create("cip_orchestrator", businesses[scenario])
     return runkit.InterruptForm(client, client.runs.wait(made, poll=0.02))"""
     cells = [f"ask({item!r})" for item in ("address_gap", "decision", "tin_mismatch")]
     cells += [
         "runkit.RunMonitor(client, ask('watchlist_hit').run)",
+        "runkit.InterruptInbox(client)",
         TYPESET,
     ]
     setup = SPOIL.format(texts=[*SCRIPTS.values(), *SAMPLE.values()])
@@ -88,15 +89,16 @@ def test_hostile_text_in_cards_does_nothing(open_session, watched):
         "combined_proposal", FORM, asking, *cells, setup=setup, options="transport=Spoiled()"
     )
     page = session.page
-    expect(card(page)).to_have_count(5, timeout=90_000)
-    expect(page.locator(".runkit-card[data-state=loading]")).to_have_count(0)
-    page.locator(".js-plotly-plot .bars .point").first.wait_for(state="attached")
-    edit = page.locator('[data-id^=edit][aria-expanded="false"]')
-    while edit.count():
-        edit.first.click()
-    for number in (0, 3):
-        card(page).nth(number).locator("[data-id^=press]").first.click()
-    expect(page.locator(".rk-notice.fail")).to_have_count(2)
+    expect(form(page)).to_have_count(6, timeout=90_000)
+    for folded in page.locator(
+        ".runkit-form .widget-accordion .jupyter-widget-Collapse-header"
+    ).all():
+        folded.click()
+    send = form(page).nth(4).locator("button.mod-primary")
+    form(page).nth(4).locator(".widget-toggle-button").first.click()
+    expect(send).to_be_enabled()
+    send.click()
+    expect(form(page).nth(4).locator(".rk-note.fail")).to_have_count(1)
     outputs(page).locator("details").evaluate_all(
         "all => all.forEach((one) => { one.open = true; })"
     )
