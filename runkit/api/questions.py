@@ -104,7 +104,7 @@ TABLE = (
     ),
 )
 FREE = ("mixed", "other")  # kinds without fixed words
-BY_NAME = {kind.name: kind for kind in TABLE}
+KIND_OF_NAME = {kind.name: kind for kind in TABLE}
 KINDS = Vocabulary(*(Word(kind.name, kind.title) for kind in TABLE))
 _KIND_OF_TYPE = {
     word: kind.name for kind in TABLE if kind.name not in FREE for word in (kind.name, *kind.types)
@@ -137,8 +137,8 @@ def _kinds_of(*items: Json) -> set[str]:
 
 def answer_kind(question: Json) -> Kind:
     """Return how a question is answered: one of several kinds, or with a schema, as any other."""
-    kind = BY_NAME[interrupt_kind(question)]
-    return BY_NAME["other"] if kind.name == "mixed" or has_schema(question) else kind
+    kind = KIND_OF_NAME[interrupt_kind(question)]
+    return KIND_OF_NAME["other"] if kind.name == "mixed" or has_schema(question) else kind
 
 
 # ---------------------------------------------------------------------------------------- questions
@@ -222,7 +222,7 @@ def answer_errors(kind: str, answer: Json) -> dict[str, str]:
     """
     if kind in FREE:
         return {}
-    choices = {choice.word: choice for choice in BY_NAME[kind].choices}
+    choices = {choice.word: choice for choice in KIND_OF_NAME[kind].choices}
     decision = answer.get("decision")
     choice = choices.get(str(decision))
     if choice is None:

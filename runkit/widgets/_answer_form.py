@@ -25,7 +25,7 @@ from runkit.local import answer_log
 from runkit.local.answer_log import CONFIRMED, FAILED, REFUSED, UNCONFIRMED, UNKNOWN
 from runkit.widgets._evidence import MUTED, folded_html, note_html, question_html
 from runkit.widgets._inputs import QuestionInputs, WrongInput
-from runkit.widgets._question import CHANGED, OpenQuestion
+from runkit.widgets._question import OpenQuestion
 from runkit.widgets._work import Work
 
 SETTLE_S = 0.2  # a busy page may deliver the press before the text that was typed before it
@@ -303,18 +303,19 @@ class AnswerForm:
 
     def _end(self, outcome: Outcome) -> None:
         run = outcome.run or self.run
+        closed = self.question.closed_in(run) or "The question is closed."
         step = self.question.step_in(run)
         ended_at = step.completed_at if step else None
         named = self.question.answerer_in(run)
         is_other = named is not None and named != self._who
         text = outcome.text(
-            closed=self._closed_text(run),
+            closed=closed,
             at=moment(ended_at or run.read_at or datetime.now(UTC)),
             who=shorten(self._who, 80),
             named=f"; the API names {named}" if is_other else "",
         )
         if outcome.delivery == CLOSED and not self.inputs.is_touched:
-            text = self._closed_text(run)
+            text = closed
         self.run = run
         self.state = State.CLOSED
         self.receipt = Receipt(self.question, outcome.delivery, text)
@@ -328,19 +329,3 @@ class AnswerForm:
         """Whether the form is closed and still holds what was typed, because it isn't confirmed."""
         is_unconfirmed = self.receipt is not None and self.receipt.delivery != CONFIRMED
         return is_unconfirmed and self.inputs.is_touched
-
-    def _closed_text(self, run: Run) -> str:
-        """Write why the question is closed, with what the log has if the API names nobody."""
-        closed = self.question.closed_in(run) or "The question is closed."
-        others = [
-            entry
-            for entry in self.question.logged(self.client.host)
-            if entry.answer_id != self._seen
-        ]
-        if closed == CHANGED or self.question.answerer_in(run) or not others:
-            return closed
-        last = others[-1]
-        return (
-            f"{closed} An answer signed {shorten(last.answered_by, 80)} was sent from this "
-            f"machine, {moment(last.sent_at)}: {last.delivery}."
-        )

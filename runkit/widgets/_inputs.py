@@ -98,10 +98,7 @@ class ProposalInputs:
         """Offer the documents of the business."""
         if not documents:
             return
-        wanted = self.proposal.get("document_types")
-        wanted = wanted if isinstance(wanted, list) else []
-        ordered = sorted(documents, key=lambda document: document.document_type not in wanted)
-        options = [(_document_name(document), document.id) for document in ordered]
+        options = [(_document_name(document), document.id) for document in documents]
         common = {"description": "Document", "layout": w.Layout(**WIDE), "style": LABEL}
         if len(options) > MAX_RADIO:
             self.document = w.Dropdown(options=[("Choose a document", None), *options], **common)
@@ -163,8 +160,6 @@ class ProposalInputs:
         if len(note) > MAX_COMMENT:
             text = f"The reason has {len(note):,} characters; at most {MAX_COMMENT:,} can be sent."
             raise WrongInput(text, field)
-        if not jsontext.is_unicode(note):
-            raise WrongInput("The reason holds half of a character; type it again.", field)
         return note or None
 
     def _actions(self) -> list[tuple[str, Json]] | None:

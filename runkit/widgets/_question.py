@@ -110,7 +110,7 @@ def _waits(step: Step | None, run: Run) -> bool:
     return step is not None and step.is_open_question and run.is_waiting and not run.interrupts
 
 
-def open_questions(runs: Iterable[Run]) -> list[OpenQuestion]:
+def waiting_questions(runs: Iterable[Run]) -> list[OpenQuestion]:
     """Return the open questions of runs that were read with their steps, the longest wait first."""
     questions = [question for run in runs for question in _questions_in(run)]
     return sorted(questions, key=lambda question: question.since)

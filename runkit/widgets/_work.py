@@ -97,7 +97,7 @@ def close_tree(widget: w.Widget) -> None:
     widget.close()
 
 
-class Panel(w.VBox):  # type: ignore[misc]
+class SavedBox(w.VBox):  # type: ignore[misc]
     """A VBox that is also readable where no widget lives: in a saved or exported notebook.
 
     The names of its attributes must not be those of a VBox, whose own code uses them.

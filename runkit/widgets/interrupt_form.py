@@ -15,8 +15,8 @@ from runkit.display.text import Markup, block, plural
 from runkit.local import answer_log
 from runkit.widgets._answer_form import AnswerForm, Receipt
 from runkit.widgets._evidence import note_html, saved_html
-from runkit.widgets._question import open_questions
-from runkit.widgets._work import Panel, Work, close_tree
+from runkit.widgets._question import waiting_questions
+from runkit.widgets._work import SavedBox, Work, close_tree
 
 
 class RunForms:
@@ -57,7 +57,7 @@ class RunForms:
 
     def _open_next(self) -> None:
         """Show the form of the question that has waited longest, and the receipts."""
-        questions = open_questions([self.run])
+        questions = waiting_questions([self.run])
         self.form = None
         if questions:
             self.form = AnswerForm(
@@ -91,7 +91,7 @@ class RunForms:
         return self.receipts_html + question
 
 
-class InterruptForm(Panel):
+class InterruptForm(SavedBox):
     """A form for the questions of a run, one after the other; the last line of a cell shows it.
 
     Choose an answer, then press Send. The receipt says only what the API has confirmed; until then

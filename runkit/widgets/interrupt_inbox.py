@@ -19,16 +19,16 @@ from runkit.display.text import Markup, block, day, live_moment, one_line, plura
 from runkit.errors import RunkitError
 from runkit.widgets._answer_form import AnswerForm, Receipt
 from runkit.widgets._evidence import UNIDENTIFIED, note_html
-from runkit.widgets._question import OpenQuestion, open_questions
-from runkit.widgets._work import Panel, Work, close_tree
+from runkit.widgets._question import OpenQuestion, waiting_questions
+from runkit.widgets._work import SavedBox, Work, close_tree
 
 MAX_LISTED = 200  # lines of the list
-MAX_LINES = 6  # of the list that are in view
+LINES_IN_VIEW = 6  # of the list
 MAX_RECEIPTS = 5  # shown below the form; all of them are in `receipts`
 Key = tuple[str, str | None, str | None, str]
 
 
-class InterruptInbox(Panel):
+class InterruptInbox(SavedBox):
     """Everything that waits for a reviewer, longest wait first; the last line of a cell shows it.
 
     A list, and below it the form of the chosen question, as in `InterruptForm`; after a receipt the
@@ -108,7 +108,7 @@ class QuestionList:
         self.forms: dict[Key, AnswerForm] = {}
         self.coverage = ""
         self.on_change: Callable[[], object] = lambda: None
-        self.choice = w.Select(rows=MAX_LINES, layout=w.Layout(width="99%"))
+        self.choice = w.Select(rows=LINES_IN_VIEW, layout=w.Layout(width="99%"))
         self.choice.observe(lambda _: work.call(self._show_form), "value")
         self.refresh_button = w.Button(description="Refresh", icon="refresh")
         self.refresh_button.on_click(lambda _: work.start(self.refresh()))
@@ -207,7 +207,7 @@ class QuestionList:
     def _take_runs(self, runs: Iterable[Run]) -> None:
         newer = [run for run in runs if not is_stale(run, self._runs.get(run.id))]
         self._runs |= {run.id: run for run in newer}
-        self.questions = open_questions(self._runs.values())
+        self.questions = waiting_questions(self._runs.values())
         for form in [*self.forms.values()]:
             if form.run.id in self._runs:
                 form.take(self._runs[form.run.id])
@@ -264,7 +264,7 @@ class QuestionList:
         self._log.value = block(*(receipt.html for receipt in newest))
         if not is_stale(form.run, self._runs.get(form.run.id)):
             self._runs[form.run.id] = form.run
-        self.questions = open_questions(self._runs.values())
+        self.questions = waiting_questions(self._runs.values())
         was_shown = self.choice.value == key
         if not form.is_kept:
             del self.forms[key]

@@ -18,7 +18,7 @@ from runkit.errors import RateLimited, RunkitError, Unavailable
 from runkit.tables.read_frames import frames
 from runkit.widgets._answer_form import Receipt
 from runkit.widgets._evidence import note_html
-from runkit.widgets._work import Panel
+from runkit.widgets._work import SavedBox
 from runkit.widgets.interrupt_form import RunForms
 
 # Seconds between two reads, which grow while nothing changes.
@@ -30,7 +30,7 @@ def chart_html(run: Run) -> Markup:
     return image(draw(frames(run)))
 
 
-class RunMonitor(Panel):
+class RunMonitor(SavedBox):
     """Watches a run: what it does now, its question when it pauses, and its Gantt chart.
 
     The last line of a cell shows it. It reads the run every 1 to 10 seconds until it has ended,

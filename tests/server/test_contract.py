@@ -3,7 +3,7 @@
 import pytest
 
 from runkit.api.models import Run
-from runkit.api.questions import BY_NAME, interrupt_kind
+from runkit.api.questions import KIND_OF_NAME, interrupt_kind
 from runkit.api.reading import interrupt_value
 from runkit.api.validation import validated
 from support import example
@@ -24,7 +24,7 @@ def test_a_run_is_as_documented_at_every_stage(server, scenario):
     run = server.reach(scenario)
     while run["interrupts"]:
         kind = interrupt_kind(interrupt_value(run["interrupts"][0]))
-        given["decision"] = BY_NAME[kind].choices[0].word
+        given["decision"] = KIND_OF_NAME[kind].choices[0].word
         run = server.answer(run, **given)
     assert run["status"] in ("completed", "error")
     states = [data["snapshot"] for word, data in replay(server, run["id"]) if "snapshot" in data]

@@ -8,7 +8,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 import runkit
-from runkit.api.questions import BY_NAME, interrupt_kind
+from runkit.api.questions import KIND_OF_NAME, interrupt_kind
 from runkit.errors import NotFound, UsageError
 from runkit.server._recorded_files import read_recordings
 from strangers import fleet, records
@@ -55,7 +55,7 @@ def finish(client, business_id):
     while made.status == "interrupted":
         for item in made.interrupts:
             kind = interrupt_kind(item.value)
-            verdict = "reject" if kind == "document" else BY_NAME[kind].choices[0].word
+            verdict = "reject" if kind == "document" else KIND_OF_NAME[kind].choices[0].word
             client.runs.resume(made, item.id, {"decision": verdict, "note": "seen"})
         made = client.runs.wait(made, poll=0.01)
     return client.runs.get(made.id)

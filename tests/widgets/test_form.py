@@ -12,7 +12,7 @@ from comm import get_comm_manager
 from nbclient import NotebookClient
 
 import runkit
-from runkit.widgets._work import VIEW, Panel, close_tree
+from runkit.widgets._work import VIEW, SavedBox, close_tree
 from tests.widgets.asking import NOTE, on_a_loop, until
 
 KINDS = [runkit.InterruptForm, runkit.InterruptInbox, runkit.RunMonitor]
@@ -35,7 +35,7 @@ class Plain(w.VBox):
 async def test_no_name_of_ours_is_a_name_of_a_vbox(asking, kind):
     """A VBox and its own code would use it."""
     made = make(kind, asking.client, asking.run())
-    ours = {*vars(kind), *vars(Panel)} - vars(Plain).keys()
+    ours = {*vars(kind), *vars(SavedBox)} - vars(Plain).keys()
     ours |= vars(made).keys() - vars(Plain()).keys()
     assert {"work", "saved_html", "show"} < ours
     assert (ours - OVERRIDDEN) & {*dir(w.VBox)} == set()

@@ -53,7 +53,6 @@ def test_each_answer_of_each_kind_is_sent_as_its_button_says(kind, word, button)
     [
         (asks("dismissal"), "approve", {}, '"Dismiss the hit" needs a reason.'),
         (asks("dismissal"), "approve", {"note": " \n"}, '"Dismiss the hit" needs a reason.'),
-        (asks("dismissal"), "approve", {"note": "half \ud83d"}, "half of a character"),
         (asks("dismissal"), "reject", {"note": "x" * (MAX_COMMENT + 1)}, "at most 5,000"),
         (asks("decision"), "rejected", {}, '"Reject" needs a reason.'),
         (asks("document"), "approve", {}, '"Provide the document" needs a document.'),
@@ -97,8 +96,7 @@ def test_a_proposal_is_sent_as_json_only_if_a_person_changed_it():
 
 
 def documents(n: int) -> list[Document]:
-    kinds = ["irs_letter" if number == n - 1 else "bill" for number in range(n)]
-    rows = [{"id": f"d{number}", "document_type": kind} for number, kind in enumerate(kinds)]
+    rows = [{"id": f"d{number}", "document_type": "irs_letter"} for number in range(n)]
     return [Document.from_json(row) for row in rows]
 
 
@@ -106,13 +104,13 @@ def documents(n: int) -> list[Document]:
     ("n", "control"), [(1, "RadioButtons"), (5, "RadioButtons"), (6, "Dropdown")]
 )
 def test_a_document_is_chosen_or_named(n, control):
-    """Up to five are in view, the requested type first; an id that is typed counts before the list."""
-    inputs = inputs_of(asks("document", document_types=["irs_letter"]), "approve")
+    """Up to five are in view; an id that is typed counts before the list."""
+    inputs = inputs_of(asks("document"), "approve")
     [proposal] = inputs.proposals
     proposal.offer(documents(n))
     assert type(proposal.document).__name__ == control
     ids = [value for _, value in proposal.document.options if value]
-    assert ids[0] == f"d{n - 1}"
+    assert len(ids) == n
     with pytest.raises(WrongInput):
         inputs.answer()
     proposal.document.value = ids[0]

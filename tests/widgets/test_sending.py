@@ -74,7 +74,7 @@ PRESSES = {
         "unconfirmed",
         2,
         ["unconfirmed", "confirmed"],
-        "signed Bob",
+        "not confirmed that it closed",
     ),
     "dropped, then ended": Case(
         both(LOST, while_looking(end)), "unconfirmed", 1, ["unconfirmed"], "Expired"
@@ -84,7 +84,9 @@ PRESSES = {
     ),
     "answered elsewhere before": Case(elsewhere, "closed", 1, [], "by Priya Raman"),
     "ended before": Case(end, "closed", 0, [], "doesn&#39;t count as a rejection"),
-    "another notebook before": Case(another_notebook, "closed", 1, ["confirmed"], "signed Bob"),
+    "another notebook before": Case(
+        another_notebook, "closed", 1, ["confirmed"], "Already answered"
+    ),
     "another kernel died": Case(dead_kernel, "open", 0, ["sending"], "signed Bob"),
     "another kernel died, then answered elsewhere": Case(
         both(dead_kernel, elsewhere), "closed", 1, ["sending"], "by Priya Raman"
@@ -306,3 +308,13 @@ async def test_a_receipt_has_the_time_of_the_server():
         form.send_button.click()
         await until(lambda: form.receipt)
     assert "Mar 1, 2020" in form.receipt.text
+
+
+@on_a_loop
+async def test_half_of_a_character_is_not_sent(asking):
+    person = asking.form(asking.run())
+    arrived = asking.box.answers()
+    person.choose("approve", "half \ud83d")
+    await person.press()
+    assert (person.result, arrived()) == ("open", 0)
+    assert "answer was not sent" in person.sentence

@@ -90,9 +90,8 @@ def test_hostile_text_in_forms_does_nothing(open_session, watched):
     )
     page = session.page
     expect(form(page)).to_have_count(6, timeout=90_000)
-    for folded in page.locator(
-        ".runkit-form .widget-accordion .jupyter-widget-Collapse-header"
-    ).all():
+    headers = page.locator(".runkit-form .jupyter-widget-Collapse-header")
+    for folded in headers.filter(visible=True).all():
         folded.click()
     send = form(page).nth(4).locator("button.mod-primary")
     form(page).nth(4).locator(".widget-toggle-button").first.click()
