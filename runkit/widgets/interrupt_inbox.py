@@ -22,7 +22,6 @@ from runkit.widgets._evidence import UNIDENTIFIED, note_html
 from runkit.widgets._question import OpenQuestion, waiting_questions
 from runkit.widgets._work import SavedBox, Work, close_tree
 
-MAX_LISTED = 200  # lines of the list
 LINES_IN_VIEW = 6  # of the list
 MAX_RECEIPTS = 5  # shown below the form; all of them are in `receipts`
 Key = tuple[str, str | None, str | None, str]
@@ -225,15 +224,12 @@ class QuestionList:
     def _fill(self) -> None:
         """Fill the list, and keep the chosen question, or choose the first."""
         chosen = self.choice.value
-        listed = self.questions[:MAX_LISTED]
-        options = [(self._line(question), question.key) for question in listed]
+        options = [(self._line(question), question.key) for question in self.questions]
         options += [
             (f"closed  ·  {_name(form.question)}", form.question.key) for form in self._closed_forms
         ]
         keys = [key for _, key in options]
-        n_more = len(self.questions) - len(listed)
-        more = f" The {MAX_LISTED:,} that wait longest are listed." if n_more else ""
-        self._head.value = block(note_html(self.sentence + more))
+        self._head.value = block(note_html(self.sentence))
         self.choice.layout.display = None if options else "none"
         self.choice.options = options
         self.choice.value = chosen if chosen in keys else next(iter(keys), None)
@@ -281,7 +277,7 @@ class QuestionList:
         """Write the list as a table, and the receipts, for a page without a kernel."""
         rows = [
             (lasted(item.wait_s), item.run.business_name or UNIDENTIFIED, shorten(item.label, 200))
-            for item in self.questions[:MAX_LISTED]
+            for item in self.questions
         ]
         table = html_table(["waits", "business", "question"], rows) if rows else Markup()
         done = Markup("").join(receipt.html for receipt in self.receipts)
