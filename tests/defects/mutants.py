@@ -55,6 +55,11 @@ TESTS = {
         f"charts/{name}": [f"tests/charts/test_{test}.py" for test in ("gantt", "marks")]
         for name in ("gantt", "_items", "_rows", "_marks", "_row_texts", "_time_axis", "_layout")
     },
+    "api/questions": ["tests/widgets", CLIENT.format("resume"), "tests/core/test_questions.py"],
+    **{
+        f"widgets/{name}": ["tests/widgets"]
+        for name in ("_answer_form", "_inputs", "_question", "interrupt_inbox")
+    },
 }
 # One change for each place: a boundary, an opposite, a neighbor. `|` stands in annotations, mostly.
 LEFT_OUT = [
