@@ -35,8 +35,9 @@ class RunMonitor(SavedBox):
 
     The last line of a cell shows it. It reads the run every 1 to 10 seconds until it has ended,
     `close()` is called, or a newer monitor watches the same run. The question is answered as in
-    `InterruptForm`. The chart is a picture; `runkit.gantt(run)` is the interactive one. A saved
-    notebook keeps the newest state. The monitor is an ipywidgets `VBox`.
+    `InterruptForm`. The chart is a picture; `runkit.gantt(run)` is the interactive one, which a
+    notebook keeps. Of the monitor it keeps the sentence, the question and the receipts. The monitor
+    is an ipywidgets `VBox`.
 
     Parameters
     ----------
@@ -107,9 +108,8 @@ class RunMonitor(SavedBox):
         run = self.run
         sentence = note_html(state_sentence(run))
         self.sentence.value = block(sentence)
-        picture = chart_html(run)
-        self.chart.value = block(picture)
-        self.save(sentence + self.forms.html + picture)
+        self.chart.value = block(chart_html(run))
+        self.save(sentence + self.forms.html)
 
 
 def state_sentence(run: Run) -> str:
