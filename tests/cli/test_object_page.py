@@ -48,7 +48,6 @@ TEXTS = {
         "Researching TIN verification",
         "1 min 30 s",
         "Findings 1",
-        "match: true",
         "TIN Verification Result",
         "High",
         "TIN matches IRS records for the registered business name.",

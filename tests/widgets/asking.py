@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import wraps
+from contextvars import copy_context
+from functools import partial, wraps
 from typing import Any
 
 import httpx
@@ -25,9 +27,21 @@ TIMEOUT = 60.0  # seconds; a busy machine is slow
 def on_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """Run a test on an event loop, as a kernel runs cells."""
 
+    @off_the_loop
     @wraps(test)
     def call(*args: Any, **kwargs: Any) -> None:
         asyncio.run(test(*args, **kwargs))
+
+    return call
+
+
+def off_the_loop(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test on a thread without a loop; Playwright keeps a running one in the main thread."""
+
+    @wraps(test)
+    def call(*args: Any, **kwargs: Any) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(copy_context().run, partial(test, *args, **kwargs)).result()
 
     return call
 

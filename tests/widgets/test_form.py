@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 
 import runkit
 from runkit.widgets._work import VIEW, SavedBox, close_tree
-from tests.widgets.asking import NOTE, on_a_loop, until
+from tests.widgets.asking import NOTE, off_the_loop, on_a_loop, until
 
 KINDS = [runkit.InterruptForm, runkit.InterruptInbox, runkit.RunMonitor]
 
@@ -151,6 +151,7 @@ async def test_documents_that_cannot_be_listed_are_a_sentence(asking):
     await until(lambda: "can&#39;t be listed" in form.status.value)
 
 
+@off_the_loop
 def test_without_a_loop_a_press_ends_when_it_returns(asking):
     """As in a script."""
     form = runkit.InterruptForm(asking.client, asking.run())

@@ -46,7 +46,7 @@ async def test_a_run_is_followed_answered_and_followed_to_its_end(asking):
     n = len([*monitor.run.walk()])
     await until(lambda: f"{n} of {n} steps done" in sentence(monitor))
     assert [receipt.delivery for receipt in monitor.receipts] == ["confirmed"]
-    assert "<svg" in monitor.chart.value
+    assert "data:image/svg" in monitor.chart.value
     assert "Confirmed by the API" in monitor.saved_html
 
 

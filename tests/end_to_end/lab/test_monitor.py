@@ -24,7 +24,7 @@ def test_a_monitor_follows_a_run_from_start_to_end(open_session):
     """The question is answered in place, with Send in view, above the chart."""
     session = open_session("watchlist_hit", NEW.format("watchlist_hit"))
     page = session.page
-    page.locator(".runkit-live svg").wait_for()
+    page.locator(".runkit-live img[src^='data:image/svg']").wait_for()
     form(page).wait_for()
     show_output(page)
     expect(send(page)).to_be_in_viewport(ratio=1)
