@@ -69,7 +69,7 @@ def test_every_answer_of_the_table_runs(ran, monkeypatch):
     ]
     assert len(codes) >= 18
     with runkit.sandbox(history=6) as box, box.client(rate=None) as client:
-        listed = client.runs.list(business_id=client.businesses.list())
+        listed = client.runs.list(with_businesses=True)
         names = ran | {"client": client, "before": runkit.frames(client.runs.fetch(listed))}
         monkeypatch.chdir(ran["folder"])
         for code in codes:
