@@ -144,9 +144,9 @@ def settle(answer_id: int, delivery: str, message: str | None, created_at: datet
 
 def entries(run_ids: Iterable[str] | None = None) -> list[Entry]:
     """Return the answers to questions of these runs, or all, oldest first."""
-    # one parameter for all ids: SQLite limits their number
-    ids = None if run_ids is None else jsontext.dumps(sorted(set(run_ids)))
-    return _entries(":ids IS NULL OR run_id IN (SELECT value FROM json_each(:ids))", {"ids": ids})
+    found = _entries("TRUE", {})
+    ids = None if run_ids is None else {*run_ids}
+    return [entry for entry in found if ids is None or entry.run_id in ids]
 
 
 def entries_about(asking: Asking) -> list[Entry]:
@@ -198,14 +198,9 @@ def answer_log() -> pd.DataFrame:
     UsageError
         If the file cannot be read.
     """
-    return answers_about()
-
-
-def answers_about(run_ids: Iterable[str] | None = None) -> pd.DataFrame:
-    """Return the rows of `answer_log()` about some runs, or all. Raises `UsageError` as it does."""
     import pandas as pd
 
-    df = pd.DataFrame(entries(run_ids), columns=list(Entry._fields))
+    df = pd.DataFrame(entries(), columns=list(Entry._fields))
     df.insert(list(df).index("answered_by") + 1, "answered_by_source", SELF_DECLARED)
     dtypes = dict.fromkeys(df, "str") | dict.fromkeys(_TIMES, "datetime64[us, UTC]")
     return df.astype(dtypes | {"answer_id": "int64"})

@@ -28,7 +28,7 @@ from runkit.display.templates import html_table
 from runkit.display.text import Markup, block, plural, timestamp, visible
 from runkit.errors import DISTRIBUTION, DataError
 from runkit.local import files
-from runkit.local.answer_log import answers_about
+from runkit.local.answer_log import answer_log
 from runkit.reports._head import Labels, head
 from runkit.reports.redaction import Masker, Redaction
 from runkit.tables import sources
@@ -137,7 +137,8 @@ def read_source(
             with suppress(DataError, RecursionError):  # it is a row of `Frames.problems`
                 texts.append(jsontext.dumps(record.raw))
     f = frames(source)
-    answers = answers_about(f.runs["run_id"])
+    answers = answer_log()
+    answers = answers[answers["run_id"].isin(f.runs["run_id"])]
     f = frames(f, answers=answers) if len(answers) else f
     more = {"answers": answers}
     if before is not None:
