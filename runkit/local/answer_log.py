@@ -15,7 +15,7 @@ import hashlib
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,7 +47,6 @@ ASKING = ("host", "run_id", "run_created_at", "interrupt_id", "step_id", "questi
 _SAME = " AND ".join(f"coalesce({name} = :{name}, TRUE)" for name in ASKING)
 _SENT = f"{_SAME} AND delivery NOT IN ('{REFUSED}', '{FAILED}')"
 Asking = Mapping[str, str | None]  # the columns of an entry that tell what it answers
-SELF_DECLARED = "self-declared"
 _TIMES = ("sent_at", "settled_at", "run_created_at")
 
 
@@ -126,7 +125,7 @@ def claim(
         f"INSERT INTO answers ({', '.join(row)}) SELECT :{', :'.join(row)} WHERE :seen IS NULL "  # noqa: S608
         f"OR NOT EXISTS (SELECT 1 FROM answers WHERE answer_id > :seen AND {_SENT})"
     )
-    with open_database() as db:
+    with _open_database() as db:
         done = db.execute(insert, {**row, "seen": seen})
         return done.lastrowid if done.rowcount else None
 
@@ -134,7 +133,7 @@ def claim(
 def settle(answer_id: int, delivery: str, message: str | None, created_at: datetime | None) -> None:
     """Log the outcome. `created_at` is the run's, if it is known by now."""
     created = created_at and created_at.isoformat()
-    with open_database() as db:
+    with _open_database() as db:
         db.execute(
             "UPDATE answers SET settled_at = ?, delivery = ?, message = ?, "
             "run_created_at = coalesce(?, run_created_at) WHERE answer_id = ?",
@@ -142,11 +141,9 @@ def settle(answer_id: int, delivery: str, message: str | None, created_at: datet
         )
 
 
-def entries(run_ids: Iterable[str] | None = None) -> list[Entry]:
-    """Return the answers to questions of these runs, or all, oldest first."""
-    found = _entries("TRUE", {})
-    ids = None if run_ids is None else {*run_ids}
-    return [entry for entry in found if ids is None or entry.run_id in ids]
+def entries(run_id: str | None = None) -> list[Entry]:
+    """Return the answers to questions of a run, or all, oldest first."""
+    return _entries("run_id = coalesce(:run_id, run_id)", {"run_id": run_id})
 
 
 def entries_about(asking: Asking) -> list[Entry]:
@@ -163,10 +160,10 @@ def entries_about(asking: Asking) -> list[Entry]:
 
 
 def _entries(condition: str, values: Asking) -> list[Entry]:
-    if not exists():
+    if not _exists():
         return []
     select = f"SELECT * FROM answers WHERE {condition} ORDER BY answer_id"  # noqa: S608
-    with open_database() as db:
+    with _open_database() as db:
         return [*map(_entry, db.execute(select, values))]
 
 
@@ -187,11 +184,11 @@ def answer_log() -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row for each answer, sent or refused. `sent_at` and `settled_at` are this machine's
-        times in UTC; `answered_by` is self-declared (as `answered_by_source` says): the API records
-        only the account. `answer` is the JSON that was sent, `answer_digest` its SHA-256 and
-        `question_digest` that of the question. `delivery` is confirmed, unconfirmed (the question
-        is closed, and it is unknown whose answer closed it), unknown (it may have arrived),
-        refused, failed (not delivered) or sending (no outcome was logged).
+        times in UTC; `answered_by` is self-declared: the API records only the account. `answer` is
+        the JSON that was sent, `answer_digest` its SHA-256 and `question_digest` that of the
+        question. `delivery` is confirmed, unconfirmed (the question is closed, and it is unknown
+        whose answer closed it), unknown (it may have arrived), refused, failed (not delivered) or
+        sending (no outcome was logged).
 
     Raises
     ------
@@ -201,7 +198,6 @@ def answer_log() -> pd.DataFrame:
     import pandas as pd
 
     df = pd.DataFrame(entries(), columns=list(Entry._fields))
-    df.insert(list(df).index("answered_by") + 1, "answered_by_source", SELF_DECLARED)
     dtypes = dict.fromkeys(df, "str") | dict.fromkeys(_TIMES, "datetime64[us, UTC]")
     return df.astype(dtypes | {"answer_id": "int64"})
 
@@ -213,7 +209,7 @@ def _now() -> str:
 # ----------------------------------------------------------------------------------------- the file
 
 
-def folder() -> Path:
+def _folder() -> Path:
     """Return the folder of the file, which may not exist yet."""
     directory = os.environ.get(DIR_NAME)
     if directory:
@@ -223,12 +219,12 @@ def folder() -> Path:
     return user_state_path("runkit", appauthor=False)
 
 
-def exists() -> bool:
+def _exists() -> bool:
     """Return whether the file exists; reading must not create it.
 
     Raises `UsageError` for a folder without permission.
     """
-    path = folder() / FILE
+    path = _folder() / FILE
     try:
         path.stat()
     except FileNotFoundError:
@@ -239,12 +235,12 @@ def exists() -> bool:
 
 
 @contextmanager
-def open_database() -> Iterator[sqlite3.Connection]:
+def _open_database() -> Iterator[sqlite3.Connection]:
     """Open the file, created if needed, in one transaction.
 
     Raises `UsageError` if it cannot be read or written.
     """
-    path = folder() / FILE
+    path = _folder() / FILE
     try:
         files.make_folder(path.parent)
         files.make_file(path)

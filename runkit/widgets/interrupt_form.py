@@ -146,6 +146,6 @@ class InterruptForm(SavedBox):
     def _nothing_html(self) -> Markup:
         """Write that there is nothing to answer, and what was answered from this machine."""
         status = RUN_STATUSES.find(self.run.status).label.lower()
-        sent = answer_log.entries([self.run.id])
+        sent = answer_log.entries(self.run.id)
         logged = f" {plural(len(sent), 'answer')} in runkit.answer_log()." if sent else ""
         return note_html(f"{self.run.label}: no question is open, the run is {status}.{logged}")

@@ -31,7 +31,6 @@ def logged(**more):
         "interrupt_id": "i",
         "step_id": "q",
         "answered_by": "Ana",
-        "answered_by_source": "self-declared",
         "answer": json.dumps({"decision": "approve", "note": "seen"}),
         "delivery": "confirmed",
     }

@@ -35,7 +35,7 @@ def test_of_many_processes_and_threads_one_claims_a_question():
         claims = [number for process in processes for number in process.communicate()[0].split()]
     assert len(claims) == 60
     [first] = {int(number) for number in claims if number != "None"}
-    assert len(answer_log.entries(["run-2"])) == 1
+    assert len(answer_log.entries("run-2")) == 1
 
     def claim(seen, **columns):
         return answer_log.claim({}, "Ada", key | columns, seen=seen)

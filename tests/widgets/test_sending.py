@@ -290,7 +290,7 @@ async def test_the_log_has_who_what_and_the_asking(asking):
     person = asking.form(run)
     person.choose()
     await person.press()
-    [entry] = answer_log.entries([run.id])
+    [entry] = answer_log.entries(run.id)
     step = next(step for step in run.walk() if step.type == "interrupt")
     assert (entry.answered_by, entry.interrupt_id) == (WHO, run.interrupts[0].id)
     assert (entry.step_id, entry.kind) == (step.id, "dismissal")
