@@ -22,8 +22,8 @@ _replies      from a response to parsed JSON, or to an error that says what to d
 4. `_http` sends it once, over a connection of its own, within the rate limit.
 5. `resume` reads the run to learn what became of the answer: confirmed, unconfirmed, refused,
    failed or unknown.
-6. `local/answer_log` logs the result. A form calls the same function, after
-   `widgets/_answer_states` has decided under one lock that it may.
+6. `local/answer_log` logs the result. A form calls `deliver`, which does the same and returns what
+   became of the answer.
 """
 
 from runkit.client.client import Client

@@ -175,7 +175,7 @@ def held_runs(folder: Path, host: str) -> dict[str, Held]:
     newest: dict[str, Held] = {}
     for path in sorted(folder.glob("*.ndjson")):
         with files.opened(path) as file:
-            fetch = fetch_of(path.name, file)
+            fetch = fetch_of(path.name, [file.readline()])
             if fetch is None:
                 continue
             if fetch.first.host != host:
@@ -183,7 +183,6 @@ def held_runs(folder: Path, host: str) -> dict[str, Held]:
                     f"{folder} has runs of {fetch.first.host}, and this client reads {host}; use a "
                     "folder for each host."
                 )
-            file.seek(0)
             for raw in filter(None, map(_run_of, file)):
                 held = Held(state_of(raw), not has_ended(raw))
                 before = newest.get(str(raw["id"]))
