@@ -212,8 +212,8 @@ class Runs:
     ) -> RunList:
         """Read many runs with their steps, within the client's rate limit.
 
-        A read that fails is tried again for the client's `call_timeout`. If the host stays down, or
-        the key is refused on the way, what has arrived is returned; so it is after Ctrl-C.
+        A read that fails is tried again, as each read of the client. If the host stays down, or the
+        key is refused on the way, what has arrived is returned; so it is after Ctrl-C.
 
         Parameters
         ----------

@@ -49,7 +49,7 @@ class Client:
         is not given up, nor is a stream that goes on.
     call_timeout
         Seconds of one call: a read that failed is tried again for so long, the waits for the rate
-        limit included.
+        limit included; without a response, or after a 500, five times at most.
     transport
         Replaces the network, with its proxies and TLS; the rate limit, the retries and the key
         stay.
