@@ -124,5 +124,4 @@ PROBLEMS = Vocabulary(
     Word("unknown_word", "Unknown word"),
     Word("naive_time", "Time without an offset"),
     Word("contradiction", "Contradiction"),
-    Word("unmatched_row", "Row without a run"),
 )

@@ -10,17 +10,16 @@ import pandas as pd
 
 from runkit.api.contract import Json
 from runkit.api.reading import decision_of, note_of
-from runkit.display.text import brief, plural, shorten
+from runkit.display.text import brief
 from runkit.errors import UsageError
 from runkit.local.answer_log import CONFIRMED
 from runkit.tables.arrow_columns import cast
 from runkit.tables.frames import Frames
-from runkit.tables.problems import with_problem
 
 FILLED = ("decision", "answered_by", "reason")
 IDS = ("run_id", "step_id", "interrupt_id")
 TEXTS = (*IDS, *FILLED, "answer", "delivery")
-TIMES = ("answered_at", "sent_at", "run_created_at")
+TIME = "run_created_at"
 EXPECTED = (
     "expected the frame from runkit.answer_log(), or a table with the columns run_id, step_id or "
     "interrupt_id, and decision, answered_by or reason."
@@ -30,7 +29,8 @@ EXPECTED = (
 def with_answers(f: Frames, answers: pd.DataFrame) -> Frames:
     """Return frames with the decisions, names and reasons of answers where the data has none.
 
-    Raises `UsageError` for a table that is none of answers.
+    Of several answers to a question the last counts. Raises `UsageError` for a table that is none
+    of answers.
     """
     log = read_answers(answers)
     questions = f.interrupts
@@ -39,40 +39,24 @@ def with_answers(f: Frames, answers: pd.DataFrame) -> Frames:
     last = log.dropna(subset="question").drop_duplicates("question", keep="last")
     last = last.set_index("question").reindex(questions.index)
     filled = {name: questions[name].fillna(last[name]) for name in FILLED}
-    unmatched = log[log["question"].isna()]
-    problems = f.problems
-    if len(unmatched):
-        row = {"location": "answers", "problem": "unmatched_row", "n": len(unmatched)}
-        detail = f"{plural(len(unmatched), 'answer')} of no answered question in the data"
-        problems = with_problem(problems, **row, detail=detail)
-    interrupts = cast(questions.assign(**filled), "interrupts")
-    return replace(f, interrupts=interrupts, problems=problems)
+    return replace(f, interrupts=cast(questions.assign(**filled), "interrupts"))
 
 
 def read_answers(answers: pd.DataFrame) -> pd.DataFrame:
-    """Check a table of answers, and return those that arrived, the oldest first.
+    """Check a table of answers, and return those that arrived.
 
     Decision and reason are read from the `answer` of a log. Raises `UsageError`.
     """
     has_ids = "run_id" in answers and {"step_id", "interrupt_id"} & {*answers}
     if not has_ids or not {"answer", *FILLED} & {*answers}:
         raise UsageError(f"answers is {brief(answers)}; {EXPECTED}")
-    log = answers.reset_index(drop=True).reindex(columns=[*TEXTS, *TIMES])
-    log = log.astype(dict.fromkeys([*TEXTS, *TIMES], "str"))
-    try:
-        times = log[[*TIMES]].apply(pd.to_datetime, utc=True, format="ISO8601")
-    except (TypeError, ValueError) as error:
-        raise UsageError(
-            f"answers has a time that cannot be read: {shorten(str(error), 200)}; expected "
-            "datetimes or ISO 8601."
-        ) from None
-    log[[*TIMES]] = times.astype("datetime64[us, UTC]")
+    log = answers.reset_index(drop=True).reindex(columns=[*TEXTS, TIME])
+    log[[*TEXTS]] = log[[*TEXTS]].astype("str")
+    log[TIME] = pd.to_datetime(log[TIME], utc=True, errors="coerce", format="ISO8601")
     values = log["answer"].map(_read)
     log["decision"] = log["decision"].fillna(values.map(decision_of).astype("str"))
     log["reason"] = log["reason"].fillna(values.map(note_of).astype("str"))
-    log["answered_at"] = log["answered_at"].fillna(log["sent_at"])
-    arrived = log[log["delivery"].fillna(CONFIRMED).eq(CONFIRMED)]
-    return arrived.sort_values("answered_at", kind="stable", na_position="first", ignore_index=True)
+    return log[log["delivery"].fillna(CONFIRMED).eq(CONFIRMED)]
 
 
 def _read(answer: object) -> Json:

@@ -29,13 +29,12 @@ def empty(frame: str) -> pd.DataFrame:
     return cast(pd.DataFrame(), frame)
 
 
-def to_frame(frame: str, columns: Columns) -> pd.DataFrame:
-    """Build a frame of columns; those that are not there are null.
+def to_frame(frame: str, columns: Columns, is_kept: Flags) -> pd.DataFrame:
+    """Build a frame of some rows of columns; columns that are not there are null.
 
     Times and durations are int64 microseconds, `NEVER` for null.
     """
-    arrays = dict(columns)
-    fields = []
+    arrays = {}
     for column in SCHEMA[frame]:
         values = columns.get(column.name)
         if values is None:
@@ -44,9 +43,10 @@ def to_frame(frame: str, columns: Columns) -> pd.DataFrame:
             values = values.view("M8[us]")
         elif column.kind == "seconds":
             values = np.where(values == NEVER, np.nan, values / 1e6)
-        arrays[column.name] = values
-        fields.append((column.name, TYPES[column.kind][1]))
-    table = pa.table({name: arrays[name] for name, _ in fields}, pa.schema(fields))
+        arrays[column.name] = pa.array(values, TYPES[column.kind][1])
+    table = pa.table(arrays)
+    if not is_kept.all():
+        table = table.filter(pa.array(is_kept))
     df: pd.DataFrame = table.to_pandas(split_blocks=True, types_mapper=_NULLABLE.get)
     return cast(df, frame)
 

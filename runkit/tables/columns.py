@@ -17,7 +17,7 @@ from runkit.api.reading import agent_of, reason_of
 from runkit.api.validation import fields
 from runkit.api.words import STEP_STATUSES, STEP_TYPES
 from runkit.display.text import first_text
-from runkit.tables.arrow_columns import Columns, micros, take, text
+from runkit.tables.arrow_columns import Columns, micros, text
 from runkit.tables.flatten import ArtifactRow, Rows
 from runkit.tables.questions import Question
 from runkit.tables.schema import TEXT
@@ -26,8 +26,6 @@ from runkit.time_budget import Flags, Ints
 Parts = dict[str, Columns]  # columns by the name of the frame
 FAILED_TYPES = STEP_TYPES.meaning("failed")
 FAILED_STATUSES = STEP_STATUSES.meaning("failed")
-# columns that hold the number of another row: of a run, a step or an artifact
-NUMBERS = {"run": "runs", "step": "steps", "parent": "steps", "artifact": "artifacts"}
 
 
 def fields_of(rows: Rows) -> Parts:
@@ -156,40 +154,15 @@ def _concatenated(arrays: list[Any]) -> Any:
     return pa.concat_arrays(arrays)
 
 
-def newest_states(runs: Columns) -> tuple[Ints, Ints]:
-    """Return the row of the newest state of each run, in the order of the source, and their number.
+def newest_states(runs: Columns) -> tuple[Flags, Ints]:
+    """Return which rows are the newest state of their run, and how many states each run has.
 
     That is the newest `updated_at`, at a tie the one with steps, then the later.
     """
     ids = runs["id"].dictionary_encode().indices.to_numpy()
     order = np.lexsort((runs["has_steps"], runs["updated_at"], ids))
-    of_id = ids[order]
-    is_last = np.diff(of_id, append=-1) != 0
-    newest = np.sort(order[is_last])
-    return newest, np.bincount(ids)[ids[newest]]
-
-
-def only(parts: Parts, runs: Ints) -> Parts:
-    """Return the columns of some runs alone, with new numbers."""
-    kept = {"runs": np.zeros(len(parts["runs"]["id"]), np.bool_)}
-    kept["runs"][runs] = True
-    for name in ("steps", "artifacts", "interrupts"):
-        kept[name] = kept["runs"][parts[name]["run"]]
-    kept["sources"] = kept["artifacts"][parts["sources"]["artifact"]]
-    new_numbers = {name: np.cumsum(is_kept) - 1 for name, is_kept in kept.items()}
-    cut: Parts = {}
-    for name, columns in parts.items():
-        rows = np.flatnonzero(kept[name])
-        cut[name] = {key: _taken(values, rows) for key, values in columns.items()}
-        for key in NUMBERS.keys() & columns.keys():
-            numbers = cut[name][key]
-            is_known = numbers >= 0
-            numbers[is_known] = new_numbers[NUMBERS[key]][numbers[is_known]]
-    return cut
-
-
-def _taken(values: Any, rows: Ints) -> Any:
-    return values[rows] if isinstance(values, np.ndarray) else take(values, rows)
+    is_last = np.diff(ids[order], append=-1) != 0
+    return is_in(order[is_last], len(ids)), np.bincount(ids)[ids]
 
 
 def is_in(numbers: Ints, n: int) -> Flags:

@@ -33,8 +33,8 @@ from runkit.time_budget import Flags
 _HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^:/?#\\]*)"
 
 
-def derived(parts: Parts) -> dict[str, pd.DataFrame]:
-    """Return the frames without what is counted up to a time; empties `parts`."""
+def derived(parts: Parts, is_kept: Flags) -> dict[str, pd.DataFrame]:
+    """Return the frames of some runs without what is counted up to a time; empties `parts`."""
     runs, steps, artifacts, sources, interrupts = parts.values()
     n = len(runs["id"])
     is_over = is_word(runs["status"], RUN_STATUSES.meaning("over"))
@@ -44,11 +44,12 @@ def derived(parts: Parts) -> dict[str, pd.DataFrame]:
     _add_question_columns(runs, steps, interrupts)
     _add_run_columns(runs, steps, artifacts, interrupts, n)
     sources["run"] = artifacts["run"][sources["artifact"]]
-    for name, columns in parts.items():
-        columns["run_id"] = runs["id"] if name == "runs" else take(runs["id"], columns["run"])
+    runs["run"] = np.arange(n)
+    run_ids = runs["id"]
     frames = {}
     for name, columns in parts.items():
-        frames[name] = to_frame(name, columns)
+        columns["run_id"] = take(run_ids, columns["run"])
+        frames[name] = to_frame(name, columns, is_kept[columns["run"]])
         columns.clear()  # memory holds only one frame twice
     return frames
 

@@ -59,12 +59,6 @@ def problems_frame(rows: Iterable[Row]) -> pd.DataFrame:
     return cast(pd.DataFrame([*groups.values()]), "problems")
 
 
-def with_problem(problems: pd.DataFrame, **row: object) -> pd.DataFrame:
-    """Return the frame with a row more."""
-    more = cast(pd.DataFrame([row]), "problems")
-    return cast(pd.concat([problems, more], ignore_index=True), "problems")
-
-
 def problem_words(problems: pd.DataFrame) -> str:
     """Write the problems by kind, the most frequent first: "bad_field: 200 in 40 runs"."""
     names = problems["problem"].astype("str")

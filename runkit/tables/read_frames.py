@@ -23,7 +23,7 @@ from runkit.tables._saved import is_saved, read_saved
 from runkit.tables.answers import with_answers
 from runkit.tables.arrow_columns import NEVER, cast
 from runkit.tables.checks import contradictions
-from runkit.tables.columns import Parts, fields_of, joined, newest_states, only
+from runkit.tables.columns import Parts, fields_of, joined, newest_states
 from runkit.tables.derive import derived
 from runkit.tables.flatten import Rows, read_runs
 from runkit.tables.frames import GIVEN, NEWEST, NOW, READ, Frames
@@ -82,11 +82,11 @@ def frames(
         The businesses of the runs, if the source does not know them. A `Client` looks for them by
         the threads of each business of its account, within its rate limit; runs without a
         `thread_id` stay unknown. Or a table with `run_id`, `thread_id` or `business_id`, and
-        `business_name` (or `name`); rows that match no run are counted in `problems`.
+        `business_name`.
     answers
         `runkit.answer_log()`, or a table with `run_id`, `step_id` or `interrupt_id`, and
         `decision`, `answered_by` or `reason`. Fills what is null in the interrupts frame; the
-        newest answer to a question counts. A question that is open in the data stays open.
+        last answer to a question counts. A question that is open in the data stays open.
     on_error
         "collect" keeps the valid data and lists the rest in `.problems`. "raise" raises one
         `DataError` with that frame, if any record was refused or any value could not be read.
@@ -192,18 +192,13 @@ def _read(source: Any, given: datetime | None, progress: bool) -> Frames:
             bar.update(len(records))
             records.clear()  # free the JSON before the next batch is parsed
         parts = joined(reading.batches or [fields_of(Rows())])
-        problems = reading.problems
-        newest, n_copies = newest_states(parts["runs"])
-        event_at = int(parts["runs"]["event_at"].max(initial=NEVER))
-        if len(newest) < len(reading.records):
-            kept = set(newest.tolist())
-            problems = [row for row in problems if row["run"] is None or row["run"] in kept]
-            parts = only(parts, newest)
-        records = [reading.records[number] for number in newest.tolist()]
-        problems = problems + contradictions(parts, records)
-        parts["runs"]["n_copies"] = n_copies
-        hosts = parts["runs"]["read_from"].drop_null().unique().to_pylist()
-        tables = derived(parts)
+        runs = parts["runs"]
+        is_newest, runs["n_copies"] = newest_states(runs)
+        event_at = int(runs["event_at"].max(initial=NEVER))
+        hosts = runs["read_from"].drop_null().unique().to_pylist()
+        found = [*reading.problems, *contradictions(parts, reading.records)]
+        tables = derived(parts, is_newest)
+    problems = [row for row in found if row["run"] is None or is_newest[row["run"]]]
     tables["problems"] = problems_frame(problems)
     if reading.n_records and not reading.records:
         advice = "Nothing in it is a run."
