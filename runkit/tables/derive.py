@@ -86,6 +86,7 @@ def _states(
     """
     has_end = steps["completed_at"] != NEVER
     is_over = has_end | is_word(steps["status"], STEP_STATUSES.meaning("over"))
+    is_over &= ~(is_question & is_word(steps["status"], FAILED_STATUSES))  # that is no answer
     has_ended = runs["has_ended"][steps["run"]]
     n = len(is_over)
     of_step = interrupts["step"]
@@ -133,19 +134,22 @@ def _add_evidence(steps: Columns, artifacts: Columns, sources: Columns) -> None:
 def _add_question_columns(runs: Columns, steps: Columns, interrupts: Columns) -> None:
     """Add when each question was asked and answered.
 
-    A question without a step was asked when its run last changed, if it is open; else nobody knows.
+    A question without a step was asked, if it is open, when the first step began that may be its
+    own, else when its run last changed.
     """
     step, run = interrupts["step"], interrupts["run"]
     has_step = step >= 0
     is_pending = is_word(interrupts["outcome"], [PENDING])
     is_settled = is_word(interrupts["outcome"], OUTCOMES.meaning("settled"))
-    started = np.append(steps["started_at"], NEVER)[step]
+    starts = np.append(steps["started_at"], NEVER)
     ended = np.append(steps["completed_at"], NEVER)[step]
-    changed = np.where(is_pending, runs["updated_at"][run], NEVER)
+    since = starts[interrupts["since"]]
+    changed = np.where(since == NEVER, runs["updated_at"][run], since)
+    asked = np.where(is_pending, changed, NEVER)
     interrupts |= {
         "step_id": take(steps["id"], step),
         "business_name": take(runs["business_name"], run),
-        "asked_at": np.where(has_step, started, changed),
+        "asked_at": np.where(has_step, starts[step], asked),
         "answered_at": np.where(has_step & is_settled, ended, NEVER),
     }
 

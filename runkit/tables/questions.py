@@ -1,17 +1,17 @@
 """The questions of a run: items of `interrupts` while they are open, and steps of type interrupt.
 
-An item and a step that are one question are one row. They are the same if their ids agree, else if
-agent and label agree and are the only ones, else if exactly one open one of each is left. Where
+An item and a step that are one question are one row. They are the same if they alone have an id,
+else if they alone have an agent and label, else if exactly one open one of each is left. Where
 several are left, the items are the rows, and their open steps are not counted beside them.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from runkit.api.contract import Json
+from runkit.api.contract import Json, has_ended, parse_time
 from runkit.api.questions import question_kind
 from runkit.api.reading import (
     NOTHING,
@@ -49,6 +49,7 @@ class Question(NamedTuple):
     answered_by: str | None
     reason: str | None
     value: Json
+    since: int = -1  # without a step, the first of the open ones that may be its step
 
 
 def questions_of(run: Json, number: int, asked: Steps) -> list[Question]:
@@ -63,22 +64,27 @@ def questions_of(run: Json, number: int, asked: Steps) -> list[Question]:
         return []
     is_over = has_ended(run)
     paired, rest = _paired(items, asked)
-    is_left = {at for at, step in asked.items() if _is_open(step) and at not in paired}
-    if rest and is_left:
-        asked = {at: step for at, step in asked.items() if at not in is_left}
+    since = -1
+    if rest:
+        left = {at: step for at, step in asked.items() if _is_open(step) and at not in paired}
+        asked = {at: step for at, step in asked.items() if at not in left}
+        since = _first_of(left)
     questions = [
-        _question(number, at, step, paired.get(at), is_over=is_over) for at, step in asked.items()
+        _question(number, at, step, paired.get(at, NOTHING), is_over=is_over)
+        for at, step in asked.items()
     ]
-    questions += [_question(number, -1, NOTHING, item, is_over=is_over) for item in rest]
+    aside = [_question(number, -1, NOTHING, item, is_over=is_over) for item in rest]
+    questions += [question._replace(since=since) for question in aside]
     is_open = any(question.outcome == PENDING for question in questions)
     if is_waiting and not is_over and not is_open:
-        questions.append(_unknown_question(number))
+        questions.append(_question(number, -1, NOTHING, NOTHING, is_over=False))
     return questions
 
 
-def has_ended(run: Json) -> bool:
-    """Return whether a run has ended: its status says so, or it has an end."""
-    return RUN_STATUSES.is_a(run["status"], "over") or bool(run.get("ended_at"))
+def _first_of(steps: Steps) -> int:
+    """Return the number of the step that began first, -1 if no start is known."""
+    starts = [(step.get("started_at"), at) for at, step in steps.items()]
+    return min(((parse_time(start), at) for start, at in starts if start), default=(None, -1))[1]
 
 
 def agent_of_step(step: Json) -> str | None:
@@ -91,61 +97,49 @@ def agent_of_step(step: Json) -> str | None:
 
 def _paired(items: list[Json], asked: Steps) -> tuple[dict[int, Json], list[Json]]:
     """Return the items by the number of their step, and those without one."""
-    paired, rest = _paired_by_id(items, asked)
-    rest = _pair_by_name(rest, asked, paired)
-    waiting = [at for at, step in asked.items() if _is_open(step) and at not in paired]
-    if len(rest) == len(waiting) == 1:
-        paired[waiting[0]] = rest[0]
-        rest = []
-    return paired, rest
-
-
-def _paired_by_id(items: list[Json], asked: Steps) -> tuple[dict[int, Json], list[Json]]:
-    """Pair items with the open steps that have their id."""
-    open_steps = {at: step for at, step in asked.items() if _is_open(step)}
-    of_id = {
-        key: at for at, step in open_steps.items() for key in _ids(step.get("id"), _id_in(step))
-    }
     paired: dict[int, Json] = {}
-    rest = []
-    for item in items:
-        numbers = (of_id.get(key) for key in _ids(item.get("id"), item.get("step_id")))
-        at = next((at for at in numbers if at is not None and at not in paired), None)
-        if at is None:
-            rest.append(item)
-        else:
-            paired[at] = item
+    rest = items
+    for keys_of in (_ids, _names, _anything):
+        steps = {at: step for at, step in asked.items() if _is_open(step) and at not in paired}
+        if rest and steps:
+            rest = _pair(rest, steps, keys_of, paired)
     return paired, rest
 
 
-def _pair_by_name(items: list[Json], asked: Steps, paired: dict[int, Json]) -> list[Json]:
-    """Pair items with the only open step of their agent and label; return the others."""
-    open_steps = {at: step for at, step in asked.items() if _is_open(step) and at not in paired}
-    names = [(agent_of_step(step), step.get("label")) for step in open_steps.values()]
-    n_steps = Counter(names)
-    n_items = Counter(map(_name_of, items))
-    of_name = dict(zip(names, open_steps, strict=True))
+def _pair(
+    items: list[Json], steps: Steps, keys_of: Callable[[Json], set[Any]], paired: dict[int, Json]
+) -> list[Json]:
+    """Pair an item with a step if they alone have a key; return the other items."""
+    with_key = defaultdict(list)
+    for at, step in steps.items():
+        for key in keys_of(step):
+            with_key[key].append(at)
+    n_items = Counter(key for item in items for key in keys_of(item))
     rest = []
     for item in items:
-        name = _name_of(item)
-        if n_steps[name] == n_items[name] == 1:
-            paired[of_name[name]] = item
+        found = [with_key[key] for key in keys_of(item) if n_items[key] == 1]
+        numbers = {at[0] for at in found if len(at) == 1} - paired.keys()
+        if numbers:
+            paired[min(numbers)] = item
         else:
             rest.append(item)
     return rest
 
 
-def _name_of(item: Json) -> tuple[str | None, Any]:
-    value = interrupt_value(item)
-    return first_text(item.get("agent"), value.get("agent")), value.get("label")
+def _ids(holder: Json) -> set[Any]:
+    """Return the ids of a question, from its item or its step."""
+    ids = (holder.get("id"), holder.get("step_id"), result_of(holder).get("interrupt_id"))
+    return {value for value in ids if isinstance(value, str) and value}
 
 
-def _ids(*values: object) -> Iterable[str]:
-    return (value for value in values if isinstance(value, str) and value)
+def _names(holder: Json) -> set[Any]:
+    value = interrupt_value(holder)
+    agent = first_text(holder.get("agent"), value.get("agent"), holder.get("graph"))
+    return {(agent, first_text(value.get("label")))}
 
 
-def _id_in(step: Json) -> object:
-    return result_of(step).get("interrupt_id")
+def _anything(holder: Json) -> set[Any]:
+    return {None}
 
 
 def _is_open(step: Json) -> bool:
@@ -163,31 +157,31 @@ def _is_closed(step: Json) -> bool:
 # -------------------------------------------------------------------------------------------- rows
 
 
-def _question(run: int, at: int, step: Json, item: Json | None, *, is_over: bool) -> Question:
+def _question(run: int, at: int, step: Json, item: Json, *, is_over: bool) -> Question:
     """Build the row of a step, of an item, or of both."""
-    value = interrupt_value(item) if item else NOTHING
+    value = interrupt_value(item)
     proposed = value
     if not n_proposals(value):  # the step has what it proposes
         parts = [{"artifacts": [each]} for each in step.get("artifacts") or ()]
         proposed = {**value, "proposals": parts}
     result = result_of(step)
-    decision = decision_of(result, item or NOTHING)
+    decision = decision_of(result, item)
     outcome = _outcome(step, decision, is_over=is_over)
     is_answered = outcome == ANSWERED
-    agents = (item or NOTHING).get("agent"), value.get("agent"), agent_of_step(step)
+    agents = item.get("agent"), value.get("agent"), agent_of_step(step)
     return Question(
         run=run,
         step=at,
-        interrupt_id=first_text(item.get("id") if item else _id_in(step)),
+        interrupt_id=first_text(item.get("id") if item else result.get("interrupt_id")),
         agent=first_text(*agents),
-        label=question_text(item or NOTHING, proposed, step),
+        label=question_text(item, proposed, step),
         kind=question_kind(proposed),
         proposed=proposed_titles(proposed),
         n_proposals=n_proposals(proposed),
         outcome=outcome,
         decision=decision if is_answered else None,
-        answered_by=answerer_of(result, item or NOTHING) if is_answered else None,
-        reason=note_of(result, item or NOTHING) if is_answered else None,
+        answered_by=answerer_of(result, item) if is_answered else None,
+        reason=note_of(result, item) if is_answered else None,
         value=value,
     )
 
@@ -200,22 +194,3 @@ def _outcome(step: Json, decision: str | None, *, is_over: bool) -> str:
     if decision or _is_closed(step):
         return ANSWERED
     return EXPIRED if is_over else PENDING
-
-
-def _unknown_question(run: int) -> Question:
-    """Build the row of a question that is not in the data."""
-    return Question(
-        run=run,
-        step=-1,
-        interrupt_id=None,
-        agent=None,
-        label=None,
-        kind="other",
-        proposed=None,
-        n_proposals=0,
-        outcome=PENDING,
-        decision=None,
-        answered_by=None,
-        reason=None,
-        value=NOTHING,
-    )

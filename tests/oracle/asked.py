@@ -27,6 +27,7 @@ class Question(NamedTuple):
 
     item: Json | None
     step: Step | None
+    since: int | None = None  # when the first open step began that may be its own
 
     @property
     def value(self) -> Json:
@@ -72,6 +73,11 @@ class Question(NamedTuple):
         return own or self.titles or self.kind
 
 
+def ids(*values: object) -> set[str]:
+    """Return the values that may be an id."""
+    return {value for value in values if isinstance(value, str) and value}
+
+
 def questions(run: Reading) -> list[Question]:
     """Return each question once: an item and its open step are one."""
     asked = [step for step in run.steps if step.is_open_question]
@@ -83,13 +89,13 @@ def questions(run: Reading) -> list[Question]:
         items.remove(item)
         asked.remove(step)
 
-    for item in run.items:
-        ids = {item.get("id"), item.get("step_id")} - {None}
-        same = [
-            step
-            for step in asked
-            if step.raw["id"] in ids or step.result.get("interrupt_id") in ids
-        ]
+    ids_of_items = [ids(item.get("id"), item.get("step_id")) for item in items]
+    ids_of_steps = {step: ids(step.raw["id"], step.result.get("interrupt_id")) for step in asked}
+    n_of_id = Counter(key for own in ids_of_items for key in own)
+    n_steps_of_id = Counter(key for own in ids_of_steps.values() for key in own)
+    for item, own in zip(run.items, ids_of_items, strict=True):
+        alone = {key for key in own if n_of_id[key] == n_steps_of_id[key] == 1}
+        same = [step for step in asked if ids_of_steps[step] & alone]
         if same:
             take(item, same[0])
 
@@ -106,9 +112,12 @@ def questions(run: Reading) -> list[Question]:
             take(item, next(step for step in asked if look(Question(None, step)) == own))
     if len(items) == len(asked) == 1:
         take(items[0], asked[0])
+    since = None
     if items:
+        starts = [step.start for step in asked if step.start is not None]
+        since = min(starts, default=None)
         asked = []  # several may be meant: nothing says which step is whose
-    rows = pairs + [Question(item, None) for item in items]
+    rows = pairs + [Question(item, None, since) for item in items]
     settled = [step for step in run.steps if step.is_question and not step.is_open_question]
     rows += [Question(None, step) for step in [*asked, *settled]]
     in_order = {step: number for number, step in enumerate(run.steps)}
@@ -165,7 +174,7 @@ def interrupt_row(run: Reading, question: Question) -> Row:
         outcome = step.policy or "answered"
     asked_at = step.start if step else None
     if step is None and outcome == "pending":
-        asked_at = run.updated_at
+        asked_at = run.updated_at if question.since is None else question.since
     answered_at = step.completed if is_settled else None
     places = [result, item or {}, part(result.get("input"))]
     is_answered = outcome == "answered"
