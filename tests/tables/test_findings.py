@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import runkit
-from support import artifact, column, numbered, question, run, step
+from support import artifact, at, column, numbered, question, run, step
 
 
 def pending(item_id: str = "int-1", **value: Any) -> dict[str, Any]:
@@ -58,8 +58,10 @@ def test_a_question_and_its_step_are_one_row(steps, items, rows):
 
 
 def test_an_item_that_may_be_any_step_waits_since_the_first_began():
-    later, first = (question(name, at, None, agent="x") for name, at in (("p", 30), ("q", 10)))
-    f = asking_run(later, first, items=[pending("int-1")])
+    later, first = (
+        question(name, since, None, agent="x") for name, since in (("p", 30), ("q", 10))
+    )
+    f = asking_run(later, first, items=[pending("int-1")], updated_at=at(100))
     assert column(f.interrupts, "wait_s") == [90]
     assert column(f.runs, "waiting_s") == [90]
 
@@ -68,7 +70,7 @@ def test_a_failed_question_without_an_answer_waits():
     """Whether or not an item is paired with it."""
     asks = [question(name, 10, None, agent="x", status="error") for name in ("p", "q")]
     for steps in (asks[:1], asks):
-        f = asking_run(*steps, items=[pending("int-1")])
+        f = asking_run(*steps, items=[pending("int-1")], updated_at=at(100))
         assert {*f.steps["state"]} == {"waiting"}
         assert column(f.runs, "waiting_s") == [90]
 
