@@ -107,7 +107,7 @@ class _Records(list[Any]):
 
     def __init__(self, source: sources.Source) -> None:
         fetches = sources.Fetches()
-        super().__init__(sources.records_of(source, fetches=fetches))
+        super().__init__(sources.records_of(source, fetches))
         self.missing = (*getattr(source, "missing", ()), *fetches.missing)
         self.read_at = getattr(source, "read_at", None) or fetches.read_at
 

@@ -37,7 +37,6 @@ from runkit.tables.sources import (
     Source,
     in_batches,
     local_path,
-    record_of,
     records_of,
 )
 
@@ -64,12 +63,11 @@ def frames(
     Parameters
     ----------
     source
-        Anything that holds runs. Objects: a `Run`, an iterable of runs, a `RunList`, or any object
-        with a `runs()` iterator. Parsed JSON: a run, the body of a webhook event, or a list or list
-        page of them. JSON as bytes, or an open file. Files: a path or several (`.json`, `.ndjson`,
-        `.jsonl`, each also `.gz`), or a folder of such files, also in its subfolders, or of
-        `Frames.save`. In files and bytes, the content decides whether they are one document or one
-        on each line.
+        Anything that holds runs. Objects: a `Run`, an iterable of runs, or a `RunList`. Parsed
+        JSON: a run, the body of a webhook event, or a list or list page of them. JSON as bytes, or
+        an open file. Files: a path or several (`.json`, `.ndjson`, `.jsonl`, each also `.gz`), or a
+        folder of such files, also in its subfolders, or of `Frames.save`. In files and bytes, the
+        content decides whether they are one document or one on each line.
 
         A list of several `Frames` is combined. Of a run that is there several times, the newest
         state counts.
@@ -129,17 +127,24 @@ def frames(
 
 def open_source(source: Source) -> Any:
     """Return `Frames` for a folder of `Frames.save` and for several `Frames`, else the source."""
-    # A run comes first, as its unknown fields are attributes, which may be named like a source's.
-    if isinstance(source, Run):
-        return [record_of(source, "$")]
-    if isinstance(source, str | Path):
-        path = local_path(source)
-        is_folder = os.path.isdir(path)  # noqa: PTH112 - never raises
-        return Frames(**read_saved(path)) if is_folder and is_saved(path) else path
-    if isinstance(source, list | tuple) and source and isinstance(source[0], str | Path | Frames):
-        parts = [open_source(part) if isinstance(part, str | Path) else part for part in source]
-        return combined(parts) if any(isinstance(part, Frames) for part in parts) else parts
-    return source
+    if isinstance(source, Run):  # its unknown fields are attributes, named like a source's perhaps
+        return [*records_of(source)]
+    parts = source if isinstance(source, list | tuple) else [source]
+    if not parts or not isinstance(parts[0], str | Path | Frames):
+        return source
+    opened = [_saved(part) for part in parts]
+    if not any(isinstance(part, Frames) for part in opened):
+        return source
+    return combined(opened) if len(opened) > 1 else opened[0]
+
+
+def _saved(part: Any) -> Any:
+    """Return the `Frames` that are saved in a folder; another part as it is."""
+    if not isinstance(part, str | Path):
+        return part
+    path = local_path(part)
+    is_folder = os.path.isdir(path)  # noqa: PTH112 - never raises
+    return Frames(**read_saved(path)) if is_folder and is_saved(path) else part
 
 
 # ----------------------------------------------------------------------------------------- reading

@@ -11,14 +11,14 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol, TypeAlias
 
-import orjson
 import pandas as pd
 
 from runkit.api import contract, jsontext
@@ -31,39 +31,33 @@ from runkit.local.fetch_files import MARK, Fetch, fetch_of, missing_after, oldes
 
 
 class Fetches:
-    """The fetches that wrote the files of a source."""
+    """The fetches that wrote the files of a source, by the name of the file."""
 
     def __init__(self) -> None:
-        self.names: set[str] = set()  # of all files that were looked at
-        self.found: list[Fetch] = []
+        self.found: dict[str, Fetch] = {}
 
     def add(self, name: str, file: IO[bytes]) -> None:
         """Look for the records of a fetch in a file."""
-        self.names.add(name)
         with suppress(*GZIP_ERRORS):
             if fetch := fetch_of(name, _unpacked(file)):
-                self.found.append(fetch)
-
-    def of(self, name: str) -> Fetch | None:
-        """Return the fetch that wrote a file."""
-        return next((fetch for fetch in self.found if fetch.name == name), None)
+                self.found[name] = fetch
 
     @property
     def missing(self) -> tuple[str, ...]:
         """The reasons why runs may be missing."""
-        return missing_after(self.found)
+        return missing_after(self.found.values())
 
     @property
     def read_at(self) -> datetime | None:
         """The newest time of reading."""
-        times = [fetch.last.read_at for fetch in self.found if fetch.last]
+        times = [fetch.last.read_at for fetch in self.found.values() if fetch.last]
         return max(filter(None, times), default=None)
 
     @property
     def read_again(self) -> dict[str, str]:
         """The time, by run, at which an open run was last seen unchanged."""
         times: dict[str, str] = {}
-        for fetch in oldest_first(self.found):
+        for fetch in oldest_first(self.found.values()):
             if fetch.last and fetch.last.read_at:
                 read_at = contract.format_time(fetch.last.read_at)
                 times |= dict.fromkeys(fetch.last.unchanged, read_at)
@@ -78,13 +72,6 @@ class HasFrames(Protocol):
         """A row for each question."""
 
 
-class HasRuns(Protocol):
-    """An object with an iterator of runs."""
-
-    def runs(self) -> Iterable[Run]:
-        """Iterate over the runs."""
-
-
 class OpenFile(Protocol):
     """An open file, text or binary, or anything else with `read()`."""
 
@@ -93,9 +80,12 @@ class OpenFile(Protocol):
 
 
 JsonText: TypeAlias = bytes | bytearray | memoryview
-_One: TypeAlias = "Run | HasFrames | HasRuns | OpenFile | dict[str, Any] | JsonText | str | Path"
+_One: TypeAlias = "Run | HasFrames | OpenFile | dict[str, Any] | JsonText | str | Path"
 Source: TypeAlias = "_One | Iterable[_One]"
 """What `runkit.frames` takes, and every function that shows runs; its docstring describes it."""
+
+# A file of runs: its name, "" for text in memory, and what opens it.
+File: TypeAlias = tuple[str, Callable[[], AbstractContextManager[IO[bytes]]]]
 
 # bytes of JSON text per batch: large enough that the 400 calls to numpy and Arrow cost little,
 # small enough that its objects (five times as many bytes) do not count beside the frames
@@ -161,95 +151,95 @@ def in_batches(
 # ------------------------------------------------------------------------------------------ objects
 
 
-def records_of(
-    source: Source, location: str = "$", fetches: Fetches | None = None
-) -> Iterator[Record]:
+def records_of(source: Source, fetches: Fetches | None = None) -> Iterator[Record]:
     """Yield the records of a source, whatever they are.
 
     `fetches` gets the first and the last records of the files that fetches wrote. Raises
     `UsageError` for a type that cannot hold runs.
     """
     fetches = Fetches() if fetches is None else fetches
-    if isinstance(source, Run):
-        yield record_of(source, location)
-    elif isinstance(source, dict):
-        for raw, path, at in _runs_in(source, location):
-            yield record_of(raw, path)._replace(at=at, has_more=_has_more(source))
+    if isinstance(source, Run | dict):
+        yield from _from_item(source, "$")
     elif isinstance(source, str | Path):
-        yield from _from_path(local_path(source), fetches)
+        yield from _from_files(_files_of(source), fetches)
     elif isinstance(source, JsonText):
-        name = "" if location == "$" else location
-        yield from _from_file(io.BytesIO(bytes(source)), name, fetches)
+        yield from _from_files([("", partial(io.BytesIO, bytes(source)))], fetches)
     elif callable(getattr(source, "read", None)):
-        yield from _from_open_file(source, fetches)
-    elif callable(runs := getattr(source, "runs", None)):
-        yield from _from_items(runs(), fetches)
-    elif isinstance(source, Iterable) and location == "$" and not isinstance(source, pd.DataFrame):
-        yield from _from_items(source, fetches)
+        yield from _from_files([_read_file(source)], fetches)
+    elif isinstance(source, Iterable) and not isinstance(source, pd.DataFrame):
+        yield from _from_items(iter(source), fetches)
     else:
-        raise UsageError(
-            f"source{location[1:]} is {type(source).__name__}; expected Frames, a Run, an iterable "
-            "of runs, parsed JSON, JSON bytes, an open file, a path or several, or an object with "
-            "runs(). Of a client, pass client.runs.fetch(); of rows of a frame, f.select(rows)."
-        )
+        raise _no_source(source, "")
 
 
-def _from_items(items: Iterable[Any], fetches: Fetches) -> Iterator[Record]:
-    """Read runs one after the other; text is no path, so that no run opens a file."""
-    for number, item in enumerate(items):
-        location = f"$[{number}]"
-        if isinstance(item, Record):
-            yield item
-        elif item is None or isinstance(item, str | int | float | list | tuple):
-            yield record_of(item, location)
-        else:
-            yield from records_of(item, location, fetches)
+def _from_items(items: Iterator[Any], fetches: Fetches) -> Iterator[Record]:
+    """Read several files, or runs one after the other; a text among these opens no file."""
+    first = list(islice(items, 1))
+    if first and isinstance(first[0], str | Path):
+        paths = chain(first, items)
+        yield from _from_files([file for path in paths for file in _files_of(path)], fetches)
+        return
+    for number, item in enumerate(chain(first, items)):
+        yield from _from_item(item, f"$[{number}]")
 
 
-def record_of(value: object, location: str) -> Record:
-    """Build the record of a run, or of a Python object as JSON holds it."""
-    raw = value.to_dict() if isinstance(value, Run) else value
+def _from_item(item: Any, location: str) -> Iterable[Record]:
+    """Read a run, or a Python object as JSON holds it."""
+    if isinstance(item, Record):
+        return [item]
+    raw = item.to_dict() if isinstance(item, Run) else item
+    if not isinstance(raw, dict | list | tuple | str | int | float | None):
+        raise _no_source(raw, location[1:])
+    if not isinstance(raw, dict):
+        return [Record(raw, location)]
     try:
         text = jsontext.dumps(raw)
     except ValueError as error:
-        return _refused(raw, location, error)
-    clean = raw if isinstance(value, Run) else orjson.loads(text)
-    return Record(clean, location, n_bytes=len(text))
+        return [_refused(raw, location, error)]
+    return _from_document(text.encode(), location)
 
 
-def _runs_in(value: Any, location: str) -> Iterator[tuple[Any, str, str | None]]:
-    """Yield the runs in a document: one run or webhook event, or a list or list page of them."""
-    if _is_page(value):
-        yield from _runs_in(value["data"], f"{location}.data")
-    elif isinstance(value, list):
-        for number, item in enumerate(value):
-            yield _run_in(item, f"{location}[{number}]")
-    else:
-        yield _run_in(value, location)
+def _no_source(value: object, location: str) -> UsageError:
+    return UsageError(
+        f"source{location} is {type(value).__name__}; expected Frames, a Run, an iterable of runs, "
+        "parsed JSON, JSON bytes, an open file, or a path or several. Of a client, pass "
+        "client.runs.fetch(); of rows of a frame, f.select(rows)."
+    )
 
 
-def _run_in(value: Any, location: str) -> tuple[Any, str, str | None]:
-    """Return the run in the body of a webhook event, and its time; another value as it is."""
+def _from_document(text: bytes, location: str) -> list[Record]:
+    """Return the runs in a document: one run or webhook event, or a list or list page of them."""
+    try:
+        value = jsontext.loads(text)
+    except ValueError as error:
+        return [_refused(None, location, error)]
+    has_more = None
+    if isinstance(value, dict) and value.get("object") != "run":
+        more = value.get("has_more")
+        if isinstance(value.get("data"), list):
+            has_more = more if isinstance(more, bool) else None
+            value = value["data"]
+            location = f"{location}.data"
+    if not isinstance(value, list):
+        return [_record(value, location, len(text))]
+    n_bytes = len(text) // max(1, len(value))
+    records = (_record(item, f"{location}[{n}]", n_bytes) for n, item in enumerate(value))
+    return [record._replace(has_more=has_more) for record in records]
+
+
+def _record(value: Any, location: str, n_bytes: int) -> Record:
+    """Return the record of a run, or of the run in the body of a webhook event."""
     is_event = isinstance(value, dict) and value.get("object") == "event"
     if not is_event or not isinstance(value.get("data"), dict):
-        return value, location, None
-    try:
+        return Record(value, location, n_bytes=n_bytes)
+    at = None
+    with suppress(ValueError):
         at = contract.format_time(contract.parse_time(value.get("created_at")))
-    except ValueError:
-        at = None
-    return value["data"].get("object"), f"{location}.data.object", at
+    return Record(value["data"].get("object"), f"{location}.data.object", None, n_bytes, at)
 
 
-def _is_page(value: Any) -> bool:
-    """Return whether a value is a page of a list of runs."""
-    is_other = isinstance(value, dict) and value.get("object") != "run"
-    return is_other and isinstance(value.get("data"), list)
-
-
-def _has_more(value: Any) -> bool | None:
-    """Return what a list page says of pages after it; None for another value."""
-    has_more = value.get("has_more") if _is_page(value) else None
-    return has_more if isinstance(has_more, bool) else None
+def _refused(raw: object, location: str, error: Exception) -> Record:
+    return Record(raw, location, Note("bad_json", f"not JSON in UTF-8: {error}"))
 
 
 # ----------------------------------------------------------------------------------- files and text
@@ -272,8 +262,9 @@ def has_suffix(path: str | Path) -> bool:
     return str(path).lower().removesuffix(".gz").endswith(SUFFIXES)
 
 
-def _from_path(path: Path, fetches: Fetches) -> Iterator[Record]:
-    """Read a file of runs, or all such files in a folder in the order of their names."""
+def _files_of(source: Any) -> list[File]:
+    """Return a file of runs, or all such files in a folder in the order of their names."""
+    path = local_path(source)
     is_folder = os.path.isdir(path)  # noqa: PTH112 - never raises
     candidates = sorted(_files_in(path)) if is_folder else [path]
     paths = [file for file in candidates if has_suffix(file) and os.path.isfile(file)]  # noqa: PTH113
@@ -283,12 +274,7 @@ def _from_path(path: Path, fetches: Fetches) -> Iterator[Record]:
             f"that ends in {', '.join(SUFFIXES)}, also with .gz, or a folder of such files or of "
             "Frames.save()."
         )
-    for file_path in paths:  # a later fetch may have seen the runs of an earlier one again
-        with files.opened(file_path) as file:
-            fetches.add(_name_of(file_path), file)
-    for file_path in paths:
-        with files.opened(file_path) as file:
-            yield from _from_file(file, _name_of(file_path), fetches)
+    return [(_name_of(file), partial(files.opened, file)) for file in paths]
 
 
 def _name_of(path: Path) -> str:
@@ -303,26 +289,33 @@ def _files_in(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _from_open_file(file: Any, fetches: Fetches) -> Iterator[Record]:
+def _read_file(file: Any) -> File:
     try:
         text = file.read()
         if isinstance(text, str):
             text = text.encode("utf-8", "surrogatepass")
-        buffer = io.BytesIO(text)
+        io.BytesIO(text)
     except (OSError, TypeError, ValueError) as error:  # a closed file, or one in another encoding
         raise UsageError(
             f"{brief(file)} cannot be read: {error}; expected an open file of JSON in UTF-8. "
             'Open it with mode "rb".'
         ) from None
     name = getattr(file, "name", None)
-    yield from _from_file(buffer, name if isinstance(name, str) else "file", fetches)
+    return name if isinstance(name, str) else "file", partial(io.BytesIO, text)
+
+
+def _from_files(opened: Sequence[File], fetches: Fetches) -> Iterator[Record]:
+    for name, open_file in opened:  # a later fetch may have seen the runs of an earlier one again
+        with open_file() as file:
+            fetches.add(name, file)
+    for name, open_file in opened:
+        with open_file() as file:
+            yield from _from_file(file, name, fetches)
 
 
 def _from_file(file: IO[bytes], name: str, fetches: Fetches) -> Iterator[Record]:
-    """Read JSON text, also gzipped; `name` is that of the file, "" for text in memory."""
-    if name not in fetches.names:
-        fetches.add(name, file)
-    fetch = fetches.of(name)
+    """Read JSON text, also gzipped."""
+    fetch = fetches.found.get(name)
     try:
         if fetch:
             yield from _from_fetch(_unpacked(file), fetch, fetches.read_again)
@@ -398,18 +391,3 @@ def _from_lines(lines: Iterable[tuple[int, bytes]], name: str) -> Iterator[Recor
 
 def _is_broken(document: list[Record]) -> bool:
     return any(record.fault for record in document)
-
-
-def _from_document(text: bytes, location: str) -> list[Record]:
-    try:
-        value = jsontext.loads(text)
-    except ValueError as error:
-        return [_refused(None, location, error)]
-    runs = list(_runs_in(value, location))
-    n_bytes = len(text) // max(1, len(runs))
-    has_more = _has_more(value)
-    return [Record(raw, path, None, n_bytes, at, has_more) for raw, path, at in runs]
-
-
-def _refused(raw: object, location: str, error: Exception) -> Record:
-    return Record(raw, location, Note("bad_json", f"not JSON in UTF-8: {error}"))

@@ -8,7 +8,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pandas as pd
 import pytest
@@ -30,14 +29,6 @@ def expected():
     return runkit.frames(RUNS)
 
 
-class Holder:
-    """Something with a `runs()` iterator."""
-
-    def runs(self) -> Iterator[runkit.Run]:
-        """All runs."""
-        yield from map(runkit.Run.from_json, RUNS)
-
-
 @pytest.mark.parametrize(
     "source",
     [
@@ -53,10 +44,8 @@ class Holder:
         io.BytesIO(LINES),
         io.StringIO(LINES.decode()),
         [{"object": "event", "type": "run.completed", "data": {"object": item}} for item in RUNS],
-        [json.dumps(item).encode() for item in RUNS],
         [runkit.Run.from_json(item) for item in RUNS],
         runkit.RunList(tuple(map(runkit.Run.from_json, RUNS))),
-        Holder(),
         [runkit.frames(RUNS[:1]), runkit.frames(RUNS[1:])],
     ],
 )
