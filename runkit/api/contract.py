@@ -22,12 +22,12 @@ Json = dict[str, Any]
 _LOOKS_LIKE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d")
 
 
-def read_time(value: object) -> tuple[datetime, bool]:
-    """Read an ISO 8601 string as an aware UTC datetime, and whether it had no offset.
+def parse_time(value: object) -> datetime:
+    """Read an ISO 8601 string as an aware UTC datetime.
 
-    Without one it is in UTC. More than six decimals are cut to microseconds. Raises `ValueError`
-    for anything else: a number, a leap second, a date without a time, or a time outside the range
-    of datetime.
+    Without an offset it is in UTC. More than six decimals are cut to microseconds. Raises
+    `ValueError` for anything else: a number, a leap second, a date without a time, or a time
+    outside the range of datetime.
     """
     if isinstance(value, datetime):
         when = value
@@ -36,16 +36,11 @@ def read_time(value: object) -> tuple[datetime, bool]:
     else:
         raise ValueError(f"{brief(value)} is not a time; expected an ISO 8601 string")
     if when.tzinfo is None:
-        return when.replace(tzinfo=UTC), True
+        return when.replace(tzinfo=UTC)
     try:
-        return when.astimezone(UTC), False
+        return when.astimezone(UTC)
     except OverflowError:
         raise ValueError(f"{brief(value)} is outside the years 1 to 9999 in UTC") from None
-
-
-def parse_time(value: object) -> datetime:
-    """Read a time as `read_time` does, whether or not it has an offset."""
-    return read_time(value)[0]
 
 
 def format_time(when: datetime) -> str:

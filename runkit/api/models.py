@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Self
 
 from runkit.api import contract, jsontext
 from runkit.api.contract import Json
-from runkit.api.reading import agent_of, interrupt_value, policy_of
+from runkit.api.reading import agent_of, interrupt_value
 from runkit.api.validation import (
     Field,
     Id,
@@ -223,11 +223,6 @@ class Step(ApiObject):
         """Return whether this is a question that has no answer yet."""
         is_closed = self.completed_at is not None or STEP_STATUSES.is_a(self.status, "over")
         return self.type == "interrupt" and not is_closed
-
-    @property
-    def resolution(self) -> str | None:
-        """How the interrupt policy settled this interrupt step, or None when a person did."""
-        return policy_of(self._clean)
 
 
 class LocalFields(ApiObject):

@@ -8,6 +8,7 @@ no steps. An object that lacks a required field is refused.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from types import UnionType
@@ -27,12 +28,12 @@ from pydantic import StringConstraints, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from runkit.api import jsontext
-from runkit.api.contract import Json, format_time, parse_time, read_time
+from runkit.api.contract import Json, format_time, parse_time
 from runkit.display.text import brief, kind
 
 T = TypeVar("T")
 Path = tuple[str | int, ...]
-# The times that Arrow reads as they are; `read_time` reads other forms, and 29 February.
+# The times that Arrow reads as they are; `parse_time` reads other forms, and 29 February.
 _DAY = (
     "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
     "|02-(0[1-9]|1[0-9]|2[0-8]))"
@@ -215,14 +216,8 @@ def _breach(cls: Any, error: Any) -> _Breach:
     path, value = error["loc"], error["input"]
     place, field = _optional(cls, path)
     if error["type"] == "string_pattern_mismatch":
-        try:
-            when, is_naive = read_time(value)
-        except ValueError:
-            pass
-        else:
-            detail = f"{brief(value)} has no offset, read as UTC"
-            note = Note("naive_time", detail, path) if is_naive else None
-            return _Breach(path, format_time(when), note)
+        with suppress(ValueError):
+            return _Breach(path, format_time(parse_time(value)), None)
     if field and field.is_open_word and type(value) in (int, float):
         return _Breach(place, jsontext.dumps(value), None)
     *_, name = path or ("the object",)

@@ -122,6 +122,5 @@ PROBLEMS = Vocabulary(
     Word("steps_not_read", "Steps not read", means=("lost",)),
     Word("bad_field", "Field not read", means=("lost",)),
     Word("unknown_word", "Unknown word"),
-    Word("naive_time", "Time without an offset"),
     Word("contradiction", "Contradiction"),
 )

@@ -52,6 +52,7 @@ def _run_fields(rows: Rows) -> Columns:
     raws = rows.runs
     columns = _object_columns([raw | contract.local_fields(raw) for raw in raws], Run)
     return columns | {
+        "run": np.arange(rows.first_run, rows.first_run + len(raws)),
         "agent": text(map(agent_of, raws)),
         "requester": text((raw.get("requester") or {}).get("name") for raw in raws),
         # A list of runs shows an empty list of steps.

@@ -44,7 +44,6 @@ def derived(parts: Parts, is_kept: Flags) -> dict[str, pd.DataFrame]:
     _add_question_columns(runs, steps, interrupts)
     _add_run_columns(runs, steps, artifacts, interrupts, n)
     sources["run"] = artifacts["run"][sources["artifact"]]
-    runs["run"] = np.arange(n)
     run_ids = runs["id"]
     frames = {}
     for name, columns in parts.items():

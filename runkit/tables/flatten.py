@@ -104,45 +104,35 @@ def _add_run(rows: Rows, record: Record, run: Json, number: int) -> list[Note]:
 
 def _linked(top: list[Json], first: int) -> tuple[list[StepRow], Note | None]:
     """Return steps in tree order, or why they are no tree; the first of them has number `first`."""
-    found: list[tuple[Json, str | None]] = []
+    children: dict[str | None, list[Json]] = {}
+    ids: set[str] = set()
+    repeated = []
     stack = [(step, step.get("parent_step_id")) for step in reversed(top)]
     while stack:
         step, parent_id = stack.pop()
-        found.append((step, parent_id or None))
+        step_id = step["id"]
+        if step_id in ids:
+            repeated.append(step_id)
+        ids.add(step_id)
+        children.setdefault(parent_id or None, []).append(step)
         if inner := step.get("steps"):
-            stack += [(child, step["id"]) for child in reversed(inner)]
-    children: dict[str | None, list[Json]] = {}
-    for step, parent_id in found:
-        children.setdefault(parent_id, []).append(step)
-    ids = {step["id"] for step, _ in found}
-    if len(ids) < len(found):
-        return [], _repeated_id(found)
-    orphans = children.keys() - ids - {None}
+            stack += [(child, step_id) for child in reversed(inner)]
+    if repeated:
+        return [], _no_tree("several steps have the id {}", repeated)
+    orphans = [step["id"] for key in children.keys() - ids - {None} for step in children[key]]
     if orphans:
-        return [], _unknown_parent(found, orphans)
-    return _in_tree_order(children, first, len(found))
+        return [], _no_tree("no step has the id of the parent of {}", orphans)
+    tree = _in_tree_order(children, first)
+    if len(tree) < len(ids):
+        lost = ids - {row.step["id"] for row in tree}
+        return [], _no_tree("the parents of {} lead back to it", sorted(lost))
+    deep = [row.step["id"] for row in tree if row.depth >= MAX_LEVELS]
+    if deep:
+        return [], _no_tree(f"steps are nested deeper than {MAX_LEVELS} levels: {{}}", deep)
+    return tree, None
 
 
-def _repeated_id(found: list[tuple[Json, str | None]]) -> Note:
-    seen = set()
-    repeated = []
-    for step, _ in found:
-        if step["id"] in seen:
-            repeated.append(step["id"])
-        seen.add(step["id"])
-    return _no_tree(f"several steps have the id {brief(repeated[0])}", len(repeated))
-
-
-def _unknown_parent(found: list[tuple[Json, str | None]], orphans: set[str | None]) -> Note:
-    lost = [(step, parent_id) for step, parent_id in found if parent_id in orphans]
-    step, parent_id = lost[0]
-    detail = f"no step has the id {brief(parent_id)} of the parent of {brief(step['id'])}"
-    return _no_tree(detail, len(lost))
-
-
-def _in_tree_order(
-    children: dict[str | None, list[Json]], first: int, n_steps: int
-) -> tuple[list[StepRow], Note | None]:
+def _in_tree_order(children: dict[str | None, list[Json]], first: int) -> list[StepRow]:
     tree: list[StepRow] = []
     stack = [StepRow(step, -1, 0) for step in reversed(children.get(None, ()))]
     while stack:
@@ -152,16 +142,11 @@ def _in_tree_order(
             number = first + len(tree)
             stack += [StepRow(child, number, row.depth + 1) for child in reversed(inner)]
         tree.append(row)
-    if len(tree) < n_steps:
-        return [], _no_tree("the parents of a step lead back to it", n_steps - len(tree))
-    n_deep = sum(row.depth >= MAX_LEVELS for row in tree)
-    if n_deep:
-        return [], _no_tree(f"steps are nested deeper than {MAX_LEVELS} levels", n_deep)
-    return tree, None
+    return tree
 
 
-def _no_tree(detail: str, n: int) -> Note:
-    return Note("steps_not_read", detail, ("steps",), n)
+def _no_tree(detail: str, step_ids: list[str]) -> Note:
+    return Note("steps_not_read", detail.format(brief(step_ids[0])), ("steps",), len(step_ids))
 
 
 # --------------------------------------------------------------------------------------- artifacts

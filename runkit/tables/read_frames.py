@@ -265,24 +265,16 @@ def combined(parts: Sequence[Any]) -> Frames:
         raise UsageError(
             "source has Frames and others; expected only Frames: [f, runkit.frames(other)]."
         )
-    states = pd.concat(
-        [part.runs.assign(part=n) for n, part in enumerate(parts)], ignore_index=True
-    )
+    tables = {name: _joined([part[name] for part in parts]) for name in SCHEMA}
+    states = tables["runs"]
     in_order = states.sort_values(["updated_at", "has_steps"], kind="stable")
-    newest = in_order.drop_duplicates("run_id", keep="last")
-    kept = []
-    for number, part in enumerate(parts):
-        run_ids = newest.loc[newest["part"].eq(number), "run_id"].sort_index()
-        older = set(part.runs["run_id"]) - set(run_ids)
-        is_older = part.problems["run_id"].isin(older)
-        kept.append(dict(part.select(run_ids)) | {"problems": part.problems[~is_older]})
-    tables = {
-        name: cast(pd.concat([part[name] for part in kept], ignore_index=True), name)
-        for name in SCHEMA
-    }
+    newest = in_order.drop_duplicates("run_id", keep="last").set_index("run_id")["part"]
     n_copies = states.groupby("run_id")["n_copies"].sum()
-    counted = tables["runs"]["run_id"].map(n_copies)
-    tables["runs"] = cast(tables["runs"].assign(n_copies=counted), "runs")
+    tables["runs"] = states.assign(n_copies=states["run_id"].map(n_copies))
+    for name, df in tables.items():
+        part = df["run_id"].map(newest)
+        kept = df[part.isna() | part.eq(df["part"])]  # a problem may be of no run
+        tables[name] = cast(kept.reset_index(drop=True), name)
     with_runs = [part for part in parts if len(part)] or parts  # the clock of others is the call's
     latest = max(with_runs, key=lambda part: part.as_of)
     reasons = dict.fromkeys(reason for part in parts for reason in part.source_missing)
@@ -293,6 +285,12 @@ def combined(parts: Sequence[Any]) -> Frames:
         source_missing=tuple(reasons),
         read_from=tuple(sorted({host for part in parts for host in part.read_from})),
     )
+
+
+def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return frames as one, with the number of the part that a row is from."""
+    numbered = [df.assign(part=number) for number, df in enumerate(parts)]
+    return pd.concat(numbered, ignore_index=True)
 
 
 def _data_error(problems: pd.DataFrame, where: str, advice: str) -> DataError:

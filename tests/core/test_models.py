@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from runkit.api.models import Run, Step
+from runkit.api.models import Run
 from runkit.errors import ContractError
-from support import artifact, at, question, run, step
+from support import artifact, at, run, step
 
 
 def test_unknown_fields_and_words_are_kept():
@@ -47,13 +47,6 @@ def test_steps_that_were_not_delivered_are_none():
     source = run()
     del source["steps"]
     assert Run.from_json(source).steps is None
-
-
-@pytest.mark.parametrize("result", [{"resolution": "skip"}, None])
-def test_a_resolution_is_read_from_the_step_or_its_result(result):
-    """In `result`, as the OpenAPI says, or on the step, as the guide says."""
-    source = question("q", 0, 1, result=result) | ({} if result else {"resolution": "skip"})
-    assert Step.from_json(source).resolution == "skip"
 
 
 def test_a_repr_shows_no_names_or_texts():
