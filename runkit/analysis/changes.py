@@ -11,7 +11,7 @@ from runkit.display.text import first_text
 from runkit.errors import UsageError
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
-from runkit.tables.schema import columns_that
+from runkit.tables.schema import own_columns
 from runkit.tables.sources import Source
 
 QUESTION = ["run_id", "label", "step_id", "interrupt_id"]
@@ -120,7 +120,7 @@ def _alone(run_ids: pd.Index[Any], what: str, runs: pd.DataFrame) -> list[Row]:
 def _own_columns(was: pd.DataFrame, now: pd.DataFrame) -> list[Row]:
     """Return the columns of a run that differ."""
     rows: list[Row] = []
-    for name in columns_that("runs", "is_own"):
+    for name in own_columns("runs"):
         before, after = (runs[name].astype("str") for runs in (was, now))
         differs = before.ne(after) & ~(before.isna() & after.isna())
         if name in ("outcome", "confidence", "n_errors"):  # known where steps were read

@@ -55,31 +55,20 @@ class Feedback(ApiObject):
     comment: Maybe[str]
 
 
-class Effect(ApiObject):
-    """What an action changed. `diff` has the values before and after, by field."""
-
-    operation: str
-    diff: Maybe[Json]
-    target: Maybe[Json]
-
-
-class Actor(ApiObject):
-    """Who did an action: an account, a user or a run."""
-
-    actor_type: str
-    data: Maybe[Json]
-
-
 class Action(ApiObject):
-    """A recorded change of a business or a watchlist result."""
+    """A recorded change of a business or a watchlist result.
+
+    Each of `effects` has its `operation`, and in `diff` the values before and after, by field; each
+    of `actors` an `actor_type`: an account, a user or a run.
+    """
 
     id: str
     type: str
     object_type: str
     object_id: str
     created_at: Time
-    effects: Items[Effect]
-    actors: Items[Actor]
+    effects: Maybe[Any]
+    actors: Maybe[Any]
     note: Maybe[str]
     metadata: Maybe[Json]
 

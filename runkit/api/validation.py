@@ -186,30 +186,17 @@ def validated(cls: Any, raw: Any) -> Checked:
     refused = [breach.note for breach in breaches if breach.note and not breach.place]
     if refused:
         return Checked(None, refused[:1])
-    notes: dict[Path, Note] = {}
-    values: dict[Path, str | None] = {}
-    for place, instead, note in breaches:
-        if place[-1] == "steps":
-            place = ("steps",)
-        values[place] = instead
-        if note is None:
-            continue
-        first = notes.setdefault(place, note)
-        if first is not note and place == ("steps",):
-            notes[place] = first._replace(n=first.n + 1)
-    if ("steps",) in values:
-        values = {place: value for place, value in values.items() if place[0] != "steps"}
-        values["steps",] = None
-        notes = {place: note for place, note in notes.items() if _is_left(place)}
+    lost = [breach.note for breach in breaches if breach.place[-1] == "steps" and breach.note]
+    if lost:  # the run has no steps, so that nothing else is wrong in them
+        others = [breach for breach in breaches if breach.place[0] != "steps"]
+        breaches = [*others, _Breach(("steps",), None, lost[0]._replace(n=len(lost)))]
     clean = jsontext.loads(jsontext.dumps(raw).encode())
-    for place, value in values.items():
+    notes: dict[Path, Note] = {}
+    for place, value, note in breaches:
         _put(clean, place, value)
+        if note:
+            notes.setdefault(place, note)
     return Checked(clean, [*notes.values()])
-
-
-def _is_left(place: Path) -> bool:
-    """Return whether a note still says something where the steps of a run are not read."""
-    return place == ("steps",) or place[0] != "steps"
 
 
 def _breach(cls: Any, error: Any) -> _Breach:

@@ -12,14 +12,13 @@ import pandas as pd
 import pyarrow as pa
 import pydantic
 
-from runkit.display.text import brief, shorten
-from runkit.errors import DataError, UsageError
+from runkit.display.text import shorten
+from runkit.errors import DataError
 from runkit.local import files
 from runkit.tables.arrow_columns import cast
 from runkit.tables.schema import SCHEMA
 
 ABOUT_FILE = "frames.meta"
-FILE_SUFFIXES = (".parquet", ".csv", ".json", ".xlsx")
 
 
 class About(pydantic.BaseModel):
@@ -41,13 +40,8 @@ def write_saved(
 ) -> Path:
     """Write frames, and what is known of them, to a folder.
 
-    Raises `UsageError` if it is named as a file, or cannot be written.
+    Raises `UsageError` if it cannot be written.
     """
-    if Path(directory).suffix.lower() in FILE_SUFFIXES:
-        raise UsageError(
-            f"{brief(Path(directory).name)} is the name of a file; expected a folder for the "
-            "Parquet files, such as frames/."
-        )
     folder = files.folder_at(directory)
     for name, df in tables.items():
         with files.replacing(folder / f"{name}.parquet") as part:

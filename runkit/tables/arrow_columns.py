@@ -32,7 +32,7 @@ def empty(frame: str) -> pd.DataFrame:
 def to_frame(frame: str, columns: Columns, is_kept: Flags) -> pd.DataFrame:
     """Build a frame of some rows of columns; columns that are not there are null.
 
-    Times and durations are int64 microseconds, `NEVER` for null.
+    Times are int64 microseconds, `NEVER` for null.
     """
     arrays = {}
     for column in SCHEMA[frame]:
@@ -41,8 +41,6 @@ def to_frame(frame: str, columns: Columns, is_kept: Flags) -> pd.DataFrame:
             continue
         if column.kind == "time":
             values = values.view("M8[us]")
-        elif column.kind == "seconds":
-            values = np.where(values == NEVER, np.nan, values / 1e6)
         arrays[column.name] = pa.array(values, TYPES[column.kind][1])
     table = pa.table(arrays)
     if not is_kept.all():

@@ -172,11 +172,8 @@ def _add_run_columns(
     np.add.at(n_sources, artifacts["run"], artifacts["n_sources_known"])
     is_cause = steps["is_cause"]
     names = text(agent and agent_title(agent) for agent in runs["agent"].to_pylist())
-    queued = runs["started_at"] - runs["created_at"]
-    is_queued = (runs["started_at"] != NEVER) & (queued >= 0)
     runs |= {
         "agent_name": pc.coalesce(runs["agent_name"], names),
-        "queued_s": np.where(is_queued, queued, NEVER),
         "n_steps": counts(bincount(steps["run"], n), has_steps),
         "n_errors": counts(bincount(steps["run"][is_cause], n), has_steps),
         "n_questions": counts(bincount(interrupts["run"], n), has_steps),

@@ -240,7 +240,7 @@ class Frames:
         Raises
         ------
         UsageError
-            For a path that is a file or named as one, and a folder that cannot be written.
+            For a path that is a file, and a folder that cannot be written.
         """
         names = ("as_of", "as_of_basis", "source_missing", "read_from")
         return write_saved(directory, dict(self), {name: getattr(self, name) for name in names})

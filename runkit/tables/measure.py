@@ -73,7 +73,7 @@ def measured(frames: dict[str, Frame], as_of: datetime) -> dict[str, Frame]:
     moment = _micros_of(as_of)
     spans = spans_of(runs, steps, interrupts, moment)
     return frames | {
-        "runs": runs.assign(**_run_columns(spans)),
+        "runs": runs.assign(**_run_columns(spans), queued_s=_queues(runs)),
         "steps": steps.assign(**_step_columns(spans, len(steps))),
         "interrupts": interrupts.assign(wait_s=_waits(interrupts, moment)),
     }
@@ -204,12 +204,21 @@ def _step_columns(spans: Spans, n: int) -> dict[str, Any]:
     }
 
 
+def _queues(runs: Frame) -> Any:
+    """Return how long each run waited for its start."""
+    return _lengths(_times(runs["created_at"]), _times(runs["started_at"]))
+
+
 def _waits(interrupts: Frame, moment: int) -> Any:
     """Return how long each question waited: to its answer, or to a moment while it is open."""
     is_open = _is_one_of(interrupts["outcome"], ["pending"])
     until = np.where(is_open, moment, _times(interrupts["answered_at"]))
-    start, end, is_known = _known(_times(interrupts["asked_at"]), until)
-    return _seconds(end - start, is_known)
+    return _lengths(_times(interrupts["asked_at"]), until)
+
+
+def _lengths(start: Ints, end: Ints) -> Any:
+    known_start, known_end, is_known = _known(start, end)
+    return _seconds(known_end - known_start, is_known)
 
 
 # ------------------------------------------------------------------------------------------ arrays
@@ -230,7 +239,5 @@ def _seconds(micros: Ints, is_known: Flags) -> Any:
 
 def _is_one_of(words: pd.Series[Any], known: Any) -> Flags:
     """Return which words of a category are some words, in any case."""
-    categories = words.cat.categories
-    is_one = np.append(categories.str.lower().isin(list(known)), [False])
-    found: Flags = is_one[words.cat.codes]
+    found: Flags = words.str.lower().isin([*known]).to_numpy(np.bool_, copy=True)
     return found

@@ -45,8 +45,7 @@ TYPES: dict[Kind, tuple[str, pa.DataType, str | None]] = {
 class Column(NamedTuple):
     """One column. A rank is an ordered category: its words, then the data's own.
 
-    `is_own`: the run says it itself, so that two states of a run are compared by it. A column that
-    `counts_time` is measured up to `as_of`.
+    `is_own`: the run says it itself, so that two states of a run are compared by it.
     """
 
     name: str
@@ -54,7 +53,6 @@ class Column(NamedTuple):
     meaning: str
     words: Vocabulary | None = None
     is_own: bool = False
-    counts_time: bool = False
 
 
 RUN_ID = Column("run_id", "text", "id of the run; joins all six frames")
@@ -86,29 +84,11 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         Column("n_copies", "count", "states of this run in the source; the newest is here"),
         Column("has_steps", "flag", "false where the steps were not delivered, or not read"),
         Column("queued_s", "seconds", "started_at - created_at"),
+        Column("duration_s", "seconds", "(ended_at, or as_of while the run is open) - started_at"),
+        Column("working_s", "seconds", "time in which a step was open and no question was"),
+        Column("waiting_s", "seconds", "time in which a question to a person was open"),
         Column(
-            "duration_s",
-            "seconds",
-            "(ended_at, or as_of while the run is open) - started_at",
-            counts_time=True,
-        ),
-        Column(
-            "working_s",
-            "seconds",
-            "time in which a step was open and no question was",
-            counts_time=True,
-        ),
-        Column(
-            "waiting_s",
-            "seconds",
-            "time in which a question to a person was open",
-            counts_time=True,
-        ),
-        Column(
-            "idle_s",
-            "seconds",
-            "time in which no step was open; the three add up to duration_s",
-            counts_time=True,
+            "idle_s", "seconds", "time in which no step was open; the three add up to duration_s"
         ),
         Column("n_steps", "count", "rows in steps"),
         Column("n_errors", "count", "failed steps without a failed child", is_own=True),
@@ -152,19 +132,13 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         Column("started_at", "time", "when the step began"),
         Column("completed_at", "time", "when the step ended; null while it is open"),
         Column(
-            "duration_s",
-            "seconds",
-            "(completed_at, or as_of while the step is open) - started_at",
-            counts_time=True,
+            "duration_s", "seconds", "(completed_at, or as_of while the step is open) - started_at"
         ),
-        Column(
-            "self_s", "seconds", "duration_s without the time of its children", counts_time=True
-        ),
+        Column("self_s", "seconds", "duration_s without the time of its children"),
         Column(
             "critical_s",
             "seconds",
             "own time on the critical path; of a question the waiting that it caused",
-            counts_time=True,
         ),
         Column("n_children", "count", "direct children"),
         Column("n_artifacts", "count", "artifacts of the step; null where it has no such list"),
@@ -211,12 +185,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
             "when its step began; of an open question without a step when the run last changed",
         ),
         Column("answered_at", "time", "when it was answered or settled by policy"),
-        Column(
-            "wait_s",
-            "seconds",
-            "(answered_at, or as_of while it is open) - asked_at",
-            counts_time=True,
-        ),
+        Column("wait_s", "seconds", "(answered_at, or as_of while it is open) - asked_at"),
         Column(
             "outcome",
             "word",
@@ -248,6 +217,6 @@ def schema_frame() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["frame", "column", "dtype", "unit", "meaning"], dtype="str")
 
 
-def columns_that(frame: str, mark: str) -> list[str]:
-    """Return the names of the columns of a frame with a mark, such as `counts_time`."""
-    return [column.name for column in SCHEMA[frame] if getattr(column, mark)]
+def own_columns(frame: str) -> list[str]:
+    """Return the names of the columns of a frame that the run says itself."""
+    return [column.name for column in SCHEMA[frame] if column.is_own]

@@ -83,7 +83,7 @@ def test_a_change_says_what_it_was_and_is(name):
     assert sorted(found(before, after), key=str) == sorted(rows, key=str)
 
 
-def test_an_added_column_of_runs_is_compared_or_counts_time():
+def test_a_column_that_the_run_says_itself_is_compared():
     """Each own column of a run, altered alone, is a change; no other is."""
     f = runkit.frames(done(thread_id="t", prompt="Look"))
     schema = f.schema
