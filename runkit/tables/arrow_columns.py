@@ -24,11 +24,6 @@ _NULLABLE = {pa.int32(): pd.Int32Dtype(), pa.bool_(): pd.BooleanDtype()}
 # ------------------------------------------------------------------------------------------ frames
 
 
-def empty(frame: str) -> pd.DataFrame:
-    """Build an empty frame with all columns, dtypes and categories."""
-    return cast(pd.DataFrame(), frame)
-
-
 def to_frame(frame: str, columns: Columns, is_kept: Flags) -> pd.DataFrame:
     """Build a frame of some rows of columns; columns that are not there are null.
 

@@ -63,11 +63,9 @@ def _times(frame: str, columns: Columns) -> dict[str, Flags]:
 
 def _left_open(runs: Columns, steps: Columns) -> Found:
     is_over = is_word(steps["status"], STEP_STATUSES.meaning("over"))
-    is_run_over = is_word(runs["status"], RUN_STATUSES.meaning("over"))
-    is_run_over |= runs["ended_at"] != NEVER
     is_open = (steps["completed_at"] == NEVER) & ~is_over
     detail = "a step is open, but its run has ended; its length is null"
-    return Found("contradiction", detail, is_open & is_run_over[steps["run"]])
+    return Found("contradiction", detail, is_open & runs["has_ended"][steps["run"]])
 
 
 def _unknown(name: str, values: pa.Array, vocabulary: Vocabulary) -> list[Found]:

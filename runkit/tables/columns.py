@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runkit.api import contract, jsontext
-from runkit.api.contract import Json
+from runkit.api.contract import Json, has_ended
 from runkit.api.models import Artifact, Run, Source, Step
 from runkit.api.reading import agent_of, reason_of
 from runkit.api.validation import fields
@@ -58,7 +58,7 @@ def _run_fields(rows: Rows) -> Columns:
         # A list of runs shows an empty list of steps.
         "has_steps": np.array([bool(raw.get("steps")) for raw in raws], np.bool_),
         "has_interrupts": np.array([raw.get("interrupts") is not None for raw in raws], np.bool_),
-        "event_at": micros(text(record.at for record in rows.records)),
+        "has_ended": np.array([has_ended(raw) for raw in raws], np.bool_),
     }
 
 

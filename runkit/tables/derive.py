@@ -37,8 +37,6 @@ def derived(parts: Parts, is_kept: Flags) -> dict[str, pd.DataFrame]:
     """Return the frames of some runs without what is counted up to a time; empties `parts`."""
     runs, steps, artifacts, sources, interrupts = parts.values()
     n = len(runs["id"])
-    is_over = is_word(runs["status"], RUN_STATUSES.meaning("over"))
-    runs["has_ended"] = is_over | (runs["ended_at"] != NEVER)
     _add_step_columns(runs, steps, interrupts)
     _add_evidence(steps, artifacts, sources)
     _add_question_columns(runs, steps, interrupts)

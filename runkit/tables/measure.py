@@ -79,13 +79,11 @@ def measured(frames: dict[str, Frame], as_of: datetime) -> dict[str, Frame]:
     }
 
 
-def newest_time(frames: dict[str, Frame]) -> datetime | None:
-    """Return the newest time in runs and steps; None without runs."""
-    runs, steps = frames["runs"], frames["steps"]
-    times = [runs[name].max() for name in RUN_TIMES]
-    times += [steps[name].max() for name in ("started_at", "completed_at")]
-    known = [time.to_pydatetime() for time in times if pd.notna(time)]
-    return max(known, default=None)
+def newest_times(frames: dict[str, Frame]) -> list[datetime]:
+    """Return the newest time in each column of runs and of steps."""
+    times = [frames["runs"][name].max() for name in RUN_TIMES]
+    times += [frames["steps"][name].max() for name in ("started_at", "completed_at")]
+    return [time.to_pydatetime() for time in times if pd.notna(time)]
 
 
 # ------------------------------------------------------------------------------------------- spans

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,13 +21,13 @@ from runkit.errors import DataError, UsageError
 from runkit.tables._business_names import with_businesses
 from runkit.tables._saved import is_saved, read_saved
 from runkit.tables.answers import with_answers
-from runkit.tables.arrow_columns import NEVER, cast
+from runkit.tables.arrow_columns import cast
 from runkit.tables.checks import contradictions
 from runkit.tables.columns import Parts, fields_of, joined, newest_states
 from runkit.tables.derive import derived
 from runkit.tables.flatten import Rows, read_runs
 from runkit.tables.frames import GIVEN, NEWEST, NOW, READ, Frames
-from runkit.tables.measure import EPOCH, measured, newest_time
+from runkit.tables.measure import measured, newest_times
 from runkit.tables.problems import LOST, Row, problems_frame
 from runkit.tables.schema import SCHEMA
 from runkit.tables.sources import (
@@ -199,7 +199,6 @@ def _read(source: Any, given: datetime | None, progress: bool) -> Frames:
         parts = joined(reading.batches or [fields_of(Rows())])
         runs = parts["runs"]
         is_newest, runs["n_copies"] = newest_states(runs)
-        event_at = int(runs["event_at"].max(initial=NEVER))
         hosts = runs["read_from"].drop_null().unique().to_pylist()
         found = [*reading.problems, *contradictions(parts, reading.records)]
         tables = derived(parts, is_newest)
@@ -209,7 +208,8 @@ def _read(source: Any, given: datetime | None, progress: bool) -> Frames:
         advice = "Nothing in it is a run."
         raise _data_error(tables["problems"], "in the data; all records were refused", advice)
     read_at = getattr(source, "read_at", None) or fetches.read_at
-    as_of, basis = clock(tables, read_at, given, event_at)
+    events = [record.at for record in reading.records if record.at]
+    as_of, basis = clock(tables, read_at, given, events)
     missing = [*getattr(source, "missing", ()), *fetches.missing, *reading.missing()]
     return Frames(
         **measured(tables, as_of),
@@ -224,15 +224,13 @@ def clock(
     tables: dict[str, pd.DataFrame],
     list_read_at: datetime | None,
     given: datetime | None,
-    event_at: int = NEVER,
+    events: Iterable[datetime] = (),
 ) -> tuple[datetime, str]:
     """Return the time up to which everything open is counted, and where it comes from.
 
     Raises `UsageError` for a given time before the newest time in the data.
     """
-    in_data = newest_time(tables)
-    if event_at != NEVER and in_data is not None:
-        in_data = max(in_data, EPOCH + pd.Timedelta(event_at, "us").to_pytimedelta())
+    in_data = max([*newest_times(tables), *events], default=None)
     if given is not None:
         if in_data is not None and given < in_data:
             raise UsageError(
@@ -240,8 +238,8 @@ def clock(
                 "that time or a later one."
             )
         return given, GIVEN
-    times = [list_read_at, *tables["runs"]["read_at"].dropna()]
-    read_at = max((time for time in times if isinstance(time, datetime)), default=None)
+    times = [list_read_at, tables["runs"]["read_at"].max()]
+    read_at = max(filter(pd.notna, times), default=None)
     if read_at is not None and (in_data is None or read_at >= in_data):
         return pd.Timestamp(read_at).to_pydatetime(), READ
     if in_data is not None:

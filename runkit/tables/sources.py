@@ -109,7 +109,7 @@ class Record(NamedTuple):
     location: str = "$"
     fault: Note | None = None
     n_bytes: int = 0
-    at: str | None = None
+    at: datetime | None = None
     has_more: bool | None = None
 
     @property
@@ -128,24 +128,20 @@ class Record(NamedTuple):
         return None
 
 
-def in_batches(
-    records: Iterable[Record], n_bytes: int = BATCH_BYTES, n_records: int = BATCH_RUNS
-) -> Iterator[list[Record]]:
-    """Yield records in batches that fit into memory; after an error the last has what came."""
+def in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """Yield records in batches that fit into memory."""
     batch: list[Record] = []
     size = 0
-    try:
-        for record in records:
-            batch.append(record)
-            size += record.n_bytes
-            if size >= n_bytes or len(batch) >= n_records:
-                full = batch
-                batch = []
-                size = 0
-                yield full
-    finally:
-        if batch:
-            yield batch
+    for record in records:
+        batch.append(record)
+        size += record.n_bytes
+        if size >= BATCH_BYTES or len(batch) >= BATCH_RUNS:
+            full = batch
+            batch = []
+            size = 0
+            yield full
+    if batch:
+        yield batch
 
 
 # ------------------------------------------------------------------------------------------ objects
@@ -234,7 +230,7 @@ def _record(value: Any, location: str, n_bytes: int) -> Record:
         return Record(value, location, n_bytes=n_bytes)
     at = None
     with suppress(ValueError):
-        at = contract.format_time(contract.parse_time(value.get("created_at")))
+        at = contract.parse_time(value.get("created_at"))
     return Record(value["data"].get("object"), f"{location}.data.object", None, n_bytes, at)
 
 
