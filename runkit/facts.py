@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -135,7 +136,29 @@ def business_ids(runs: pd.DataFrame) -> pd.Series[str]:
     return runs["business_id"].fillna(runs["business_name"])
 
 
-def what_was_read(f: Frames) -> str:
+class ReadLine(NamedTuple):
+    """What was read: `missing` has the reasons why something is not here, `counted` the rest."""
+
+    missing: str
+    counted: str
+
+    def __str__(self) -> str:
+        return " · ".join(filter(None, self))
+
+
+def what_was_read(f: Frames) -> ReadLine:
     """Write what is missing, how many runs were read, and up to when they are counted."""
-    n_runs = plural(len(f.runs), "run")
-    return " · ".join([*f.missing, f"{n_runs} read", f.clock])
+    counted_runs = [f"{plural(len(f.runs), 'run')} read"]
+    n_several = int(f.runs["n_copies"].gt(1).sum())
+    if n_several:
+        counted_runs.append(f"{n_several:,} in several states, the newest counts")
+    return ReadLine(" · ".join(f.missing), " · ".join([", ".join(counted_runs), f.clock]))
+
+
+def in_order(runs: pd.DataFrame) -> pd.DataFrame:
+    """Sort runs as everywhere: waiting, failed, running, completed; in each the longest first."""
+    rank = positions(runs["status"], RUN_STATUSES)
+    ranked = runs.assign(rank=rank.where(runs["wait_s"].isna(), 0))
+    order = ["rank", "wait_s", "working_s"]
+    in_place = ranked.sort_values(order, ascending=[True, False, False], kind="stable")
+    return in_place.drop(columns="rank").reset_index(drop=True)

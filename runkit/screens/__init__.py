@@ -1,0 +1,36 @@
+"""What people read: panels of runs, in a notebook, on a page and in a terminal.
+
+blocks     `Panel`, and the blocks that it is made of: tiles, tables, quotes, details, a figure
+cells      a DataFrame as columns of cells for people
+html       any panel as HTML, and a page of panels
+terminal   any panel as text
+needs      what needs somebody, in three groups
+overview   `overview`: the state of an account
+fleet      panels of many runs
+one_run    panels of one run
+pages      the first screen of a report, the runs of some frames, and what the shell shows
+
+`runkit.overview(f)`:
+
+1. `overview` reads the frames, and counts the runs of each status from `runkit.facts`.
+2. `needs` selects and sorts what needs somebody; `gantt` draws the chart.
+3. The `Panel` holds these as blocks; a notebook asks it for HTML, and a terminal for text.
+4. `html` writes each block by a macro of Jinja; `cells` writes the values of its tables.
+"""
+
+from importlib import import_module
+from types import ModuleType
+
+from runkit.screens.blocks import Panel
+
+__all__ = ["Panel", "fleet", "one_run"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.{name}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,172 @@
+"""A DataFrame as columns of cells for people, by the names and dtypes of its columns.
+
+A run is named by its business, else by its agent; ids are last and short. Columns without a value,
+and a name that most rows share, are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from runkit.api.words import CONFIDENCES, OUTCOMES, RUN_STATUSES, STATES, TIERS, Vocabulary, Word
+from runkit.display.counts import lasted
+from runkit.display.text import MISSING, agent_title, in_words, moment, short_id, visible
+
+IDS = ("run_id", "run_ids", "step_id", "interrupt_id")
+LABELS = ("business_name", "label", "reason", "title", "what")  # of a row; they are bold
+HEADS = {  # heads that do not follow from a column's name
+    "agent": "Asked by",
+    "agent_name": "Agent",
+    "answered_at": "When",
+    "answered_by": "By",
+    "asked_at": "Since",
+    "best_tier": "Best tier",
+    "business_name": "Business",
+    "critical_s": "On the critical path",
+    "longest_pending_s": "Longest open",
+    "median_s": "Median",
+    "n_answered": "Answered",
+    "n_pending": "Open",
+    "n_runs": "Runs",
+    "newest_at": "Newest",
+    "p90_s": "90th percentile",
+    "run_id": "Run",
+    "run_ids": "Run ids",
+    "step_id": "Step",
+    "wait_s": "Waiting",
+    "waiting_s": "Waiting",
+    "working_s": "Work",
+}
+VOCABULARIES: dict[str, Vocabulary] = {
+    "confidence": CONFIDENCES,
+    "outcome": OUTCOMES,
+    "state": STATES,
+    "status": RUN_STATUSES,
+}
+MARKED = ("best_tier", "source_tier")  # words that stand beside their mark
+PLAIN: dict[str, Callable[[str], str]] = {
+    "agent": agent_title,
+    "kind": in_words,
+    "name": in_words,
+    "type": in_words,
+}
+# of the share of rows with one name; a name that most rows share says nothing
+MOST = 0.5
+NUMBERS, TIME, FLAG = "iuf", "M", "b"  # kinds of dtypes
+
+
+class SourceCell(NamedTuple):
+    """A source of a finding."""
+
+    tier: Word
+    name: str
+    url: str
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [self.tier.icon, self.name, self.tier.label]))
+
+
+class TableColumn(NamedTuple):
+    """A column for people: its cells are texts, words, or lists of texts or sources."""
+
+    name: str
+    head: str
+    cells: list[Any]
+    is_number: bool = False
+
+    @property
+    def is_id(self) -> bool:
+        """Whether its cells are short ids."""
+        return self.name in IDS
+
+
+def columns_of(df: pd.DataFrame, heads: dict[str, str]) -> list[TableColumn]:
+    """Return the columns of a table for people; `heads` are those that a panel gives itself."""
+    named = with_name(df)
+    has_value = named.notna().any() if len(named) else [True] * named.shape[1]
+    names = [str(name) for name in named.columns[has_value]]
+    names.sort(key=lambda name: name in IDS)
+    columns = []
+    for name in names:
+        head = heads.get(name) or head_of(name)
+        kind = named[name].dtype.kind
+        cells = [cell_of(value, name, kind) for value in named[name]]
+        columns.append(TableColumn(name, head, cells, kind in NUMBERS))
+    return columns
+
+
+def with_name(df: pd.DataFrame) -> pd.DataFrame:
+    """Name each run by its business, else by its agent; leave out a name that most rows share."""
+    if "business_name" not in df or "agent_name" not in df:
+        return df
+    business = df["business_name"]
+    agent = df["agent_name"]
+    others = df.drop(columns=["business_name", "agent_name"])
+    is_named = business.notna().any()
+    most = agent.value_counts(normalize=True, dropna=False).max() if len(df) else 0
+    if not is_named and most > MOST:
+        return others
+    head = "business_name" if is_named else "agent_name"
+    others.insert(0, head, business.fillna(agent))
+    return others
+
+
+def head_of(name: str) -> str:
+    """Write a column's name as a head: `n_steps` is Steps, `self_s` is Self."""
+    if name in HEADS:
+        return HEADS[name]
+    words = name.removeprefix("n_").removeprefix("is_").removesuffix("_s").removesuffix("_at")
+    return words.replace("_", " ").capitalize()
+
+
+def cell_of(value: Any, name: str, kind: str) -> Any:
+    """Write one value; a list stays a list."""
+    if isinstance(value, list):
+        return [short_id(item) if name in IDS else item for item in value]
+    if pd.isna(value):
+        return MISSING
+    if name.endswith("_s"):
+        return lasted(value)
+    if kind == TIME:
+        return moment(value)
+    if kind == FLAG:
+        return "yes" if value else "no"
+    if kind in NUMBERS:
+        return f"{value:,.10g}"
+    return word_of(str(value), name)
+
+
+def word_of(text: str, name: str) -> str | Word:
+    """Write a text of a column: a word of a vocabulary with its role, an id short."""
+    if name in VOCABULARIES:
+        return VOCABULARIES[name].find(text)
+    if name in MARKED:
+        tier = TIERS.find(text)
+        return f"{tier.icon} {tier.label}"
+    if name in IDS:
+        return short_id(text)
+    return visible(PLAIN.get(name, str)(text))
+
+
+def records(df: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Return the rows of a frame; a missing value is None."""
+    return df.astype(object).where(df.notna(), None).to_dict("records")
+
+
+def joined(*texts: object) -> str:
+    """Join the texts that there are: `a · b`."""
+    return " · ".join(text for text in texts if isinstance(text, str) and text)
+
+
+def sources_by_artifact(sources: pd.DataFrame, keys: Iterable[tuple[Any, Any]]) -> list[Any]:
+    """Return for each artifact, by run and number, the list of its sources."""
+    cells: dict[tuple[Any, Any], list[SourceCell]] = {}
+    for source in records(sources):
+        tier = TIERS.find(source["source_tier"] or MISSING)
+        name = source["source_name"] or source["host"] or ""
+        key = source["run_id"], source["artifact_no"]
+        cells.setdefault(key, []).append(SourceCell(tier, name, source["url"] or ""))
+    return [cells.get(key) for key in keys]

@@ -1,0 +1,140 @@
+"""Panels as HTML: in a notebook, and on a page of their own that runs no script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runkit.api.words import Word
+from runkit.display.templates import css_variables, environment
+from runkit.display.text import Markup, block, shorten, static_file, truncated, web_host
+from runkit.screens.blocks import Block, Details, Panel, Quote, Table, Tiles
+from runkit.screens.cells import LABELS, SourceCell, TableColumn, columns_of
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+STATIC = Path(__file__).parent / "static"
+LONG = 80  # characters of a cell; what is longer is folded
+SHORT = 26  # characters of a cell that does not break
+MAX_ROWS = 200  # rows of a table that are written at all
+MAX_ITEMS = 3  # items of a list in a cell; the others are folded
+FONT = '-apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif'
+
+
+def notebook_html(panel: Panel) -> str:
+    """Write a panel for a notebook, without its figure."""
+    style = Markup("<style>{}{}</style>").format(css_variables(".runkit-screen"), styles())
+    return block(style, panel_html(panel))
+
+
+def panel_html(panel: Panel, *, level: int = 2) -> Markup:
+    """Write a panel; its title is a heading of a level, those of its tables of the next one."""
+    parts = [block_html(part, level + 1) for part in panel.shown]
+    return _render("panel", panel=panel, parts=parts, level=level)
+
+
+def block_html(part: Block, level: int = 3) -> Markup:
+    """Write one block."""
+    if isinstance(part, Table):
+        return table_html(part, level)
+    macros = {Tiles: "tiles", Quote: "quote", Details: "details"}
+    return _render(macros[type(part)], block=part, level=level)
+
+
+def table_html(table: Table, level: int = 3) -> Markup:
+    """Write a table; the rows beyond the first ones are folded."""
+    df = table.df.head(MAX_ROWS)
+    columns = columns_of(df, {})
+    styles_of = [_style(column) for column in columns]
+    rows = list(zip(*(column.cells for column in columns), strict=True)) or [()] * len(df)
+    lines = []
+    for number, row in enumerate(rows):
+        cells = [_cell(cell, column) for cell, column in zip(row, columns, strict=True)]
+        code = table.code[number] if number < len(table.code) else ""
+        if code and cells:
+            cells[0] = _render("coded", label=cells[0], code=code)
+        lines.append(list(zip(cells, styles_of, [column.head for column in columns], strict=True)))
+    return _render(
+        "table",
+        table=table,
+        level=level,
+        n_rows=len(table.df),
+        heads=list(zip([column.head for column in columns], styles_of, strict=True)),
+        first=lines[: table.shown],
+        rest=lines[table.shown :],
+    )
+
+
+def _style(column: TableColumn) -> str:
+    """Return the CSS class of a column."""
+    if column.is_number:
+        return "number"
+    if column.is_id:
+        return "id"
+    width = max([len(str(cell)) for cell in column.cells], default=0)
+    kind = "text" if width > SHORT else "short"
+    return f"{kind} label" if column.name in LABELS else kind
+
+
+def _cell(cell: Any, column: TableColumn) -> Markup:
+    if isinstance(cell, Word):
+        has_icon = column.name != "confidence"
+        return _render("pill", word=cell, has_icon=has_icon)
+    if isinstance(cell, list):
+        items = [_source(item) if isinstance(item, SourceCell) else item for item in cell]
+        return _render("items", first=items[:MAX_ITEMS], rest=items[MAX_ITEMS:])
+    return _render("text", text=truncated(cell), start=shorten(cell, LONG), is_long=len(cell) > LONG)
+
+
+def _source(source: SourceCell) -> Markup:
+    return _render("source", source=source, host=web_host(source.url))
+
+
+@cache
+def styles() -> Markup:
+    """Return the style sheet of panels."""
+    return static_file(STATIC / "screens.css")
+
+
+def _render(name: str, **values: Any) -> Markup:
+    return Markup(getattr(_templates(), name)(**values))  # noqa: S704 - Jinja escapes each value
+
+
+@cache
+def _templates() -> Any:
+    return environment(STATIC).get_template("screens.html.j2").module
+
+
+# ------------------------------------------------------------------------------------------ pages
+
+
+def figure_html(figure: Figure) -> Markup:
+    """Return the picture of a figure, which is its own description, in a box that scrolls."""
+    picture = Markup(figure._repr_mimebundle_()["text/html"])  # noqa: S704 - our own SVG
+    return _render("figure", picture=picture)
+
+
+def offline_page(title: str, panels: Sequence[Panel | Markup], *, style: Markup | None = None) -> str:
+    """Write panels as one HTML page that needs no network and runs no script.
+
+    The first panel has the heading of the page. `style` is CSS of our own that comes on top.
+    """
+    parts = []
+    for number, panel in enumerate(panels):
+        if not isinstance(panel, Panel):
+            parts.append(panel)
+            continue
+        parts.append(panel_html(panel, level=1 if number == 0 else 2))
+        if panel.figure is not None:
+            parts.append(figure_html(panel.figure))
+    font = Markup(":root {{ --runkit-font: {} }}\n").format(Markup(FONT))  # noqa: S704 - ours
+    page_style = static_file(STATIC / "page.css")
+    sheets = [css_variables(":root", is_page=True), font, page_style, styles(), style or ""]
+    return str(
+        static_file(STATIC / "page.html").format(
+            title=title, style=Markup("").join(sheets), sections=Markup("\n").join(parts)
+        )
+    )

@@ -1,0 +1,137 @@
+"""`overview()`: the state of an account in the first cell of a notebook, as of one moment."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from pydantic import PositiveInt
+
+from runkit.arguments import Hours, checked
+from runkit.client import Client, RunList
+from runkit.display.log import log
+from runkit.errors import ApiError
+from runkit.facts import Facts, ReadLine, what_was_read
+from runkit.screens.blocks import Panel
+from runkit.screens.needs import (
+    FAILED,
+    LOW,
+    WAITING,
+    groups_of,
+    joined_groups,
+    needs_of,
+    status_tiles,
+)
+from runkit.tables.frames import Frames
+from runkit.tables.read_frames import frames
+from runkit.tables.run_rules import short_ids
+from runkit.tables.sources import Source
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What the last overview of a client read: the next one reads what has changed.
+_READ: WeakKeyDictionary[Client, RunList] = WeakKeyDictionary()
+# The line of code for a row of each group, with frames and with a client.
+OF_FRAMES = {
+    WAITING: "runkit.one_run.questions({name}.select({ids!r}))",
+    FAILED: "runkit.gantt({name}.select({ids!r}))",
+    LOW: "runkit.fleet.weak_findings({name}.select({ids!r}))",
+}
+OF_CLIENT = {
+    WAITING: "runkit.InterruptForm({name}, {ids!r})",
+    FAILED: "runkit.gantt({name}.runs.fetch({ids!r}))",
+    LOW: "runkit.fleet.weak_findings(runkit.frames({name}.runs.fetch({ids!r})))",
+}
+MAX_IDS = 8  # runs in a line of code
+
+
+@checked
+def overview(
+    source: Client | Source,
+    *,
+    limit: PositiveInt = 200,
+    sla_h: Hours | None = None,
+    progress: bool = True,
+) -> Panel:
+    """Show the state of an account: four counts, what needs somebody, and a chart of the runs.
+
+    Parameters
+    ----------
+    source
+        A `Client`, whose newest runs are read, or anything that `frames()` takes.
+    limit
+        How many of a client's runs are read, newest first. Each takes a request, because the API's
+        list of runs has no steps: neither waits nor errors nor findings.
+    sla_h
+        Hours within which a reviewer should answer; None is no limit.
+    progress
+        Count these requests, when they take longer than 2 seconds.
+
+    Returns
+    -------
+    Panel
+        A snapshot; run it again for a new one. Its table is that of `fleet.needs_attention`. A row
+        unfolds the line of code that takes it further, if `source` has a name in the notebook.
+
+    Raises
+    ------
+    UsageError
+        For a `limit` or an `sla_h` that cannot be used, and for what `frames()` refuses.
+    ApiError
+        If the runs cannot be read.
+    """
+    if not isinstance(source, Client):
+        f = frames(source, progress=progress)
+        codes = OF_FRAMES if f is source else {}
+        return _overview(f, sla_h, codes, _name_of(source))
+    runs = source.runs.list(limit=limit, progress=progress)
+    try:
+        source.businesses.identify(runs, progress=progress)
+    except ApiError as error:  # names are a help, and not every account has them
+        log.info("the runs' businesses are not known: %s", error)
+    fetched = source.runs.fetch(runs, progress=progress, known=_READ.get(source))
+    _READ[source] = fetched
+    f = frames(fetched, progress=progress)
+    where = f"{source.mode.upper()} · {source.host}"
+    return _overview(f, sla_h, OF_CLIENT, _name_of(source), where)
+
+
+def _overview(
+    f: Frames, sla_h: float | None, codes: dict[str, str], name: str, where: str = ""
+) -> Panel:
+    from runkit.charts.gantt import gantt
+
+    facts = Facts(f, sla_h)
+    needs = needs_of(facts)
+    tables = groups_of(needs)
+    if name and codes:
+        tables = [
+            table._replace(code=_code(table.df, codes[table.heading], name, f)) for table in tables
+        ]
+    missing, counted_runs = what_was_read(f)
+    line = " · ".join(filter(None, [where, counted_runs]))
+    blocks = [status_tiles(facts), *tables]
+    figure = gantt(f) if len(f) else None
+    return Panel("Overview", joined_groups(needs), ReadLine(missing, line), blocks, figure)
+
+
+def _name_of(source: Any) -> str:
+    """Return the name of an object in the user's notebook or script, with runkit beside it."""
+    names = vars(sys.modules["__main__"])
+    if names.get("runkit") is not sys.modules["runkit"]:
+        return ""
+    own = (name for name, value in names.items() if value is source and not name.startswith("_"))
+    return next(own, "")
+
+
+def _code(df: pd.DataFrame, line: str, name: str, f: Frames) -> list[str]:
+    """Return the line of code for each row."""
+    short = dict(zip(f.runs["run_id"], short_ids(f.runs["run_id"]), strict=True))
+    rows = df["run_ids"] if "run_ids" in df else [[run_id] for run_id in df["run_id"]]
+    lines = []
+    for run_ids in rows:
+        ids = [short[run_id] for run_id in run_ids[:MAX_IDS]]
+        lines.append(line.format(name=name, ids=ids if len(ids) > 1 else ids[0]))
+    return lines
