@@ -54,7 +54,7 @@ class Quote(NamedTuple):
     heading: str
     text: str = ""
     note: str = ""
-    confidence: str = ""
+    confidence: Word | None = None
 
 
 class Details(NamedTuple):

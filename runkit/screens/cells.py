@@ -16,9 +16,7 @@ from runkit.display.counts import lasted
 from runkit.display.text import MISSING, agent_title, in_words, moment, short_id, visible
 
 IDS = ("run_id", "run_ids", "step_id", "interrupt_id")
-LABELS = ("business_name", "label", "reason", "title", "what")  # of a row; they are bold
 HEADS = {  # heads that do not follow from a column's name
-    "agent": "Asked by",
     "agent_name": "Agent",
     "answered_at": "When",
     "answered_by": "By",
@@ -35,7 +33,11 @@ HEADS = {  # heads that do not follow from a column's name
     "p90_s": "90th percentile",
     "run_id": "Run",
     "run_ids": "Run ids",
-    "step_id": "Step",
+    "step_id": "Step id",
+    "interrupt_id": "Question id",
+    "label": "Step",
+    "title": "Finding",
+    "self_s": "Own time",
     "wait_s": "Waiting",
     "waiting_s": "Waiting",
     "working_s": "Work",
@@ -49,6 +51,7 @@ VOCABULARIES: dict[str, Vocabulary] = {
 MARKED = ("best_tier", "source_tier")  # words that stand beside their mark
 PLAIN: dict[str, Callable[[str], str]] = {
     "agent": agent_title,
+    "asked_by": agent_title,
     "kind": in_words,
     "name": in_words,
     "type": in_words,
@@ -75,27 +78,32 @@ class TableColumn(NamedTuple):
     name: str
     head: str
     cells: list[Any]
-    is_number: bool = False
-
-    @property
-    def is_id(self) -> bool:
-        """Whether its cells are short ids."""
-        return self.name in IDS
+    kind: str  # text, word, number, time or id
 
 
-def columns_of(df: pd.DataFrame, heads: dict[str, str]) -> list[TableColumn]:
-    """Return the columns of a table for people; `heads` are those that a panel gives itself."""
+def columns_of(df: pd.DataFrame) -> list[TableColumn]:
+    """Return the columns of a table for people."""
     named = with_name(df)
     has_value = named.notna().any() if len(named) else [True] * named.shape[1]
     names = [str(name) for name in named.columns[has_value]]
     names.sort(key=lambda name: name in IDS)
     columns = []
     for name in names:
-        head = heads.get(name) or head_of(name)
-        kind = named[name].dtype.kind
-        cells = [cell_of(value, name, kind) for value in named[name]]
-        columns.append(TableColumn(name, head, cells, kind in NUMBERS))
+        values = named[name]
+        cells = [cell_of(value, name, values.dtype.kind) for value in values]
+        columns.append(TableColumn(name, head_of(name), cells, _kind(name, values.dtype.kind)))
     return columns
+
+
+def _kind(name: str, dtype: str) -> str:
+    """Return the kind of a column by its name and the kind of its dtype."""
+    if name in IDS:
+        return "id"
+    if name in VOCABULARIES or name in MARKED:
+        return "word"
+    if dtype in NUMBERS:
+        return "number"
+    return "time" if dtype == TIME else "text"
 
 
 def with_name(df: pd.DataFrame) -> pd.DataFrame:
@@ -141,6 +149,8 @@ def cell_of(value: Any, name: str, kind: str) -> Any:
 
 def word_of(text: str, name: str) -> str | Word:
     """Write a text of a column: a word of a vocabulary with its role, an id short."""
+    if name == "confidence":  # as it came; its color tells its place
+        return CONFIDENCES.find(text)._replace(label=visible(text), icon="")
     if name in VOCABULARIES:
         return VOCABULARIES[name].find(text)
     if name in MARKED:

@@ -11,7 +11,7 @@ from runkit.api.words import Word
 from runkit.display.templates import css_variables, environment
 from runkit.display.text import Markup, block, shorten, static_file, truncated, web_host
 from runkit.screens.blocks import Block, Details, Panel, Quote, Table, Tiles
-from runkit.screens.cells import LABELS, SourceCell, TableColumn, columns_of
+from runkit.screens.cells import SourceCell, TableColumn, columns_of
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -20,7 +20,7 @@ STATIC = Path(__file__).parent / "static"
 LONG = 80  # characters of a cell; what is longer is folded
 SHORT = 26  # characters of a cell that does not break
 MAX_ROWS = 200  # rows of a table that are written at all
-MAX_ITEMS = 3  # items of a list in a cell; the others are folded
+MAX_IDS, MAX_ITEMS = 1, 4  # of a list in a cell; the others are folded
 FONT = '-apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif'
 
 
@@ -47,7 +47,7 @@ def block_html(part: Block, level: int = 3) -> Markup:
 def table_html(table: Table, level: int = 3) -> Markup:
     """Write a table; the rows beyond the first ones are folded."""
     df = table.df.head(MAX_ROWS)
-    columns = columns_of(df, {})
+    columns = columns_of(df)
     styles_of = [_style(column) for column in columns]
     rows = list(zip(*(column.cells for column in columns), strict=True)) or [()] * len(df)
     lines = []
@@ -69,23 +69,22 @@ def table_html(table: Table, level: int = 3) -> Markup:
 
 
 def _style(column: TableColumn) -> str:
-    """Return the CSS class of a column."""
-    if column.is_number:
-        return "number"
-    if column.is_id:
-        return "id"
+    """Return the CSS class of a column; a text column with short cells does not break."""
+    if column.kind != "text":
+        return column.kind
     width = max([len(str(cell)) for cell in column.cells], default=0)
-    kind = "text" if width > SHORT else "short"
-    return f"{kind} label" if column.name in LABELS else kind
+    return "text" if width > SHORT else "short"
 
 
 def _cell(cell: Any, column: TableColumn) -> Markup:
     if isinstance(cell, Word):
-        has_icon = column.name != "confidence"
-        return _render("pill", word=cell, has_icon=has_icon)
+        return _render("pill", word=cell)
     if isinstance(cell, list):
         items = [_source(item) if isinstance(item, SourceCell) else item for item in cell]
-        return _render("items", first=items[:MAX_ITEMS], rest=items[MAX_ITEMS:])
+        n_first = MAX_IDS if column.kind == "id" else MAX_ITEMS
+        return _render("items", first=items[:n_first], rest=items[n_first:])
+    if column.kind == "time":
+        return _render("time", parts=cell.rpartition(", "))
     return _render("text", text=truncated(cell), start=shorten(cell, LONG), is_long=len(cell) > LONG)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from runkit.api.words import CONFIDENCES, RUN_STATUSES, Vocabulary
-from runkit.display.counts import counted, flag
+from runkit.display.counts import NOT_KNOWN, counted, flag
 from runkit.display.text import MISSING
 from runkit.facts import Facts
 from runkit.screens.blocks import Table, Tile, Tiles
@@ -37,9 +37,8 @@ def waiting_of(facts: Facts) -> pd.DataFrame:
     questions = facts.waiting.drop(columns="business_name")
     named = questions.merge(facts.runs[["run_id", *NAMES]], "left", "run_id")
     label = named["label"].fillna(NOT_IN_THE_DATA)
-    return named.assign(question=label)[
-        [*NAMES, "question", "agent", "asked_at", "wait_s", "run_id"]
-    ]
+    questions = named.assign(question=label, asked_by=named["agent"])
+    return questions[[*NAMES, "question", "asked_by", "asked_at", "wait_s", "run_id"]]
 
 
 def failed_of(facts: Facts) -> pd.DataFrame:
@@ -50,13 +49,21 @@ def failed_of(facts: Facts) -> pd.DataFrame:
 
 
 def low_of(facts: Facts) -> pd.DataFrame:
-    """Return a row for each finding or output of low confidence of completed runs."""
+    """Return a row for each finding of low confidence of completed runs.
+
+    Outputs repeat what was found; they stand for a run in which no finding is low.
+    """
     done = facts.of_status("done")
-    rated = pd.concat([findings_of(facts.frames), outputs_of(facts.frames)])
-    low = rated[is_low(rated).fillna(False).astype("bool")]
-    low = low.merge(done[["run_id", "ended_at"]], on="run_id")
-    words = low["confidence"].astype("str")
-    return by_words(low.assign(finding=alike(low["title"]), confidence=words), ["finding", "confidence"])
+    findings, outputs = (_low(artifacts(facts.frames)) for artifacts in (findings_of, outputs_of))
+    outputs = outputs[~outputs["run_id"].isin(findings["run_id"])]
+    low = pd.concat([findings, outputs]).merge(done[["run_id", "ended_at"]], on="run_id")
+    title = alike(low["title"].fillna(MISSING))
+    confidence = low["confidence"].astype("str")
+    return by_words(low.assign(finding=title, confidence=confidence), ["finding", "confidence"])
+
+
+def _low(artifacts: pd.DataFrame) -> pd.DataFrame:
+    return artifacts[is_low(artifacts).fillna(False).astype("bool")]
 
 
 def by_words(rows: pd.DataFrame, words: list[str]) -> pd.DataFrame:
@@ -72,12 +79,8 @@ def by_words(rows: pd.DataFrame, words: list[str]) -> pd.DataFrame:
 
 
 def groups_of(needs: dict[str, pd.DataFrame]) -> list[Table]:
-    """Return the groups that have rows, as tables; a heading counts runs."""
-    return [
-        Table(df, heading, n=len(runs_of(df)), shown=SHOWN)
-        for heading, df in needs.items()
-        if len(df)
-    ]
+    """Return the groups as tables; a heading counts runs."""
+    return [Table(df, heading, len(runs_of(df)), SHOWN) for heading, df in needs.items()]
 
 
 def runs_of(df: pd.DataFrame) -> list[str]:
@@ -109,46 +112,48 @@ def joined_groups(needs: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def status_tiles(facts: Facts) -> Tiles:
     """Return the four counts that are read first."""
     runs = facts.runs
-    is_waiting = runs["run_id"].isin(facts.waiting["run_id"])
     is_word = is_known(runs["status"], RUN_STATUSES)
-    waiting = flag(is_waiting, is_waiting | is_word)
-    late = "" if facts.sla_h is None else late_words(facts.waiting["is_late"], facts.sla_h)
-    statuses = other_words(runs["status"], RUN_STATUSES)
-    tiles = [_status_tile("interrupted", waiting, late or statuses)]
+    words = other_words(runs["status"], RUN_STATUSES)
+    is_waiting = runs["run_id"].isin(facts.waiting["run_id"])
+    is_so = {"interrupted": is_waiting}
     for word, meaning in (("error", "failed"), ("running", "running")):
-        is_so = runs["run_id"].isin(facts.of_status(meaning)["run_id"])
-        tiles.append(_status_tile(word, flag(is_so, is_word), statuses))
-    low = facts.low_runs
+        is_so[word] = runs["run_id"].isin(facts.of_status(meaning)["run_id"])
+    tiles = []
+    for word, of_word in is_so.items():
+        line = RUN_STATUSES.find(word)
+        name = f"{line.label} {line.icon}"
+        flags = flag(of_word, of_word | is_word)
+        tiles.append(count_tile(name, flags, "runs", words, line.role))
+    if facts.sla_h is not None:
+        late = f"{counted(facts.waiting['is_late'])} questions over {facts.sla_h:g} h"
+        tiles[0] = tiles[0]._replace(rest=f"{tiles[0].rest} · {late}")
+    return Tiles([*tiles, _low_tile(facts)])
+
+
+def _low_tile(facts: Facts) -> Tile:
+    """Count the completed runs with low confidence; other words stand beside as they came."""
     rated = pd.concat([findings_of(facts.frames), outputs_of(facts.frames)])
-    rated = rated[rated["run_id"].isin(facts.of_status("done")["run_id"])]
-    words = other_words(rated["confidence"], CONFIDENCES)
-    tiles.append(count_tile("Low confidence", low, "completed", words, "fail"))
-    return Tiles(tiles)
-
-
-def _status_tile(word: str, flags: pd.Series[bool], words: str) -> Tile:
-    line = RUN_STATUSES.find(word)
-    return count_tile(f"{line.label} {line.icon}", flags, "runs", words, line.role)
+    is_done = rated["run_id"].isin(facts.of_status("done")["run_id"])
+    words = other_words(rated.loc[is_done, "confidence"], CONFIDENCES)
+    return count_tile(LOW, facts.low_runs, "completed", words, "fail")
 
 
 def count_tile(name: str, flags: pd.Series[bool], noun: str, words: str, role: str) -> Tile:
-    """Return a count as a large number, and what it is of in small."""
-    count = counted(flags)
-    if count == MISSING:
-        return Tile(name, MISSING, f"{len(flags):,} {noun}, not known")
-    number, _, rest = count.partition(" ")
-    of_known, _, unknown = rest.partition(", ")
-    parts = [f"{of_known} {noun}", unknown]
-    text = ", ".join(filter(None, parts))
-    return Tile(name, number, f"{text}: {words}" if words else text, role if int(number.replace(",", "")) else "muted")
+    """Return a count as a large number, and what it is of in small.
 
-
-def late_words(is_late: pd.Series[bool], sla_h: float) -> str:
-    """Write how many questions waited longer than the limit."""
-    return f"{counted(is_late)} questions over {sla_h:g} h"
+    `words` are those that nobody can count.
+    """
+    number, _, rest = counted(flags).partition(" ")
+    known, _, unknown = rest.partition(", ")
+    if number == MISSING:
+        known, unknown = f"of {len(flags):,}", NOT_KNOWN
+    text = ", ".join(filter(None, [f"{known} {noun}", unknown]))
+    text = ": ".join(filter(None, [text, words]))
+    return Tile(name, number, text, role if flags.any() else "muted")
 
 
 def other_words(words: pd.Series[str], vocabulary: Vocabulary) -> str:
     """Return the words that a vocabulary does not have, as they came."""
-    others = words.dropna()[~is_known(words.dropna(), vocabulary)]
-    return ", ".join(others.astype("str").unique())
+    given = words.dropna()
+    others = given[~is_known(given, vocabulary)].astype("str").unique()
+    return ", ".join(others)

@@ -1,0 +1,149 @@
+"""Any panel as text: in a terminal, and in a notebook without HTML.
+
+In color, unless NO_COLOR is set or the output is no terminal. Control characters are shown as
+codes.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+
+from rich.console import Console, RenderableType
+from rich.table import Table as Grid
+from rich.text import Text
+
+from runkit.api.words import Word
+from runkit.display.text import visible
+from runkit.screens.blocks import Block, Details, Panel, Quote, Table, Tiles
+from runkit.screens.cells import TableColumn, columns_of
+
+STYLES = {  # rich's style by the role of a color, or "bold"
+    "accent": "blue",
+    "attention": "yellow",
+    "fail": "red",
+    "muted": "bright_black",
+    "ok": "green",
+    "text": "",
+}
+SHOWN = 10  # rows of a table
+PLAIN_WIDTH = 110  # characters of a line of a panel's text form
+PIPE = 400  # characters of a line that is not shown on a terminal
+MIN_WIDTH = 8  # characters to which a column is cut
+HIDDEN = ("run_ids", "artifact_no", "sources")  # columns that a terminal has no room for
+GAP = 2  # spaces between two columns
+
+
+def write_panel(panel: Panel, *, has_all: bool = False) -> None:
+    """Write a panel to stdout; a pipe gets all rows of its tables, as `has_all` does."""
+    is_terminal = sys.stdout.isatty()
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    console = Console(
+        file=sys.stdout,
+        width=None if is_terminal else PIPE,
+        color_system=None if is_plain else "auto",
+        highlight=False,
+    )
+    shown = SHOWN if is_terminal and not has_all else None
+    for part in parts_of(panel, console.width, shown):
+        console.print(part)
+
+
+def panel_text(panel: Panel) -> str:
+    """Return a panel as plain text."""
+    target = io.StringIO()
+    console = Console(
+        file=target,
+        width=PLAIN_WIDTH,
+        color_system=None,
+        highlight=False,
+        force_jupyter=False,
+        force_terminal=False,
+    )
+    for part in parts_of(panel, console.width, SHOWN):
+        console.print(part)
+    lines = (line.rstrip() for line in target.getvalue().split("\n"))
+    return "\n".join(lines).rstrip()
+
+
+def parts_of(panel: Panel, width: int, shown: int | None) -> Iterator[RenderableType]:
+    """Yield the lines and tables of a panel; `shown` rows of each table, None for all."""
+    if panel.title:
+        yield line_of(panel.title, "bold")
+    if panel.read.missing:
+        yield Text(visible(panel.read.missing), STYLES["attention"])
+    if panel.read.counted:
+        yield Text(visible(panel.read.counted), STYLES["muted"])
+    for block in panel.shown:
+        yield Text()
+        yield from _block(block, width, shown)
+
+
+def _block(block: Block, width: int, shown: int | None) -> Iterator[RenderableType]:
+    if isinstance(block, Tiles):
+        tiles = []
+        for tile in block.tiles:
+            number = line_of(tile.number, f"bold {STYLES[tile.role]}")
+            tiles.append(line_of(f"{tile.name} ") + number + line_of(f" {tile.rest}", "muted"))
+        yield from tiles
+    elif isinstance(block, Table):
+        yield from _table(block, width, shown)
+    elif isinstance(block, Quote):
+        status = line_of(f"{block.status.label} {block.status.icon}", block.status.role)
+        yield status + line_of(f"  {block.heading}")
+        for text in (block.text, block.note):
+            if text:
+                yield Text(visible(text))
+    elif isinstance(block, Details):
+        yield line_of(block.heading, "bold")
+        for name, text in block.lines.items():
+            yield Text(visible(f"{name}: {text}"))
+
+
+def _table(table: Table, width: int, shown: int | None) -> Iterator[RenderableType]:
+    """Yield a heading, the first rows, and how many there are."""
+    if table.heading:
+        count = "" if table.n is None else f"  {table.n:,}"
+        yield line_of(table.heading, "bold") + line_of(count, "muted")
+    df = table.df if shown is None else table.df.head(shown)
+    columns = [column for column in columns_of(df) if column.name not in HIDDEN]
+    grid = Grid(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style=STYLES["muted"])
+    for column, size in zip(columns, _sizes(columns, width), strict=True):
+        justify = "right" if column.kind == "number" else "left"
+        grid.add_column(line_of(column.head, "muted"), justify=justify, width=size)
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        grid.add_row(*map(_cell, cells))
+    yield grid
+    if len(df) < len(table.df):
+        yield line_of(f"{len(df):,} of {len(table.df):,}", "muted")
+
+
+def _sizes(columns: list[TableColumn], width: int) -> list[int]:
+    """Return the widths of columns; the widest texts are cut until all fit."""
+    sizes = []
+    for column in columns:
+        widths = (_cell(cell).cell_len for cell in column.cells)
+        sizes.append(max([len(column.head), *widths]))
+    too_wide = sum(sizes) + GAP * len(sizes) - width
+    texts = [number for number, column in enumerate(columns) if column.kind == "text"]
+    for _ in range(too_wide):
+        widest = max(texts, key=sizes.__getitem__, default=None)
+        if widest is None or sizes[widest] <= MIN_WIDTH:
+            break
+        sizes[widest] -= 1
+    return sizes
+
+
+def _cell(cell: object) -> Text:
+    if isinstance(cell, Word):
+        return line_of(f"{cell.label} {cell.icon}".strip(), cell.role)
+    texts = map(str, cell) if isinstance(cell, list) else [str(cell)]
+    return line_of("; ".join(texts))
+
+
+def line_of(text: str, style: str = "") -> Text:
+    """Return text on one line, with its control characters visible; a table cuts it to fit."""
+    line = visible(text).replace("\n", " ")
+    return Text(line, STYLES.get(style, style), no_wrap=True, overflow="ellipsis")
