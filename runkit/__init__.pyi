@@ -3,10 +3,7 @@ from runkit.analysis.changes import changes as changes
 from runkit.analysis.decisions import decisions as decisions
 from runkit.analysis.search import search as search
 from runkit.api.models import Run as Run
-from runkit.charts import fleet as fleet
-from runkit.charts import one_run as one_run
 from runkit.charts.gantt import gantt as gantt
-from runkit.charts.overview import overview as overview
 from runkit.client.client import Client as Client
 from runkit.client.run_list import RunList as RunList
 from runkit.errors import RunkitError as RunkitError
@@ -14,6 +11,9 @@ from runkit.local.answer_log import answer_log as answer_log
 from runkit.reports.redaction import Redaction as Redaction
 from runkit.reports.report import report as report
 from runkit.reports.report_data import report_data as report_data
+from runkit.screens import fleet as fleet
+from runkit.screens import one_run as one_run
+from runkit.screens.overview import overview as overview
 from runkit.server.sandbox import sandbox as sandbox
 from runkit.tables.compare import compare as compare
 from runkit.tables.frames import Frames as Frames

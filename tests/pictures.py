@@ -10,8 +10,8 @@ from playwright.sync_api import sync_playwright
 
 import runkit
 from runkit.charts.gantt import draw
-from runkit.charts.page import offline_page, scrolling
 from runkit.charts.svg import image
+from runkit.screens.html import offline_page
 from tests.conftest import ARGS, NAMES
 
 PICTURE = Path(__file__).parent.parent / "notebooks" / "gantt.png"

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from html import unescape
 
+from runkit.reports._head import Labels, head
+
 import runkit
 from runkit.charts import report_panels
-from runkit.reports._head import Labels, head
 from runkit.shell import _terminal
 
 TILE = re.compile(r"<li><span>(.*?)</span> <b class=.*?>(.*?)</b> <span>(.*?)</span></li>")

@@ -1,4 +1,4 @@
-"""Charts of runs, and panels of one run (`one_run`) and of many (`fleet`).
+"""Charts of runs.
 
 gantt             `gantt`: what runs did and when
 _items            what is drawn: steps, questions, and the critical path
@@ -12,14 +12,6 @@ svg               a chart as a static SVG
 figure            plotly's figure with the picture and a sentence beside it
 lines             lines of text, measured, cut and wrapped
 theme             the look of charts
-panel             `Panel`: a title, a sentence, a table and sometimes a figure
-one_run           panels of one run
-step_panel        what one step returned, found and took
-fleet             panels of many runs
-needs_attention   what needs somebody, worst first
-report_panels     panels of the templates of reports
-overview          `overview`: the state of an account
-page              one HTML file that runs no script
 
 `runkit.gantt(f)` is a chart of one run, of two, or of many:
 
@@ -30,20 +22,3 @@ page              one HTML file that runs no script
 4. `_layout` places rows and marks in a `Chart`, which `_plotly` and `svg` draw.
 5. In a notebook, `RunFigure` shows plotly's figure, and the picture for exports.
 """
-
-from importlib import import_module
-from types import ModuleType
-
-from runkit.charts.panel import Panel
-
-__all__ = ["Panel", "fleet", "one_run", "report_panels"]
-
-
-def __getattr__(name: str) -> ModuleType:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f"{__name__}.{name}")
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -4,7 +4,6 @@ text          escaping, durations, times and labels; the one place where text be
 counts        words for numbers: how many of what is known, and how long
 colors        the colors of both themes
 templates     HTML and CSS from templates of Jinja
-html_tables   DataFrames as HTML tables
 progress      messages and bars in a terminal
 log           the log of runkit
 hide_keys     the API keys in use, which no message shows, and how a masked value looks

@@ -6,7 +6,6 @@ redaction     what is masked: `Redaction`
 _sensitive    what is sensitive in a text
 templates     notebooks that a report executes, and that an analyst can open
 report_data   `report_data`: the data of a template
-_head         the head of a report: what it is about, how its runs ended, what needs a look
 _export       the executed notebook as one HTML page
 
 `runkit.report(f, path)`:
@@ -14,7 +13,7 @@ _export       the executed notebook as one HTML page
 1. `_bundle` reads the runs and masks each text (`redaction`, with the rules in `_sensitive`).
 2. `templates` finds the notebook, writes the masked data to a private folder and executes the
    notebook in a kernel without the key.
-3. The cells build the head (`_head`), the charts and the panels from the masked frames.
+3. The cells build the head, the charts and the panels from the masked frames.
 4. `_export` cleans the outputs and writes one page without a script; figures become SVG.
 5. `report` searches the finished files for every value that was masked, and refuses to write
    them if one is found.

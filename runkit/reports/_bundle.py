@@ -21,16 +21,16 @@ import runkit
 from runkit.analysis.changes import changes
 from runkit.api import jsontext
 from runkit.arguments import check_kind
-from runkit.charts.panel import STYLE
 from runkit.display.counts import sentence
 from runkit.display.hide_keys import IN_USE, hide
-from runkit.display.templates import html_table
-from runkit.display.text import Markup, block, plural, timestamp, visible
+from runkit.display.text import block, plural, timestamp, visible
 from runkit.errors import DISTRIBUTION, DataError
 from runkit.local import files
 from runkit.local.answer_log import answer_log
-from runkit.reports._head import Labels, head
 from runkit.reports.redaction import Masker, Redaction
+from runkit.screens.blocks import Details, Panel
+from runkit.screens.html import block_html, notebook_html
+from runkit.screens.pages import head
 from runkit.tables import sources
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames, open_source
@@ -42,9 +42,18 @@ MAX_IDS = 3  # the table has so many run ids; the first cell has all
 # characters; a shorter value, such as "none", is a common word and not a key
 MIN_KEY_LENGTH = 8
 DATA_FILE = "data.pickle"
-_BLOCK = Markup('<div class="runkit-provenance">{}</div>')
-NO_LABELS = Labels()
 NOT_MASKED = "names of people and companies, and postal addresses, are not masked"
+
+
+class Labels(NamedTuple):
+    """The texts of `report()` on the first page, each on one line; empty if there is none."""
+
+    title: str = ""
+    classification: str = ""
+    prepared_by: str = ""
+
+
+NO_LABELS = Labels()
 
 
 class Provenance(NamedTuple):
@@ -59,8 +68,8 @@ class Provenance(NamedTuple):
         return visible("\n".join(f"{name}: {text}" for name, text in self.facts.items()))
 
     def _repr_html_(self) -> str:
-        rows = [(name.capitalize(), text) for name, text in self.facts.items()]
-        return block(_BLOCK.format(html_table(("Fact", "Value"), rows)))
+        lines = {name.capitalize(): text for name, text in self.facts.items()}
+        return block(block_html(Details("Where this comes from", lines)))
 
 
 class ReportData(NamedTuple):
@@ -81,14 +90,15 @@ class ReportData(NamedTuple):
     changes: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
-        return visible(self._head().replace("<", Markup(" <")).striptags())  # spaces between cells
+        return repr(self._head())
 
     def _repr_html_(self) -> str:
-        return block(STYLE, self._head())
+        return notebook_html(self._head(), level=1)
 
-    def _head(self) -> Markup:
-        missing = self.provenance.missing
-        return head(self.frames, self.labels, missing)
+    def _head(self) -> Panel:
+        title, classification, prepared_by = self.labels
+        by = f"prepared by {prepared_by}" if prepared_by else ""
+        return head(self.frames, title, classification, by)
 
 
 def make_masker(redact: bool | Redaction = True) -> Masker:

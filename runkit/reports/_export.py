@@ -1,6 +1,6 @@
 """Convert an executed notebook to one HTML page: offline, without its code, safe for hostile text.
 
-nbconvert renders Markdown, nh3 sanitizes HTML, and `runkit.charts.page` builds the page. Each
+nbconvert renders Markdown, nh3 sanitizes HTML, and `runkit.screens.html` builds the page. Each
 output is shown in one format: picture, HTML (a chart is an image in it), or text. Markdown and
 LaTeX outputs are shown as source text, because text of an agent is not typeset. SVG, JavaScript
 and figures of others are not shown; their text alternative is. A picture in Markdown is shown as
@@ -16,10 +16,10 @@ import nh3
 from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-from runkit.charts.page import offline_page, scrolling, wide
-from runkit.charts.theme import STATIC as PANEL_STATIC
 from runkit.display.templates import environment
 from runkit.display.text import Markup, static_file, visible, web_host
+from runkit.screens.html import STATIC as SCREENS
+from runkit.screens.html import offline_page
 
 PICTURE = "data:image/svg+xml,"  # how the address of a chart begins
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -60,7 +60,10 @@ DRAWN = (
     "stroke-width='15' d='M268 90.5H300M310 90.5H320'",
     "text-align:left;min-width:14em",
 )
-_STYLE = static_file(PANEL_STATIC / "panels.css") + static_file(_STATIC / "report.css")
+_STYLE = static_file(_STATIC / "report.css")
+# A box that scrolls is a tab stop, so that the keyboard reaches all of it.
+_FIGURE = Markup('<div class="runkit-figure" role="group" aria-label="Chart" tabindex="0">{}</div>')
+_WIDE = Markup('<div class="wide" role="group" aria-label="Table" tabindex="0">{}</div>')
 
 
 def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
@@ -77,14 +80,14 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
 
 def page_text() -> str:
     """Return what a page contains whatever its runs are: static files, and what is drawn."""
-    files = (file for folder in (PANEL_STATIC, _STATIC) for file in folder.iterdir())
+    files = (file for folder in (SCREENS, _STATIC) for file in folder.iterdir())
     return "\n".join([*map(static_file, files), *DRAWN])
 
 
 def _cell(cell: Any) -> Markup:
     """Convert a cell; a raw one shows nothing."""
     if cell.cell_type == "markdown":
-        return wide(_markdown(cell.source))
+        return _wide(_markdown(cell.source))
     return Markup(_TEMPLATE.code(cell))  # noqa: S704 - Jinja escapes each value
 
 
@@ -97,6 +100,11 @@ def _markdown(source: str) -> Markup:
     return clean(reader.render(source))
 
 
+def _wide(table: Markup) -> Markup:
+    """Put a table into a box in which it scrolls by itself; those of panels fit."""
+    return _WIDE.format(table) if "<table" in table and "runkit-screen" not in table else table
+
+
 def _figure(output: Any) -> Markup:
     """Name a figure without a picture by its title."""
     title = output.data[PLOTLY].get("layout", {}).get("title") or {}
@@ -107,7 +115,7 @@ def _figure(output: Any) -> Markup:
 
 def _boxed(html: Markup) -> Markup:
     """Put HTML with a picture or a table into a box in which it scrolls by itself."""
-    return scrolling(html) if "<img" in html else wide(html)
+    return _FIGURE.format(html) if "<img" in html else _wide(html)
 
 
 def clean(html: str) -> Markup:

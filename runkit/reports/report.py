@@ -16,9 +16,16 @@ from runkit.display.text import moment, plural, visible
 from runkit.errors import ReportError, UsageError
 from runkit.local import files
 from runkit.reports import templates
-from runkit.reports._bundle import ReportData, make_masker, read_source, redact_source, write_data
-from runkit.reports._head import Labels, heading
+from runkit.reports._bundle import (
+    Labels,
+    ReportData,
+    make_masker,
+    read_source,
+    redact_source,
+    write_data,
+)
 from runkit.reports.redaction import Masker, Redaction
+from runkit.screens.pages import heading
 from runkit.tables import sources
 from runkit.tables.frames import Frames
 

@@ -24,10 +24,10 @@ MAX_IDS, MAX_ITEMS = 1, 4  # of a list in a cell; the others are folded
 FONT = '-apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif'
 
 
-def notebook_html(panel: Panel) -> str:
-    """Write a panel for a notebook, without its figure."""
+def notebook_html(panel: Panel, *, level: int = 2) -> str:
+    """Write a panel for a notebook, without its figure; its title is a heading of a level."""
     style = Markup("<style>{}{}</style>").format(css_variables(".runkit-screen"), styles())
-    return block(style, panel_html(panel))
+    return block(style, panel_html(panel, level=level))
 
 
 def panel_html(panel: Panel, *, level: int = 2) -> Markup:
@@ -85,7 +85,9 @@ def _cell(cell: Any, column: TableColumn) -> Markup:
         return _render("items", first=items[:n_first], rest=items[n_first:])
     if column.kind == "time":
         return _render("time", parts=cell.rpartition(", "))
-    return _render("text", text=truncated(cell), start=shorten(cell, LONG), is_long=len(cell) > LONG)
+    return _render(
+        "text", text=truncated(cell), start=shorten(cell, LONG), is_long=len(cell) > LONG
+    )
 
 
 def _source(source: SourceCell) -> Markup:
@@ -116,7 +118,9 @@ def figure_html(figure: Figure) -> Markup:
     return _render("figure", picture=picture)
 
 
-def offline_page(title: str, panels: Sequence[Panel | Markup], *, style: Markup | None = None) -> str:
+def offline_page(
+    title: str, panels: Sequence[Panel | Markup], *, style: Markup | None = None
+) -> str:
     """Write panels as one HTML page that needs no network and runs no script.
 
     The first panel has the heading of the page. `style` is CSS of our own that comes on top.

@@ -9,7 +9,14 @@ from runkit.display.counts import NOT_KNOWN, counted, flag
 from runkit.display.text import MISSING
 from runkit.facts import Facts
 from runkit.screens.blocks import Table, Tile, Tiles
-from runkit.tables.run_rules import NOT_IN_THE_DATA, alike, findings_of, is_known, is_low, outputs_of
+from runkit.tables.run_rules import (
+    NOT_IN_THE_DATA,
+    alike,
+    findings_of,
+    is_known,
+    is_low,
+    outputs_of,
+)
 
 NAMES = ["business_name", "agent_name"]
 WAITING, FAILED, LOW = "Waiting for a reviewer", "Failed", "Low confidence"
@@ -75,7 +82,9 @@ def by_words(rows: pd.DataFrame, words: list[str]) -> pd.DataFrame:
         newest_at=("ended_at", "max"),
         run_ids=("run_id", lambda run_ids: [*run_ids.unique()]),
     )
-    return table.reset_index().sort_values("n_runs", ascending=False, kind="stable", ignore_index=True)
+    return table.reset_index().sort_values(
+        "n_runs", ascending=False, kind="stable", ignore_index=True
+    )
 
 
 def groups_of(needs: dict[str, pd.DataFrame]) -> list[Table]:

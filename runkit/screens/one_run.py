@@ -142,7 +142,9 @@ def step(f: Frames, name: str) -> Panel:
         blocks.append(Details("Raw JSON", {"result": _raw(row["result"])}))
     missing, counted_runs = what_was_read(f)
     run = f.runs.iloc[0]
-    where = joined(run["business_name"], agent_title(row["agent"]), f"run {short_id(run['run_id'])}")
+    where = joined(
+        run["business_name"], agent_title(row["agent"]), f"run {short_id(run['run_id'])}"
+    )
     return Panel(str(row["label"]), values, ReadLine(missing, f"{where} · {counted_runs}"), blocks)
 
 

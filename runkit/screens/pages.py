@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from runkit.api.words import RUN_STATUSES
-from runkit.display.text import agent_title, first_text, in_words, moment, plural, short_id
-from runkit.facts import Facts, in_order, what_was_read
+from runkit.client.run_list import RunList
+from runkit.display.text import agent_title, first_text, in_words, plural, short_id
+from runkit.facts import Facts, ReadLine, in_order, what_was_read
 from runkit.screens.blocks import Block, Panel, Quote, Table
 from runkit.screens.cells import joined, word_of
 from runkit.screens.needs import NAMES, WAITING, status_tiles, waiting_of
@@ -36,19 +37,29 @@ def runs_panel(f: Frames) -> Panel:
     return Panel(", ".join(sizes), table, what_was_read(f), blocks)
 
 
-def head(f: Frames, title: str = "") -> Panel:
-    """Show the first screen of a report: how one run ended, or the counts of many."""
-    facts = Facts(f)
+def head(f: Frames, title: str = "", *notes: str) -> Panel:
+    """Show the first screen of a report: how one run ended, or the counts of many.
+
+    `notes` stand in the line of what was read.
+    """
     if len(f) == 1:
-        return _run_head(facts, title)
-    blocks = [status_tiles(facts)]
-    return Panel(title or plural(len(f), "run"), f.runs, what_was_read(f), blocks)
+        return _run_head(f, title, notes)
+    line = what_was_read(f)
+    line = line._replace(counted=joined(*notes, line.counted))
+    return Panel(title or heading(f), f.runs, line, [status_tiles(Facts(f))])
 
 
-def _run_head(facts: Facts, title: str) -> Panel:
+def heading(f: Frames) -> str:
+    """Return what a report is about: a business or an agent, or how many runs."""
+    if len(f) != 1:
+        return plural(len(f), "run")
+    run = f.runs.iloc[0]
+    return first_text(run["business_name"]) or agent_title(run["agent"], run["agent_name"])
+
+
+def _run_head(f: Frames, title: str, notes: tuple[str, ...]) -> Panel:
     """Show how one run ended, and what was decided beside what was proposed."""
-    f = facts.frames
-    run = facts.runs.iloc[0]
+    run = f.runs.iloc[0]
     agent = agent_title(run["agent"], run["agent_name"])
     asked = questions(f)
     blocks: list[Block] = [_ending(f, run)]
@@ -56,9 +67,8 @@ def _run_head(facts: Facts, title: str) -> Panel:
         shown = asked.table[[*AUDIT, "asked_at", "wait_s"]].rename(columns={"label": "question"})
         blocks.append(Table(shown, "Questions"))
     line = what_was_read(f)
-    about = joined(agent, f"run {short_id(run['run_id'])}", line.counted)
-    name = first_text(title, run["business_name"]) or agent
-    return Panel(name, f.runs, line._replace(counted=about), blocks)
+    about = joined(*notes, agent, f"run {short_id(run['run_id'])}", line.counted)
+    return Panel(title or heading(f), f.runs, line._replace(counted=about), blocks)
 
 
 def _ending(f: Frames, run: pd.Series[object]) -> Quote:
@@ -71,7 +81,9 @@ def _ending(f: Frames, run: pd.Series[object]) -> Quote:
         texts = [] if "failed" in status.means else returned_by(f)
         return Quote(status, outcome if is_over else "", "\n".join(texts))
     output = outputs.iloc[0]
-    confidence = word_of(str(output["confidence"]), "confidence") if pd.notna(output["confidence"]) else None
+    confidence = (
+        word_of(str(output["confidence"]), "confidence") if pd.notna(output["confidence"]) else None
+    )
     text = first_text(output["summary"]) or ""
     note = joined(*returned_by(f))
     return Quote(status, outcome, text, note, confidence)
@@ -116,4 +128,26 @@ def inbox_panel(f: Frames, sla_h: float | None = None) -> Panel:
     if sla_h is not None:
         late = facts.waiting["is_late"]
         table.insert(len(table.columns) - 1, f"over_{sla_h:g}_h", late)
-    return Panel(WAITING, table, what_was_read(f), [Table(table, WAITING, table["run_id"].nunique())])
+    return Panel(
+        WAITING, table, what_was_read(f), [Table(table, WAITING, table["run_id"].nunique())]
+    )
+
+
+def listed_panel(runs: RunList) -> Panel:
+    """Show a list of runs, as the API listed them."""
+    rows = []
+    for run in runs:
+        agent = agent_title(run.agent, run.agent_name)
+        rows.append((run.business_name, agent, run.status, run.created_at, run.id))
+    names = [*NAMES, "status", "created_at", "run_id"]
+    dtypes = {"business_name": "str", "agent_name": "str", "status": "str", "run_id": "str"}
+    table = pd.DataFrame(rows, columns=names).astype(dtypes)
+    line = ReadLine(" · ".join(runs.missing), f"{plural(len(runs), 'run')} listed")
+    return Panel("", table, line)
+
+
+def changed_panel(table: pd.DataFrame) -> Panel:
+    """Show what has changed since an earlier state; `table` is the frame of `runkit.changes()`."""
+    columns = [*NAMES, "what", "before", "after", "run_id"]
+    line = ReadLine("", table.attrs.get("sentence", ""))
+    return Panel("What changed", table, line, [Table(table[columns])])

@@ -11,12 +11,12 @@ from unittest.mock import patch
 
 import runkit
 from runkit.api.models import Run
-from runkit.charts.gantt import draw
-from runkit.charts.page import chart_section, offline_page
+from runkit.charts.gantt import gantt
 from runkit.client import Client
 from runkit.display.text import Markup
 from runkit.local import files
 from runkit.local.answer_log import DIR_NAME
+from runkit.screens.html import figure_html, offline_page
 from runkit.shell._terminal import run_table, styled, write
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
@@ -91,8 +91,8 @@ def _watch(client: Client, runs: Mapping[str, Run], *, timeout: float) -> None:
 def _write_page(folder: Path, f: Frames, answered: Run) -> Path:
     section = _PAGE.format(
         answered.label,
-        chart_section(draw(f.select(answered.id))),
-        chart_section(draw(f)),
+        figure_html(gantt(f.select(answered.id))),
+        figure_html(gantt(f)),
     )
     page = folder / "index.html"
     _write_file(page, offline_page("runkit demo", [section]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pandas as pd
 from rich.console import Console
@@ -17,9 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runkit.api.words import CONFIDENCES, OUTCOMES, RUN_STATUSES
-from runkit.charts import one_run
-from runkit.charts.panel import Row, lasting, words_of
-from runkit.display.counts import lasted
+from runkit.display.counts import lasted as lasting
 from runkit.display.text import (
     MISSING,
     agent_title,
@@ -27,13 +25,15 @@ from runkit.display.text import (
     live_moment,
     plural,
     short_id,
+    shorten,
     visible,
 )
 from runkit.facts import Facts, run_facts, what_was_read
 from runkit.tables import run_rules
-from runkit.tables.frames import Frames, status_counts
+from runkit.tables.frames import Frames
 from runkit.tables.run_rules import outcome_words, time_words
 
+Row: TypeAlias = "dict[Any, Any]"
 Lines: TypeAlias = Iterable[Table | Text | str]
 # rich's style by a field of `runkit.display.colors.Theme`, or "bold"
 STYLES = {
@@ -123,7 +123,7 @@ def run_table(f: Frames, *, has_all: bool = True) -> Lines:
     is_done = run_rules.is_a(ranked["status"], RUN_STATUSES, "done")
     runs = ranked if has_all else ranked[~is_done]
     yield styled(f"{plural(len(f.runs), 'run')}: {status_counts(f.runs)}")
-    yield styled(what_was_read(f), "attention" if f.missing else "muted")
+    yield styled(str(what_was_read(f)), "attention" if f.missing else "muted")
     yield Text()
     if len(runs):
         yield _rows(runs, "Outcome", {"sure": "Confidence", "work": "Work", "wait": "Waiting"})
@@ -161,7 +161,7 @@ def inbox(f: Frames, source: str, missing: str | None = None) -> Lines:
     if waiting.empty:
         yield head + styled(f" in {plural(len(f.runs), 'run')}  {source}", "muted")
         return
-    oldest = lasted(waiting["wait_s"].max())
+    oldest = lasting(waiting["wait_s"].max())
     yield head + styled(f", oldest {oldest}  ") + styled(source, "muted")
     yield Text()
     names = f.runs[["run_id", "business_name", "agent_name", "status"]]
@@ -181,7 +181,7 @@ def run_tree(f: Frames) -> Lines:
     """
     [run] = run_facts(f).to_dict("records")
     yield from _run_head(run)
-    yield styled(what_was_read(f), "attention" if f.missing else "muted")
+    yield styled(str(what_was_read(f)), "attention" if f.missing else "muted")
     yield Text()
     steps = f.steps
     if steps.empty:
@@ -220,29 +220,16 @@ def _findings(f: Frames) -> Lines:
     yield styled("One step with its result: add --step and its label", "muted")
 
 
-def step_lines(f: Frames, name: str) -> Lines:
-    """Yield the description of one step and its result, or a list of steps with one name."""
-    [run] = f.runs.to_dict("records")
-    panel = one_run.step(f, name)
-    yield styled(f"{_name_of(run)} ", "bold") + styled(short_id(run["run_id"]), "muted")
-    yield styled(panel.title, "bold")
-    yield styled(panel.sentence)
-    yield Text()
-    rows = panel.table.rename(columns={"duration_s": "duration"})
-    yield _cells(rows, has_heads="part" not in rows)
+def words_of(value: object, limit: int = 120) -> str:
+    """Return a text of a run on one line and cut; a dash if it is missing or blank."""
+    return shorten(value, limit) or MISSING if isinstance(value, str) else MISSING
 
 
-def _cells(rows: pd.DataFrame, *, has_heads: bool) -> Table:
-    """Build a table whose texts are not cut: they break between words."""
-    table = _grid(has_heads=has_heads)
-    for name in rows:
-        table.add_column(str(name))
-    for row in rows.itertuples(index=False):
-        cells = (
-            words_of(cell, MAX_VALUE) if isinstance(cell, str) else lasting(cell) for cell in row
-        )
-        table.add_row(*map(Text, cells))
-    return table
+def status_counts(runs: pd.DataFrame) -> str:
+    """Write how many runs have each status, the most frequent first: "3 completed, 1 failed"."""
+    labels = runs["status"].astype("str").map(lambda word: RUN_STATUSES.find(word).label.lower())
+    words = (f"{n:,} {label}" for label, n in labels.value_counts().items())
+    return shorten(", ".join(words), 500)
 
 
 def _run_head(run: Row) -> Lines:

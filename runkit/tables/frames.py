@@ -14,18 +14,14 @@ import pandas as pd
 from runkit.api.models import Run
 from runkit.api.words import RUN_STATUSES
 from runkit.arguments import checked, full_ids
-from runkit.display.html_tables import MAX_ROWS, df_to_html, with_labels
-from runkit.display.text import Markup, block, brief, day, moment, plural, shorten, visible
+from runkit.display.text import brief, day, moment, plural
 from runkit.errors import UsageError
 from runkit.tables._saved import write_saved
-from runkit.tables.problems import problem_words
 from runkit.tables.schema import SCHEMA, schema_frame
 
 # where `as_of` comes from
 GIVEN, READ, NEWEST, NOW = "given", "read", "newest time in the data", "now"
-COUNTED = {"steps": "step", "artifacts": "artifact", "sources": "source", "interrupts": "question"}
-MAX_WORDS = 500  # characters of all statuses, or problems, in a sentence
-# what the repr offers to type next
+# what an error offers to type
 NEXT = (
     "f.runs, f.steps, f.interrupts …; f.schema; f.select(run_id); "
     "runkit.overview(f), runkit.gantt(f)"
@@ -47,10 +43,6 @@ INSTEAD = {
     "to_parquet": "f.save(folder)",
 }
 BY_NAME = ' To select by name: f.select(f.runs["business_name"] == name).'
-SHOWN_COLUMNS = [
-    *("run_id", "business_name", "status", "agent_name", "outcome", "confidence", "created_at"),
-    *("agent", "n_findings", "working_s", "waiting_s"),
-]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -276,48 +268,12 @@ class Frames:
 
         return write_workbook(dict(self.items()), path)
 
-    def summary(self) -> list[str]:
-        """Summarize the frames in a few lines; the last says what is missing."""
-        runs = self.runs
-        counts = [
-            plural(len(self[name]), noun) for name, noun in COUNTED.items() if len(self[name])
-        ]
-        n_waiting = int(runs["n_pending"].sum())
-        if n_waiting:
-            counts[-1] += f" ({n_waiting:,} waiting)"
-        lines = [plural(len(runs), "run"), ", ".join(counts)]
-        if len(runs):
-            first, last = runs["created_at"].agg(["min", "max"])
-            lines[0] += f" ({status_counts(runs)})"
-            lines.append(f"created {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
-        n_several = int(runs["n_copies"].gt(1).sum())
-        if n_several:
-            lines.append(f"{plural(n_several, 'run')} came in several states; the newest counts")
-        return [*filter(None, lines), self.clock, *self._state()]
-
-    def _state(self) -> list[str]:
-        parts = []
-        if self.missing:
-            parts.append(f"missing: {shorten('; '.join(self.missing), 1_000)}")
-        n_problems = int(self.problems["n"].sum())
-        if n_problems:
-            words = shorten(problem_words(self.problems), MAX_WORDS)
-            parts.append(f"{plural(n_problems, 'problem')} ({words})")
-        return parts
-
     def __repr__(self) -> str:
-        return visible("Frames: " + "\n  ".join([*self.summary(), NEXT]))
+        from runkit.screens.pages import runs_panel
+
+        return repr(runs_panel(self))
 
     def _repr_html_(self) -> str:
-        head = Markup("<p>{}</p>").format(" · ".join(self.summary()))
-        runs = self.runs.assign(agent=self.runs["agent_name"].fillna(self.runs["agent"]))
-        table = runs.head(MAX_ROWS)[SHOWN_COLUMNS]
-        rows = df_to_html(with_labels(table), n_rows=len(self.runs)) if len(table) else Markup("")
-        return block(head, rows)
+        from runkit.screens.pages import runs_panel
 
-
-def status_counts(runs: pd.DataFrame) -> str:
-    """Write how many runs have each status, the most frequent first: "3 completed, 1 failed"."""
-    labels = runs["status"].astype("str").map(lambda word: RUN_STATUSES.find(word).label.lower())
-    words = (f"{n:,} {label}" for label, n in labels.value_counts().items())
-    return shorten(", ".join(words), MAX_WORDS)
+        return runs_panel(self)._repr_html_()

@@ -10,7 +10,7 @@ import pandas as pd
 from runkit.api.jsontext import as_unicode
 from runkit.api.validation import Note, Path
 from runkit.api.words import PROBLEMS
-from runkit.display.text import plural, shorten
+from runkit.display.text import shorten
 from runkit.tables.arrow_columns import cast
 from runkit.tables.sources import Record
 
@@ -57,15 +57,3 @@ def problems_frame(rows: Iterable[Row]) -> pd.DataFrame:
         if first is not row:
             groups[key] = first | {"n": first["n"] + row["n"]}
     return cast(pd.DataFrame([*groups.values()]), "problems")
-
-
-def problem_words(problems: pd.DataFrame) -> str:
-    """Write the problems by kind, the most frequent first: "bad_field: 200 in 40 runs"."""
-    names = problems["problem"].astype("str")
-    groups = problems.groupby(names, sort=False).agg(n=("n", "sum"), runs=("run_id", "nunique"))
-    groups = groups.sort_values("n", ascending=False, kind="stable")
-    words = []
-    for name, n, n_runs in groups.itertuples():
-        where = f" in {plural(n_runs, 'run')}" if n_runs else ""
-        words.append(f"{shorten(name, MAX_NAME)}: {n:,}{where}")
-    return "; ".join(words)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from runkit.display.html_tables import MAX_ROWS
 
 from runkit.charts import Panel
 from runkit.charts.gantt import gantt
-from runkit.display.html_tables import MAX_ROWS
 from runkit.display.text import Markup
 from support import example
 

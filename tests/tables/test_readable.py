@@ -9,8 +9,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pandas as pd
-
 from runkit.display.html_tables import df_to_html
+
 from runkit.display.text import MISSING
 
 HOSTILE = "<img src=x onerror=canary=1>"
