@@ -155,7 +155,7 @@ def what_was_read(f: Frames) -> ReadLine:
     return ReadLine(" · ".join(f.missing), " · ".join([", ".join(counted_runs), f.clock]))
 
 
-def in_order(runs: pd.DataFrame) -> pd.DataFrame:
+def runs_in_order(runs: pd.DataFrame) -> pd.DataFrame:
     """Sort runs as everywhere: waiting, failed, running, completed; in each the longest first."""
     rank = positions(runs["status"], RUN_STATUSES)
     ranked = runs.assign(rank=rank.where(runs["wait_s"].isna(), 0))

@@ -31,7 +31,7 @@ def main() -> None:
     path = next(filter(None, map(shutil.which, NAMES)))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         file = Path(folder, "gantt.html")
-        file.write_text(offline_page("A run", [scrolling(image(draw(longest_wait())))]))
+        file.write_text(offline_page("A run", [image(draw(longest_wait()))]))
         browser = playwright.chromium.launch(executable_path=path, args=ARGS)
         page = browser.new_page(viewport={"width": 1120, "height": 700}, device_scale_factor=1.5)
         page.goto(file.as_uri())

@@ -28,9 +28,10 @@ from runkit.errors import DISTRIBUTION, DataError
 from runkit.local import files
 from runkit.local.answer_log import answer_log
 from runkit.reports.redaction import Masker, Redaction
-from runkit.screens.blocks import Details, Panel
+from runkit.screens.blocks import Details
 from runkit.screens.html import block_html, notebook_html
 from runkit.screens.pages import head
+from runkit.screens.panel import Panel
 from runkit.tables import sources
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames, open_source
@@ -93,7 +94,7 @@ class ReportData(NamedTuple):
         return repr(self._head())
 
     def _repr_html_(self) -> str:
-        return notebook_html(self._head(), level=1)
+        return notebook_html(self._head().markup(level=1))
 
     def _head(self) -> Panel:
         title, classification, prepared_by = self.labels

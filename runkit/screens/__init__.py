@@ -1,9 +1,10 @@
 """What people read: panels of runs, in a notebook, on a page and in a terminal.
 
-blocks     `Panel`, and the blocks that it is made of: tiles, tables, quotes, details, a figure
+blocks     the blocks that panels are made of: tiles, tables, quotes, details
 cells      a DataFrame as columns of cells for people
-html       any panel as HTML, and a page of panels
-terminal   any panel as text
+html       any block as HTML, and a page
+terminal   any block as text
+panel      `Panel`: a title, what was read, blocks, and sometimes a figure
 needs      what needs somebody, in three groups
 overview   `overview`: the state of an account
 fleet      panels of many runs
@@ -21,7 +22,7 @@ pages      the first screen of a report, the runs of some frames, and what the s
 from importlib import import_module
 from types import ModuleType
 
-from runkit.screens.blocks import Panel
+from runkit.screens.panel import Panel
 
 __all__ = ["Panel", "fleet", "one_run"]
 

@@ -150,7 +150,7 @@ def cell_of(value: Any, name: str, kind: str) -> Any:
 def word_of(text: str, name: str) -> str | Word:
     """Write a text of a column: a word of a vocabulary with its role, an id short."""
     if name == "confidence":  # as it came; its color tells its place
-        return CONFIDENCES.find(text)._replace(label=visible(text), icon="")
+        return confidence_word(text)
     if name in VOCABULARIES:
         return VOCABULARIES[name].find(text)
     if name in MARKED:
@@ -161,12 +161,17 @@ def word_of(text: str, name: str) -> str | Word:
     return visible(PLAIN.get(name, str)(text))
 
 
+def confidence_word(text: str) -> Word:
+    """Return a confidence as it came, with the color of a known one."""
+    return CONFIDENCES.find(text)._replace(label=visible(text), icon="")
+
+
 def records(df: pd.DataFrame) -> list[dict[Any, Any]]:
     """Return the rows of a frame; a missing value is None."""
     return df.astype(object).where(df.notna(), None).to_dict("records")
 
 
-def joined(*texts: object) -> str:
+def dotted(*texts: object) -> str:
     """Join the texts that there are: `a · b`."""
     return " · ".join(text for text in texts if isinstance(text, str) and text)
 

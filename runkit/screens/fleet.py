@@ -15,8 +15,9 @@ from runkit.arguments import Hours, check_kind, checked
 from runkit.display.counts import counted
 from runkit.display.text import in_words
 from runkit.facts import Facts, what_was_read
-from runkit.screens.blocks import Panel, Table
-from runkit.screens.needs import NAMES, groups_of, joined_groups, needs_of
+from runkit.screens.blocks import Table
+from runkit.screens.needs import NAMES, group_tables, joined_groups, needs_of
+from runkit.screens.panel import Panel
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import failures_of, named, positions
 
@@ -73,7 +74,7 @@ def needs_attention(f: Frames, *, sla_h: Hours | None = None) -> Panel:
     check_kind("f", f, Frames)
     facts = Facts(f, sla_h)
     needs = needs_of(facts)
-    return Panel("Needs attention", joined_groups(needs), what_was_read(f), groups_of(needs))
+    return Panel("Needs attention", joined_groups(needs), what_was_read(f), group_tables(needs))
 
 
 @checked

@@ -1,4 +1,4 @@
-"""Panels as HTML: in a notebook, and on a page of their own that runs no script."""
+"""Blocks as HTML: in a notebook, and on a page of their own that runs no script."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from runkit.api.words import Word
 from runkit.display.templates import css_variables, environment
 from runkit.display.text import Markup, block, shorten, static_file, truncated, web_host
-from runkit.screens.blocks import Block, Details, Panel, Quote, Table, Tiles
+from runkit.facts import ReadLine
+from runkit.screens.blocks import Block, Details, Quote, Table, Tiles
 from runkit.screens.cells import SourceCell, TableColumn, columns_of
 
 if TYPE_CHECKING:
@@ -24,16 +25,16 @@ MAX_IDS, MAX_ITEMS = 1, 4  # of a list in a cell; the others are folded
 FONT = '-apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif'
 
 
-def notebook_html(panel: Panel, *, level: int = 2) -> str:
-    """Write a panel for a notebook, without its figure; its title is a heading of a level."""
+def notebook_html(panel: Markup) -> str:
+    """Wrap the HTML of a panel for a notebook."""
     style = Markup("<style>{}{}</style>").format(css_variables(".runkit-screen"), styles())
-    return block(style, panel_html(panel, level=level))
+    return block(style, panel)
 
 
-def panel_html(panel: Panel, *, level: int = 2) -> Markup:
+def panel_html(title: str, read: ReadLine, blocks: Sequence[Block], level: int) -> Markup:
     """Write a panel; its title is a heading of a level, those of its tables of the next one."""
-    parts = [block_html(part, level + 1) for part in panel.shown]
-    return _render("panel", panel=panel, parts=parts, level=level)
+    parts = [block_html(part, level + 1) for part in blocks]
+    return _render("panel", title=title, read=read, parts=parts, level=level)
 
 
 def block_html(part: Block, level: int = 3) -> Markup:
@@ -118,26 +119,14 @@ def figure_html(figure: Figure) -> Markup:
     return _render("figure", picture=picture)
 
 
-def offline_page(
-    title: str, panels: Sequence[Panel | Markup], *, style: Markup | None = None
-) -> str:
-    """Write panels as one HTML page that needs no network and runs no script.
+def offline_page(title: str, sections: Sequence[Markup], *, style: Markup | None = None) -> str:
+    """Put sections into one HTML page that needs no network and runs no script.
 
-    The first panel has the heading of the page. `style` is CSS of our own that comes on top.
+    `style` is CSS of our own that comes on top.
     """
-    parts = []
-    for number, panel in enumerate(panels):
-        if not isinstance(panel, Panel):
-            parts.append(panel)
-            continue
-        parts.append(panel_html(panel, level=1 if number == 0 else 2))
-        if panel.figure is not None:
-            parts.append(figure_html(panel.figure))
     font = Markup(":root {{ --runkit-font: {} }}\n").format(Markup(FONT))  # noqa: S704 - ours
     page_style = static_file(STATIC / "page.css")
     sheets = [css_variables(":root", is_page=True), font, page_style, styles(), style or ""]
-    return str(
-        static_file(STATIC / "page.html").format(
-            title=title, style=Markup("").join(sheets), sections=Markup("\n").join(parts)
-        )
-    )
+    page = static_file(STATIC / "page.html")
+    body = Markup("\n").join(sections)
+    return str(page.format(title=title, style=Markup("").join(sheets), sections=body))

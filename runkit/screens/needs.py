@@ -87,7 +87,7 @@ def by_words(rows: pd.DataFrame, words: list[str]) -> pd.DataFrame:
     )
 
 
-def groups_of(needs: dict[str, pd.DataFrame]) -> list[Table]:
+def group_tables(needs: dict[str, pd.DataFrame]) -> list[Table]:
     """Return the groups as tables; a heading counts runs."""
     return [Table(df, heading, len(runs_of(df)), SHOWN) for heading, df in needs.items()]
 

@@ -15,9 +15,10 @@ from runkit.arguments import check_kind, checked
 from runkit.display.text import agent_title, brief, short_id
 from runkit.errors import UsageError
 from runkit.facts import ReadLine, what_was_read
-from runkit.screens.blocks import Block, Details, Panel, Table
-from runkit.screens.cells import joined, sources_by_artifact
+from runkit.screens.blocks import Block, Details, Table
+from runkit.screens.cells import dotted, sources_by_artifact
 from runkit.screens.fleet import work_of
+from runkit.screens.panel import Panel
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import findings_of, positions
@@ -142,7 +143,7 @@ def step(f: Frames, name: str) -> Panel:
         blocks.append(Details("Raw JSON", {"result": _raw(row["result"])}))
     missing, counted_runs = what_was_read(f)
     run = f.runs.iloc[0]
-    where = joined(
+    where = dotted(
         run["business_name"], agent_title(row["agent"]), f"run {short_id(run['run_id'])}"
     )
     return Panel(str(row["label"]), values, ReadLine(missing, f"{where} · {counted_runs}"), blocks)

@@ -9,20 +9,22 @@ from weakref import WeakKeyDictionary
 from pydantic import PositiveInt
 
 from runkit.arguments import Hours, checked
+from runkit.charts.gantt import gantt
 from runkit.client import Client, RunList
 from runkit.display.log import log
 from runkit.errors import ApiError
 from runkit.facts import Facts, ReadLine, what_was_read
-from runkit.screens.blocks import Panel
+from runkit.screens.blocks import Block
 from runkit.screens.needs import (
     FAILED,
     LOW,
     WAITING,
-    groups_of,
+    group_tables,
     joined_groups,
     needs_of,
     status_tiles,
 )
+from runkit.screens.panel import Panel
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.run_rules import short_ids
@@ -101,18 +103,16 @@ def overview(
 def _overview(
     f: Frames, sla_h: float | None, codes: dict[str, str], name: str, where: str = ""
 ) -> Panel:
-    from runkit.charts.gantt import gantt
-
     facts = Facts(f, sla_h)
     needs = needs_of(facts)
-    tables = groups_of(needs)
+    tables = group_tables(needs)
     if name and codes:
         tables = [
             table._replace(code=_code(table.df, codes[table.heading], name, f)) for table in tables
         ]
     missing, counted_runs = what_was_read(f)
     line = " · ".join(filter(None, [where, counted_runs]))
-    blocks = [status_tiles(facts), *tables]
+    blocks: list[Block] = [status_tiles(facts), *tables]
     figure = gantt(f) if len(f) else None
     return Panel("Overview", joined_groups(needs), ReadLine(missing, line), blocks, figure)
 

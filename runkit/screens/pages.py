@@ -1,17 +1,20 @@
-"""Panels that tell of whole frames: their runs, and the first screen of a report and of the shell."""
+"""Panels that tell of whole frames: their runs, and the first screens of reports and the shell."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pandas as pd
 
 from runkit.api.words import RUN_STATUSES
 from runkit.client.run_list import RunList
 from runkit.display.text import agent_title, first_text, in_words, plural, short_id
-from runkit.facts import Facts, ReadLine, in_order, what_was_read
-from runkit.screens.blocks import Block, Panel, Quote, Table
-from runkit.screens.cells import joined, word_of
+from runkit.facts import Facts, ReadLine, runs_in_order, what_was_read
+from runkit.screens.blocks import Block, Quote, Table
+from runkit.screens.cells import confidence_word, dotted
 from runkit.screens.needs import NAMES, WAITING, status_tiles, waiting_of
 from runkit.screens.one_run import AUDIT, questions, step_table
+from runkit.screens.panel import Panel
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import outputs_of, returned_by
 
@@ -24,7 +27,7 @@ def runs_panel(f: Frames) -> Panel:
     """Show the runs of some frames: what `f` itself looks like."""
     facts = Facts(f)
     sizes = [plural(len(f[name]), name.removesuffix("s")) for name in f]
-    runs = in_order(facts.runs)
+    runs = runs_in_order(facts.runs)
     table = runs[RUN].rename(columns={"outcome": "what"})
     blocks: list[Block] = [Table(table)]
     problems = f.problems
@@ -45,7 +48,7 @@ def head(f: Frames, title: str = "", *notes: str) -> Panel:
     if len(f) == 1:
         return _run_head(f, title, notes)
     line = what_was_read(f)
-    line = line._replace(counted=joined(*notes, line.counted))
+    line = line._replace(counted=dotted(*notes, line.counted))
     return Panel(title or heading(f), f.runs, line, [status_tiles(Facts(f))])
 
 
@@ -67,11 +70,11 @@ def _run_head(f: Frames, title: str, notes: tuple[str, ...]) -> Panel:
         shown = asked.table[[*AUDIT, "asked_at", "wait_s"]].rename(columns={"label": "question"})
         blocks.append(Table(shown, "Questions"))
     line = what_was_read(f)
-    about = joined(*notes, agent, f"run {short_id(run['run_id'])}", line.counted)
+    about = dotted(*notes, agent, f"run {short_id(run['run_id'])}", line.counted)
     return Panel(title or heading(f), f.runs, line._replace(counted=about), blocks)
 
 
-def _ending(f: Frames, run: pd.Series[object]) -> Quote:
+def _ending(f: Frames, run: pd.Series[Any]) -> Quote:
     """Quote how a run ended: its failure, or what it delivered."""
     status = RUN_STATUSES.find(run["status"])
     outputs = outputs_of(f).tail(1)
@@ -81,11 +84,10 @@ def _ending(f: Frames, run: pd.Series[object]) -> Quote:
         texts = [] if "failed" in status.means else returned_by(f)
         return Quote(status, outcome if is_over else "", "\n".join(texts))
     output = outputs.iloc[0]
-    confidence = (
-        word_of(str(output["confidence"]), "confidence") if pd.notna(output["confidence"]) else None
-    )
+    given = first_text(output["confidence"])
+    confidence = confidence_word(given) if given else None
     text = first_text(output["summary"]) or ""
-    note = joined(*returned_by(f))
+    note = dotted(*returned_by(f))
     return Quote(status, outcome, text, note, confidence)
 
 
@@ -109,7 +111,7 @@ def show_panel(f: Frames) -> Panel:
         indent = steps["depth"].map(lambda depth: INDENT * depth).astype("str")
         table = step_table(steps.assign(label=indent + steps["label"]))
         return Panel(first.title, steps, first.read, [*first.blocks, Table(table, "Steps")])
-    runs = in_order(Facts(f).runs)
+    runs = runs_in_order(Facts(f).runs)
     since = runs["since"].fillna(runs["ended_at"]).fillna(runs["created_at"])
     table = runs.rename(columns={"outcome": "what"}).assign(since=since)
     groups = table.groupby(table["status"].map(_label, na_action=None), sort=False, observed=True)

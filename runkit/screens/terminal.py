@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from rich.console import Console, RenderableType
 from rich.table import Table as Grid
@@ -17,7 +18,8 @@ from rich.text import Text
 
 from runkit.api.words import Word
 from runkit.display.text import visible
-from runkit.screens.blocks import Block, Details, Panel, Quote, Table, Tiles
+from runkit.facts import ReadLine
+from runkit.screens.blocks import Block, Details, Quote, Table, Tiles
 from runkit.screens.cells import TableColumn, columns_of
 
 STYLES = {  # rich's style by the role of a color, or "bold"
@@ -36,7 +38,9 @@ HIDDEN = ("run_ids", "artifact_no", "sources")  # columns that a terminal has no
 GAP = 2  # spaces between two columns
 
 
-def write_panel(panel: Panel, *, has_all: bool = False) -> None:
+def write_panel(
+    title: str, read: ReadLine, blocks: Sequence[Block], *, has_all: bool = False
+) -> None:
     """Write a panel to stdout; a pipe gets all rows of its tables, as `has_all` does."""
     is_terminal = sys.stdout.isatty()
     is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
@@ -47,11 +51,10 @@ def write_panel(panel: Panel, *, has_all: bool = False) -> None:
         highlight=False,
     )
     shown = SHOWN if is_terminal and not has_all else None
-    for part in parts_of(panel, console.width, shown):
-        console.print(part)
+    _print(console, title, read, blocks, shown)
 
 
-def panel_text(panel: Panel) -> str:
+def panel_text(title: str, read: ReadLine, blocks: Sequence[Block]) -> str:
     """Return a panel as plain text."""
     target = io.StringIO()
     console = Console(
@@ -62,23 +65,24 @@ def panel_text(panel: Panel) -> str:
         force_jupyter=False,
         force_terminal=False,
     )
-    for part in parts_of(panel, console.width, SHOWN):
-        console.print(part)
+    _print(console, title, read, blocks, SHOWN)
     lines = (line.rstrip() for line in target.getvalue().split("\n"))
     return "\n".join(lines).rstrip()
 
 
-def parts_of(panel: Panel, width: int, shown: int | None) -> Iterator[RenderableType]:
-    """Yield the lines and tables of a panel; `shown` rows of each table, None for all."""
-    if panel.title:
-        yield line_of(panel.title, "bold")
-    if panel.read.missing:
-        yield Text(visible(panel.read.missing), STYLES["attention"])
-    if panel.read.counted:
-        yield Text(visible(panel.read.counted), STYLES["muted"])
-    for block in panel.shown:
-        yield Text()
-        yield from _block(block, width, shown)
+def _print(
+    console: Console, title: str, read: ReadLine, blocks: Sequence[Block], shown: int | None
+) -> None:
+    """Print a panel; `shown` rows of each table, None for all."""
+    if title:
+        console.print(line_of(title, "bold"))
+    for line, style in ((read.missing, "attention"), (read.counted, "muted")):
+        if line:
+            console.print(Text(visible(line), STYLES[style]))
+    for block in blocks:
+        console.print()
+        for part in _block(block, console.width, shown):
+            console.print(part)
 
 
 def _block(block: Block, width: int, shown: int | None) -> Iterator[RenderableType]:
@@ -111,7 +115,7 @@ def _table(table: Table, width: int, shown: int | None) -> Iterator[RenderableTy
     columns = [column for column in columns_of(df) if column.name not in HIDDEN]
     grid = Grid(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style=STYLES["muted"])
     for column, size in zip(columns, _sizes(columns, width), strict=True):
-        justify = "right" if column.kind == "number" else "left"
+        justify: Literal["left", "right"] = "right" if column.kind == "number" else "left"
         grid.add_column(line_of(column.head, "muted"), justify=justify, width=size)
     for cells in zip(*(column.cells for column in columns), strict=True):
         grid.add_row(*map(_cell, cells))

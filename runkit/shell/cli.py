@@ -197,7 +197,6 @@ def _frames_completeness(f: runkit.Frames, source: object) -> int:
 def show_runs(arguments: argparse.Namespace) -> int:
     """Show the steps of a run as a tree, one step with its result, or a table of several runs."""
     from runkit.screens import one_run
-    from runkit.screens.terminal import write_panel
     from runkit.shell import _terminal
 
     source = _source(arguments)
@@ -208,7 +207,7 @@ def show_runs(arguments: argparse.Namespace) -> int:
     elif arguments.step is not None:
         if len(f.runs) > 1:
             raise UsageError("--step needs exactly one run; give its id after the file.")
-        write_panel(one_run.step(f, arguments.step), has_all=True)
+        one_run.step(f, arguments.step).print(has_all=True)
     elif len(f.runs) == 1:
         _terminal.write(_terminal.run_tree(f))
     elif f.runs.empty:
