@@ -70,7 +70,8 @@ def low_of(facts: Facts) -> pd.DataFrame:
 
 
 def _low(artifacts: pd.DataFrame) -> pd.DataFrame:
-    return artifacts[is_low(artifacts).fillna(False).astype("bool")]
+    low: pd.DataFrame = artifacts[is_low(artifacts).fillna(False).astype("bool")]
+    return low
 
 
 def by_words(rows: pd.DataFrame, words: list[str]) -> pd.DataFrame:
@@ -106,7 +107,7 @@ def joined_groups(needs: dict[str, pd.DataFrame]) -> pd.DataFrame:
         failed.assign(what=failed["reason"], since=failed["newest_at"]),
         low.assign(what=low["finding"], since=low["newest_at"]),
     ]
-    parts[0] = parts[0].assign(run_ids=[[run_id] for run_id in waiting["run_id"]])
+    parts[0]["run_ids"] = waiting["run_id"].str.split("\0")
     rows = []
     for group, part in zip(needs, parts, strict=True):
         first = [run_ids[0] for run_ids in part["run_ids"]]

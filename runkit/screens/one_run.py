@@ -6,7 +6,6 @@ several; each returns a `Panel`. `runkit.one_run` is this module.
 
 from __future__ import annotations
 
-import orjson
 import pandas as pd
 
 from runkit.api import jsontext
@@ -15,7 +14,7 @@ from runkit.arguments import check_kind, checked
 from runkit.display.text import agent_title, brief, short_id
 from runkit.errors import UsageError
 from runkit.facts import ReadLine, what_was_read
-from runkit.screens.blocks import Block, Details, Table
+from runkit.screens.blocks import Block, Table
 from runkit.screens.cells import dotted, sources_by_artifact
 from runkit.screens.fleet import work_of
 from runkit.screens.panel import Panel
@@ -139,8 +138,6 @@ def step(f: Frames, name: str) -> Panel:
     }
     blocks: list[Block] = [Table(table)]
     blocks += [Table(part, heading) for heading, part in parts.items() if len(part)]
-    if len(values):
-        blocks.append(Details("Raw JSON", {"result": _raw(row["result"])}))
     missing, counted_runs = what_was_read(f)
     run = f.runs.iloc[0]
     where = dotted(
@@ -172,14 +169,6 @@ def _find_steps(steps: pd.DataFrame, name: str) -> pd.DataFrame:
         f"no step is {brief(name)}; expected the id of a step, its first {SHORTEST_ID} characters, "
         f"its name or its label, as in f.steps."
     )
-
-
-def _raw(result: str) -> str:
-    """Return a step's result as indented JSON, or as it is if it is deeper than orjson writes."""
-    try:
-        return orjson.dumps(jsontext.masked(result), option=orjson.OPT_INDENT_2).decode()
-    except orjson.JSONEncodeError:
-        return jsontext.mask_secrets(result)
 
 
 @checked

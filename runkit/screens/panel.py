@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -84,11 +84,12 @@ class Panel:
 def page_of(title: str, panels: Sequence[Panel]) -> str:
     """Write panels as one HTML page that needs no network and runs no script.
 
-    The first panel has the heading of the page.
+    The first panel has the heading of the page, and says what was read.
     """
-    sections = []
-    for number, panel in enumerate(panels):
-        sections.append(panel.markup(level=1 if number == 0 else 2))
+    sections: list[Markup] = []
+    for panel in panels:
+        part = replace(panel, read=NOTHING_READ) if sections else panel
+        sections.append(part.markup(level=2 if sections else 1))
         if panel.figure is not None:
             sections.append(html.figure_html(panel.figure))
     return html.offline_page(title, sections)

@@ -7,8 +7,7 @@ from itertools import zip_longest
 import pandas as pd
 
 from runkit.arguments import checked
-from runkit.display.counts import NOT_KNOWN
-from runkit.display.text import plural, shorten
+from runkit.display.text import plural
 from runkit.errors import UsageError
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
@@ -17,7 +16,6 @@ from runkit.tables.sources import Source
 
 # Two steps count as the same step if these columns agree, and if both or neither failed.
 COMPARED = ("depth", "agent", "name", "type")
-NO_DIFFERENCE = "Each step has the same depth, agent, name, type and failure."
 KEY = ["agent", "name"]
 MEASURES = {"n": "Int32", "total_s": "float64", "self_s": "float64", "waiting_s": "float64"}
 
@@ -47,8 +45,6 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
         | self_s_a, self_s_b, self_s_diff | the same without the time of their children |
         | waiting_s_a, waiting_s_b, waiting_s_diff | their time waiting for a reviewer |
         | is_first_difference | the first difference is at a step of this row; two if names differ |
-
-        `attrs["sentence"]` says what the first difference is, or that it is not known.
 
     Raises
     ------
@@ -83,13 +79,6 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
     position = first_difference(in_a, in_b) if is_delivered else None
     is_there = steps.groupby("side").cumcount() == position
     table["is_first_difference"] = table.index.isin(steps.loc[is_there, "row"])
-    if position is not None:
-        first, second = (_describe(side, position) for side in (in_a, in_b))
-        table.attrs["sentence"] = f"First difference: a: {first}; b: {second}."
-    elif is_delivered:
-        table.attrs["sentence"] = NO_DIFFERENCE
-    else:
-        table.attrs["sentence"] = f"The first difference is {NOT_KNOWN}: steps are missing."
     return table
 
 
@@ -122,10 +111,3 @@ def _keys(steps: pd.DataFrame) -> list[tuple[object, ...]]:
     compared = named(steps)[[*COMPARED]].astype("object")
     compared["has_failed"] = steps["state"].eq("failed")
     return list(compared.where(compared.notna(), None).itertuples(index=False, name=None))
-
-
-def _describe(steps: pd.DataFrame, position: int) -> str:
-    if position >= len(steps):
-        return f"ends after step {len(steps)}"
-    step = steps.iloc[position]
-    return f"step {position + 1}, {shorten(step['label'])} ({step['type']}, {step['state']})"
