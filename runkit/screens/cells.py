@@ -14,8 +14,10 @@ import pandas as pd
 from runkit.api.words import CONFIDENCES, OUTCOMES, RUN_STATUSES, STATES, TIERS, Vocabulary, Word
 from runkit.display.counts import lasted
 from runkit.display.text import MISSING, agent_title, in_words, moment, short_id, visible
+from runkit.tables.run_rules import short_ids
 
-IDS = ("run_id", "run_ids", "step_id", "interrupt_id")
+IDS = ("run_id", "step_id", "interrupt_id", "run_ids")
+LISTS = ("run_ids", "sources")
 HEADS = {  # heads that do not follow from a column's name
     "agent_name": "Agent",
     "answered_at": "When",
@@ -90,6 +92,8 @@ def columns_of(df: pd.DataFrame) -> list[TableColumn]:
     columns = []
     for name in names:
         values = named[name]
+        if name in IDS and name not in LISTS:
+            values = short_ids(values)  # but for those that would look alike
         cells = [cell_of(value, name, values.dtype.kind) for value in values]
         columns.append(TableColumn(name, head_of(name), cells, _kind(name, values.dtype.kind)))
     return columns
@@ -148,7 +152,7 @@ def cell_of(value: Any, name: str, kind: str) -> Any:
 
 
 def word_of(text: str, name: str) -> str | Word:
-    """Write a text of a column: a word of a vocabulary with its role, an id short."""
+    """Write a text of a column: a word of a vocabulary with its role."""
     if name == "confidence":  # as it came; its color tells its place
         return confidence_word(text)
     if name in VOCABULARIES:
@@ -156,8 +160,6 @@ def word_of(text: str, name: str) -> str | Word:
     if name in MARKED:
         tier = TIERS.find(text)
         return f"{tier.icon} {tier.label}"
-    if name in IDS:
-        return short_id(text)
     return visible(PLAIN.get(name, str)(text))
 
 

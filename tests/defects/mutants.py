@@ -44,13 +44,13 @@ TESTS = {
     "client/resume": [CLIENT.format("resume"), CLIENT.format("answer_log")],
     "reports/redaction": ["tests/reports/test_redaction.py", "tests/reports/test_secrets.py"],
     "reports/_sensitive": ["tests/reports/test_redaction.py", "tests/reports/test_secrets.py"],
-    "reports/_head": ["tests/reports/test_head.py", "tests/reports/test_report.py"],
     "server/_web": ["tests/server/test_access.py", "tests/server"],
     "client/_paging": [CLIENT.format("listing")],
     "local/fetch_files": [CLIENT.format("folder")],
-    "charts/report_panels": ["tests/charts"],
-    "charts/needs_attention": ["tests/charts", "tests/facts"],
-    "charts/fleet": ["tests/charts", "tests/facts"],
+    "screens/fleet": ["tests/screens"],
+    "screens/one_run": ["tests/screens"],
+    "screens/needs": ["tests/screens"],
+    "screens/overview": ["tests/screens"],
     **{
         f"charts/{name}": [f"tests/charts/test_{test}.py" for test in ("gantt", "marks")]
         for name in ("gantt", "_items", "_rows", "_marks", "_row_texts", "_time_axis", "_layout")

@@ -1,0 +1,84 @@
+"""Panels of many runs, for what a fleet of strangers does not have."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import runkit
+from runkit.errors import UsageError
+from runkit.screens import pages
+from support import artifact, run, step
+
+
+def test_kinds_of_steps_without_names_are_known_by_their_labels():
+    """The own time of the group is 9 of 12 seconds in each of two runs."""
+    lookup = step("b", 2, 5, name=None, label="Lookup", parent_step_id="a")
+    runs = [
+        run(step("a", 0, 12, name=None, label="Review", steps=[lookup]), run_id=n) for n in "xy"
+    ]
+    table = runkit.fleet.slowest_steps(runkit.frames(runs)).table.set_index("label")
+    assert table["critical_s"].to_dict() == {"Review": 18, "Lookup": 6}
+
+
+def test_a_step_that_has_not_ended_is_no_measure():
+    open_step = step("b", 10, None, label="Open")
+    f = runkit.frames(run(step("a", 0, 10), open_step, status="running", end=None))
+    assert runkit.fleet.slowest_steps(f).table["label"].tolist() == ["Step a"]
+
+
+def test_the_weakest_finding_is_first_with_its_weakness_as_data():
+    source = {"url": "https://a.example", "source_tier": "government"}
+    found = [
+        artifact("Strong", sources=[source]),
+        artifact("Bare"),
+        artifact("Low", confidence="low", sources=[source]),
+        artifact("Odd", confidence="0.3", sources=[source]),
+    ]
+    table = runkit.fleet.weak_findings(runkit.frames(run(step("a", artifacts=found)))).table
+    cells = table[["title", "confidence", "n_sources"]].astype(object)
+    assert cells.values.tolist() == [["Odd", "0.3", 1], ["Low", "low", 1], ["Bare", "high", 0]]
+
+
+@pytest.mark.parametrize("name", runkit.fleet.__all__)
+def test_a_panel_of_something_else_says_which_frames_it_takes(name):
+    with pytest.raises(UsageError, match="should be Frames"):
+        getattr(runkit.fleet, name)([run()])
+
+
+@pytest.mark.parametrize("name", runkit.fleet.__all__)
+def test_no_runs_have_the_columns_of_some(name):
+    show = getattr(runkit.fleet, name)
+    empty, some = (show(runkit.frames(source)).table for source in ([], [run(step("a"))]))
+    assert [*empty.columns] == [*some.columns]
+
+
+def test_the_order_is_waiting_failed_running_completed_and_then_any_other():
+    statuses = ["paused", "completed", "running", "error", "interrupted"]
+    runs = [run(step("a"), run_id=status, status=status) for status in statuses]
+    runs += [run(step("a", 0, 90), run_id="longer")]
+    runs[2] |= {"ended_at": None}
+    runs[4] |= {"ended_at": None}
+    f = runkit.frames(runs)
+    order = ["interrupted", "error", "running", "longer", "completed", "paused"]
+    assert pages.runs_panel(f).table["run_id"].tolist() == order
+    blocks = pages.show_panel(f).blocks
+    assert [(block.heading, block.n) for block in blocks] == [
+        ("Waiting", 1), ("Failed", 1), ("Running", 1), ("Completed", 2), ("paused", 1),
+    ]  # fmt: skip
+
+
+def test_a_list_of_runs_shows_what_was_listed():
+    with runkit.sandbox(history=5, seed=7) as box, box.client() as client:
+        runs = client.runs.list(limit=3, progress=False)
+    for text in (repr(runs), runs._repr_html_()):
+        assert "3 runs listed" in text
+        assert runs.missing[0] in text
+
+
+def test_changes_are_counted_and_listed():
+    before, after = (runkit.frames(run(step("a"), status=word)) for word in ("running", "completed"))
+    panel = pages.changed_panel(runkit.changes(before, after))
+    assert "status 1" in panel.read.counted
+    assert "completed" in panel._repr_html_()
+    assert isinstance(panel.table, pd.DataFrame)

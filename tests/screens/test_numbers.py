@@ -1,0 +1,182 @@
+"""The numbers of panels are those of a plain loop over the JSON, whoever sent it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from statistics import median
+
+import pytest
+from panel_texts import headings, tiles
+
+import oracle
+import runkit
+import strangers
+from support import column
+
+RATINGS = ("high", "medium", "low")
+STATUSES = {"interrupted": "◷", "error": "✕", "failed": "✕", "running": "●", "pending": "●"}
+FILES = {
+    **{f"form {name}": name for name in strangers.FORMS},
+    **{f"without {name}": name for name in strangers.REMOVALS},
+}
+
+
+def records_of(file: str) -> list[object]:
+    """A file of thirty runs: ten in a form beside ordinary ones, or all with something removed."""
+    ordinary = strangers.fleet(seed=5, n_runs=20)
+    name = FILES[file]
+    if file.startswith("form"):
+        return strangers.records([*ordinary, *strangers.several(name, 10)])
+    return strangers.reduced(ordinary, name)
+
+
+@pytest.fixture(params=FILES)
+def file(request):
+    """The frames of a file, and its rows by a plain loop."""
+    records = records_of(request.param)
+    return runkit.frames(records), oracle.tables(records)
+
+
+def count(flags: Iterable[bool | None], noun: str, words: Iterable[str]) -> str:
+    """A count by hand: `3 of 19 runs, 1 not known: paused`."""
+    flags = list(flags)
+    known = [flag for flag in flags if flag is not None]
+    others = ", ".join(dict.fromkeys(words))
+    if flags and not known:
+        text = f"– of {len(flags)} {noun}, not known"
+    else:
+        text = f"{sum(known)} of {len(known)} {noun}"
+        text += f", {len(flags) - len(known)} not known" if len(known) < len(flags) else ""
+    return f"{text}: {others}" if others else text
+
+
+def is_low(row: oracle.Row, rated: list[oracle.Row]) -> bool | None:
+    """Whether a run has something of low confidence; None where nobody knows."""
+    words = [one["confidence"] for one in rated if one["run_id"] == row["run_id"]]
+    if any(str(word).lower() == "low" for word in words):
+        return True
+    is_known = all(str(word).lower() in RATINGS for word in words)
+    return False if is_known and row["n_findings"] is not None else None
+
+
+def test_the_four_counts_of_the_overview(file):
+    f, rows = file
+    waiting = {row["run_id"] for row in rows.interrupts if row["outcome"] == "pending"}
+    icons = [STATUSES.get(str(row["status"]).lower()) for row in rows.runs]
+    done = [row for row in rows.runs if str(row["status"]).lower() == "completed"]
+    odd = [
+        row["status"]
+        for row, icon in zip(rows.runs, icons, strict=True)
+        if icon is None and row not in done
+    ]
+    ids = {row["run_id"] for row in done}
+    rated = [
+        row
+        for row in rows.artifacts
+        if row["run_id"] in ids
+        and (row["origin"] == "output" or row["origin"] == "finding" and not row["is_repeat"])
+    ]
+    expected = {}
+    for name, icon in (("Waiting", "◷"), ("Failed", "✕"), ("Running", "●")):
+        flags: list[bool | None] = []
+        for row, its in zip(rows.runs, icons, strict=True):
+            is_so = row["run_id"] in waiting if icon == "◷" else its == icon
+            is_known = is_so or row["status"] not in odd
+            flags.append(is_so if is_known else None)
+        expected[f"{name} {icon}"] = count(flags, "runs", odd)
+    words = [
+        row["confidence"]
+        for row in sorted(rated, key=lambda row: row["origin"] == "output")
+        if row["confidence"] and row["confidence"].lower() not in RATINGS
+    ]
+    flags = [is_low(row, rated) for row in done]
+    expected["Low confidence"] = count(flags, "completed", words)
+    assert tiles(runkit.overview(f)) == expected
+    groups = headings(runkit.fleet.needs_attention(f))
+    failed = sum(icon == "✕" for icon in icons)
+    assert groups == {
+        "Waiting for a reviewer": len(waiting),
+        "Failed": failed,
+        "Low confidence": sum(flag is True for flag in flags),
+    }
+
+
+def test_waits_by_kind(file):
+    f, rows = file
+    expected = {}
+    for kind in {row["kind"] for row in rows.interrupts}:
+        own = [row for row in rows.interrupts if row["kind"] == kind]
+        waiting = [row["wait_s"] for row in own if row["outcome"] == "pending"]
+        answered = [row["wait_s"] for row in own if row["outcome"] == "answered"]
+        known = [wait for wait in answered if wait is not None]
+        late = [wait > 4 * 3600 for wait in waiting + answered if wait is not None]
+        if waiting or answered:
+            longest = max((wait for wait in waiting if wait is not None), default=None)
+            middle = pytest.approx(median(known)) if known else None
+            n_late = sum(late) if late else None
+            expected[kind] = [len(waiting), longest, len(answered), middle, n_late]
+    table = runkit.fleet.waits(f, sla_h=4).table
+    columns = ["n_pending", "longest_pending_s", "n_answered", "median_s", "n_late"]
+    cells = (column(table, name) for name in columns)
+    found = dict(zip(table["kind"], map(list, zip(*cells, strict=True)), strict=True))
+    assert found == expected
+
+
+def test_what_failed_and_where_the_time_went(file):
+    f, rows = file
+    parents = {
+        (row["run_id"], row["parent_step_id"]) for row in rows.steps if row["state"] == "failed"
+    }
+    failed = [
+        row
+        for row in rows.steps
+        if row["state"] == "failed" and (row["run_id"], row["step_id"]) not in parents
+    ]
+    table = runkit.fleet.failed_steps(f).table
+    pairs = {(row["run_id"]) for row in failed}
+    assert {run_id for run_ids in table["run_ids"] for run_id in run_ids} == pairs
+    critical = sum(
+        row["critical_s"]
+        for row in rows.steps
+        if row["type"] != "interrupt"
+        and row["completed_at"] is not None
+        and row["self_s"] is not None
+        and row["critical_s"] is not None
+    )
+    slowest = runkit.fleet.slowest_steps(f).table
+    if len(slowest) < 15:
+        assert slowest["critical_s"].sum() == pytest.approx(critical)
+
+
+def test_panels_of_each_run_have_its_rows(file):
+    f, rows = file
+    for run_id in f.runs["run_id"][::4]:
+        one = f.select(run_id)
+        asked = [row for row in rows.interrupts if row["run_id"] == run_id]
+        found = [
+            row["title"]
+            for row in rows.artifacts
+            if row["run_id"] == run_id and row["origin"] == "finding" and not row["is_repeat"]
+        ]
+        questions = runkit.one_run.questions(one).table
+        findings = runkit.one_run.findings(one).table
+        assert sorted(map(str, column(questions, "decision"))) == sorted(
+            str(row["decision"]) for row in asked
+        )
+        assert sorted(map(str, column(findings, "title"))) == sorted(map(str, found))
+        beside = runkit.one_run.beside_others(f, run_id).table
+        run = next(row for row in rows.runs if row["run_id"] == run_id)
+        others = [
+            row["working_s"]
+            for row in rows.runs
+            if row["agent"] == run["agent"]
+            and row["agent"]
+            and row["run_id"] != run_id
+            and str(row["status"]).lower() == "completed"
+            and row["working_s"] is not None
+        ]
+        middle = pytest.approx(median(others)) if others else None
+        cells = beside.astype(object).where(beside.notna(), None).iloc[0].tolist()
+        assert cells == ["Work", pytest.approx(run["working_s"]), middle, len(others)] or (
+            cells == ["Work", None, middle, len(others)] and run["working_s"] is None
+        )

@@ -1,0 +1,89 @@
+"""What runkit writes about runs is rows, quotes, dates and counts: it concludes nothing."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+import pytest
+from panel_texts import FLEET, ONE, texts
+
+import runkit
+import strangers
+from runkit.screens.panel import Panel
+
+FORBIDDEN = re.compile(
+    r"\b(no|none|all|at least|only|because|caught up|enough|not slow)\b", re.IGNORECASE
+)
+MARKER = "§"
+# fields whose texts are the data's own words
+TEXTS = ("label", "title", "summary", "name", "message", "error", "note", "detail", "reason")
+
+
+def marked(value: Any, name: str = "") -> Any:
+    """A record in which each text that a person wrote is a marker."""
+    if isinstance(value, dict):
+        return {key: marked(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [marked(item, name) for item in value]
+    return MARKER if isinstance(value, str) and name in TEXTS else value
+
+
+def check(panel: Panel) -> None:
+    """Look up each text of a panel, in HTML and in a terminal, in the forbidden words."""
+    shown = [*texts(panel), *repr(panel).splitlines()]
+    assert [text for text in shown if FORBIDDEN.search(text)] == []
+
+
+FILES = {
+    "nothing": [],
+    "ordinary": strangers.records(strangers.fleet(seed=2, n_runs=30)),
+    "each form": strangers.records(strangers.one_of_each()),
+    **{
+        f"without {name}": strangers.reduced(strangers.fleet(seed=2, n_runs=12), name)
+        for name in strangers.REMOVALS
+    },
+}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_panels_of_many_runs_have_no_forbidden_word(file):
+    f = runkit.frames(marked(copy.deepcopy(FILES[file])), on_error="collect")
+    for show in FLEET.values():
+        check(show(f))
+
+
+@pytest.mark.parametrize("form", strangers.FORMS)
+def test_panels_of_one_run_have_no_forbidden_word(form):
+    f = runkit.frames(marked(strangers.records(strangers.several(form, 1))))
+    for run_id in f.runs["run_id"]:
+        one = f.select(run_id)
+        for show in ONE.values():
+            check(show(one))
+        for step_id in one.steps["step_id"]:
+            check(runkit.one_run.step(one, step_id))
+
+
+@pytest.mark.parametrize("name", FLEET)
+def test_what_was_read_stands_once_on_a_screen_and_what_is_missing_first(name):
+    source = strangers.records(strangers.fleet(seed=2, n_runs=9))
+    f = runkit.frames([*source, {"object": "run"}])
+    if name == "changes":  # two states, each of its own time
+        return
+    panel = FLEET[name](f)
+    pieces = texts(panel)
+    assert sum("as of" in piece for piece in pieces) == 1
+    assert sum("1 of 10 records refused" in piece for piece in pieces) == 1
+    words = " ".join(pieces)
+    assert words.index("records refused") < words.index("9 runs read") < words.index("as of")
+
+
+def test_a_word_that_nobody_knows_stands_beside_the_count_as_it_came():
+    source = strangers.records(strangers.several("other_confidences", 8))
+    f = runkit.frames(source)
+    known = {"high", "medium", "low"}
+    words = {word for word in f.artifacts["confidence"].dropna() if word.lower() not in known}
+    tile = runkit.overview(f).blocks[0].tiles[-1]
+    assert words
+    assert all(word in tile.rest for word in words)
