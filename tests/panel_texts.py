@@ -14,8 +14,7 @@ HIDDEN = re.compile(r"<style>.*?</style>", re.DOTALL)
 BREAKS = re.compile(r"</(?:p|h\d|li|td|th|summary|small|b|dt|dd|code)>")
 
 FLEET: dict[str, Callable[[runkit.Frames], Panel]] = {
-    "overview": runkit.overview,
-    "overview with a limit": lambda f: runkit.overview(f, sla_h=4),
+    "overview": lambda f: runkit.overview(f, sla_h=4),
     "needs attention": runkit.fleet.needs_attention,
     "waits": lambda f: runkit.fleet.waits(f, sla_h=4),
     "failed steps": runkit.fleet.failed_steps,

@@ -140,7 +140,7 @@ def cell_of(value: Any, name: str, kind: str) -> Any:
         return [short_id(item) if name in IDS else item for item in value]
     if pd.isna(value):
         return MISSING
-    if name.endswith("_s"):
+    if kind in NUMBERS and name.endswith("_s"):
         return lasted(value)
     if kind == TIME:
         return moment(value)

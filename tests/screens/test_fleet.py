@@ -77,7 +77,9 @@ def test_a_list_of_runs_shows_what_was_listed():
 
 
 def test_changes_are_counted_and_listed():
-    before, after = (runkit.frames(run(step("a"), status=word)) for word in ("running", "completed"))
+    before, after = (
+        runkit.frames(run(step("a"), status=word)) for word in ("running", "completed")
+    )
     panel = pages.changed_panel(runkit.changes(before, after))
     assert "status 1" in panel.read.counted
     assert "completed" in panel._repr_html_()

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from panel_texts import texts
 
 import runkit
+from panel_texts import texts
 from runkit.errors import UsageError
 from support import artifact, example, question, run, step
 

@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from panel_texts import headings, texts, tiles
 
 import runkit
 import strangers
+from panel_texts import headings, texts, tiles
 from support import artifact, at, question, run, step
 
 CODE = """
