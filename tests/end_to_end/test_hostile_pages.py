@@ -5,7 +5,6 @@ from functools import partial
 import pytest
 from playwright.sync_api import Error
 from plotly.offline import get_plotlyjs
-from runkit.charts.page import figure_div
 
 import runkit
 from hostile.made import hostile_runs
