@@ -16,6 +16,7 @@ import nh3
 from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from runkit.charts.theme import STATIC as CHARTS
 from runkit.display.templates import environment
 from runkit.display.text import Markup, static_file, visible, web_host
 from runkit.screens.html import STATIC as SCREENS
@@ -80,7 +81,7 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
 
 def page_text() -> str:
     """Return what a page contains whatever its runs are: static files, and what is drawn."""
-    files = (file for folder in (SCREENS, _STATIC) for file in folder.iterdir())
+    files = (file for folder in (CHARTS, SCREENS, _STATIC) for file in folder.iterdir())
     return "\n".join([*map(static_file, files), *DRAWN])
 
 

@@ -37,7 +37,7 @@ def runs_panel(f: Frames) -> Panel:
         kinds = kinds.reset_index()
         kinds["problem"] = kinds["problem"].map(in_words)
         blocks.append(Table(kinds, "Problems in the data", int(problems["n"].sum())))
-    return Panel(", ".join(sizes), table, what_was_read(f), blocks)
+    return Panel(f"Frames: {', '.join(sizes)}", table, what_was_read(f), blocks)
 
 
 def head(f: Frames, title: str = "", *notes: str) -> Panel:
