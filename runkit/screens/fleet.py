@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.api.words import CONFIDENCES, KINDS
+from runkit.api.questions import KINDS
+from runkit.api.words import CONFIDENCES
 from runkit.arguments import Hours, check_kind, checked
 from runkit.display.counts import counted
 from runkit.display.text import in_words

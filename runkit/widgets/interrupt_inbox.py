@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 import ipywidgets as w
+import pandas as pd
 
 from runkit.api.models import Run
 from runkit.api.words import RUN_STATUSES
@@ -14,9 +15,10 @@ from runkit.arguments import Hours, Moment, Seconds, check_kind, checked, read_m
 from runkit.client import Client, RunList
 from runkit.client.resume import is_stale
 from runkit.display.counts import HOUR, lasted
-from runkit.display.templates import html_table
 from runkit.display.text import Markup, block, day, live_moment, one_line, plural, shorten
 from runkit.errors import RunkitError
+from runkit.screens.blocks import Table
+from runkit.screens.html import block_html
 from runkit.widgets._answer_form import AnswerForm, Receipt
 from runkit.widgets._evidence import UNIDENTIFIED, note_html
 from runkit.widgets._question import OpenQuestion, waiting_questions
@@ -276,10 +278,14 @@ class QuestionList:
     def html(self) -> Markup:
         """Write the list as a table, and the receipts, for a page without a kernel."""
         rows = [
-            (lasted(item.wait_s), item.run.business_name or UNIDENTIFIED, shorten(item.label, 200))
+            {
+                "business_name": item.run.business_name or UNIDENTIFIED,
+                "question": item.label,
+                "wait_s": item.wait_s,
+            }
             for item in self.questions
         ]
-        table = html_table(["waits", "business", "question"], rows) if rows else Markup()
+        table = block_html(Table(pd.DataFrame(rows))) if rows else Markup()
         done = Markup("").join(receipt.html for receipt in self.receipts)
         return note_html(self.sentence) + table + done
 
