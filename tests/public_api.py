@@ -20,8 +20,8 @@ MODULES = (
     "runkit.errors",
     "runkit.api.models",
     "runkit.api.other_models",
-    "runkit.charts.fleet",
-    "runkit.charts.one_run",
+    "runkit.screens.fleet",
+    "runkit.screens.one_run",
 )
 
 

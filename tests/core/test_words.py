@@ -57,4 +57,5 @@ def test_a_new_confidence_is_sorted_and_counted_by_its_line(monkeypatch):
         "low",
         "very_low",
     ]
-    assert "1 of 2 low" in runkit.one_run.findings(f).sentence
+    low = runkit.overview(f).blocks[0].tiles[-1]
+    assert (low.number, low.rest) == ("1", "of 1 completed")

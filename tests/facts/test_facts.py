@@ -73,6 +73,6 @@ def test_failures_with_the_same_reason_but_for_numbers_are_one():
 
 def test_what_was_read_says_the_clock_once_and_what_is_missing_first():
     f = runkit.frames([run(run_id="r1"), run(step("a"), run_id="r2"), {"object": "run"}])
-    words = what_was_read(f)
+    words = str(what_was_read(f))
     assert words.startswith("1 of 3 records refused · 1 run without steps · 2 runs read · as of ")
     assert words.count("as of") == 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import re
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -127,7 +127,7 @@ def test_a_page_has_headings_in_order_and_says_once_what_was_read():
     page = page_of("Runs", [runkit.overview(f), runkit.fleet.waits(f)])
     levels = [int(level) for level in re.findall(r"<h(\d)", page)]
     assert levels[:2] == [1, 2]
-    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    assert all(after - before <= 1 for before, after in pairwise(levels))
     assert page.count("1 run read") == 1
     assert "<script" not in page
 
