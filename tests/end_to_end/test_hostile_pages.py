@@ -9,8 +9,9 @@ from plotly.offline import get_plotlyjs
 import runkit
 from hostile.made import hostile_runs
 from hostile.payloads import FOUND, PAYLOADS, SAMPLE, SCRIPTS, WATCH
-from runkit.charts import fleet, one_run
+from runkit.charts.svg import svg
 from runkit.display.text import visible
+from runkit.screens import fleet, one_run
 from tests.reports.conftest import write_template
 
 pytestmark = pytest.mark.browser
@@ -52,7 +53,8 @@ def figures(texts, path):
     f = runkit.frames(runs)
     of_one = runkit.frames(runs[1])
     panels = [getattr(fleet, name)(f) for name in fleet.__all__]
-    panels += [getattr(one_run, name)(of_one) for name in one_run.__all__ if name != "step"]
+    panels += [one_run.findings(of_one), one_run.questions(of_one)]
+    panels += [one_run.beside_others(f, of_one.runs["run_id"][0])]
     panels += [one_run.step(of_one, step_id) for step_id in of_one.steps["step_id"]]
     html = [panel._repr_mimebundle_()["text/html"] for panel in panels]
     live = [panel.figure for panel in panels if panel.figure is not None]

@@ -119,7 +119,7 @@ def test_a_phone_shows_the_outcome_first(opened):
     """The first banner or number ends within 200 pixels from the top; a Gantt chart needs a wide screen."""
     for template in TEMPLATES:
         page = opened(template, *VIEWS[1]).page
-        box = page.locator(".banner .headline :is(.pill, strong), .tiles b").first.bounding_box()
+        box = page.locator(".quote .pill, .tiles b").first.bounding_box()
         assert box["y"] + box["height"] < 200
     assert opened("run", *VIEWS[0]).page.locator("img:visible").count() == 1
     assert opened("run", *VIEWS[1]).page.locator("img:visible").count() == 0
@@ -128,7 +128,7 @@ def test_a_phone_shows_the_outcome_first(opened):
 
 @pytest.mark.browser
 def test_a_report_prints_in_light_colors_on_few_pages(made, open_file):
-    """Light also for a reader of dark screens, with a running head, folds open, a fleet on few pages."""
+    """Light also for a reader of dark screens, with a running head, a fleet on few pages."""
     page = open_file(made("fleet").report.html, 1280, "dark").page
     sheets = page.pdf(format="Letter")
     assert len(re.findall(rb"/Type /Page\b", sheets)) >= 2
