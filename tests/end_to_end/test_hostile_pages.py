@@ -9,7 +9,6 @@ from plotly.offline import get_plotlyjs
 import runkit
 from hostile.made import hostile_runs
 from hostile.payloads import FOUND, PAYLOADS, SAMPLE, SCRIPTS, WATCH
-from runkit.charts.svg import svg
 from runkit.display.text import visible
 from runkit.screens import fleet, one_run
 from tests.reports.conftest import write_template
