@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from runkit.api.words import RUN_STATUSES
-from runkit.client.run_list import RunList
 from runkit.display.text import agent_title, first_text, in_words, plural, short_id
 from runkit.facts import Facts, ReadLine, runs_in_order, what_was_read
 from runkit.screens.blocks import Block, Quote, Table
@@ -133,19 +132,6 @@ def inbox_panel(f: Frames, sla_h: float | None = None) -> Panel:
     return Panel(
         WAITING, table, what_was_read(f), [Table(table, WAITING, table["run_id"].nunique())]
     )
-
-
-def listed_panel(runs: RunList) -> Panel:
-    """Show a list of runs, as the API listed them."""
-    rows = []
-    for run in runs:
-        agent = agent_title(run.agent, run.agent_name)
-        rows.append((run.business_name, agent, run.status, run.created_at, run.id))
-    names = [*NAMES, "status", "created_at", "run_id"]
-    dtypes = {"business_name": "str", "agent_name": "str", "status": "str", "run_id": "str"}
-    table = pd.DataFrame(rows, columns=names).astype(dtypes)
-    line = ReadLine(" · ".join(runs.missing), f"{plural(len(runs), 'run')} listed")
-    return Panel("", table, line)
 
 
 def changed_panel(table: pd.DataFrame) -> Panel:
