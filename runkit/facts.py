@@ -83,10 +83,7 @@ class Facts:
         `is_late`: over the limit; null without one, and where the wait is not known.
         """
         questions = self.frames.interrupts
-        wait_s = questions["wait_s"]
-        limit_s = (self.sla_h or 0) * HOUR
-        has_limit = wait_s.notna() & (self.sla_h is not None)
-        is_late = flag(wait_s > limit_s, has_limit)
+        is_late = late(questions["wait_s"], self.sla_h)
         is_settled = questions["outcome"].ne("pending")
         questions = questions.assign(is_late=is_late, is_settled=is_settled)
         return questions.sort_values(["is_settled", "asked_at"], kind="stable", ignore_index=True)
@@ -129,6 +126,13 @@ class Facts:
     def low_runs(self) -> pd.Series[bool]:
         """Of the completed runs which have something of low confidence."""
         return self.of_status("done")["is_low"]
+
+
+def late(wait_s: pd.Series[float], sla_h: float | None) -> pd.Series[bool]:
+    """Return which waits are over a limit; null without one, and where the wait is not known."""
+    has_limit = wait_s.notna() & (sla_h is not None)
+    is_late: pd.Series[bool] = flag(wait_s > (sla_h or 0) * HOUR, has_limit)
+    return is_late
 
 
 def business_ids(runs: pd.DataFrame) -> pd.Series[str]:

@@ -7,7 +7,7 @@ import pandas as pd
 from runkit.api.words import CONFIDENCES, RUN_STATUSES, Vocabulary
 from runkit.display.counts import NOT_KNOWN, counted, flag
 from runkit.display.text import MISSING
-from runkit.facts import Facts
+from runkit.facts import Facts, late
 from runkit.screens.blocks import Table, Tile, Tiles
 from runkit.tables.run_rules import (
     NOT_IN_THE_DATA,
@@ -45,7 +45,15 @@ def waiting_of(facts: Facts) -> pd.DataFrame:
     named = questions.merge(facts.runs[["run_id", *NAMES]], "left", "run_id")
     label = named["label"].fillna(NOT_IN_THE_DATA)
     questions = named.assign(question=label, asked_by=named["agent"])
-    return questions[[*NAMES, "question", "asked_by", "asked_at", "wait_s", "run_id"]]
+    columns = [*NAMES, "question", "asked_by", "asked_at", "wait_s", "run_id"]
+    return with_late(questions[columns], facts.sla_h)
+
+
+def with_late(table: pd.DataFrame, sla_h: float | None) -> pd.DataFrame:
+    """Add to a table with waits which of them are over the limit, if there is one."""
+    if sla_h is None:
+        return table
+    return table.assign(**{f"over_{sla_h:g}_h": late(table["wait_s"], sla_h)})
 
 
 def failed_of(facts: Facts) -> pd.DataFrame:

@@ -146,6 +146,13 @@ def step(f: Frames, name: str) -> Panel:
     return Panel(str(row["label"]), values, ReadLine(missing, f"{where} · {counted_runs}"), blocks)
 
 
+def tables_of_step(f: Frames, name: str) -> dict[str, pd.DataFrame]:
+    """Return the rows of one step in each frame; see `step`."""
+    ids = _find_steps(f.steps, name)["step_id"]
+    with_steps = {key: table for key, table in f.items() if "step_id" in table}
+    return {key: table[table["step_id"].isin(ids)] for key, table in with_steps.items()}
+
+
 def step_table(steps: pd.DataFrame) -> pd.DataFrame:
     """Return steps for people, in tree order."""
     columns = ["label", "state", "error", "agent", "started_at", "duration_s", "step_id"]

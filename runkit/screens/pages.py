@@ -7,19 +7,20 @@ from typing import Any
 import pandas as pd
 
 from runkit.api.words import RUN_STATUSES
+from runkit.arguments import Hours, checked
 from runkit.display.text import agent_title, first_text, in_words, plural, short_id
 from runkit.facts import Facts, ReadLine, runs_in_order, what_was_read
 from runkit.screens.blocks import Block, Quote, Table
 from runkit.screens.cells import confidence_word, dotted
-from runkit.screens.needs import NAMES, WAITING, status_tiles, waiting_of
-from runkit.screens.one_run import AUDIT, questions, step_table
+from runkit.screens.needs import NAMES, status_tiles, waiting_of, with_late
+from runkit.screens.one_run import AUDIT, findings, questions, step_table
 from runkit.screens.panel import Panel
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import outputs_of, returned_by
 
 RUN = [*NAMES, "status", "outcome", "confidence", "created_at", "working_s", "waiting_s", "run_id"]
-INDENT = "\u2003"  # before a child step
-SHOWN_RUN = [*NAMES, "what", "confidence", "working_s", "waiting_s", "since", "run_id"]
+SHOWN_RUN = [*NAMES, "what", "confidence", "working_s", "wait_s", "since", "run_id"]
+TIMES = ["created_at", "duration_s", "working_s", "waiting_s"]
 
 
 def runs_panel(f: Frames) -> Panel:
@@ -28,27 +29,32 @@ def runs_panel(f: Frames) -> Panel:
     sizes = [plural(len(f[name]), name.removesuffix("s")) for name in f]
     runs = runs_in_order(facts.runs)
     table = runs[RUN].rename(columns={"outcome": "what"})
-    blocks: list[Block] = [Table(table)]
-    problems = f.problems
-    if len(problems):
-        by = problems.assign(problem=problems["problem"].astype("str")).groupby("problem")
-        kinds = by.agg(n=("n", "sum"), location=("location", "first"), detail=("detail", "first"))
-        kinds = kinds.reset_index()
-        kinds["problem"] = kinds["problem"].map(in_words)
-        blocks.append(Table(kinds, "Problems in the data", int(problems["n"].sum())))
+    blocks = [Table(table), *problems_of(f)]
     return Panel(f"Frames: {', '.join(sizes)}", table, what_was_read(f), blocks)
 
 
-def head(f: Frames, title: str = "", *notes: str) -> Panel:
+def problems_of(f: Frames) -> list[Table]:
+    """Return the kinds of problems in the data as a table, if there are any."""
+    problems = f.problems
+    if problems.empty:
+        return []
+    by = problems.assign(problem=problems["problem"].astype("str")).groupby("problem")
+    kinds = by.agg(n=("n", "sum"), location=("location", "first"), detail=("detail", "first"))
+    kinds = kinds.reset_index()
+    kinds["problem"] = kinds["problem"].map(in_words)
+    return [Table(kinds, "Problems in the data")]
+
+
+def head(f: Frames, title: str = "", *notes: str, sla_h: float | None = None) -> Panel:
     """Show the first screen of a report: how one run ended, or the counts of many.
 
     `notes` stand in the line of what was read.
     """
     if len(f) == 1:
-        return _run_head(f, title, notes)
+        return _run_head(f, title, notes, sla_h)
     line = what_was_read(f)
     line = line._replace(counted=dotted(*notes, line.counted))
-    return Panel(title or heading(f), f.runs, line, [status_tiles(Facts(f))])
+    return Panel(title or heading(f), f.runs, line, [status_tiles(Facts(f, sla_h))])
 
 
 def heading(f: Frames) -> str:
@@ -59,7 +65,7 @@ def heading(f: Frames) -> str:
     return first_text(run["business_name"]) or agent_title(run["agent"], run["agent_name"])
 
 
-def _run_head(f: Frames, title: str, notes: tuple[str, ...]) -> Panel:
+def _run_head(f: Frames, title: str, notes: tuple[str, ...], sla_h: float | None) -> Panel:
     """Show how one run ended, and what was decided beside what was proposed."""
     run = f.runs.iloc[0]
     agent = agent_title(run["agent"], run["agent_name"])
@@ -67,7 +73,7 @@ def _run_head(f: Frames, title: str, notes: tuple[str, ...]) -> Panel:
     blocks: list[Block] = [_ending(f, run)]
     if len(asked):
         shown = asked.table[[*AUDIT, "asked_at", "wait_s"]].rename(columns={"label": "question"})
-        blocks.append(Table(shown, "Questions"))
+        blocks.append(Table(with_late(shown, sla_h), "Questions"))
     line = what_was_read(f)
     about = dotted(*notes, agent, f"run {short_id(run['run_id'])}", line.counted)
     return Panel(title or heading(f), f.runs, line._replace(counted=about), blocks)
@@ -102,36 +108,60 @@ def answered_panel(f: Frames) -> Panel:
     return Panel("Questions answered", table, what_was_read(f), [seen])
 
 
-def show_panel(f: Frames) -> Panel:
-    """Show some runs in a terminal: one with its steps, many by status."""
-    if len(f) == 1:
-        first = head(f)
-        steps = f.steps
-        indent = steps["depth"].map(lambda depth: INDENT * depth).astype("str")
-        table = step_table(steps.assign(label=indent + steps["label"]))
-        return Panel(first.title, steps, first.read, [*first.blocks, Table(table, "Steps")])
+@checked
+def show_panel(f: Frames, *, sla_h: Hours | None = None) -> Panel:
+    """Show some runs in a terminal: one with its steps as a tree, many by status."""
+    return _tree_panel(f, sla_h) if len(f) == 1 else _groups_panel(f, sla_h)
+
+
+def _tree_panel(f: Frames, sla_h: float | None) -> Panel:
+    first = head(f, sla_h=sla_h)
+    steps = f.steps.assign(label=branches(f.steps) + f.steps["label"])
+    tree = step_table(steps)[["step", "state", "error", "duration_s"]]
+    blocks = [*first.blocks, Table(f.runs[TIMES]), Table(tree, "steps", len(tree))]
+    found = findings(f).table[["title", "confidence"]]
+    if len(found):
+        blocks.append(Table(found, "findings", len(found)))
+    return Panel(first.title, f.steps, first.read, [*blocks, *problems_of(f)])
+
+
+def branches(steps: pd.DataFrame) -> pd.Series[str]:
+    """Draw the branches of a tree in front of each step, in tree order."""
+    is_last = ~steps.duplicated("parent_step_id", keep="last")
+    open_branches: list[str] = []
+    stems = []
+    for depth, last in zip(steps["depth"], is_last, strict=True):
+        del open_branches[depth:]
+        stems.append("".join(open_branches) + ("└─ " if last else "├─ "))
+        open_branches.append("   " if last else "│  ")
+    return pd.Series(stems, steps.index, "str")
+
+
+def _groups_panel(f: Frames, sla_h: float | None) -> Panel:
+    """Show runs by status, those with an open question first."""
     runs = runs_in_order(Facts(f).runs)
-    since = runs["since"].fillna(runs["ended_at"]).fillna(runs["created_at"])
-    table = runs.rename(columns={"outcome": "what"}).assign(since=since)
-    groups = table.groupby(table["status"].map(_label, na_action=None), sort=False, observed=True)
-    blocks = [Table(group[SHOWN_RUN], str(label), len(group)) for label, group in groups]
-    return Panel(plural(len(f), "run"), runs, what_was_read(f), blocks)
+    is_asked = runs["wait_s"].notna()
+    since = runs["ended_at"].fillna(runs["created_at"]).mask(is_asked)
+    shown = runs.assign(since=since, what=runs["outcome"])[SHOWN_RUN]
+    status = runs["status"].astype("str").mask(is_asked, "interrupted")
+    groups = with_late(shown, sla_h).groupby(status.map(_label), sort=False)
+    blocks = [Table(group, str(label), len(group)) for label, group in groups]
+    return Panel("", runs, what_was_read(f), [*blocks, *problems_of(f)])
 
 
 def _label(status: object) -> str:
-    return RUN_STATUSES.find(status).label
+    label = RUN_STATUSES.find(status).label
+    return label.lower() if status in RUN_STATUSES else label
 
 
-def inbox_panel(f: Frames, sla_h: float | None = None) -> Panel:
-    """Show the questions that wait for a reviewer, the longest first."""
-    facts = Facts(f, sla_h)
-    table = waiting_of(facts)
-    if sla_h is not None:
-        late = facts.waiting["is_late"]
-        table.insert(len(table.columns) - 1, f"over_{sla_h:g}_h", late)
-    return Panel(
-        WAITING, table, what_was_read(f), [Table(table, WAITING, table["run_id"].nunique())]
-    )
+@checked
+def inbox_panel(f: Frames, where: str = "", *, sla_h: Hours | None = None) -> Panel:
+    """Show the questions that wait for a reviewer, the longest first; `where` they are from."""
+    table = waiting_of(Facts(f, sla_h))
+    line = what_was_read(f)
+    line = line._replace(counted=dotted(where, line.counted))
+    n_runs = table["run_id"].nunique()
+    return Panel("", table, line, [Table(table, "waiting for a reviewer", n_runs)])
 
 
 def changed_panel(table: pd.DataFrame) -> Panel:

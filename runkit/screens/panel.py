@@ -77,7 +77,7 @@ class Panel:
         return html.panel_html(self.title, self.read, self._shown(), level)
 
     def print(self, *, has_all: bool = False) -> None:
-        """Write the panel to stdout; a terminal gets ten rows of a table unless `has_all`."""
+        """Write the panel for a shell; a terminal gets ten rows of a table unless `has_all`."""
         terminal.write_panel(self.title, self.read, self._shown(), has_all=has_all)
 
 

@@ -41,7 +41,7 @@ GAP = 2  # spaces between two columns
 def write_panel(
     title: str, read: ReadLine, blocks: Sequence[Block], *, has_all: bool = False
 ) -> None:
-    """Write a panel to stdout; a pipe gets all rows of its tables, as `has_all` does."""
+    """Write a panel to stdout; a pipe gets each row of its tables, as with `has_all`."""
     is_terminal = sys.stdout.isatty()
     is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     console = Console(
@@ -50,8 +50,10 @@ def write_panel(
         color_system=None if is_plain else "auto",
         highlight=False,
     )
-    shown = SHOWN if is_terminal and not has_all else None
-    _print(console, title, read, blocks, shown)
+    counted = read.counted.replace("as_of= sets", "--as-of sets")  # the option of the shell
+    read = read._replace(counted=counted)
+    shown = SHOWN if is_terminal and not has_all else sys.maxsize
+    _print(console, title, read, blocks, shown, "+ {rest:,} {heading}: --all")
 
 
 def panel_text(title: str, read: ReadLine, blocks: Sequence[Block]) -> str:
@@ -65,15 +67,15 @@ def panel_text(title: str, read: ReadLine, blocks: Sequence[Block]) -> str:
         force_jupyter=False,
         force_terminal=False,
     )
-    _print(console, title, read, blocks, SHOWN)
+    _print(console, title, read, blocks, SHOWN, "{shown:,} of {n:,}")
     lines = (line.rstrip() for line in target.getvalue().split("\n"))
     return "\n".join(lines).rstrip()
 
 
 def _print(
-    console: Console, title: str, read: ReadLine, blocks: Sequence[Block], shown: int | None
+    console: Console, title: str, read: ReadLine, blocks: Sequence[Block], shown: int, more: str
 ) -> None:
-    """Print a panel; `shown` rows of each table, None for all."""
+    """Print a panel with `shown` rows of each table, and `more` of the others."""
     if title:
         console.print(line_of(title, "bold"))
     for line, style in ((read.missing, "attention"), (read.counted, "muted")):
@@ -83,9 +85,13 @@ def _print(
         console.print()
         for part in _block(block, console.width, shown):
             console.print(part)
+        if isinstance(block, Table) and len(block.df) > shown:
+            n = len(block.df)
+            line = more.format(shown=shown, n=n, rest=n - shown, heading=block.heading)
+            console.print(line_of(line, "muted"))
 
 
-def _block(block: Block, width: int, shown: int | None) -> Iterator[RenderableType]:
+def _block(block: Block, width: int, shown: int) -> Iterator[RenderableType]:
     if isinstance(block, Tiles):
         tiles = []
         for tile in block.tiles:
@@ -95,8 +101,10 @@ def _block(block: Block, width: int, shown: int | None) -> Iterator[RenderableTy
     elif isinstance(block, Table):
         yield from _table(block, width, shown)
     elif isinstance(block, Quote):
-        status = line_of(f"{block.status.label} {block.status.icon}", block.status.role)
-        yield status + line_of(f"  {block.heading}")
+        parts = [_cell(block.status), Text(visible(block.heading))]
+        if block.confidence:
+            parts += [Text("confidence", STYLES["muted"]), _cell(block.confidence)]
+        yield Text("  ").join(parts)
         for text in (block.text, block.note):
             if text:
                 yield Text(visible(text))
@@ -106,13 +114,12 @@ def _block(block: Block, width: int, shown: int | None) -> Iterator[RenderableTy
             yield Text(visible(f"{name}: {text}"))
 
 
-def _table(table: Table, width: int, shown: int | None) -> Iterator[RenderableType]:
-    """Yield a heading, the first rows, and how many there are."""
+def _table(table: Table, width: int, shown: int) -> Iterator[RenderableType]:
+    """Yield a heading and the first rows."""
     if table.heading:
-        count = "" if table.n is None else f"  {table.n:,}"
-        yield line_of(table.heading, "bold") + line_of(count, "muted")
-    df = table.df if shown is None else table.df.head(shown)
-    columns = [column for column in columns_of(df) if column.name not in HIDDEN]
+        count = "" if table.n is None else f"{table.n:,} "
+        yield line_of(f"{count}{table.heading}", "bold")
+    columns = [column for column in columns_of(table.df.head(shown)) if column.name not in HIDDEN]
     grid = Grid(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style=STYLES["muted"])
     for column, size in zip(columns, _sizes(columns, width), strict=True):
         justify: Literal["left", "right"] = "right" if column.kind == "number" else "left"
@@ -120,8 +127,6 @@ def _table(table: Table, width: int, shown: int | None) -> Iterator[RenderableTy
     for cells in zip(*(column.cells for column in columns), strict=True):
         grid.add_row(*map(_cell, cells))
     yield grid
-    if len(df) < len(table.df):
-        yield line_of(f"{len(df):,} of {len(table.df):,}", "muted")
 
 
 def _sizes(columns: list[TableColumn], width: int) -> list[int]:

@@ -1,6 +1,5 @@
 """The command line: `runkit demo, sandbox, fetch, inbox, show, report`.
 
-cli           the commands
-_terminal     runs in a terminal: tables that fit its width, and trees of steps
-_demo         eight runs on the embedded sandbox, and what an analyst sees of their runs
+cli      the commands
+_demo    eight runs on the embedded sandbox, and what an analyst sees of their runs
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -13,11 +14,12 @@ import runkit
 from runkit.api.models import Run
 from runkit.charts.gantt import gantt
 from runkit.client import Client
+from runkit.display.progress import echo
 from runkit.display.text import Markup
 from runkit.local import files
 from runkit.local.answer_log import DIR_NAME
 from runkit.screens.html import figure_html, offline_page
-from runkit.shell._terminal import run_table, styled, write
+from runkit.screens.pages import show_panel
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 
@@ -59,8 +61,8 @@ def run_demo(folder: Path, *, speed: float) -> Path:
         box.client() as client,
     ):
         folder = files.folder_at(folder)  # fails before the runs start
-        speed_words = f"its time runs {speed:g} times as fast"
-        write([styled(f"{len(SCENARIOS)} runs · sandbox at {box.url} · {speed_words}", "muted")])
+        n = len(SCENARIOS)
+        _write(f"{n} runs · sandbox at {box.url} · its time runs {speed:g} times as fast")
         runs = {
             name: client.runs.create("cip_orchestrator", business_id=box.business(name))
             for name in SCENARIOS
@@ -72,9 +74,13 @@ def run_demo(folder: Path, *, speed: float) -> Path:
     page = _write_page(folder, f, runs[QUESTION_SCENARIO])
     file = folder / RUNS_FILE
     _write_file(file, "".join(f"{run.to_json()}\n" for run in fetched))
-    charts = styled(f"Charts: {page.resolve().as_uri()}", "muted")
-    write(["", *run_table(f), "", charts, styled(f"Runs: {file}", "muted")])
+    show_panel(f).print()
+    _write(f"\nCharts: {page.resolve().as_uri()}\nRuns: {file}")
     return page
+
+
+def _write(text: str) -> None:
+    echo(text, file=sys.stdout)
 
 
 def _watch(client: Client, runs: Mapping[str, Run], *, timeout: float) -> None:

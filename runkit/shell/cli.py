@@ -1,8 +1,8 @@
 """The command line.
 
 Exit codes: 0 done, 1 failed (one line says why), 2 invalid usage, 3 done but incomplete, 4 a
-question waits (`--json`), 130 stopped by Ctrl-C. Results go to the requested file, messages to
-stderr; `demo`, `inbox` and `show` print to stdout.
+question waits (`inbox`, `show`), 130 stopped by Ctrl-C. Results go to the requested file, messages
+to stderr; `demo`, `inbox` and `show` print to stdout.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
@@ -24,21 +23,20 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 import runkit
 from runkit.api.words import STATUS_OF
 from runkit.display.progress import echo
-from runkit.display.text import escape_unseen, plural, shorten, visible
+from runkit.display.text import escape_unseen, plural, visible
 from runkit.errors import ApiError, RunkitError, UsageError
 from runkit.local.files import file_at, replacing, usable
 
 FAILED, USAGE_ERROR, INCOMPLETE, WAITING, INTERRUPTED = 1, 2, 3, 4, 130
 TIME_HELP = "a time: 7d, 12h, yesterday, or ISO 8601"
-SHOWN_PROBLEMS = 5
 EPILOG = """\
 examples:
   runkit demo
   runkit inbox
   runkit report 83fe7317 -o report.html
 
-Exit codes: 0 done, 1 failed, 2 invalid usage, 3 done but incomplete, 4 with --json
-where a question waits, 130 stopped."""
+Exit codes: 0 done, 1 failed, 2 invalid usage, 3 done but incomplete, 4 inbox or show:
+a question waits, 130 stopped."""
 Option = tuple[tuple[str, ...], dict[str, Any]]
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,22 +130,22 @@ def serve_sandbox(arguments: argparse.Namespace) -> int:
 
 def list_questions(arguments: argparse.Namespace) -> int:
     """List the questions that wait for a reviewer."""
-    from runkit.shell import _terminal
+    from runkit.screens.pages import inbox_panel
     from runkit.tables.run_rules import open_questions
 
     with _reader() as client:
         listed = client.runs.list(since=arguments.since)
         waiting = listed.with_items(run for run in listed if run.is_waiting)
         runs = client.runs.fetch(_identify(client, waiting))
-        read_at = listed.read_at or datetime.now(UTC)
-        source = f"{client.mode} · {read_at:%H:%M} UTC"
+        where = f"{client.mode} · {client.host} · {plural(len(listed), 'run')} listed"
     f = runkit.frames(runs)
+    panel = inbox_panel(f, where, sla_h=arguments.sla_h)
     if arguments.json:
         names = f.runs[["run_id", "agent_name"]]
         _write_json(_records(open_questions(f).merge(names, on="run_id")))
     else:
-        _terminal.write(_terminal.inbox(f, source, "; ".join(runs.missing)))
-    return max(_completeness(runs.missing, runs), _waiting(arguments, f))
+        panel.print(has_all=arguments.all)
+    return _ended(arguments, f, runs)
 
 
 def _identify(client: runkit.Client, runs: runkit.RunList) -> runkit.RunList:
@@ -168,9 +166,14 @@ def _identify(client: runkit.Client, runs: runkit.RunList) -> runkit.RunList:
 
 def _completeness(missing: Sequence[str], source: object) -> int:
     """Report what is missing of a source, if anything, and return the exit code."""
+    if missing:
+        echo(f"Incomplete: {'; '.join(missing)}")
+    return _code_of(missing, source)
+
+
+def _code_of(missing: Sequence[str], source: object) -> int:
     if not missing:
         return 0
-    echo(f"Incomplete: {'; '.join(missing)}")
     return INTERRUPTED if _is_stopped(source) else INCOMPLETE
 
 
@@ -181,40 +184,40 @@ def _is_stopped(source: object) -> bool:
     return isinstance(source, runkit.RunList) and is_stopped(source.missing)
 
 
-def _frames_completeness(f: runkit.Frames, source: object) -> int:
-    """Report what is missing, and where the first problems are; return the exit code."""
-    from runkit.tables.problems import LOST
-
-    code = _completeness(f.missing, source)
-    if code:
-        errors = f.problems[f.problems["problem"].isin(LOST)]
-        errors = errors.drop_duplicates(["problem", "detail"])
-        for row in errors.head(SHOWN_PROBLEMS).to_dict("records"):
-            echo(f"  {row['location']}: {row['problem']}: {shorten(row['detail'], 200)}")
-    return code
-
-
 def show_runs(arguments: argparse.Namespace) -> int:
-    """Show the steps of a run as a tree, one step with its result, or a table of several runs."""
+    """Show the steps of a run as a tree, one step with its result, or several runs by status."""
     from runkit.screens import one_run
-    from runkit.shell import _terminal
+    from runkit.screens.pages import show_panel
 
     source = _source(arguments)
-    f = runkit.frames(source)
-    if arguments.json:
-        names = list(f.keys()) if len(f.runs) == 1 else ["runs"]
-        _write_json({name: _records(f[name]) for name in names})
-    elif arguments.step is not None:
-        if len(f.runs) > 1:
-            raise UsageError("--step needs exactly one run; give its id after the file.")
-        one_run.step(f, arguments.step).print(has_all=True)
-    elif len(f.runs) == 1:
-        _terminal.write(_terminal.run_tree(f))
-    elif f.runs.empty:
-        _terminal.write(["No runs."])
+    f = runkit.frames(source, as_of=arguments.as_of)
+    is_one = len(f) == 1
+    if arguments.step is not None and not is_one:
+        raise UsageError("--step needs exactly one run; give its id after the file.")
+    if arguments.step is None:
+        panel = show_panel(f, sla_h=arguments.sla_h)
     else:
-        _terminal.write(_terminal.run_table(f, has_all=arguments.all or not sys.stdout.isatty()))
-    return max(_frames_completeness(f, source), _waiting(arguments, f))
+        panel = one_run.step(f, arguments.step)
+    if arguments.json:
+        names = list(f.keys()) if is_one else ["runs"]
+        tables = {name: f[name] for name in names}
+        if arguments.step is not None:
+            tables = one_run.tables_of_step(f, arguments.step)
+        _write_json({name: _records(table) for name, table in tables.items()})
+    else:
+        panel.print(has_all=arguments.all or is_one)
+    return _ended(arguments, f, source)
+
+
+def _ended(arguments: argparse.Namespace, f: runkit.Frames, source: object) -> int:
+    """Return the exit code: whether something is missing, which a panel says, or a question waits.
+
+    JSON does not say what is missing; then a message does.
+    """
+    from runkit.tables.run_rules import open_questions
+
+    code = _completeness(f.missing, source) if arguments.json else _code_of(f.missing, source)
+    return max(code, WAITING if len(open_questions(f)) else 0)
 
 
 def _records(df: pd.DataFrame) -> Any:
@@ -224,13 +227,6 @@ def _records(df: pd.DataFrame) -> Any:
 
 def _write_json(value: object) -> None:
     echo(escape_unseen(json.dumps(value, indent=2, ensure_ascii=False)), file=sys.stdout)
-
-
-def _waiting(arguments: argparse.Namespace, f: runkit.Frames) -> int:
-    """Return the exit code that says whether a question waits, for scripts that read the JSON."""
-    from runkit.tables.run_rules import open_questions
-
-    return WAITING if arguments.json and len(open_questions(f)) else 0
 
 
 def fetch_runs(arguments: argparse.Namespace) -> int:
@@ -308,6 +304,7 @@ def make_report(arguments: argparse.Namespace) -> int:
         source,
         arguments.output,
         template=arguments.template,
+        sla_h=arguments.sla_h,
     )
     echo(result, file=sys.stdout)
     return _completeness([result.missing] if result.missing else [], source)
@@ -344,7 +341,9 @@ def option(*flags: str, **settings: Any) -> Option:
     return flags, settings
 
 
-JSON = option("--json", action="store_true", help="write JSON; exit code 4 if a question waits")
+JSON = option("--json", action="store_true", help="write JSON")
+ALL = option("--all", action="store_true", help="write each row; a terminal gets ten of a group")
+SLA = option("--sla-h", type=float, metavar="H", help="hours within which a reviewer should answer")
 SOURCE = option(
     "source",
     nargs="+",
@@ -376,12 +375,16 @@ OPTIONS: dict[str, list[Option]] = {
             metavar="T",
             help=f"only runs created at or after {TIME_HELP} (30d)",
         ),
+        SLA,
+        ALL,
         JSON,
     ],
     "show": [
         SOURCE,
         STEP,
-        option("--all", action="store_true", help="also list the runs that need nobody"),
+        option("--as-of", metavar="T", help="the time up to which everything open is counted"),
+        SLA,
+        ALL,
         JSON,
     ],
     "fetch": [
@@ -401,6 +404,7 @@ OPTIONS: dict[str, list[Option]] = {
             "-o", "--output", required=True, help="report.html; the notebook is written next to it"
         ),
         option("--template", help=TEMPLATE),
+        SLA,
     ],
     "sandbox": [
         option("--port", type=int, default=0, help="port on 127.0.0.1 (any free port)"),
