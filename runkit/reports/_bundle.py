@@ -81,7 +81,7 @@ class ReportData(NamedTuple):
 
     `frames` are `runkit.Frames`. `answers` are the rows of `runkit.answer_log()` about these runs.
     `provenance` is shown as a table. `labels` are the title and other words that were given to
-    `report()`, `changes` the frame of `runkit.changes()`, or None.
+    `report()`, `changes` the frame of `runkit.changes()`, or None, `sla_h` the limit of `report()`.
     """
 
     frames: Frames
@@ -89,6 +89,7 @@ class ReportData(NamedTuple):
     provenance: Provenance
     labels: Labels = NO_LABELS
     changes: pd.DataFrame | None = None
+    sla_h: float | None = None
 
     def __repr__(self) -> str:
         return repr(self._head())
@@ -99,7 +100,7 @@ class ReportData(NamedTuple):
     def _head(self) -> Panel:
         title, classification, prepared_by = self.labels
         by = f"prepared by {prepared_by}" if prepared_by else ""
-        return head(self.frames, title, classification, by)
+        return head(self.frames, title, classification, by, sla_h=self.sla_h)
 
 
 def make_masker(redact: bool | Redaction = True) -> Masker:

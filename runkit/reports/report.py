@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import nbformat
 
-from runkit.arguments import checked
+from runkit.arguments import Hours, checked
 from runkit.display.hide_keys import MASK
 from runkit.display.text import moment, plural, visible
 from runkit.errors import ReportError, UsageError
@@ -69,6 +69,7 @@ def report(
     classification: str | None = None,
     prepared_by: str | None = None,
     before: sources.Source | None = None,
+    sla_h: Hours | None = None,
     progress: bool = True,
 ) -> Report:
     """Make a report: one HTML file that needs no network, and the executed notebook beside it.
@@ -99,6 +100,8 @@ def report(
     before
         The runs as they were earlier, as `source`. The report on many runs then begins with what
         has changed since (`runkit.changes`), masked, too.
+    sla_h
+        Hours within which a reviewer should answer; None is no limit.
     progress
         Show a progress bar that counts cells.
 
@@ -133,7 +136,7 @@ def report(
     _check_runs(selected, read.frames, has_before=before is not None)
 
     masker.page = selected.text + page_text()
-    data = redact_source(read, masker, selected, labels)
+    data = redact_source(read, masker, selected, labels)._replace(sla_h=sla_h)
     about = data.provenance
     executed = _execute(data, selected, masker, progress=progress)
     html = to_html(

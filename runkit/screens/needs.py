@@ -50,10 +50,11 @@ def waiting_of(facts: Facts) -> pd.DataFrame:
 
 
 def with_late(table: pd.DataFrame, sla_h: float | None) -> pd.DataFrame:
-    """Add to a table with waits which of them are over the limit, if there is one."""
+    """Add to a table with waits whether each is over the limit, if there is one."""
     if sla_h is None:
         return table
-    return table.assign(**{f"over_{sla_h:g}_h": late(table["wait_s"], sla_h)})
+    words = {True: f"over {sla_h:g} h", False: f"within {sla_h:g} h"}
+    return table.assign(limit=late(table["wait_s"], sla_h).map(words).astype("str"))
 
 
 def failed_of(facts: Facts) -> pd.DataFrame:

@@ -68,7 +68,8 @@ def heading(f: Frames) -> str:
 def _run_head(f: Frames, title: str, notes: tuple[str, ...], sla_h: float | None) -> Panel:
     """Show how one run ended, and what was decided beside what was proposed."""
     run = f.runs.iloc[0]
-    agent = agent_title(run["agent"], run["agent_name"])
+    named = first_text(run["business_name"])
+    agent = agent_title(run["agent"], run["agent_name"]) if named or title else ""
     asked = questions(f)
     blocks: list[Block] = [_ending(f, run)]
     if len(asked):

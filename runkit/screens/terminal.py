@@ -101,7 +101,9 @@ def _block(block: Block, width: int, shown: int) -> Iterator[RenderableType]:
     elif isinstance(block, Table):
         yield from _table(block, width, shown)
     elif isinstance(block, Quote):
-        parts = [_cell(block.status), Text(visible(block.heading))]
+        parts = [_cell(block.status)]
+        if block.heading:
+            parts.append(Text(visible(block.heading)))
         if block.confidence:
             parts += [Text("confidence", STYLES["muted"]), _cell(block.confidence)]
         yield Text("  ").join(parts)
