@@ -149,8 +149,13 @@ def step(f: Frames, name: str) -> Panel:
 def tables_of_step(f: Frames, name: str) -> dict[str, pd.DataFrame]:
     """Return the rows of one step in each frame; see `step`."""
     ids = _find_steps(f.steps, name)["step_id"]
-    with_steps = {key: table for key, table in f.items() if "step_id" in table}
-    return {key: table[table["step_id"].isin(ids)] for key, table in with_steps.items()}
+    artifacts = f.artifacts[f.artifacts["step_id"].isin(ids)]
+    return {
+        "steps": f.steps[f.steps["step_id"].isin(ids)],
+        "artifacts": artifacts,
+        "sources": f.sources[f.sources["artifact_no"].isin(artifacts["artifact_no"])],
+        "interrupts": f.interrupts[f.interrupts["step_id"].isin(ids)],
+    }
 
 
 def step_table(steps: pd.DataFrame) -> pd.DataFrame:
@@ -174,7 +179,7 @@ def _find_steps(steps: pd.DataFrame, name: str) -> pd.DataFrame:
             return steps[is_match]
     raise UsageError(
         f"no step is {brief(name)}; expected the id of a step, its first {SHORTEST_ID} characters, "
-        f"its name or its label, as in f.steps."
+        "its name or its label."
     )
 
 

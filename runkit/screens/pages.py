@@ -8,7 +8,7 @@ import pandas as pd
 
 from runkit.api.words import RUN_STATUSES
 from runkit.arguments import Hours, checked
-from runkit.display.text import agent_title, first_text, in_words, plural, short_id
+from runkit.display.text import MISSING, agent_title, day, first_text, in_words, plural, short_id
 from runkit.facts import Facts, ReadLine, runs_in_order, what_was_read
 from runkit.screens.blocks import Block, Quote, Table
 from runkit.screens.cells import confidence_word, dotted
@@ -20,6 +20,7 @@ from runkit.tables.run_rules import outputs_of, returned_by
 
 RUN = [*NAMES, "status", "outcome", "confidence", "created_at", "working_s", "waiting_s", "run_id"]
 SHOWN_RUN = [*NAMES, "what", "confidence", "working_s", "wait_s", "since", "run_id"]
+ASKED = ["question", "proposed", "outcome", "decision", "answered_by", "reason", "wait_s", "limit"]
 TIMES = ["created_at", "duration_s", "working_s", "waiting_s"]
 
 
@@ -116,13 +117,17 @@ def show_panel(f: Frames, *, sla_h: Hours | None = None) -> Panel:
 
 
 def _tree_panel(f: Frames, sla_h: float | None) -> Panel:
-    first = head(f, sla_h=sla_h)
-    steps = f.steps.assign(label=branches(f.steps) + f.steps["label"])
-    tree = step_table(steps)[["step", "state", "error", "duration_s"]]
-    blocks = [*first.blocks, Table(f.runs[TIMES]), Table(tree, "steps", len(tree))]
-    found = findings(f).table[["title", "confidence"]]
-    if len(found):
-        blocks.append(Table(found, "findings", len(found)))
+    first = head(f)
+    asked = with_late(f.interrupts, sla_h).rename(columns={"label": "question"})
+    labels = branches(f.steps) + f.steps["label"].fillna(MISSING)
+    tree = step_table(f.steps.assign(label=labels))
+    tables = {
+        "questions": asked.reindex(columns=ASKED),
+        "steps": tree[["step", "state", "error", "duration_s"]],
+        "findings": findings(f).table[["title", "confidence"]],
+    }
+    blocks = [first.blocks[0], Table(f.runs[TIMES])]
+    blocks += [Table(table, name, len(table)) for name, table in tables.items() if len(table)]
     return Panel(first.title, f.steps, first.read, [*blocks, *problems_of(f)])
 
 
@@ -142,7 +147,7 @@ def _groups_panel(f: Frames, sla_h: float | None) -> Panel:
     """Show runs by status, those with an open question first."""
     runs = runs_in_order(Facts(f).runs)
     is_asked = runs["wait_s"].notna()
-    since = runs["ended_at"].fillna(runs["created_at"]).mask(is_asked)
+    since = runs["ended_at"].fillna(runs["created_at"]).mask(is_asked).map(day, "ignore")
     shown = runs.assign(since=since, what=runs["outcome"])[SHOWN_RUN]
     status = runs["status"].astype("str").mask(is_asked, "interrupted")
     groups = with_late(shown, sla_h).groupby(status.map(_label), sort=False)
