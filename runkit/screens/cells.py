@@ -71,7 +71,7 @@ class SourceCell(NamedTuple):
     url: str
 
     def __str__(self) -> str:
-        return " ".join(filter(None, [self.tier.icon, self.name, self.tier.label]))
+        return " ".join(filter(None, [self.tier.icon, self.tier.label, self.name, self.url]))
 
 
 class TableColumn(NamedTuple):

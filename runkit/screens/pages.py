@@ -122,12 +122,12 @@ def _tree_panel(f: Frames, sla_h: float | None) -> Panel:
     labels = branches(f.steps) + f.steps["label"].fillna(MISSING)
     tree = step_table(f.steps.assign(label=labels))
     tables = {
-        "questions": asked.reindex(columns=ASKED),
-        "steps": tree[["step", "state", "error", "duration_s"]],
-        "findings": findings(f).table[["title", "confidence"]],
+        "Questions": asked.reindex(columns=ASKED),
+        "Steps": tree[["step", "state", "error", "duration_s"]],
+        "Findings": findings(f).table[["title", "confidence"]],
     }
     blocks = [first.blocks[0], Table(f.runs[TIMES])]
-    blocks += [Table(table, name, len(table)) for name, table in tables.items() if len(table)]
+    blocks += [Table(table, name) for name, table in tables.items() if len(table)]
     return Panel(first.title, f.steps, first.read, [*blocks, *problems_of(f)])
 
 

@@ -62,7 +62,7 @@ def run_demo(folder: Path, *, speed: float) -> Path:
     ):
         folder = files.folder_at(folder)  # fails before the runs start
         n = len(SCENARIOS)
-        _write(f"{n} runs · sandbox at {box.url} · its time runs {speed:g} times as fast")
+        _write(f"{n} runs · sandbox at {box.url} · its time runs {speed:g} times as fast\n")
         runs = {
             name: client.runs.create("cip_orchestrator", business_id=box.business(name))
             for name in SCENARIOS

@@ -73,10 +73,9 @@ def test_wrong_use_explains_itself(arguments, words, tmp_path):
 def test_the_demo_shows_runs_and_writes_a_page(demo):
     """Eight runs, two of them in forms of other accounts; for their owner only."""
     done, folder = demo
-    assert re.search("^✕ Gulf Coast Cable Inc +[0-9a-f]{8} IRS TIN Matching", done.stdout, re.M)
-    assert re.search(
-        r"8 runs: 4 completed, 2 failed, 2 waiting\n.*8 runs read · as of \w+ \d+, ", done.stdout
-    )
+    assert re.search("^Gulf Coast Cable Inc +IRS TIN Matching .* [0-9a-f]{8}", done.stdout, re.M)
+    assert re.search(r"^1 run without steps\n8 runs read · as of \w+ \d+, ", done.stdout, re.M)
+    assert groups(done.stdout) == [("2", "waiting"), ("2", "failed"), ("4", "completed")]
     assert "\x1b" not in done.stdout  # no terminal, no colors
     assert not re.search("[0-9a-f]{8}-[0-9a-f]{4}-", done.stdout + done.stderr)
     modes = [path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())]
@@ -87,12 +86,17 @@ def test_the_demo_shows_runs_and_writes_a_page(demo):
     assert CANARY not in page + done.stdout + done.stderr
 
 
+def groups(shown):
+    """The number and name of each group of runs."""
+    return re.findall(r"^(\d+) (waiting|failed|running|completed)$", shown, re.MULTILINE)
+
+
 def on_a_terminal(*arguments):
     """Run a command; return what it writes to a terminal."""
     screen = io.StringIO()
     screen.isatty = lambda: True
     with contextlib.redirect_stdout(screen):
-        assert main(arguments) == 0
+        main(arguments)
     return screen.getvalue()
 
 
@@ -106,59 +110,110 @@ def test_a_terminal_shows_colors(variables, is_colored, tmp_path):
     variables = environment(**({"TERM": "xterm"} | variables))
     with patch.dict(os.environ, variables, clear=True):
         shown = on_a_terminal("show", str(path))
-    assert ("\x1b[32m ✓ Completed\x1b[0m" in shown) == is_colored
+    assert ("\x1b[32mCompleted ✓\x1b[0m" in shown) == is_colored
     assert r"red \x1b[31m" in shown
 
 
-def show(folder, *runs):
-    """Write runs into a file, and show them."""
+def show(folder, *runs, code=0):
+    """Write runs into a file, and show them: lines with single spaces."""
     (folder / "runs.ndjson").write_text("\n".join(map(json.dumps, runs)))
     done = run("show", "runs.ndjson", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert done.returncode == code, done.stderr
+    return [" ".join(line.split()) for line in done.stdout.splitlines()]
 
 
 def test_a_run_is_shown_as_a_tree(tmp_path):
-    """Each step with its time and whether it is on the critical path; a question with its end."""
-    group = step("a", 0, 40, label="Group", steps=[step("b", 0, 20, label="Child")])
-    tree = raw(group, question("q", 40, 70, label="Approve?"), step("c", 70, 100, label="Last"))
-    # the year is shown in other years only
-    lines = [
-        " ".join(line.split()).replace(", 2026", "") for line in show(tmp_path, tree).splitlines()
-    ]
-    assert lines[0] == "CIP Orchestrator r ✓ Completed"
-    assert lines[1].startswith("1 min 40 s: 1 min 10 s work, 30 s waiting · created Feb 3, ")
-    assert lines[4:9] == [
-        "├─ Group 40 s ◆",
-        "│ └─ Child 20 s ◆",
-        "├─ Approve? 30 s ◆",
-        "│ Answered, Feb 3, 10:01 UTC",
-        "└─ Last 30 s ◆",
+    """How it ended, its times, its questions, each step with its state, error and length."""
+    steps = [step("b", 0, 20, label="Child"), step("d", 20, 30, label="Broken", status="error")]
+    steps[1]["error"] = "Register: down"
+    group = step("a", 0, 40, label="Group", steps=steps)
+    asked = question("q", 40, 70, label="Approve?")
+    lines = show(tmp_path, raw(group, asked, step("c", 70, 100, label="Last")))
+    assert lines[0] == "CIP Orchestrator"
+    assert lines[1].startswith("run r · 1 run read · as of Feb 3, 2026, 10:01 UTC (newest time in")
+    assert lines[3] == "Completed ✓"
+    assert lines[6] == "Feb 3, 2026, 10:00 UTC 1 min 40 s 1 min 10 s 30 s"
+    assert lines[lines.index("Questions") + 2] == "Approve? Answered ✓ 30 s"
+    first = lines.index("Steps") + 2
+    assert lines[first : first + 5] == [
+        "├─ Group Done ✓ – 40 s",
+        "│ ├─ Child Done ✓ – 20 s",
+        "│ └─ Broken Failed ✕ Register: down 10 s",
+        "├─ Approve? Done ✓ – 30 s",
+        "└─ Last Done ✓ – 30 s",
     ]
 
 
 def test_findings_are_named_weakest_first(tmp_path):
     findings = [artifact(f"Finding {word}", confidence=word) for word in ("high", "low", "medium")]
-    shown = show(tmp_path, raw(step("a", artifacts=findings)))
-    assert re.search(r"3 findings: Finding low .*Finding medium .*Finding high", shown)
+    lines = show(tmp_path, raw(step("a", artifacts=findings)))
+    assert lines[-3:] == [f"Finding {word} {word}" for word in ("low", "medium", "high")]
 
 
-def test_several_runs_are_shown_as_a_table(tmp_path):
+def test_several_runs_are_shown_by_status(tmp_path):
     """An id after the file picks one of them, by its first characters."""
     ids = ["aaaaaaaa-1111", "bbbbbbbb-1111"]
     runs = [raw(step("a"), run_id=run_id, start=start) for start, run_id in enumerate(ids)]
     unrated = step("u", artifacts=[artifact(confidence=None)])
     waiting = raw(unrated, question("q", 10, None, label="Approve?"), status="interrupted")
     runs.append(waiting | {"ended_at": None})
-    table = show(tmp_path, *runs)
-    listed = re.findall("^✓ CIP Orchestrator +(\\w+) ", table, re.MULTILINE)
-    assert listed == ["aaaaaaaa", "bbbbbbbb"]
-    assert re.search("^ +Agent +Run ", table, re.MULTILINE)  # no business is known
-    assert "2 completed" in table
-    assert re.search("^◷ .* Approve[?] ", table, re.MULTILINE)  # what waits comes before a rating
+    lines = show(tmp_path, *runs, code=4)
+    assert groups("\n".join(lines)) == [("1", "waiting"), ("2", "completed")]
+    assert lines[3].startswith("Approve? ")  # a name that most share, an agent's, is left out
+    assert [line.split()[-1] for line in lines[-2:]] == ["aaaaaaaa", "bbbbbbbb"]
     entry = run("show", "runs.ndjson", "bbbbbbbb", cwd=tmp_path).stdout
     assert "aaaaaaaa" not in entry
     assert "└─ Step a" in entry
+
+
+def test_a_failure_is_cut_at_the_width_and_whole_in_a_pipe(tmp_path, monkeypatch):
+    reason = f"Register: {'down ' * 30}: end"
+    failed = raw(step("a", 0, 9, label=reason, status="error"), run_id="f" * 9, status="error")
+    lines = show(tmp_path, failed, raw(step("a")))
+    assert any(line.startswith(reason) for line in lines)
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = on_a_terminal("show", str(tmp_path / "runs.ndjson"))
+    assert re.search("Register: (down )+(d|do|dow|down)?…", shown)
+
+
+LIMITS = [([], []), (["--sla-h", "0.01"], ["over 0.01 h"]), (["--sla-h", "4"], ["within 4 h"])]
+
+
+@pytest.mark.parametrize(("options", "expected"), LIMITS)
+def test_a_limit_is_shown_if_it_is_given(options, expected, tmp_path):
+    """Beside each wait; time is counted to `--as-of`."""
+    asked = question("q", 10, None, label="Approve?")
+    waiting = raw(asked, status="interrupted") | {"ended_at": None}
+    path = tmp_path / "runs.ndjson"
+    path.write_text("\n".join(map(json.dumps, [waiting, raw(run_id="other")])))
+    at = "2026-02-03T11:00:00Z"
+    for ids in ([], ["r"]):
+        done = run("show", "runs.ndjson", *ids, "--as-of", at, *options, cwd=tmp_path)
+        assert "59 min 50 s" in done.stdout
+        assert re.findall(r"(?:over|within) \S+ h", done.stdout) == expected
+
+
+@pytest.mark.parametrize("hours", ["-1", "0", "nan"])
+def test_a_limit_that_is_none_is_refused(hours, tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps(raw()))
+    done = run("show", "run.json", "--sla-h", hours, cwd=tmp_path)
+    assert (done.returncode, "sla_h=" in done.stderr) == (2, True)
+
+
+def test_one_step_is_shown_and_written_as_json(tmp_path):
+    """Of a file, too; without an only run it is refused."""
+    steps = step("a", artifacts=[artifact("Found", sources=[{"name": "IRS"}])]), step("b")
+    runs = [raw(*steps, run_id="aaaaaaaa-1"), raw(step("c"), run_id="bbbbbbbb-1")]
+    (tmp_path / "runs.ndjson").write_text("\n".join(map(json.dumps, runs)))
+    words = ("show", "runs.ndjson", "aaaaaaaa", "--step", "Step a")
+    shown = run(*words, cwd=tmp_path)
+    assert (shown.returncode, shown.stdout.splitlines()[0]) == (0, "Step a")
+    assert "Step b" not in shown.stdout
+    tables = json.loads(run(*words, "--json", cwd=tmp_path).stdout)
+    assert [row["label"] for row in tables["steps"]] == ["Step a"]
+    assert [row["title"] for row in tables["artifacts"]] == ["Found"]
+    assert [row["source_name"] for row in tables["sources"]] == ["IRS"]
+    assert run("show", "runs.ndjson", "--step", "a", "--json", cwd=tmp_path).returncode == 2
 
 
 def test_show_says_which_records_could_not_be_read(tmp_path):
@@ -167,7 +222,10 @@ def test_show_says_which_records_could_not_be_read(tmp_path):
     done = run("show", "runs.ndjson", cwd=tmp_path)
     assert "└─ Step a" in done.stdout
     assert done.returncode == 3
-    assert re.match("Incomplete: 1 of 2 .*\n  runs.ndjson:2: bad_json: not JSON", done.stderr)
+    assert done.stdout.splitlines()[1] == "1 of 2 records refused"
+    assert re.search("Bad json +1 +runs.ndjson:2 +not JSON", done.stdout)
+    done = run("show", "runs.ndjson", "--json", cwd=tmp_path)  # JSON has only the frames
+    assert done.stderr.startswith("Incomplete: 1 of 2 records refused")
     (tmp_path / "runs.ndjson").write_text("{broken\n")
     done = run("show", "runs.ndjson", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
@@ -180,13 +238,14 @@ def test_the_inbox_lists_questions_that_wait(tmp_path):
         at = {"MIDDESK_API_KEY": box.key, "MIDDESK_BASE_URL": box.url}
         done = run("inbox", cwd=tmp_path, **at)
         nothing = run("inbox", "--since", "today", cwd=tmp_path, **at)
-    assert done.returncode == 0, done.stderr
-    assert re.match(r"2 questions waiting, oldest \d+ d", done.stdout)
-    assert re.findall(r"^◷ (.*?) +[0-9a-f]{8} (\S+) .*? \d+ d", done.stdout, re.MULTILINE) == [
+    assert (done.returncode, nothing.returncode) == (4, 0), done.stderr
+    assert re.match(r"SANDBOX · 127\.0\.0\.1:\d+ · 20 runs listed · 2 runs read", done.stdout)
+    assert "\n2 waiting for a reviewer\n" in done.stdout
+    assert re.findall(r"^(.*?)  +(\S+) .*? \d+ d .*[0-9a-f]{8}", done.stdout, re.MULTILINE) == [
         ("Lakeline Family Dental PLLC", "Add"),
         ("Truckee River Freight Co", "2"),
     ]
-    assert nothing.stdout.startswith("0 questions waiting in 0 runs")
+    assert "\n0 waiting for a reviewer\n" in nothing.stdout
 
 
 @pytest.mark.parametrize("has_question", [True, False])
@@ -207,7 +266,7 @@ def test_json_says_by_the_exit_code_whether_a_question_waits(tmp_path, has_quest
 
 @pytest.mark.parametrize("width", [60, 110])
 def test_a_table_fits_the_terminal(width, tmp_path, monkeypatch):
-    """Wide characters count as two; completed runs are one line, unless `--all` is given."""
+    """Wide characters count as two; ten rows of a group, unless `--all` is given."""
     names = {"_runkit": {"business_name": "東京貿易株式会社" * 4}}
     failed = raw(step("a", 0, 9, label="x" * 200, status="error"), run_id="f" * 9, status="error")
     output = {"artifacts": [artifact("Summary")]}
@@ -215,16 +274,18 @@ def test_a_table_fits_the_terminal(width, tmp_path, monkeypatch):
     runs = [
         weak,
         failed | names,
-        *(raw(step("a"), run_id=f"{n}" * 9, output=output) for n in range(3)),
+        *(raw(step("a"), run_id=f"{n:08}-1", output=output) for n in range(11)),
     ]
     path = tmp_path / "runs.ndjson"
     path.write_text("\n".join(map(json.dumps, runs)))
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("NO_COLOR", "1")
-    for options, n_rows in (([], 1), (["--all"], 5)):
-        lines = on_a_terminal("show", str(path), *options).splitlines()
-        assert max(map(cell_len, lines)) <= width
-        assert len([line for line in lines if line[:2] in ("✕ ", "✓ ")]) == n_rows
+    for options, n_rows in (([], 10), (["--all"], 12)):
+        shown = on_a_terminal("show", str(path), *options)
+        assert max(map(cell_len, shown.splitlines())) <= width
+        assert groups(shown) == [("1", "failed"), ("12", "completed")]
+        assert len(re.findall(" (?:[0-9]{8}|r) *$", shown, re.MULTILINE)) == n_rows
+        assert ("\n+ 2 completed: --all\n" in f"{shown}\n") == (not options)
 
 
 def test_the_exports_of_the_sandbox_are_all_that_a_client_needs(served, monkeypatch):
