@@ -124,21 +124,20 @@ def show(folder, *runs, code=0):
 
 def test_a_run_is_shown_as_a_tree(tmp_path):
     """How it ended, its times, its questions, each step with its state, error and length."""
-    steps = [step("b", 0, 20, label="Child"), step("d", 20, 30, label="Broken", status="error")]
-    steps[1]["error"] = "Register: down"
+    steps = [step("b", 0, 20, label="Child"), step("d", 20, 30, type="error", label="No: down")]
     group = step("a", 0, 40, label="Group", steps=steps)
     asked = question("q", 40, 70, label="Approve?")
     lines = show(tmp_path, raw(group, asked, step("c", 70, 100, label="Last")))
     assert lines[0] == "CIP Orchestrator"
     assert lines[1].startswith("run r · 1 run read · as of Feb 3, 2026, 10:01 UTC (newest time in")
     assert lines[3] == "Completed ✓"
-    assert lines[6] == "Feb 3, 2026, 10:00 UTC 1 min 40 s 1 min 10 s 30 s"
+    assert lines[6] == "Feb 3, 2026, 09:59 UTC 1 min 40 s 1 min 10 s 30 s"
     assert lines[lines.index("Questions") + 2] == "Approve? Answered ✓ 30 s"
     first = lines.index("Steps") + 2
     assert lines[first : first + 5] == [
         "├─ Group Done ✓ – 40 s",
         "│ ├─ Child Done ✓ – 20 s",
-        "│ └─ Broken Failed ✕ Register: down 10 s",
+        "│ └─ No: down Failed ✕ No: down 10 s",
         "├─ Approve? Done ✓ – 30 s",
         "└─ Last Done ✓ – 30 s",
     ]
@@ -159,7 +158,7 @@ def test_several_runs_are_shown_by_status(tmp_path):
     runs.append(waiting | {"ended_at": None})
     lines = show(tmp_path, *runs, code=4)
     assert groups("\n".join(lines)) == [("1", "waiting"), ("2", "completed")]
-    assert lines[3].startswith("Approve? ")  # a name that most share, an agent's, is left out
+    assert lines[4].startswith("Approve? ")  # a name that most share, an agent's, is left out
     assert [line.split()[-1] for line in lines[-2:]] == ["aaaaaaaa", "bbbbbbbb"]
     entry = run("show", "runs.ndjson", "bbbbbbbb", cwd=tmp_path).stdout
     assert "aaaaaaaa" not in entry
@@ -168,7 +167,8 @@ def test_several_runs_are_shown_by_status(tmp_path):
 
 def test_a_failure_is_cut_at_the_width_and_whole_in_a_pipe(tmp_path, monkeypatch):
     reason = f"Register: {'down ' * 30}: end"
-    failed = raw(step("a", 0, 9, label=reason, status="error"), run_id="f" * 9, status="error")
+    broken = step("a", 0, 9, type="error", label=reason)
+    failed = raw(broken, run_id="f" * 9, status="error")
     lines = show(tmp_path, failed, raw(step("a")))
     assert any(line.startswith(reason) for line in lines)
     monkeypatch.setenv("COLUMNS", "80")
@@ -202,7 +202,7 @@ def test_a_limit_that_is_none_is_refused(hours, tmp_path):
 
 def test_one_step_is_shown_and_written_as_json(tmp_path):
     """Of a file, too; without an only run it is refused."""
-    steps = step("a", artifacts=[artifact("Found", sources=[{"name": "IRS"}])]), step("b")
+    steps = step("a", artifacts=[artifact("Found", sources=[{"source_name": "IRS"}])]), step("b")
     runs = [raw(*steps, run_id="aaaaaaaa-1"), raw(step("c"), run_id="bbbbbbbb-1")]
     (tmp_path / "runs.ndjson").write_text("\n".join(map(json.dumps, runs)))
     words = ("show", "runs.ndjson", "aaaaaaaa", "--step", "Step a")
@@ -284,7 +284,7 @@ def test_a_table_fits_the_terminal(width, tmp_path, monkeypatch):
         shown = on_a_terminal("show", str(path), *options)
         assert max(map(cell_len, shown.splitlines())) <= width
         assert groups(shown) == [("1", "failed"), ("12", "completed")]
-        assert len(re.findall(" (?:[0-9]{8}|r) *$", shown, re.MULTILINE)) == n_rows
+        assert len(re.findall(" (?:[0-9]{8}-1|r) *$", shown, re.MULTILINE)) == n_rows
         assert ("\n+ 2 completed: --all\n" in f"{shown}\n") == (not options)
 
 
