@@ -23,8 +23,8 @@ FLEET: dict[str, Callable[[runkit.Frames], Panel]] = {
     "frames": pages.runs_panel,
     "answered": pages.answered_panel,
     "head": pages.head,
-    "show": pages.show_panel,
-    "inbox": pages.inbox_panel,
+    "show": lambda f: pages.show_panel(f, sla_h=4),
+    "inbox": lambda f: pages.inbox_panel(f, sla_h=4),
     "changes": lambda f: pages.changed_panel(runkit.changes([], f)),
 }
 ONE: dict[str, Callable[[runkit.Frames], Panel]] = {
@@ -32,7 +32,7 @@ ONE: dict[str, Callable[[runkit.Frames], Panel]] = {
     "questions": runkit.one_run.questions,
     "beside others": lambda f: runkit.one_run.beside_others(f, f.runs["run_id"][0]),
     "head": pages.head,
-    "show": pages.show_panel,
+    "show": lambda f: pages.show_panel(f, sla_h=4),
 }
 
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from runkit.tables.frames import Frames
 
 NOT_IN_THE_DATA = "The question is not in the data"
-STEPS_NOT_READ = "The steps are not in the data: fetch the run with its steps, or see f.problems."
 MIN_IDLE = 0.05  # a smaller share of the time that is no waiting is not mentioned
 IDS_AND_NUMBERS = re.compile(  # failures with one cause differ in them
     r"([0-9a-f]{8}-[0-9a-f-]{27}|(?<![^\W_])(?:(?=[a-f]*\d)[0-9a-f]{8,}\b|\d[\d.,:]*))",

@@ -248,20 +248,26 @@ def test_the_inbox_lists_questions_that_wait(tmp_path):
     assert "\n0 waiting for a reviewer\n" in nothing.stdout
 
 
-@pytest.mark.parametrize("has_question", [True, False])
-def test_json_says_by_the_exit_code_whether_a_question_waits(tmp_path, has_question):
-    """Also beside a line that cannot be read."""
-    waiting_step = [question("q", 1, None, label="Approve?\x1b")] if has_question else []
+CODES = [(False, False, 0), (False, True, 3), (True, False, 4), (True, True, 4)]
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["--step", "Step a"]])
+@pytest.mark.parametrize(("has_question", "has_bad_line", "code"), CODES)
+def test_the_exit_code_says_whether_a_question_waits(
+    options, has_question, has_bad_line, code, tmp_path
+):
+    """Else whether something could not be read."""
+    steps = [question("q", 1, None, label="Approve?\x1b")] if has_question else []
     status = "interrupted" if has_question else "completed"
-    run_now = raw(step("a"), *waiting_step, status=status)
-    line = json.dumps(run_now | {"ended_at": None} if has_question else run_now)
-    (tmp_path / "run.ndjson").write_text(line + "\n{" * has_question)
-    done = run("show", "run.ndjson", "--json", cwd=tmp_path)
-    assert done.returncode == (4 if has_question else 0)
-    shown = json.loads(done.stdout)
-    assert shown["runs"][0]["n_pending"] == has_question
-    assert [row["label"] for row in shown["interrupts"]] == ["Approve?\x1b"] * has_question
+    line = raw(step("a"), *steps, status=status) | ({"ended_at": None} if has_question else {})
+    (tmp_path / "run.ndjson").write_text(json.dumps(line) + "\n{" * has_bad_line)
+    done = run("show", "run.ndjson", *options, cwd=tmp_path)
+    assert done.returncode == code
     assert "\x1b" not in done.stdout
+    if options == ["--json"]:
+        shown = json.loads(done.stdout)
+        assert shown["runs"][0]["n_pending"] == has_question
+        assert [row["label"] for row in shown["interrupts"]] == ["Approve?\x1b"] * has_question
 
 
 @pytest.mark.parametrize("width", [60, 110])

@@ -99,7 +99,7 @@ def test_a_list_that_lies_is_not_complete_on_any_screen(
         f"May be missing: {reason}." in runkit.InterruptInbox(client, since=None).listing.sentence
     )
     assert main(["inbox"]) == INCOMPLETE
-    assert reason in capfd.readouterr().err
+    assert capfd.readouterr().out.startswith(f"{reason}\n")
 
 
 def test_a_limit_is_a_reason(server, client, page, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from typing import Any
 
@@ -12,10 +13,13 @@ import runkit
 import strangers
 from panel_texts import FLEET, ONE, texts
 from runkit.screens.panel import Panel
+from runkit.shell.cli import main
 
 FORBIDDEN = re.compile(
     r"\b(no|none|all|at least|only|because|caught up|enough|not slow)\b", re.IGNORECASE
 )
+QUOTED = re.compile(r"'[^']*'")  # in the detail of a problem: what the data has
+PYTHON = re.compile(r"\b\w+=|\b(?:runkit|f|client)\.\w")  # which a shell does not run
 MARKER = "§"
 # fields whose texts are the data's own words
 TEXTS = ("label", "title", "summary", "name", "message", "error", "note", "detail", "reason")
@@ -32,8 +36,21 @@ def marked(value: Any, name: str = "") -> Any:
 
 def check(panel: Panel) -> None:
     """Look up each text of a panel, in HTML and in a terminal, in the forbidden words."""
-    shown = [*texts(panel), *repr(panel).splitlines()]
-    assert [text for text in shown if FORBIDDEN.search(text)] == []
+    check_texts([*texts(panel), *repr(panel).splitlines()])
+
+
+def check_texts(shown: list[str]) -> None:
+    """Look up texts in the forbidden words."""
+    assert [text for text in shown if FORBIDDEN.search(QUOTED.sub(MARKER, text))] == []
+
+
+def check_shell(capsys: pytest.CaptureFixture[str], *words: str) -> None:
+    """Look up what a command writes about runs in the forbidden words, and in Python's."""
+    main(["show", *words])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines
+    check_texts(lines)
+    assert [line for line in lines if PYTHON.search(line)] == []
 
 
 FILES = {
@@ -52,6 +69,17 @@ def test_panels_of_many_runs_have_no_forbidden_word(file):
     f = runkit.frames(marked(copy.deepcopy(FILES[file])), on_error="collect")
     for show in FLEET.values():
         check(show(f))
+
+
+@pytest.mark.parametrize("file", ["ordinary", "each form", "without steps", "without labels"])
+def test_a_shell_shows_no_forbidden_word_and_no_python(file, tmp_path, capsys):
+    f = runkit.frames(marked(copy.deepcopy(FILES[file])), on_error="collect")
+    path = f.save(tmp_path / "runs")
+    check_shell(capsys, str(path), "--sla-h", "4")
+    for run_id in f.runs["run_id"]:
+        check_shell(capsys, str(path), run_id, "--sla-h", "4")
+    for run_id, step_id in f.steps[["run_id", "step_id"]].head(5).itertuples(index=False):
+        check_shell(capsys, str(path), run_id, "--step", step_id)
 
 
 @pytest.mark.parametrize("form", strangers.FORMS)
