@@ -34,7 +34,8 @@ SHOWN = 10  # rows of a table
 PLAIN_WIDTH = 110  # characters of a line of a panel's text form
 PIPE = 400  # characters of a line that is not shown on a terminal
 MIN_WIDTH = 8  # characters to which a column is cut
-HIDDEN = ("run_ids", "artifact_no", "asked_at")  # columns that a terminal has no room for
+# columns that a terminal has no room for
+HIDDEN = ("run_ids", "artifact_no", "asked_at", "asked_by")
 GAP = 2  # spaces between two columns
 
 
