@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from runkit.api.words import CONFIDENCES, RUN_STATUSES
+from runkit.api.words import RUN_STATUSES
 from runkit.display.counts import HOUR, flag
 from runkit.display.text import plural
 from runkit.tables import run_rules
@@ -37,23 +37,10 @@ def run_facts(f: Frames) -> pd.DataFrame:
         | --- | --- |
         | short | the id for reading |
         | is_low | a finding or an output has low confidence; null where that is not known |
-        | rating | the confidence and the title of its weakest finding or output |
     """
     runs = run_rules.with_courses(f)
     short = run_rules.short_ids(f.runs["run_id"])
-    return runs.assign(short=short, is_low=run_rules.low_runs(f), rating=_ratings(f))
-
-
-def _ratings(f: Frames) -> pd.Series[str]:
-    """Return the weakest finding or output of each run with its confidence, as it came."""
-    rated = pd.concat([run_rules.findings_of(f), run_rules.outputs_of(f)])
-    rated = rated.dropna(subset="confidence")
-    order = positions(rated["confidence"], CONFIDENCES)
-    is_known = run_rules.is_known(rated["confidence"], CONFIDENCES)
-    by_rank = rated.assign(order=order.where(is_known, -1)).sort_values("order", kind="stable")
-    weakest = by_rank.drop_duplicates("run_id", keep="last").set_index("run_id")
-    words = weakest["confidence"].astype("str") + ": " + weakest["title"].fillna("")
-    return f.runs["run_id"].map(words).astype("str")
+    return runs.assign(short=short, is_low=run_rules.low_runs(f))
 
 
 class Facts:
@@ -112,17 +99,6 @@ class Facts:
         return self.runs[is_a(self.runs["status"], RUN_STATUSES, meaning)]
 
     @cached_property
-    def statuses(self) -> dict[str, int]:
-        """The number of runs by status, by the API's word."""
-        counts = self.frames.runs["status"].astype("str").value_counts()
-        return {str(word): int(n) for word, n in counts.items()}
-
-    @cached_property
-    def failing_steps(self) -> pd.DataFrame:
-        """The step in which each failed run failed, where a step says so."""
-        return run_rules.causes_of(self.frames)
-
-    @cached_property
     def low_runs(self) -> pd.Series[bool]:
         """Of the completed runs which have something of low confidence."""
         return self.of_status("done")["is_low"]
@@ -133,11 +109,6 @@ def late(wait_s: pd.Series[float], sla_h: float | None) -> pd.Series[bool]:
     has_limit = wait_s.notna() & (sla_h is not None)
     is_late: pd.Series[bool] = flag(wait_s > (sla_h or 0) * HOUR, has_limit)
     return is_late
-
-
-def business_ids(runs: pd.DataFrame) -> pd.Series[str]:
-    """Return what tells businesses apart: the id, or the name where ids are null."""
-    return runs["business_id"].fillna(runs["business_name"])
 
 
 class ReadLine(NamedTuple):

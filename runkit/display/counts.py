@@ -40,8 +40,3 @@ def sentence(*parts: str) -> str:
     """Join what is not empty to a sentence: `27 of 30 questions late, 3 not known.`."""
     text = ", ".join(filter(None, parts))
     return f"{text[:1].upper()}{text[1:]}." if text else ""
-
-
-def paragraph(*sentences: str | None) -> str:
-    """Join the sentences that are not empty."""
-    return " ".join(filter(None, sentences))

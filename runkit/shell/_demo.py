@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,11 +16,11 @@ from runkit.api.models import Run
 from runkit.charts.gantt import gantt
 from runkit.client import Client
 from runkit.display.progress import echo
-from runkit.display.text import Markup
 from runkit.local import files
 from runkit.local.answer_log import DIR_NAME
-from runkit.screens.html import figure_html, offline_page
-from runkit.screens.pages import show_panel
+from runkit.screens.overview import overview
+from runkit.screens.pages import head, show_panel
+from runkit.screens.panel import page_of
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 
@@ -38,11 +39,7 @@ SCENARIOS = (
 ANSWER_DELAY_S = 3.0
 RUNS_FILE = "runs.ndjson"
 MAX_RUN_S = 600.0  # simulated seconds for all runs to stop; they need at most 400
-_PAGE = Markup(
-    "<h1>runkit demo</h1>"
-    "<p>Eight runs on the embedded sandbox, in simulated time. All businesses are fictitious.</p>"
-    "<h2>{}</h2>{}<h2>All runs</h2>{}"
-)
+TITLE = "Demo: eight runs on the embedded sandbox, about fictitious businesses"
 EXTRA_WAIT_S = 60.0  # real seconds in addition, for a busy machine
 
 
@@ -95,13 +92,10 @@ def _watch(client: Client, runs: Mapping[str, Run], *, timeout: float) -> None:
 
 
 def _write_page(folder: Path, f: Frames, answered: Run) -> Path:
-    section = _PAGE.format(
-        answered.label,
-        figure_html(gantt(f.select(answered.id))),
-        figure_html(gantt(f)),
-    )
+    one = f.select(answered.id)
+    panels = [replace(overview(f), title=TITLE), replace(head(one), figure=gantt(one))]
     page = folder / "index.html"
-    _write_file(page, offline_page("runkit demo", [section]))
+    _write_file(page, page_of("runkit demo", panels))
     return page
 
 
