@@ -60,7 +60,7 @@ PLAIN: dict[str, Callable[[str], str]] = {
 }
 # of the share of rows with one name; a name that most rows share says nothing
 MOST = 0.5
-NUMBERS, TIME, FLAG = "iuf", "M", "b"  # kinds of dtypes
+NUMBERS, TIME = "iuf", "M"  # kinds of dtypes
 
 
 class SourceCell(NamedTuple):
@@ -130,7 +130,7 @@ def head_of(name: str) -> str:
     """Write a column's name as a head: `n_steps` is Steps, `self_s` is Self."""
     if name in HEADS:
         return HEADS[name]
-    words = name.removeprefix("n_").removeprefix("is_").removesuffix("_s").removesuffix("_at")
+    words = name.removeprefix("n_").removesuffix("_s").removesuffix("_at")
     return words.replace("_", " ").capitalize()
 
 
@@ -144,8 +144,6 @@ def cell_of(value: Any, name: str, kind: str) -> Any:
         return lasted(value)
     if kind == TIME:
         return moment(value)
-    if kind == FLAG:
-        return "yes" if value else "no"
     if kind in NUMBERS:
         return f"{value:,.10g}"
     return word_of(str(value), name)

@@ -20,7 +20,7 @@ from runkit.api.words import Word
 from runkit.display.text import visible
 from runkit.facts import ReadLine
 from runkit.screens.blocks import Block, Details, Quote, Table, Tiles
-from runkit.screens.cells import TableColumn, columns_of
+from runkit.screens.cells import columns_of
 
 STYLES = {  # rich's style by the role of a color, or "bold"
     "accent": "blue",
@@ -33,7 +33,6 @@ STYLES = {  # rich's style by the role of a color, or "bold"
 SHOWN = 10  # rows of a table
 PLAIN_WIDTH = 110  # characters of a line of a panel's text form
 PIPE = 400  # characters of a line that is not shown on a terminal
-MIN_WIDTH = 8  # characters to which a column is cut
 # columns that a terminal has no room for
 HIDDEN = ("run_ids", "artifact_no", "asked_at", "asked_by")
 GAP = 2  # spaces between two columns
@@ -84,7 +83,7 @@ def _print(
             console.print(Text(visible(line), STYLES[style]))
     for block in blocks:
         console.print()
-        for part in _block(block, console.width, shown):
+        for part in _block(block, shown):
             console.print(part)
         if isinstance(block, Table) and len(block.df) > shown:
             n = len(block.df)
@@ -92,7 +91,7 @@ def _print(
             console.print(line_of(line, "muted"))
 
 
-def _block(block: Block, width: int, shown: int) -> Iterator[RenderableType]:
+def _block(block: Block, shown: int) -> Iterator[RenderableType]:
     if isinstance(block, Tiles):
         tiles = []
         for tile in block.tiles:
@@ -100,7 +99,7 @@ def _block(block: Block, width: int, shown: int) -> Iterator[RenderableType]:
             tiles.append(line_of(f"{tile.name} ") + number + line_of(f" {tile.rest}", "muted"))
         yield from tiles
     elif isinstance(block, Table):
-        yield from _table(block, width, shown)
+        yield from _table(block, shown)
     elif isinstance(block, Quote):
         parts = [_cell(block.status)]
         if block.heading:
@@ -117,35 +116,20 @@ def _block(block: Block, width: int, shown: int) -> Iterator[RenderableType]:
             yield Text(visible(f"{name}: {text}"))
 
 
-def _table(table: Table, width: int, shown: int) -> Iterator[RenderableType]:
+def _table(table: Table, shown: int) -> Iterator[RenderableType]:
     """Yield a heading and the first rows."""
     if table.heading:
         count = "" if table.n is None else f"{table.n:,} "
         yield line_of(f"{count}{table.heading}", "bold")
     columns = [column for column in columns_of(table.df.head(shown)) if column.name not in HIDDEN]
     grid = Grid(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style=STYLES["muted"])
-    for column, size in zip(columns, _sizes(columns, width), strict=True):
+    for column in columns:
         justify: Literal["left", "right"] = "right" if column.kind == "number" else "left"
-        grid.add_column(line_of(column.head, "muted"), justify=justify, width=size)
+        is_whole = column.kind != "text"  # the widest texts are cut until each column fits
+        grid.add_column(line_of(column.head, "muted"), justify=justify, no_wrap=is_whole)
     for cells in zip(*(column.cells for column in columns), strict=True):
         grid.add_row(*map(_cell, cells))
     yield grid
-
-
-def _sizes(columns: list[TableColumn], width: int) -> list[int]:
-    """Return the widths of columns; the widest texts are cut until all fit."""
-    sizes = []
-    for column in columns:
-        widths = (_cell(cell).cell_len for cell in column.cells)
-        sizes.append(max([len(column.head), *widths]))
-    too_wide = sum(sizes) + GAP * len(sizes) - width
-    texts = [number for number, column in enumerate(columns) if column.kind == "text"]
-    for _ in range(too_wide):
-        widest = max(texts, key=sizes.__getitem__, default=None)
-        if widest is None or sizes[widest] <= MIN_WIDTH:
-            break
-        sizes[widest] -= 1
-    return sizes
 
 
 def _cell(cell: object) -> Text:

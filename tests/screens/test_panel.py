@@ -34,7 +34,6 @@ CELLS = {
         ["Since", "Feb 3, 2025, 21:59 UTC", "–"],
     ),
     "counts": ("n_steps", [1_234_567], ["Steps", "1,234,567"]),
-    "flags": ("is_open", [True, False], ["Open", "yes", "no"]),
     "statuses": ("status", ["completed", "odd", None], ["Status", "Completed ✓", "odd ○", "–"]),
     "confidences": ("confidence", ["LOW", "0.3"], ["Confidence", "LOW", "0.3"]),
     "tiers": ("best_tier", ["primary", "odd"], ["Best tier", "▮▮▮ primary", "▯▯▯ odd"]),
