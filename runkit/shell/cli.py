@@ -35,8 +35,8 @@ examples:
   runkit inbox
   runkit report 83fe7317 -o report.html
 
-Exit codes: 0 done, 1 failed, 2 invalid usage, 3 done but incomplete, 4 inbox or show:
-a question waits, 130 stopped."""
+Exit codes: 0 done, 1 failed, 2 invalid usage, 3 done but incomplete, 4 a question waits
+(inbox, show; also if incomplete), 130 stopped."""
 Option = tuple[tuple[str, ...], dict[str, Any]]
 if TYPE_CHECKING:
     import pandas as pd

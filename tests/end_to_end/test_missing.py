@@ -22,7 +22,7 @@ from tests.client.conftest import (
 )
 
 __all__ = ["client", "fake_time", "make_client", "page", "run_json", "server"]
-INCOMPLETE, WAITING = 3, 4
+WAITING = 4
 OPEN = {"id": "q", "value": {"type": "dismissal", "label": "Dismiss?"}}
 
 
@@ -98,7 +98,7 @@ def test_a_list_that_lies_is_not_complete_on_any_screen(
     assert (
         f"May be missing: {reason}." in runkit.InterruptInbox(client, since=None).listing.sentence
     )
-    assert main(["inbox"]) == INCOMPLETE
+    assert main(["inbox"]) == WAITING
     assert capfd.readouterr().out.startswith(f"{reason}\n")
 
 
