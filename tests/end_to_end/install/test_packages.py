@@ -39,7 +39,7 @@ def test_the_wheel_holds_the_package_and_the_templates(wheel):
     assert {
         "runkit/py.typed",
         "runkit/notebooks/templates/run.ipynb",
-        "runkit/charts/static/panels.html.j2",
+        "runkit/screens/static/screens.html.j2",
     } <= {*wheel.namelist()}
 
 
