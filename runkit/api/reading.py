@@ -148,7 +148,8 @@ def question_text(item: Json, value: Json, step: Json) -> str | None:
 
 def holders_of(answer: Json, item: Json = NOTHING) -> list[Json]:
     """Return the objects in which an answer may be: a result, its `input`, the item and its."""
-    return [answer, object_in(answer.get("input")), item, object_in(item.get("input"))]
+    holders = (answer, object_in(answer.get("input")), item, object_in(item.get("input")))
+    return [holder for holder in holders if holder]
 
 
 def parts_of(holders: Iterable[Json]) -> list[Json]:

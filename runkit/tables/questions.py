@@ -63,10 +63,11 @@ def questions_of(run: Json, number: int, asked: Steps) -> list[Question]:
     if not asked and not items and not is_waiting:
         return []
     is_over = has_ended(run)
-    paired, rest = _paired(items, asked)
+    unanswered = {at: step for at, step in asked.items() if items and _is_open(step)}
+    paired, rest = _paired(items, unanswered)
     since = -1
     if rest:
-        left = {at: step for at, step in asked.items() if _is_open(step) and at not in paired}
+        left = {at: step for at, step in unanswered.items() if at not in paired}
         asked = {at: step for at, step in asked.items() if at not in left}
         since = _first_of(left)
     questions = [
@@ -96,11 +97,11 @@ def agent_of_step(step: Json) -> str | None:
 
 
 def _paired(items: list[Json], asked: Steps) -> tuple[dict[int, Json], list[Json]]:
-    """Return the items by the number of their step, and those without one."""
+    """Return the items by the number of their open step, and those without one."""
     paired: dict[int, Json] = {}
     rest = items
     for keys_of in (_ids, _names, _anything):
-        steps = {at: step for at, step in asked.items() if _is_open(step) and at not in paired}
+        steps = {at: step for at, step in asked.items() if at not in paired}
         if rest and steps:
             rest = _pair(rest, steps, keys_of, paired)
     return paired, rest
@@ -144,7 +145,7 @@ def _anything(holder: Json) -> set[Any]:
 
 def _is_open(step: Json) -> bool:
     """Return whether a question's step is neither settled by the policy nor answered."""
-    return not (policy_of(step) or decision_of(result_of(step)) or _is_closed(step))
+    return not (_is_closed(step) or policy_of(step) or decision_of(result_of(step)))
 
 
 def _is_closed(step: Json) -> bool:
