@@ -14,23 +14,18 @@ from typing import Any
 
 import orjson
 
-from runkit.display.hide_keys import redact
+from runkit.display.hide_keys import SENSITIVE_NAME, redact
 from runkit.display.text import one_line
 from runkit.errors import DataError
 
 MAX_VALUES = 3  # values of a result that one phrase names
 Leaf = tuple[str, str]  # the path of a value, such as `owners[0].name`, and the value
 
-_NAME = (
-    r"(?:pass(?:word|phrase|code|wd)|pwd|secret|token|jwt|authorization"
-    r"|cookie|credentials?|(?:api|access|private|secret|session|signing)[ _-]?key)"
-)
 # This finds in JSON text the value of a field with the name of a secret, what follows such a name
 # in a text, and keys. What is replaced contains no quote, so the text stays JSON.
 _SECRET = re.compile(
-    rf'({_NAME}"\s*:\s*")(?:[^"\\]|\\.)+'
-    rf'|({_NAME}(?:\\")?\s?[=:]\s?(?:\\")?(?:bearer |basic )?|\bbearer )[^\s"\\]+'
-    r"|\b[mrs]k_(?:live|test)_[\w-]+|\bgh[pousr]_\w{20,}|\bxox[a-z]-[\w-]+|\beyJ[\w-]+\.[\w.-]+",
+    rf'({SENSITIVE_NAME}"\s*:\s*")(?:[^"\\]|\\.)+'
+    rf'|({SENSITIVE_NAME}(?:\\")?\s?[=:]\s?(?:\\")?(?:bearer |basic )?|\bbearer )[^\s"\\]+',
     re.IGNORECASE,
 )
 

@@ -11,7 +11,18 @@ HIDDEN = "***"
 # What a report shows in place of a masked value.
 MASK = re.compile(r"\[([\w .-]{1,40}) \d{1,9}(?: (?:…|\\u2026)\d{1,4})?\]")
 LIVE_KEY, TEST_KEY = "mk_live_", "mk_test_"  # how a key of Middesk begins
-_KEY_FORM = re.compile(r"mk_(?:live|test)_[A-Za-z0-9]{8,}")  # a key that is in use or not
+# A key by how it begins, in use or not: of Middesk, Stripe, GitHub, Slack, OpenAI, Hugging Face,
+# npm, PyPI, GitLab, AWS, Google, SendGrid, and JSON Web Tokens.
+KEY_FORM = re.compile(
+    r"(?:(?i:[mrs]k_(?:live|test)_|whsec_|github_pat_|xox[a-z]-|xapp-)"
+    r"|(?<![A-Za-z0-9])(?:gh[a-z]_|(?:sk-|hf_|npm_|pypi-|gl[a-z]{2,5}-)(?=[\w-]{0,99}\d)"
+    r"|AKIA|ASIA|AIza|SG\.|eyJ(?=[\w-]{1,999}\.)))[\w-]{8,}(?:\.[\w-]+)*"
+)
+# How the name of a secret ends, in a text and in JSON.
+SENSITIVE_NAME = (
+    r"(?:pass(?:word|wd|phrase|code)|pwd|secret|token"
+    r"|(?:api|access|private|secret|signing)[ _-]?key)"
+)
 # keys by the identity of their client or sandbox; copy before you iterate, as others add to it
 IN_USE: dict[int, str] = {}
 
@@ -49,7 +60,7 @@ def redact(text: str, mask: str = HIDDEN) -> str:
     """Replace keys by a mask: those in use, the longest first, and what has the form of one."""
     for key in sorted(IN_USE.values(), key=len, reverse=True):
         text = text.replace(key, mask)
-    return _KEY_FORM.sub(mask, text)
+    return KEY_FORM.sub(mask, text)
 
 
 def quoted(text: str, limit: int = 300) -> str:

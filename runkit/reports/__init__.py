@@ -2,15 +2,14 @@
 
 report        `report`: from runs to a notebook and one HTML file
 _bundle       reads and masks the data of a report
-redaction     what is masked: `Redaction`
-_sensitive    what is sensitive in a text
+redaction     what is masked: `Redaction`, and the table of rules
 templates     notebooks that a report executes, and that an analyst can open
 report_data   `report_data`: the data of a template
 _export       the executed notebook as one HTML page
 
 `runkit.report(f, path)`:
 
-1. `_bundle` reads the runs and masks each text (`redaction`, with the rules in `_sensitive`).
+1. `_bundle` reads the runs and masks each text (`redaction`).
 2. `templates` finds the notebook, writes the masked data to a private folder and executes the
    notebook in a kernel without the key.
 3. The cells build the head, the charts and the panels from the masked frames.

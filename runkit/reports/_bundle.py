@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
 import runkit
 from runkit.analysis.changes import changes
-from runkit.api import jsontext
 from runkit.arguments import check_kind
 from runkit.display.counts import sentence
 from runkit.display.hide_keys import IN_USE, hide
@@ -114,48 +112,29 @@ def make_masker(redact: bool | Redaction = True) -> Masker:
     return Masker(policy, [key for key in keys if len(key) >= MIN_KEY_LENGTH])
 
 
-class _Records(list[Any]):
-    """The records of a source, read once, with what it misses."""
-
-    def __init__(self, source: sources.Source) -> None:
-        fetches = sources.Fetches()
-        super().__init__(sources.records_of(source, fetches))
-        self.missing = (*getattr(source, "missing", ()), *fetches.missing)
-        self.read_at = getattr(source, "read_at", None) or fetches.read_at
-
-
 class ReportSource(NamedTuple):
     """The data of a report before redaction.
 
-    `more` are frames beside those of the runs, as in `ReportData`. `texts` are the runs as JSON:
-    what looks like a secret in a field that frames leave out is masked in them.
+    `more` are frames beside those of the runs, as in `ReportData`.
     """
 
     frames: Frames
     more: Mapping[str, pd.DataFrame]
-    texts: Sequence[str]
 
 
 def read_source(
     source: sources.Source,
     before: sources.Source | None = None,
 ) -> ReportSource:
-    """Read the frames, the sent answers, and the runs as text if the source has them."""
-    source = open_source(source)
-    texts = []
-    if not isinstance(source, Frames):
-        source = _Records(source)
-        for record in source:
-            with suppress(DataError, RecursionError):  # it is a row of `Frames.problems`
-                texts.append(jsontext.dumps(record.raw))
-    f = frames(source)
+    """Read the frames and the sent answers."""
+    f = frames(open_source(source))
     answers = answer_log()
     answers = answers[answers["run_id"].isin(f.runs["run_id"])]
     f = frames(f, answers=answers) if len(answers) else f
     more = {"answers": answers}
     if before is not None:
         more["changes"] = changes(before, f)
-    return ReportSource(f, more, texts)
+    return ReportSource(f, more)
 
 
 def redact_source(
@@ -165,16 +144,12 @@ def redact_source(
     labels: Labels = NO_LABELS,
 ) -> ReportData:
     """Mask the data and the labels, and describe the provenance."""
-    names = [template.path.name] if template else []
     reasons = source.frames.source_missing
-    changed_words = source.more["changes"].attrs["sentence"] if "changes" in source.more else ""
-    tables = masker.tables(
-        {**dict(source.frames.items()), **source.more},
-        [*labels, *names, *reasons, changed_words, *source.texts],
-    )
+    tables = masker.tables({**dict(source.frames.items()), **source.more})
     more = {name: tables.pop(name) for name in source.more}
     if "changes" in more:
-        more["changes"].attrs["sentence"] = masker.text(changed_words)
+        sentence_of_changes = source.more["changes"].attrs["sentence"]
+        more["changes"].attrs["sentence"] = masker.text(sentence_of_changes)
     # a tax number can be recovered from the digest of an answer by trying all numbers
     more["answers"] = more["answers"].assign(question_digest=None, answer_digest=None)
     masked_reasons = tuple(map(masker.text, reasons))
@@ -208,11 +183,8 @@ def _provenance(f: Frames, masker: Masker, template: Template | None) -> Provena
 
 def _redaction(masker: Masker) -> str:
     """Describe what was masked and what was left on purpose."""
-    counts = [
-        f"{name}: {plural(number, 'value')} in {plural(masker.texts[name], 'text')}"
-        for name, number in masker.counts.items()
-    ]
-    masked = f"masked {'; '.join(counts)}" if counts else "no sensitive data found to mask"
+    counts = [f"{number:,} {name}" for name, number in masker.counts.items()]
+    masked = f"masked: {', '.join(counts)}" if counts else "no sensitive data found to mask"
     return " ".join(map(sentence, (*_settings(masker.policy), masked, NOT_MASKED)))
 
 
@@ -222,8 +194,7 @@ def _settings(policy: Redaction | None) -> tuple[str, ...]:
         return ("redaction is off; only API keys are masked",)
     notes = {
         "custom rules": ", ".join(policy.patterns),
-        "not masked on request": ", ".join(policy.reveal),
-        "last digits shown of tax and social security numbers": policy.keep_last,
+        "patterns of values that stay": len(policy.keep),
     }
     return tuple(f"{name}: {note}" for name, note in notes.items() if note)
 

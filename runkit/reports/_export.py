@@ -16,10 +16,8 @@ import nh3
 from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-from runkit.charts.theme import STATIC as CHARTS
 from runkit.display.templates import environment
 from runkit.display.text import Markup, static_file, visible, web_host
-from runkit.screens.html import STATIC as SCREENS
 from runkit.screens.html import offline_page
 
 PICTURE = "data:image/svg+xml,"  # how the address of a chart begins
@@ -48,19 +46,6 @@ _INTERACTIVE = Markup(
     '<p class="output">{} <small>(interactive: open the notebook beside this file)</small></p>'
 )
 _STATIC = Path(__file__).parent / "static"
-# What is written around the texts of runs; their numbers and colors vary.
-DRAWN = (
-    PLOTLY,
-    PICTURE,
-    "mathjax_ignore tex2jax_ignore",
-    "color:#59636E",
-    "xmlns='http://www.w3.org/2000/svg' viewBox='0 0 848 574' width='848' height='574'",
-    "font-variant-numeric:tabular-nums}",
-    "fill='#FFFFFF' style='fill:light-dark(#FFFFFF,#111111)' d='M0 0h848v312h-848z'",
-    "style='stroke:light-dark(rgba(91,107,127,0.32),rgba(91,107,127,0.45))'",
-    "stroke-width='15' d='M268 90.5H300M310 90.5H320'",
-    "text-align:left;min-width:14em",
-)
 _STYLE = static_file(_STATIC / "report.css")
 # A box that scrolls is a tab stop, so that the keyboard reaches all of it.
 _FIGURE = Markup('<div class="runkit-figure" role="group" aria-label="Chart" tabindex="0">{}</div>')
@@ -77,12 +62,6 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
     parts = [_cell(cell) for cell in cells]
     body = _TEMPLATE.page(title=title, classification=classification, parts=parts)
     return offline_page(title, [Markup(body)], style=_STYLE)  # noqa: S704
-
-
-def page_text() -> str:
-    """Return what a page contains whatever its runs are: static files, and what is drawn."""
-    files = (file for folder in (CHARTS, SCREENS, _STATIC) for file in folder.iterdir())
-    return "\n".join([*map(static_file, files), *DRAWN])
 
 
 def _cell(cell: Any) -> Markup:

@@ -86,10 +86,9 @@ def report(
         "run" (one run), "fleet" (any number), or the path of your own notebook, which reads
         `runkit.report_data()`. None chooses one of the first two by the number of runs.
     redact
-        True masks tax and social security numbers, e-mail addresses, keys and signed links before
-        the notebook sees the data. A `Redaction` adds your own patterns or reveals rules. False
-        masks keys only, and the report says RAW. It counts what was masked and lists what was
-        revealed.
+        True masks e-mail addresses, nine digits and secrets before the notebook sees the data, by
+        the table in README. A `Redaction` adds your own patterns, or values to keep. False masks
+        keys only, and the report says RAW.
     title
         The heading and the title of the window. By default the heading names the business, and the
         title also has the date. A heading in a notebook of your own stays.
@@ -121,7 +120,7 @@ def report(
         If the extra `[report]` is not installed.
     """
     templates.check_installed()
-    from runkit.reports._export import page_text, to_html
+    from runkit.reports._export import to_html
 
     html_path, notebook_path = output_paths(path)
     marks = [mark for mark in ("RAW" if redact is False else None, classification) if mark]
@@ -135,7 +134,6 @@ def report(
     selected = chosen or templates.find_template(None, n_runs)
     _check_runs(selected, read.frames, has_before=before is not None)
 
-    masker.page = selected.text + page_text()
     data = redact_source(read, masker, selected, labels)._replace(sla_h=sla_h)
     about = data.provenance
     executed = _execute(data, selected, masker, progress=progress)
