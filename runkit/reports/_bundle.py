@@ -21,8 +21,8 @@ from runkit.analysis.changes import changes
 from runkit.arguments import check_kind
 from runkit.display.counts import sentence
 from runkit.display.hide_keys import IN_USE, hide
-from runkit.display.text import block, plural, timestamp, visible
-from runkit.errors import DISTRIBUTION, DataError
+from runkit.display.text import block, timestamp, visible
+from runkit.errors import DISTRIBUTION
 from runkit.local import files
 from runkit.local.answer_log import answer_log
 from runkit.reports.redaction import Masker, Redaction

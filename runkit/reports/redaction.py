@@ -25,11 +25,16 @@ from runkit.tables.schema import SCHEMA
 
 # ------------------------------------------------------------------------------- parts of the rules
 
+_LOGIN = (  # a password may have a /, and what follows a port is none
+    r"(?:[^\s/?#\"'<>\\]+(?=@)"
+    r"|[^\s/?#\"'<>\\@:]*:(?![0-9]{1,5}[/?#])[^\s\"'<>\\@]{1,200}(?=@))"
+)
 _MAIL_END = r"\s@<>()\[\]{}\"'`,;:/\\=|?&#!*…%"  # characters around an address
 _EMAIL = (
-    rf"(?<![^{_MAIL_END}])"
-    rf"(?:[^{_MAIL_END}]++(?:'[^{_MAIL_END}]+){{0,2}}(?:%(?!40)[^{_MAIL_END}]*){{0,8}}+|\"[^\"\n@]{{1,64}}\")"
-    rf"(?:@|%40)(?:[^.{_MAIL_END}]+\.)+[^\W\d_][^.{_MAIL_END}]*"
+    rf"//{_LOGIN}@|(?<![^{_MAIL_END}])(?P<value>"  # a login and its host are no address
+    rf"(?:[^{_MAIL_END}]++(?:'[^{_MAIL_END}]+){{0,2}}(?:%(?!40)[^{_MAIL_END}]*){{0,8}}+"
+    r"|\"[^\"\n@]{1,64}\")"
+    rf"(?:@|%40)(?:[^.{_MAIL_END}]+\.)+[^\W\d_][^.{_MAIL_END}]*)"
 )
 _JOINT = r"(?: ?(?:-|%2[Dd]) ?| |%20|\+)"  # between the groups of a number, also in a URL
 _NUMBER = (
@@ -48,10 +53,6 @@ _PRIVATE_KEY = r"(?s:-----BEGIN [A-Z ]*PRIVATE KEY.*?(?:-----END|\Z))"
 _SCHEME = (
     r"(?i:\b(?:bearer|basic)[ :=]{1,3})[\"']?"
     r"(?P<value>(?=[^\s\"',;]{0,99}[A-Za-z])(?=[^\s\"',;]{0,99}[0-9=])[^\s\"'<>,;\\]{8,})"
-)
-_LOGIN = (  # a password may have a /, and what follows a port is none
-    r"//(?P<value>[^\s/?#\"'<>\\]+(?=@)"
-    r"|[^\s/?#\"'<>\\@:]*:(?![0-9]{1,5}[/?#])[^\s\"'<>\\@]{1,200}(?=@))"
 )
 _MIXED = r"(?=(?=\S{0,99}[A-Za-z])\S{0,99}[0-9!#$%^*_]|[0-9]{6})"  # other words are no secrets
 _NAMED = (
@@ -76,26 +77,21 @@ _TAX_NAME = (
 
 RULES = (
     ("email", "e-mail addresses", _EMAIL),
-    (
-        "number",
-        "nine digits as 123456789, 12-3456789, 123-45-6789, 123 45 6789: the last two stay; "
-        "amounts (`$`, commas), UUIDs, hashes and phones stay",
-        _NUMBER,
-    ),
-    ("secret", "keys by their prefix (`mk_live_`, `ghp_`, `AKIA`, …)", KEY_FORM.pattern),
+    ("number", "nine digits in groups of 9, 2-7 or 3-2-4", _NUMBER),
+    ("secret", "known prefixes (`ghp_`)", KEY_FORM.pattern),
     ("secret", "private keys", _PRIVATE_KEY),
-    ("secret", "words of 20 and more letters and digits", _WORD),
+    ("secret", "20 letters and digits or more", _WORD),
     ("secret", "Bearer and Basic values", _SCHEME),
-    ("secret", "logins and signatures in URLs", _LOGIN),
-    ("secret", 'values of `password:`, `secret=`, `token "…"`, `api key`, …', _NAMED),
+    ("secret", "logins and signatures in URLs", rf"//(?P<value>{_LOGIN})"),
+    ("secret", 'values of `password:`, `secret=`, `token "…"`, `api key`', _NAMED),
 )
 """What is masked in a text: the name of a mask, in words, and as a pattern.
 
 The group `value` of a pattern is masked, or all of a match if the pattern has no such group.
 """
 FIELDS = (
-    ("secret", "the JSON fields of these names", rf"(?i:.*{SENSITIVE_NAME})"),
-    ("number", "a value with a digit in the JSON fields ssn, tin, ein, tax id", _TAX_NAME),
+    ("secret", "JSON fields of these names", rf"(?i:.*{SENSITIVE_NAME})"),
+    ("number", "JSON fields `ssn`, `tin`, `ein`, `tax_id` with a digit", _TAX_NAME),
 )
 """What is masked in JSON: the pattern matches the whole name of a field."""
 NAMES = ("email", "number", "secret")
@@ -126,7 +122,7 @@ class _Folding(dict[int, str]):
         return {"Pd": "-", "Zs": " "}.get(kind, character)
 
 
-_FOLDING = _Folding(str.maketrans("−˗⁃⁻“”„‘’", '----"""\'\''))
+_FOLDING = _Folding(zip(map(ord, "−˗⁃⁻“”„‘’"), '----"""\'\'', strict=True))
 _INVISIBLE = re.compile("[\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 
 # ------------------------------------------------------------------------------------------- policy
@@ -217,14 +213,14 @@ class Masker:
         for df in tables.values():
             for name in df.columns.intersection(ID_COLUMNS):
                 self._ids.update(df[name].dropna().astype("str"))
-        masked = {name: self._frame(name, df) for name, df in tables.items()}
+        masked = self._frames(tables)
         texts = "\n".join(self._masked.values())
         left = [secret for secret in self.secrets if secret in texts]
-        if not left:
-            return masked
-        self._patterns += _literals(left)
-        self._masked.clear()
-        return {name: self._frame(name, df) for name, df in tables.items()}
+        if left:
+            self._patterns += _literals(left)
+            self._masked.clear()
+            masked = self._frames(tables)
+        return masked
 
     def text(self, text: str) -> str:
         """Mask a text; if it is JSON, also fields by their names."""
@@ -241,6 +237,9 @@ class Masker:
             found.update(value for value in self.secrets if value in layer)
             found.update(match[0] for match in KEY_FORM.finditer(layer))
         return {value for value in found if not self._stays(value)}
+
+    def _frames(self, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+        return {name: self._frame(name, df) for name, df in tables.items()}
 
     def _frame(self, frame: str, df: pd.DataFrame) -> pd.DataFrame:
         """Mask a frame. Unknown category values are masked, too."""

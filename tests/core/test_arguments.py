@@ -118,7 +118,7 @@ MISTAKES = [
     (lambda: runkit.report(F, None), "path=None", "Path"),
     (lambda: runkit.report(F, "x.html", template="rnu"), "template='rnu'", "mean 'run'?"),
     (lambda: runkit.report(F, "x.html", redact="yes"), "redact='yes'", "Redaction"),
-    (lambda: runkit.Redaction(keep_last=9), "keep_last=9", "4"),
+    (lambda: runkit.Redaction(keep=".*"), "keep='.*'", "list"),
     (lambda: runkit.InterruptInbox(_client(), who=""), "who=''", "at least 1 character"),
     (lambda: runkit.InterruptInbox("mk"), "client='mk'", "Client"),
 ]

@@ -43,7 +43,6 @@ TESTS = {
     "client/_http": [CLIENT.format(name) for name in ("http", "hosts", "limits", "stream")],
     "client/resume": [CLIENT.format("resume"), CLIENT.format("answer_log")],
     "reports/redaction": ["tests/reports/test_redaction.py", "tests/reports/test_secrets.py"],
-    "reports/_sensitive": ["tests/reports/test_redaction.py", "tests/reports/test_secrets.py"],
     "server/_web": ["tests/server/test_access.py", "tests/server"],
     "client/_paging": [CLIENT.format("listing")],
     "local/fetch_files": [CLIENT.format("folder")],

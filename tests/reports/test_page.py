@@ -86,7 +86,7 @@ def test_a_run_that_quotes_a_page_blocks_no_report(made, tmp_path):
     source["steps"][0]["label"] = "Read initial-scale=1"
     source["output"]["artifacts"][0]["summary"] = "\n".join(f"token={word}" for word in words)
     done = make(source, tmp_path / "a.html", template="run")
-    assert done.report.masked["key"] > 40
+    assert done.report.masked["secret"] > 40
     assert "token=initial" not in done.page
     assert "Read initial-scale=1" in done.page
 

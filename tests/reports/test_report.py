@@ -37,16 +37,15 @@ def labelled():
 
 
 @pytest.mark.usefixtures("without_kernel")
-def test_what_is_revealed_stays_and_is_recorded(labelled, tmp_path):
+def test_what_is_kept_stays_and_is_recorded(labelled, tmp_path):
     show = "print('\\n'.join(data.frames.steps['label']))"
     template = write_template(tmp_path / "own.ipynb", READ, show)
-    policy = runkit.Redaction(patterns={"license": "LIC-[0-9]+"}, reveal=["email"], keep_last=4)
+    policy = runkit.Redaction(patterns={"license": "LIC-[0-9]+"}, keep=[EMAIL])
     page = make(labelled, tmp_path / "a.html", template=template, redact=policy).page
-    assert f"[ein 1 …9265] {EMAIL} [key 1] token=[key 2]" in page
+    assert f"[number 1 …65] {EMAIL} [secret 1] token=[secret 2]" in page
     assert "Custom rules: license." in page
     assert "LIC-" not in page
-    assert "Not masked on request: email." in page
-    assert "Last digits shown of tax and social security numbers: 4" in page
+    assert "Patterns of values that stay: 1." in page
 
 
 @pytest.mark.parametrize("as_frames", [True, False])
@@ -55,7 +54,7 @@ def test_a_template_that_holds_a_masked_value_fails_closed(labelled, tmp_path, a
     """Built from parts: the error names the rule and no value; nothing is written."""
     template = write_template(tmp_path / "own.ipynb", READ, "print('q8Zt4Lw2' + 'Xc7Vb1Nm')")
     source = runkit.frames(labelled) if as_frames else labelled
-    with pytest.raises(ReportError, match=r"1 masked value \(key\)") as caught:
+    with pytest.raises(ReportError, match=r"1 masked value \(secret\)") as caught:
         make(source, tmp_path / "out" / "a.html", template=template)
     assert "q8Zt4Lw2" not in str(caught.value)
     assert not (tmp_path / "out").exists()

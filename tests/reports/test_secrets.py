@@ -24,7 +24,7 @@ EIN, EMAIL, SIGNATURE = "47-1839265", "olga.hrdlicka@kestrel.example", "9f3c1e7a
 OTHER_KEY = "mk_live_q8Zt4Lw2Xc7Vb1Nm"
 PASSWORD = "hunter22x"
 SECRETS = (ACCOUNT_KEY, EIN, EIN.replace("-", ""), EMAIL, SIGNATURE, OTHER_KEY, PASSWORD)
-KEPT = ("250000000", "ORD-2024-11873", "March 4, 2019", "letter of the owner")
+KEPT = ("250,000,000", "ORD-2024-11873", "March 4, 2019", "letter of the owner")
 HOSTILE = "<b>bold</b><img src=x onerror=alert(1)><script>alert(2)</script>"
 READ = "import runkit\ndata = runkit.report_data()"
 SEND_REQUESTS = """
@@ -158,7 +158,7 @@ def test_a_template_sees_no_key_and_leaves_no_data(own):
 
 def test_a_traceback_in_a_report_holds_masks(own):
     made, _ = own()
-    assert "ValueError: EIN [ein 1]" in made.page
+    assert "ValueError: EIN [number 1 …65]" in made.page
     assert EIN not in made.page + made.outputs
 
 
