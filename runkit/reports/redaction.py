@@ -50,11 +50,14 @@ _WORD = (  # a hash of 64 hexadecimal digits is none
     r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]+[\w+/=-]*"
 )
 _PRIVATE_KEY = r"(?s:-----BEGIN [A-Z ]*PRIVATE KEY.*?(?:-----END|\Z))"
-_SCHEME = (
-    r"(?i:\b(?:bearer|basic)[ :=]{1,3})[\"']?"
-    r"(?P<value>(?=[^\s\"',;]{0,99}[A-Za-z])(?=[^\s\"',;]{0,99}[0-9=])[^\s\"'<>,;\\]{8,})"
+_SCHEME = (  # "Basic" is a word, too, unless a header begins so
+    r"(?i:(?P<header>authorization\W{1,5})?\b(?:bearer|basic)[ :=]{1,3})[\"']?"
+    r"(?P<value>(?(header)|(?=[^\s\"',;]{0,99}[A-Za-z])"
+    r"(?=[^\s\"',;]{0,99}(?:[0-9=]|[a-z][A-Z]\w{0,99}[a-z][A-Z])))[^\s\"'<>,;\\]{8,})"
 )
-_MIXED = r"(?=(?=\S{0,99}[A-Za-z])\S{0,99}[0-9!#$%^*_]|[0-9]{6})"  # other words are no secrets
+_MIXED = (
+    r"(?=(?=\S{0,99}[A-Za-z])\S{0,99}[0-9!#$%^*_]|[0-9]{6}|\S{16})"  # other words are no secrets
+)
 _NAMED = (
     rf"(?i:{SENSITIVE_NAME}|(?<![A-Za-z])sig(?:nature)?(?==))[\\\"'`*]{{0,4}}(?:"
     r"(?:\s{0,3}(?:=>|->|[:=]=?|>)\s{0,3}| (?:is|was):? | (?=[\"`]))"
@@ -176,6 +179,7 @@ def _check(name: str, pattern: str | re.Pattern[str]) -> None:
 # ------------------------------------------------------------------------------------------- masker
 
 ID_COLUMNS = ["run_id", "step_id", "interrupt_id"]  # their values stay
+MAX_SHORT = 4  # digits of a number that is masked whole
 MIN_SECRET = 12  # characters: a shorter value is found in a page by chance
 _RANDOM = re.compile(r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{8}")
 _UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
@@ -312,7 +316,7 @@ class Masker:
         last = ""
         if rule == "number":
             same = re.sub(r"%2.|[^0-9]", "", value.translate(_FOLDING))
-            last = f" …{same[-2:]}"
+            last = f" …{same[-2:]}" if len(same) > MAX_SHORT else ""
         if (rule, same) not in self._masks:
             self.counts[rule] += 1
             self._masks[rule, same] = f"[{rule} {self.counts[rule]}{last}]"

@@ -131,7 +131,7 @@ def test_a_value_with_the_name_of_a_secret_is_masked(name):
 )
 def test_a_value_with_the_name_of_a_tax_number_is_masked_if_it_has_a_digit(name):
     assert masked_json({name: 4336809}) == {name: "[number 1 …09]"}
-    assert masked_json({name: {"value": "ending 6789"}}) == {name: {"value": "[number 1 …89]"}}
+    assert masked_json({name: {"value": "ending 6789"}}) == {name: {"value": "[number 1]"}}
     stays = {name: "not found", f"{name}_status": "5 of 9", "martin": "C1"}
     assert masked_json(stays) == stays
 
