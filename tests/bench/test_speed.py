@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import runkit
+from runkit.reports.redaction import Masker, Redaction
 from support import example, run, step
 
 N_RUNS = 2_000  # of 8 steps, with findings, sources, results and a question
@@ -74,10 +75,20 @@ def searching(folder):
     }
 
 
+def masking(folder):
+    """Return masking all texts for a report, beside reading them."""
+    f = runkit.frames(TEXT, progress=False)
+    return {
+        "frames": lambda: runkit.frames(TEXT, progress=False),
+        "masked": lambda: Masker(Redaction()).tables(dict(f.items())),
+    }
+
+
 CASES = {
     reading: ["orjson.loads", "json_normalize of the steps", "frames(bytes)", "frames(runs)"],
     storing: ["frames", "read"],
     drawing: ["1 runs", "60 runs", "500 runs", "5,000 steps"],
+    masking: ["frames", "masked"],
     searching: ["loop", "no hit", "10,000 hits"],
 }
 
