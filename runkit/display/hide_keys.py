@@ -16,7 +16,7 @@ LIVE_KEY, TEST_KEY = "mk_live_", "mk_test_"  # how a key of Middesk begins
 KEY_FORM = re.compile(
     r"(?:(?i:[mrs]k_(?:live|test)_|whsec_|github_pat_|xox[a-z]-|xapp-)"
     r"|(?<![A-Za-z0-9])(?:gh[a-z]_|(?:sk-|hf_|npm_|pypi-|gl[a-z]{2,5}-)(?=[\w-]{0,99}\d)"
-    r"|AKIA|ASIA|AIza|SG\.|eyJ(?=[\w-]{1,999}\.)))[\w-]{8,}(?:\.[\w-]+)*"
+    r"|A[KS]IA(?=[0-9A-Z]{8})|AIza|SG\.|eyJ(?=[\w-]{1,999}\.)))[\w-]{8,}(?:\.[\w-]+)*"
 )
 # How the name of a secret ends, in a text and in JSON.
 SENSITIVE_NAME = (

@@ -92,7 +92,7 @@ RULES = (
 
 The group `value` of a pattern is masked, or all of a match if the pattern has no such group.
 """
-FIELDS = (
+FIELD_RULES = (
     ("secret", "JSON fields of these names", rf"(?i:.*{SENSITIVE_NAME})"),
     ("number", "JSON fields `ssn`, `tin`, `ein`, `tax_id` with a digit", _TAX_NAME),
 )
@@ -106,7 +106,7 @@ _NAME_FIELDS = ("name", "key", "label", "header")  # or what a field beside them
 @lru_cache(4096)
 def _field_rule(field_name: str) -> str:
     """Return the rule that masks a field of this name, or an empty text."""
-    for name, _, pattern in FIELDS:
+    for name, _, pattern in FIELD_RULES:
         if re.fullmatch(pattern, field_name):
             return name
     return ""

@@ -16,7 +16,7 @@ import pytest
 import runkit
 from runkit.errors import UsageError
 from runkit.reports._bundle import ReportData, make_masker, read_source, redact_source
-from runkit.reports.redaction import FIELDS, RULES, Masker, Redaction
+from runkit.reports.redaction import FIELD_RULES, RULES, Masker, Redaction
 from support import artifact, question, run, step
 
 EIN, EMAIL = "12-3456789", "jane.doe@acme.example"
@@ -310,7 +310,7 @@ def test_a_wrong_policy_is_refused(arguments, words):
 def test_readme_shows_the_table():
     """A row for each name of a mask, with what it masks."""
     masks: dict[str, list[str]] = {}
-    for name, words, _ in (*RULES, *FIELDS):
+    for name, words, _ in (*RULES, *FIELD_RULES):
         masks.setdefault(name, []).append(words)
     rows = [f"| `{name}` | {'; '.join(words)} |" for name, words in masks.items()]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
