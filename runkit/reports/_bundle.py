@@ -19,15 +19,15 @@ import pandas as pd
 import runkit
 from runkit.analysis.changes import changes
 from runkit.arguments import check_kind
-from runkit.display.counts import sentence
 from runkit.display.hide_keys import IN_USE, hide
-from runkit.display.text import block, timestamp, visible
+from runkit.display.text import timestamp
 from runkit.errors import DISTRIBUTION
 from runkit.local import files
 from runkit.local.answer_log import answer_log
 from runkit.reports.redaction import Masker, Redaction
 from runkit.screens.blocks import Details
-from runkit.screens.html import block_html, notebook_html
+from runkit.screens.cells import dotted
+from runkit.screens.html import notebook_html
 from runkit.screens.pages import head
 from runkit.screens.panel import Panel
 from runkit.tables import sources
@@ -37,7 +37,6 @@ from runkit.tables.read_frames import frames, open_source
 if TYPE_CHECKING:
     from runkit.reports.templates import Template
 
-MAX_IDS = 3  # the table has so many run ids; the first cell has all
 # characters; a shorter value, such as "none", is a common word and not a key
 MIN_KEY_LENGTH = 8
 DATA_FILE = "data.pickle"
@@ -56,38 +55,39 @@ NO_LABELS = Labels()
 
 
 class Provenance(NamedTuple):
-    """Where the data of a report comes from; `facts` are the rows of its table, text by name."""
+    """Where the data of a report comes from, and what was masked; `line` is what it shows."""
 
     run_ids: tuple[str, ...]
     missing: str | None
     masked: Mapping[str, int]
-    facts: Mapping[str, str]
+    line: str
 
     def __repr__(self) -> str:
-        return visible("\n".join(f"{name}: {text}" for name, text in self.facts.items()))
+        return repr(self._panel())
 
     def _repr_html_(self) -> str:
-        lines = {name.capitalize(): text for name, text in self.facts.items()}
-        return block(block_html(Details("Where this comes from", lines)))
+        return self._panel()._repr_html_()
+
+    def _panel(self) -> Panel:
+        return Panel("", pd.DataFrame(), blocks=[Details("Where this comes from", {"": self.line})])
 
 
 class ReportData(NamedTuple):
     """The data of a report, redacted.
 
-    It is shown as the head of a report: what it is about, how the runs ended, and what needs a
-    look.
+    It is shown as the first screen of a report: how a run ended, or the counts of many.
 
     `frames` are `runkit.Frames`. `answers` are the rows of `runkit.answer_log()` about these runs.
-    `provenance` is shown as a table. `labels` are the title and other words that were given to
-    `report()`, `changes` the frame of `runkit.changes()`, or None, `sla_h` the limit of `report()`.
+    `provenance` is shown as a line. `labels` are the title and other words that were given to
+    `report()`, `sla_h` its limit, `changes` the frame of `runkit.changes()`, or None.
     """
 
     frames: Frames
     answers: pd.DataFrame
     provenance: Provenance
     labels: Labels = NO_LABELS
-    changes: pd.DataFrame | None = None
     sla_h: float | None = None
+    changes: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
         return repr(self._head())
@@ -142,9 +142,9 @@ def redact_source(
     masker: Masker,
     template: Template | None = None,
     labels: Labels = NO_LABELS,
+    sla_h: float | None = None,
 ) -> ReportData:
     """Mask the data and the labels, and describe the provenance."""
-    reasons = source.frames.source_missing
     tables = masker.tables({**dict(source.frames.items()), **source.more})
     more = {name: tables.pop(name) for name in source.more}
     if "changes" in more:
@@ -152,40 +152,30 @@ def redact_source(
         more["changes"].attrs["sentence"] = masker.text(sentence_of_changes)
     # a tax number can be recovered from the digest of an answer by trying all numbers
     more["answers"] = more["answers"].assign(question_digest=None, answer_digest=None)
-    masked_reasons = tuple(map(masker.text, reasons))
-    f: Frames = replace(source.frames, **tables, source_missing=masked_reasons)
+    reasons = tuple(map(masker.text, source.frames.source_missing))
+    f: Frames = replace(source.frames, **tables, source_missing=reasons)
     masked_labels = Labels(*map(masker.text, labels))
     about = _provenance(f, masker, template)
-    return ReportData(f, provenance=about, labels=masked_labels, **more)
+    return ReportData(f, provenance=about, labels=masked_labels, sla_h=sla_h, **more)
 
 
 def _provenance(f: Frames, masker: Masker, template: Template | None) -> Provenance:
     """Describe where the masked frames come from, and how many values were masked."""
-    run_ids = tuple(f.runs["run_id"])
-    n_more = len(run_ids) - MAX_IDS
-    more = f", and {n_more:,} more (all are in the report's notebook)" if n_more > 0 else ""
     times = f.runs["read_at"].dropna()
-    read_at = f"read {timestamp(times.max())}" if len(times) else "at an unknown time"
+    read_at = f"read {timestamp(times.max())}" if len(times) else "read at an unknown time"
     hosts = ", ".join(f.read_from) or "an unknown host"
-    missing = "; ".join(map(masker.text, f.missing))
-    facts = {
-        "runs": f"{len(run_ids):,}: {', '.join(run_ids[:MAX_IDS])}{more}",
-        "read": f"{read_at}, from {hosts}",
-        "as of": f.clock,
-        "data": missing,
-        "redaction": _redaction(masker),
-        "template": template and masker.text(template.path.name),
-        "created": f"{timestamp(datetime.now(UTC))} with {DISTRIBUTION} {runkit.__version__}",
-    }
-    known = {name: text for name, text in facts.items() if text}
-    return Provenance(run_ids, missing or None, dict(masker.counts), known)
-
-
-def _redaction(masker: Masker) -> str:
-    """Describe what was masked and what was left on purpose."""
-    counts = [f"{number:,} {name}" for name, number in masker.counts.items()]
-    masked = f"masked: {', '.join(counts)}" if counts else "no sensitive data found to mask"
-    return " ".join(map(sentence, (*_settings(masker.policy), masked, NOT_MASKED)))
+    counts = ", ".join(f"{number:,} {name}" for name, number in masker.counts.items())
+    parts = [
+        f"{read_at} from {hosts}",
+        f"created {timestamp(datetime.now(UTC))} with {DISTRIBUTION} {runkit.__version__}",
+        template and masker.text(template.path.name),
+        f"masked: {counts}" if counts else "",
+        *_settings(masker.policy),
+        NOT_MASKED,
+    ]
+    missing = "; ".join(map(masker.text, f.missing)) or None
+    line = dotted(*parts)
+    return Provenance(tuple(f.runs["run_id"]), missing, dict(masker.counts), line)
 
 
 def _settings(policy: Redaction | None) -> tuple[str, ...]:

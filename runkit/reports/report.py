@@ -83,7 +83,7 @@ def report(
     path
         The HTML file to write; the notebook gets the same name.
     template
-        "run" (one run), "fleet" (any number), or the path of your own notebook, which reads
+        "run" (one run), "runs" (any number), or the path of your own notebook, which reads
         `runkit.report_data()`. None chooses one of the first two by the number of runs.
     redact
         True masks e-mail addresses, nine digits and secrets before the notebook sees the data, by
@@ -97,7 +97,7 @@ def report(
     prepared_by
         Who prepared the report.
     before
-        The runs as they were earlier, as `source`. The report on many runs then begins with what
+        The runs as they were earlier, as `source`. The report on many runs then shows what
         has changed since (`runkit.changes`), masked, too.
     sla_h
         Hours within which a reviewer should answer; None is no limit.
@@ -134,7 +134,7 @@ def report(
     selected = chosen or templates.find_template(None, n_runs)
     _check_runs(selected, read.frames, has_before=before is not None)
 
-    data = redact_source(read, masker, selected, labels)._replace(sla_h=sla_h)
+    data = redact_source(read, masker, selected, labels, sla_h)
     about = data.provenance
     executed = _execute(data, selected, masker, progress=progress)
     html = to_html(
@@ -166,7 +166,7 @@ def _check_notebook(notebook_path: Path) -> None:
 def _check_runs(template: templates.Template, f: Frames, *, has_before: bool) -> None:
     """Raise `UsageError` if the template cannot show these runs, or `before`."""
     template.check(len(f.runs))
-    if has_before and template.is_ours and template.name != "fleet":
+    if has_before and template.is_ours and template.name != "runs":
         raise UsageError(
             f"before= is for the report on many runs, not for {template.name}; leave it out."
         )
@@ -205,6 +205,8 @@ def output_paths(path: str | Path) -> tuple[Path, Path]:
     if Path(path).suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"path={str(path)!r} must end in .html.")
     html = files.file_at(path)
+    if not html.parent.is_dir():
+        raise UsageError(f"path={str(path)!r} is in a folder that does not exist; create it first.")
     return html, files.file_at(html.with_suffix(".ipynb"))
 
 
@@ -222,10 +224,6 @@ def _check_leaks(texts: Iterable[str], masker: Masker) -> None:
 
 def _write(html_path: Path, html: str, notebook_path: Path, notebook: str) -> None:
     """Write both files; they replace others only if both are complete."""
-    try:
-        html_path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError.of_path(html_path, error) from None
     with files.replacing(notebook_path, 0o666) as ipynb, files.replacing(html_path, 0o666) as page:
         ipynb.write_text(notebook, encoding="utf-8")
         page.write_text(html, encoding="utf-8")

@@ -15,7 +15,7 @@ from subprocess import DEVNULL
 from typing import Any, NamedTuple
 
 import nbformat
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+from nbformat.v4 import new_code_cell, new_output
 
 from runkit.display.progress import Bar
 from runkit.display.text import plural, shorten
@@ -28,7 +28,7 @@ PROVENANCE = "data.provenance"  # the cell that shows where the data comes from
 REPORT_FLAG = "runkit_report"
 # These are raised for invalid files.
 _READ_ERRORS = (ValueError, AttributeError, TypeError, KeyError, RecursionError)
-_RUN_COUNTS = {"run": 1, "fleet": None}  # None: any number
+_RUN_COUNTS = {"run": 1, "runs": None}  # None: any number
 
 DATA_NAME = "RUNKIT_REPORT_DATA"  # environment variable of the kernel: the folder with the data
 TIMEOUT = 600  # seconds per cell, an int as nbclient expects; our longest cell takes two
@@ -126,16 +126,13 @@ def with_provenance(nb: Any, html: str, text: str) -> str:
     """Return an executed notebook as JSON, with its provenance added if no cell shows it."""
     if not any(cell.source.strip().endswith(PROVENANCE) for cell in nb.cells):
         output = new_output("display_data", {"text/html": html, "text/plain": text})
-        nb.cells += [
-            new_markdown_cell("## About this report"),
-            new_code_cell(PROVENANCE, outputs=[output]),
-        ]
+        nb.cells.append(new_code_cell(PROVENANCE, outputs=[output]))
     return str(nbformat.writes(nb))
 
 
 def find_template(template: str | Path | None, n_runs: int = 1) -> Template:
     """Return a template by its name or the number of runs, or the user's notebook by its path."""
-    name = str(template or ("run" if n_runs == 1 else "fleet"))
+    name = str(template or ("run" if n_runs == 1 else "runs"))
     is_ours = name in _RUN_COUNTS
     if not is_ours and Path(name).suffix != ".ipynb":
         raise UsageError.one_of("template", name, [*_RUN_COUNTS, "my_template.ipynb"])

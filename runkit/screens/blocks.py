@@ -31,7 +31,8 @@ class Table(NamedTuple):
     """A table with a heading.
 
     `n` is the number in the heading, of runs; None for no number. `shown` rows are seen, the others
-    are folded. `code` has a line of code for each row, by its label; empty for none.
+    are folded; 0 folds the whole table. `code` has a line of code for each row, by its label; empty
+    for none.
     """
 
     df: pd.DataFrame
@@ -51,6 +52,26 @@ class Quote(NamedTuple):
     confidence: Word | None = None
 
 
+class Decision(NamedTuple):
+    """A question: what was proposed, each with its reason, beside what was decided.
+
+    `note` is who decided and when, or how long the question has waited.
+    """
+
+    question: str
+    outcome: Word
+    proposals: Sequence[tuple[str, str]]
+    decision: str
+    reason: str
+    note: str
+
+
+class Decisions(NamedTuple):
+    """Questions with their decisions; the first few are seen, the others are folded."""
+
+    decisions: Sequence[Decision]
+
+
 class Details(NamedTuple):
     """Text by name, a line for each, folded under a heading."""
 
@@ -58,4 +79,4 @@ class Details(NamedTuple):
     lines: Mapping[str, str]
 
 
-Block: TypeAlias = Tiles | Table | Quote | Details
+Block: TypeAlias = Tiles | Table | Quote | Decisions | Details

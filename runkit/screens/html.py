@@ -11,7 +11,7 @@ from runkit.api.words import Word
 from runkit.display.templates import css_variables, environment
 from runkit.display.text import Markup, block, shorten, static_file, truncated, web_host
 from runkit.facts import ReadLine
-from runkit.screens.blocks import Block, Details, Quote, Table, Tiles
+from runkit.screens.blocks import Block, Decisions, Details, Quote, Table, Tiles
 from runkit.screens.cells import SourceCell, TableColumn, columns_of
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def block_html(part: Block, level: int = 3) -> Markup:
     """Write one block."""
     if isinstance(part, Table):
         return table_html(part, level)
-    macros = {Tiles: "tiles", Quote: "quote", Details: "details"}
+    macros = {Tiles: "tiles", Quote: "quote", Decisions: "decisions", Details: "details"}
     return _render(macros[type(part)], block=part, level=level)
 
 

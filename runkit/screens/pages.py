@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
-from runkit.api.words import RUN_STATUSES
+from runkit.api.words import OUTCOMES, RUN_STATUSES
 from runkit.arguments import Hours, checked
-from runkit.display.text import MISSING, agent_title, day, first_text, in_words, plural, short_id
+from runkit.display.text import (
+    MISSING,
+    agent_title,
+    day,
+    first_text,
+    in_words,
+    moment,
+    plural,
+    short_id,
+)
 from runkit.facts import Facts, ReadLine, runs_in_order, what_was_read
-from runkit.screens.blocks import Block, Quote, Table
-from runkit.screens.cells import confidence_word, dotted
+from runkit.screens.blocks import Block, Decision, Decisions, Quote, Table
+from runkit.screens.cells import confidence_word, dotted, records
 from runkit.screens.needs import NAMES, status_tiles, waiting_of, with_late
-from runkit.screens.one_run import AUDIT, findings, questions, step_table
-from runkit.screens.panel import Panel
+from runkit.screens.one_run import findings, questions, step_table, with_sources
+from runkit.screens.panel import NOTHING_READ, Panel
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import outputs_of, returned_by
+from runkit.tables.run_rules import NOT_IN_THE_DATA, outputs_of, positions, returned_by
 
 RUN = [*NAMES, "status", "outcome", "confidence", "created_at", "working_s", "waiting_s", "run_id"]
+RESULT = ["title", "summary", "confidence", "sources", "agent"]  # beside the last
+INDENT = "\u2003"  # before a child step
 SHOWN_RUN = [*NAMES, "what", "confidence", "working_s", "wait_s", "since", "run_id"]
 ASKED = ["question", "proposed", "outcome", "decision", "answered_by", "reason", "wait_s", "limit"]
 TIMES = ["created_at", "duration_s", "working_s", "waiting_s"]
@@ -58,6 +71,11 @@ def head(f: Frames, title: str = "", *notes: str, sla_h: float | None = None) ->
     return Panel(title or heading(f), f.runs, line, [status_tiles(Facts(f, sla_h))])
 
 
+def section(panel: Panel) -> Panel | None:
+    """Return a panel for a page whose head says what was read; None if it has no rows."""
+    return replace(panel, read=NOTHING_READ) if len(panel) else None
+
+
 def heading(f: Frames) -> str:
     """Return what a report is about: a business or an agent, or how many runs."""
     if len(f) != 1:
@@ -69,16 +87,72 @@ def heading(f: Frames) -> str:
 def _run_head(f: Frames, title: str, notes: tuple[str, ...], sla_h: float | None) -> Panel:
     """Show how one run ended, and what was decided beside what was proposed."""
     run = f.runs.iloc[0]
-    named = first_text(run["business_name"])
-    agent = agent_title(run["agent"], run["agent_name"]) if named or title else ""
-    asked = questions(f)
-    blocks: list[Block] = [_ending(f, run)]
-    if len(asked):
-        shown = asked.table[[*AUDIT, "asked_at", "wait_s"]].rename(columns={"label": "question"})
-        blocks.append(Table(with_late(shown, sla_h), "Questions"))
+    agent = agent_title(run["agent"], run["agent_name"])
+    ending = _ending(f, run)
+    decisions = decisions_of(f)
+    is_open = "waiting" in ending.status.means and f.interrupts["outcome"].eq("pending").any()
+    blocks: list[Block] = [ending]
+    if is_open and not (ending.heading or ending.text):
+        blocks = []  # the open question says it
+    if decisions:
+        blocks.append(Decisions(decisions))
     line = what_was_read(f)
     about = dotted(*notes, agent, f"run {short_id(run['run_id'])}", line.counted)
     return Panel(title or heading(f), f.runs, line._replace(counted=about), blocks)
+
+
+def decisions_of(f: Frames) -> list[Decision]:
+    """Return the questions of a run with their decisions, open ones first, then the newest."""
+    order = positions(f.interrupts["outcome"], OUTCOMES)
+    questions = f.interrupts.assign(order=order, later=-f.interrupts.index)
+    is_proposal = f.artifacts["origin"].eq("proposal")
+    proposals = f.artifacts[is_proposal].groupby("interrupt_id")
+    decisions = []
+    for question in records(questions.sort_values(["order", "later"])):
+        key = question["interrupt_id"]
+        proposed = records(proposals.get_group(key)) if key in proposals.groups else []
+        note = dotted(question["answered_by"], _time("", question["answered_at"]))
+        decisions.append(
+            Decision(
+                question["label"] or NOT_IN_THE_DATA,
+                OUTCOMES.find(question["outcome"]),
+                [(item["title"] or "", item["summary"] or "") for item in proposed],
+                question["decision"] or "",
+                question["reason"] or "",
+                note or _time("since ", question["asked_at"]),
+            )
+        )
+    return decisions
+
+
+def _time(words: str, when: datetime | None) -> str:
+    return f"{words}{moment(when)}" if when else ""
+
+
+def asked_panel(f: Frames) -> Panel:
+    """Show of what kind the questions of a run were, who asked, and how long they waited."""
+    table = questions(f).table
+    seen = table.rename(columns={"label": "question", "agent": "asked_by"})
+    columns = ["question", "kind", "asked_by", "wait_s", "interrupt_id"]
+    return Panel("Questions", table, what_was_read(f), [Table(seen[columns])])
+
+
+def folded_panel(f: Frames) -> Panel:
+    """Show what a chart draws as tables that are folded: the steps of a run, or the runs."""
+    if len(f) != 1:
+        runs = runs_in_order(Facts(f).runs)[RUN].rename(columns={"outcome": "what"})
+        return Panel("", runs, what_was_read(f), [Table(runs, "Runs", shown=0)])
+    steps = indented(f.steps)
+    results = with_sources(f, outputs_of(f).iloc[:-1])
+    tables = {"Steps": steps, "Other results": results[RESULT]}
+    blocks = [Table(table, name, shown=0) for name, table in tables.items() if len(table)]
+    return Panel("", f.steps, what_was_read(f), blocks)
+
+
+def indented(steps: pd.DataFrame) -> pd.DataFrame:
+    """Return steps for people, a child step further right than its parent."""
+    indent = steps["depth"].map(lambda depth: INDENT * depth).astype("str")
+    return step_table(steps.assign(label=indent + steps["label"]))
 
 
 def _ending(f: Frames, run: pd.Series[Any]) -> Quote:
@@ -126,7 +200,8 @@ def _tree_panel(f: Frames, sla_h: float | None) -> Panel:
         "Steps": tree[["step", "state", "error", "duration_s"]],
         "Findings": findings(f).table[["title", "confidence"]],
     }
-    blocks = [first.blocks[0], Table(f.runs[TIMES])]
+    endings = [part for part in first.blocks if isinstance(part, Quote)]
+    blocks = [*endings, Table(f.runs[TIMES])]
     blocks += [Table(table, name) for name, table in tables.items() if len(table)]
     return Panel(first.title, f.steps, first.read, [*blocks, *problems_of(f)])
 

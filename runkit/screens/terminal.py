@@ -19,7 +19,7 @@ from rich.text import Text
 from runkit.api.words import Word
 from runkit.display.text import visible
 from runkit.facts import ReadLine
-from runkit.screens.blocks import Block, Details, Quote, Table, Tiles
+from runkit.screens.blocks import Block, Decisions, Details, Quote, Table, Tiles
 from runkit.screens.cells import columns_of
 
 STYLES = {  # rich's style by the role of a color, or "bold"
@@ -110,6 +110,15 @@ def _block(block: Block, shown: int) -> Iterator[RenderableType]:
         for text in (block.text, block.note):
             if text:
                 yield Text(visible(text))
+    elif isinstance(block, Decisions):
+        for item in block.decisions:
+            outcome = f"{item.outcome.label} {item.outcome.icon}"
+            yield line_of(item.question, "bold") + line_of(f"  {outcome}", item.outcome.role)
+            lines = [("Proposed", *texts) for texts in item.proposals]
+            lines += [("Decided", item.decision, item.reason), ("", item.note)]
+            for texts in lines:
+                if any(texts[1:]):
+                    yield Text(visible("  ".join(filter(None, texts))))
     elif isinstance(block, Details):
         yield line_of(block.heading, "bold")
         for name, text in block.lines.items():
