@@ -69,7 +69,7 @@ class Provenance(NamedTuple):
         return self._panel()._repr_html_()
 
     def _panel(self) -> Panel:
-        return Panel("", pd.DataFrame(), blocks=[Details("Where this comes from", {"": self.line})])
+        return Panel("", pd.DataFrame(), blocks=[Details("Where this comes from", self.line)])
 
 
 class ReportData(NamedTuple):

@@ -56,7 +56,7 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
     """Convert an executed notebook (an nbformat node) to one HTML page.
 
     The page's title is `title`, else the notebook's first heading. Cells with the tag "remove-cell"
-    are left out. What follows a cell with the tag "wide-screen" is not shown on a phone.
+    are left out.
     """
     cells = [cell for cell in notebook.cells if HIDDEN not in cell.metadata.get("tags", ())]
     parts = [_cell(cell) for cell in cells]

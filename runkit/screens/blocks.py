@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 import pandas as pd
@@ -73,10 +73,10 @@ class Decisions(NamedTuple):
 
 
 class Details(NamedTuple):
-    """Text by name, a line for each, folded under a heading."""
+    """A line of text, folded under a heading."""
 
     heading: str
-    lines: Mapping[str, str]
+    text: str
 
 
 Block: TypeAlias = Tiles | Table | Quote | Decisions | Details

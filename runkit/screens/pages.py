@@ -178,9 +178,9 @@ def answered_panel(f: Frames) -> Panel:
     answered = facts.ended("answered").drop(columns="business_name")
     rows = answered.merge(f.runs[["run_id", *NAMES]], "left", "run_id")
     rows = rows.sort_values("answered_at", ascending=False, kind="stable", ignore_index=True)
-    columns = ["label", "proposed", "decision", "answered_by", "answered_at", "reason", "wait_s"]
-    table = rows[[*NAMES, *columns, "run_id"]]
-    seen = Table(table.rename(columns={"label": "question"}))
+    columns = ["label", "proposed", "decision", "answered_by", "answered_at", "reason"]
+    table = rows[[*NAMES, *columns, "wait_s", "run_id"]]
+    seen = Table(table[[*NAMES, *columns, "run_id"]].rename(columns={"label": "question"}))
     return Panel("Questions answered", table, what_was_read(f), [seen])
 
 

@@ -121,8 +121,7 @@ def _block(block: Block, shown: int) -> Iterator[RenderableType]:
                     yield Text(visible("  ".join(filter(None, texts))))
     elif isinstance(block, Details):
         yield line_of(block.heading, "bold")
-        for name, text in block.lines.items():
-            yield Text(visible(f"{name}: {text}"))
+        yield Text(visible(block.text))
 
 
 def _table(table: Table, shown: int) -> Iterator[RenderableType]:

@@ -93,7 +93,7 @@ def test_a_long_cell_is_folded_and_nothing_is_lost():
         Tiles([Tile(HOSTILE, HOSTILE, HOSTILE)]),
         Table(pd.DataFrame({HOSTILE: [HOSTILE]}), HOSTILE, 1, 20, [HOSTILE]),
         Quote(RUN_STATUSES.find(HOSTILE), HOSTILE, HOSTILE, HOSTILE),
-        Details(HOSTILE, {HOSTILE: HOSTILE}),
+        Details(HOSTILE, HOSTILE),
     ],
     ids=lambda block: type(block).__name__,
 )
