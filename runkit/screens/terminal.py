@@ -114,11 +114,10 @@ def _block(block: Block, shown: int) -> Iterator[RenderableType]:
         for item in block.decisions:
             outcome = f"{item.outcome.label} {item.outcome.icon}"
             yield line_of(item.question, "bold") + line_of(f"  {outcome}", item.outcome.role)
-            lines = [("Proposed", *texts) for texts in item.proposals]
-            lines += [("Decided", item.decision, item.reason), ("", item.note)]
-            for texts in lines:
-                if any(texts[1:]):
-                    yield Text(visible("  ".join(filter(None, texts))))
+            proposed = [" ".join(filter(None, texts)) for texts in item.proposals]
+            decided = "  ".join(filter(None, [item.decision, item.reason, item.note]))
+            for text in (*proposed, decided):
+                yield Text(visible(text))
     elif isinstance(block, Details):
         yield line_of(block.heading, "bold")
         yield Text(visible(block.text))

@@ -32,13 +32,13 @@ def reported(monkeypatch):
 def test_report_reads_a_file_of_runs(tmp_path, served, reported):
     """What `fetch` wrote becomes a report without a client."""
     run("fetch", "-o", "runs.ndjson", cwd=tmp_path, **served)
-    words = ("--template", "fleet", "--sla-h", "4", "-o", "fleet.html")
+    words = ("--template", "runs", "--sla-h", "4", "-o", "runs.html")
     done = run("report", "runs.ndjson", *words, cwd=tmp_path)
-    assert (done.returncode, done.stdout[:11]) == (0, "fleet.html "), done.stderr
+    assert (done.returncode, done.stdout[:10]) == (0, "runs.html "), done.stderr
     [(f, options)] = reported
     assert len(f.runs) == 6
     assert f.read_from[0].startswith("127.0.0.1:")
-    assert options == {"template": "fleet", "sla_h": 4}
+    assert options == {"template": "runs", "sla_h": 4}
 
 
 def test_a_report_of_incomplete_data_says_so(tmp_path, reported):

@@ -77,7 +77,7 @@ def report(name, path):
 PAGES = {
     "html forms": html_forms,
     "figures": partial(figures, SCRIPTS | SAMPLE),
-    **{f"report, {name}": partial(report, name) for name in ("run", "fleet", "own")},
+    **{f"report, {name}": partial(report, name) for name in ("run", "runs", "own")},
 }
 
 

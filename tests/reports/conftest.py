@@ -87,9 +87,9 @@ def completed(fetched):
 def made(fetched, completed, tmp_path_factory):
     """Make reports on runs of the sandbox, each once; their number chooses how."""
     folder = tmp_path_factory.mktemp("reports")
-    sources = {"run": completed[0], "fleet": fetched}
+    sources = {"run": completed[0], "runs": fetched}
     running = completed[0].to_dict() | {"status": "running", "ended_at": None}
-    options = {"fleet": {"before": running}}
+    options = {"runs": {"before": running}}
     return cache(
         lambda template: make(
             sources[template], folder / f"{template}.html", **options.get(template, {})

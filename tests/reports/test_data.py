@@ -37,7 +37,7 @@ def test_report_data_without_ids_reads_one_example(monkeypatch):
     [row] = data.frames.runs.to_dict("records")
     assert row["status"] == "completed"
     assert row["waiting_s"] > 0
-    assert ", from 127.0.0.1" in data.provenance.facts["read"]
+    assert " from 127.0.0.1" in data.provenance.line
 
 
 def test_ids_are_read_with_a_client_or_by_the_environment(client, completed, exported):
@@ -49,9 +49,9 @@ def test_ids_are_read_with_a_client_or_by_the_environment(client, completed, exp
     part = runkit.report_data([ids[0], unknown])
     assert part.frames.runs["run_id"].tolist() == ids[:1]
     host = exported.url.removeprefix("http://").removesuffix("/v1")
-    assert part.provenance.facts["read"].endswith(host)
+    assert f" from {host}" in part.provenance.line
     assert f"1 run could not be read: {unknown}" in part.provenance.missing
-    assert part.provenance.missing in repr(part.provenance)
+    assert part.provenance.missing in repr(part)
 
 
 def test_ids_without_a_key_ask_for_one():

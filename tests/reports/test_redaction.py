@@ -233,7 +233,7 @@ def test_values_are_counted_by_rule():
     texts = [f"{EIN} {EIN} 98-7654321 {EMAIL}", f"again {EIN}"]
     done = material([run(*(step(str(n), label=text) for n, text in enumerate(texts)))]).provenance
     assert done.masked == {"number": 2, "email": 1}
-    assert "Masked: 2 number, 1 email" in done.facts["redaction"]
+    assert "masked: 2 number, 1 email" in done.line
 
 
 def test_the_key_of_a_client_is_masked_whatever_its_format():

@@ -13,7 +13,7 @@ from runkit.reports._export import to_html
 from runkit.reports.templates import Template, find_template
 
 
-@pytest.mark.parametrize("name", ["run", "fleet"])
+@pytest.mark.parametrize("name", ["run", "runs"])
 def test_built_in_templates_take_the_ids_of_runs(name):
     sources = [cell.source for cell in find_template(name).notebook(["a"]).cells]
     assert "run_ids = ['a']" in sources

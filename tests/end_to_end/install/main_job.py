@@ -46,7 +46,7 @@ def sandbox() -> None:
 
 def report() -> None:
     """A report of them, and the executed notebook."""
-    made = runkit.report(runs(), "report.html", template="fleet", progress=False)
+    made = runkit.report(runs(), "report.html", template="runs", progress=False)
     assert made.n_runs == 7
 
 
