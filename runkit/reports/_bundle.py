@@ -20,7 +20,7 @@ import runkit
 from runkit.analysis.changes import changes
 from runkit.arguments import check_kind
 from runkit.display.hide_keys import IN_USE, hide
-from runkit.display.text import timestamp
+from runkit.display.text import moment
 from runkit.errors import DISTRIBUTION
 from runkit.local import files
 from runkit.local.answer_log import answer_log
@@ -162,12 +162,12 @@ def redact_source(
 def _provenance(f: Frames, masker: Masker, template: Template | None) -> Provenance:
     """Describe where the masked frames come from, and how many values were masked."""
     times = f.runs["read_at"].dropna()
-    read_at = f"read {timestamp(times.max())}" if len(times) else "read at an unknown time"
+    read_at = f"read {moment(times.max())}" if len(times) else "read at an unknown time"
     hosts = ", ".join(f.read_from) or "an unknown host"
     counts = ", ".join(f"{number:,} {name}" for name, number in masker.counts.items())
     parts = [
         f"{read_at} from {hosts}",
-        f"created {timestamp(datetime.now(UTC))} with {DISTRIBUTION} {runkit.__version__}",
+        f"created {moment(datetime.now(UTC))} with {DISTRIBUTION} {runkit.__version__}",
         template and masker.text(template.path.name),
         f"masked: {counts}" if counts else "",
         *_settings(masker.policy),
