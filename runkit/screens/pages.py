@@ -97,8 +97,10 @@ def _run_head(f: Frames, title: str, notes: tuple[str, ...], sla_h: float | None
     if decisions:
         blocks.append(Decisions(decisions))
     line = what_was_read(f)
-    about = dotted(*notes, agent, f"run {short_id(run['run_id'])}", line.counted)
-    return Panel(title or heading(f), f.runs, line._replace(counted=about), blocks)
+    name = title or heading(f)
+    of_agent = agent if name != agent else ""
+    about = dotted(*notes, of_agent, f"run {short_id(run['run_id'])}", line.counted)
+    return Panel(name, f.runs, line._replace(counted=about), blocks)
 
 
 def decisions_of(f: Frames) -> list[Decision]:
