@@ -357,7 +357,7 @@ STEP = option(
     help="one step of the run with what it returned: its id (8 or more characters), name or label",
 )
 OUTPUT = "runs/ to read what is new or changed into a folder; a new runs.ndjson; - for stdout"
-TEMPLATE = "run, fleet, or the path of your own notebook (by the number of runs)"
+TEMPLATE = "run, runs, or the path of your own notebook (by the number of runs)"
 OPTIONS: dict[str, list[Option]] = {
     "demo": [
         option(

@@ -56,7 +56,7 @@ def test_every_command_explains_itself(name, capsys, monkeypatch):
             "missing.ndjson is no file or folder of runs",
         ),
         (("report", "a", "-o", "report.pdf"), "must end in .html"),
-        (("report", "a", "-o", "report.html", "--template", "flet"), "Did you mean 'fleet'"),
+        (("report", "a", "-o", "report.html", "--template", "rnus"), "Did you mean 'runs'"),
         (("demo", "--speed", "-1"), "greater than 0"),
         (("sandbox", "--port", "99999"), "99999"),
     ],
