@@ -112,7 +112,9 @@ def decisions_of(f: Frames) -> list[Decision]:
     decisions = []
     for question in records(questions.sort_values(["order", "later"])):
         key = question["interrupt_id"]
-        proposed = records(proposals.get_group(key)) if key in proposals.groups else []
+        proposed = [{"title": question["proposed"], "summary": ""}]
+        if key in proposals.groups:
+            proposed = records(proposals.get_group(key))
         note = dotted(question["answered_by"], _time("", question["answered_at"]))
         decisions.append(
             Decision(

@@ -165,7 +165,7 @@ def outcome_words(question: dict[Any, Any]) -> str:
 
 def short_ids(run_ids: pd.Series[str]) -> pd.Series[str]:
     """Return ids shortened for reading, but for those that would look alike."""
-    short = run_ids.map(short_id)
+    short = run_ids.map(short_id, na_action="ignore")
     n_different = run_ids.groupby(short).transform("nunique")
     return short.where(n_different <= 1, run_ids)
 

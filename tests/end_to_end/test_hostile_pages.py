@@ -53,7 +53,7 @@ def figures(texts, path):
     of_one = runkit.frames(runs[1])
     panels = [getattr(fleet, name)(f) for name in fleet.__all__]
     panels += [one_run.findings(of_one), one_run.questions(of_one)]
-    panels += [one_run.beside_others(f, of_one.runs["run_id"][0])]
+    panels.append(one_run.beside_others(f, f.runs["run_id"][0]))
     panels += [one_run.step(of_one, step_id) for step_id in of_one.steps["step_id"]]
     html = [panel._repr_mimebundle_()["text/html"] for panel in panels]
     live = [panel.figure for panel in panels if panel.figure is not None]
