@@ -11,7 +11,7 @@ from runkit.screens import pages
 from runkit.screens.panel import Panel
 
 HIDDEN = re.compile(r"<style>.*?</style>", re.DOTALL)
-BREAKS = re.compile(r"</(?:p|h\d|li|td|th|summary|small|b|dt|dd|code)>")
+BREAKS = re.compile(r"</(?:p|h\d|blockquote|li|td|th|summary|small|b|dt|dd|code)>")
 
 FLEET: dict[str, Callable[[runkit.Frames], Panel]] = {
     "overview": lambda f: runkit.overview(f, sla_h=4),
@@ -23,6 +23,7 @@ FLEET: dict[str, Callable[[runkit.Frames], Panel]] = {
     "frames": pages.runs_panel,
     "answered": pages.answered_panel,
     "head": pages.head,
+    "folded": pages.folded_panel,
     "show": lambda f: pages.show_panel(f, sla_h=4),
     "inbox": lambda f: pages.inbox_panel(f, sla_h=4),
     "changes": lambda f: pages.changed_panel(runkit.changes([], f)),
@@ -32,6 +33,8 @@ ONE: dict[str, Callable[[runkit.Frames], Panel]] = {
     "questions": runkit.one_run.questions,
     "beside others": lambda f: runkit.one_run.beside_others(f, f.runs["run_id"][0]),
     "head": pages.head,
+    "asked": pages.asked_panel,
+    "folded": pages.folded_panel,
     "show": lambda f: pages.show_panel(f, sla_h=4),
 }
 

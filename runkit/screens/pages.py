@@ -108,10 +108,10 @@ def decisions_of(f: Frames) -> list[Decision]:
     order = positions(f.interrupts["outcome"], OUTCOMES)
     questions = f.interrupts.assign(order=order, later=-f.interrupts.index)
     is_proposal = f.artifacts["origin"].eq("proposal")
-    proposals = f.artifacts[is_proposal].groupby("interrupt_id")
+    proposals = f.artifacts[is_proposal].groupby("step_id")
     decisions = []
     for question in records(questions.sort_values(["order", "later"])):
-        key = question["interrupt_id"]
+        key = question["step_id"]
         proposed = [{"title": question["proposed"], "summary": ""}]
         if key in proposals.groups:
             proposed = records(proposals.get_group(key))

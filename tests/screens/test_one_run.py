@@ -10,6 +10,7 @@ import pytest
 import runkit
 from panel_texts import texts
 from runkit.errors import UsageError
+from runkit.screens import pages
 from support import artifact, example, question, run, step
 
 SECRET = {
@@ -51,6 +52,30 @@ def test_what_was_proposed_stands_beside_what_was_decided():
     ]
     heads = ["Question", "Proposed", "Outcome", "Decision", "By", "When", "Reason", "Waiting"]
     assert [text for text in texts(panel) if text in heads] == heads
+
+
+def test_the_first_screen_of_a_report_has_open_questions_first_and_both_sides():
+    """The newest answer before older ones, an open question before all."""
+    answer = {"decision": "reject", "answered_by": "Ana", "note": "name differs"}
+    found = artifact("Match found", summary="The same name")
+    asks = [
+        question("a", 0, 10, label="First?", result=answer, artifacts=[found]),
+        question("b", 10, 20, label="Second?", result={"decision": "approve"}),
+        question("c", 20, None, label="Third?"),
+    ]
+    panel = pages.head(runkit.frames(run(*asks, status="interrupted", end=None)))
+    [block] = panel.blocks
+    shown = [(item.question, item.outcome.word, item.decision) for item in block.decisions]
+    assert shown == [
+        ("Third?", "pending", ""),
+        ("Second?", "answered", "approve"),
+        ("First?", "answered", "reject"),
+    ]
+    oldest = block.decisions[-1]
+    assert oldest.proposals == [("Match found", "The same name")]
+    assert oldest.reason == "name differs"
+    assert oldest.note == "Ana · Feb 3, 2026, 10:00 UTC"
+    assert block.decisions[0].note == "since Feb 3, 2026, 10:00 UTC"
 
 
 def test_a_result_is_a_row_for_each_of_its_values():

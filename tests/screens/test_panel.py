@@ -11,12 +11,13 @@ import pytest
 
 import runkit
 from runkit.api.words import RUN_STATUSES
-from runkit.screens.blocks import Details, Quote, Table, Tile, Tiles
+from runkit.screens.blocks import Decision, Decisions, Details, Quote, Table, Tile, Tiles
 from runkit.screens.html import block_html
 from runkit.screens.panel import Panel, page_of
 from support import example, run, step
 
 HOSTILE = "<img src=x onerror=canary=1>\u202e"
+WORD = RUN_STATUSES.find(HOSTILE)
 RUN_ID = "83fe7317-0000-4000-8000-000000000000"
 
 
@@ -92,7 +93,8 @@ def test_a_long_cell_is_folded_and_nothing_is_lost():
     [
         Tiles([Tile(HOSTILE, HOSTILE, HOSTILE)]),
         Table(pd.DataFrame({HOSTILE: [HOSTILE]}), HOSTILE, 1, 20, [HOSTILE]),
-        Quote(RUN_STATUSES.find(HOSTILE), HOSTILE, HOSTILE, HOSTILE),
+        Quote(WORD, HOSTILE, HOSTILE, HOSTILE),
+        Decisions([Decision(HOSTILE, WORD, [(HOSTILE, HOSTILE)], HOSTILE, HOSTILE, HOSTILE)]),
         Details(HOSTILE, HOSTILE),
     ],
     ids=lambda block: type(block).__name__,
