@@ -148,9 +148,10 @@ def folded_panel(f: Frames) -> Panel:
         return Panel("", runs, what_was_read(f), [Table(runs, "Runs", shown=0)])
     steps = indented(f.steps)
     results = with_sources(f, outputs_of(f).iloc[:-1])
-    tables = {"Steps": steps, "Other results": results[RESULT]}
-    blocks = [Table(table, name, shown=0) for name, table in tables.items() if len(table)]
-    return Panel("", f.steps, what_was_read(f), blocks)
+    blocks = [Table(steps, "Steps", shown=0)]
+    if len(results):
+        blocks.append(Table(results[RESULT], "Other results", shown=0))
+    return Panel("", f.steps if len(steps) else results, what_was_read(f), blocks)
 
 
 def indented(steps: pd.DataFrame) -> pd.DataFrame:
