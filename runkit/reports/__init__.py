@@ -12,8 +12,8 @@ _export       the executed notebook as one HTML page
 1. `_bundle` reads the runs and masks each text (`redaction`).
 2. `templates` finds the notebook, writes the masked data to a private folder and executes the
    notebook in a kernel without the key.
-3. The cells build the head, the charts and the panels from the masked frames.
-4. `_export` cleans the outputs and writes one page without a script; figures become SVG.
+3. The cells show panels of `runkit.screens` and a chart of the masked frames.
+4. `_export` cleans the outputs and writes one page without a script; a chart is an image in it.
 5. `report` searches the finished files for every value that was masked, and refuses to write
    them if one is found.
 6. It writes the page and the executed notebook.

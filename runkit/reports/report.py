@@ -107,7 +107,7 @@ def report(
     Returns
     -------
     Report
-        The two files, the hash of the page, and the counts of masked values.
+        The two files, and the counts of masked values.
 
     Raises
     ------
