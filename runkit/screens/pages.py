@@ -206,7 +206,7 @@ def _tree_panel(f: Frames, sla_h: float | None) -> Panel:
         "Findings": findings(f).table[["title", "confidence"]],
     }
     endings = [part for part in first.blocks if isinstance(part, Quote)]
-    blocks = [*endings, Table(f.runs[TIMES])]
+    blocks: list[Block] = [*endings, Table(f.runs[TIMES])]
     blocks += [Table(table, name) for name, table in tables.items() if len(table)]
     return Panel(first.title, f.steps, first.read, [*blocks, *problems_of(f)])
 
