@@ -41,7 +41,7 @@ TEXTS = {
     "report": [
         "c1d2e3f4",
         "Completed ✓ CIP summary confidence low",
-        "Approve with caution recommendation: approve",
+        "recommendation: approve Approve with caution",
         "CIP Orchestrator",
         "TIN Verification Result",
         "high",

@@ -20,6 +20,7 @@ from tests.client.conftest import (
     run_json,
     server,
 )
+from tests.widgets.asking import off_the_loop
 
 __all__ = ["client", "fake_time", "make_client", "page", "run_json", "server"]
 WAITING = 4
@@ -118,6 +119,7 @@ def test_a_list_without_data_is_no_list(server, client, monkeypatch, body):
             call()
 
 
+@off_the_loop
 def test_nothing_new_is_not_read_again(server, client, page, monkeypatch):
     """A second overview, and each refresh of an inbox, asks for the list only."""
     serve(server, monkeypatch, page(A, B, total=2))
