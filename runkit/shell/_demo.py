@@ -92,8 +92,8 @@ def _watch(client: Client, runs: Mapping[str, Run], *, timeout: float) -> None:
 
 
 def _write_page(folder: Path, f: Frames, answered: Run) -> Path:
-    one = f.select(answered.id)
-    panels = [replace(overview(f), title=TITLE), replace(head(one), figure=gantt(one))]
+    shown = f.select(answered.id)
+    panels = [replace(overview(f), title=TITLE), replace(head(shown), figure=gantt(shown))]
     page = folder / "index.html"
     _write_file(page, page_of("runkit demo", panels))
     return page

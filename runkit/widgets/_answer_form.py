@@ -221,7 +221,7 @@ class AnswerForm:
             self._end(outcome)
             return
         if outcome.delivery in (UNKNOWN, TAKEN):
-            self.inputs.forget_choice()
+            self.inputs.clear_choice()
         self._reopen(outcome.text(), outcome.tone)
         await self._focus(self.send_button if self.can_send else self.inputs.proposals[0].choice)
 

@@ -202,7 +202,7 @@ class QuestionInputs:
         """Whether a person has typed or chosen anything."""
         return any(item.is_touched for item in self.proposals)
 
-    def forget_choice(self) -> None:
+    def clear_choice(self) -> None:
         """Take back the choice, so that sending again is a new decision."""
         for item in self.proposals:
             item.choice.value = None
