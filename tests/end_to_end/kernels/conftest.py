@@ -1,4 +1,4 @@
-"""Real kernels of two versions, used as a front end does: over their sockets."""
+"""Real kernels of the oldest and the installed version, used as a front end does: over their sockets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -15,11 +16,8 @@ from typing import Any
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-VERSIONS = ("6.31.0", "7.4.0")
-WAYS = [
-    ("6.31.0", False),
-    *((version, subshell) for version in VERSIONS[1:] for subshell in (False, True)),
-]
+OLDEST, INSTALLED = "6.31.0", version("ipykernel")
+WAYS = [(OLDEST, False), (INSTALLED, False), (INSTALLED, True)]
 TIMEOUT = 120  # seconds; a busy machine is slow
 START = """
 import asyncio, json, threading, time
@@ -142,28 +140,28 @@ class Kernel:
 
 
 @pytest.fixture(scope="session")
-def kernels(box, tmp_path_factory, request):
+def kernels(box, tmp_path_factory):
     """Return one kernel for each version, which ends with the tests.
 
-    All share the packages of the tests, but for ipykernel and what 6.31 needs besides: these are
-    put before them. pytest's cache keeps them, so that they are installed once.
+    All share the packages of the tests, but for the oldest ipykernel and what it needs besides:
+    these are put before them.
     """
     running = {}
 
-    def overlay(version):
-        folder = request.config.cache.mkdir(f"ipykernel-{version}")  # type: ignore[union-attr]
-        if not (folder / "done").exists():
-            wanted = [f"ipykernel=={version}", "nest-asyncio==1.6.0"]
-            options = ["--quiet", "--no-deps", "--upgrade", "--target", str(folder)]
-            subprocess.run([sys.executable, "-m", "pip", "install", *options, *wanted], check=True)
-            (folder / "done").touch()
-        return Path(folder)
+    def overlay(version, folder):
+        if version == INSTALLED:
+            return folder
+        wanted = [f"ipykernel=={version}", "nest-asyncio==1.6.0"]
+        options = ["--quiet", "--no-deps", "--target", str(folder)]
+        subprocess.run([sys.executable, "-m", "pip", "install", *options, *wanted], check=True)
+        return folder
 
     def give(version):
         if version not in running:
             state = tmp_path_factory.mktemp("state")
             environment = {"RUNKIT_STATE_DIR": str(state), "IPYTHONDIR": str(state / "ipython")}
-            kernel = running[version] = Kernel(version, overlay(version), environment)
+            packages = overlay(version, tmp_path_factory.mktemp("packages"))
+            kernel = running[version] = Kernel(version, packages, environment)
             kernel.run(f"KEY, URL = {box.key!r}, {box.url!r}")
             kernel.run(START)
             assert kernel.value("__import__('ipykernel').__version__") == repr(version)

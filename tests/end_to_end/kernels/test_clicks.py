@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.end_to_end.kernels.conftest import VERSIONS
+from tests.end_to_end.kernels.conftest import INSTALLED
 
 KEEP = 1  # the number of the answer that keeps a business in review
 CELL = """
@@ -41,7 +41,7 @@ def test_clicks_while_a_cell_runs_send_one_answer(kernel, posts, code, tmp_path)
 
 
 def test_no_widget_is_left_after_a_form_is_closed(kernels):
-    kernel = kernels(VERSIONS[-1])
+    kernel = kernels(INSTALLED)
     before = set(kernel.widgets)
     shown = show(kernel)
     kernel.answer(KEEP)

@@ -1,6 +1,6 @@
 """Progress in a real kernel: what a cell shows while it reads, and what is left of it."""
 
-from tests.end_to_end.kernels.conftest import VERSIONS
+from tests.end_to_end.kernels.conftest import INSTALLED
 
 FETCH = """
 with runkit.Client(KEY, URL, rate=5) as slow:
@@ -20,7 +20,7 @@ with patch("runkit.display.progress.DELAY", 60):  # on a busy machine a short fe
 
 def test_a_long_fetch_leaves_an_empty_output(kernels):
     """It counts runs in one output of the cell, which is empty in the end; nothing was on a stream."""
-    kernel = kernels(VERSIONS[-1])
+    kernel = kernels(INSTALLED)
     kernel.heard.clear()
     kernel.run(FETCH)
     assert kernel.value("took > 2 and not runs.missing") == "True"
@@ -34,7 +34,7 @@ def test_a_long_fetch_leaves_an_empty_output(kernels):
 
 def test_a_short_fetch_shows_nothing(kernels):
     """What is done at once needs no progress."""
-    kernel = kernels(VERSIONS[-1])
+    kernel = kernels(INSTALLED)
     kernel.run('run = client.runs.create("cip_orchestrator", businesses["clean_pass"])')
     kernel.heard.clear()
     kernel.run(SHORT_FETCH)
