@@ -1,6 +1,6 @@
 """What screens say of some runs: each fact has one rule here. Flags are null where not known.
 
-`runkit.display.counts.counted` words a flag: `27 of 30`, `27 of 28, 2 not known`.
+`runkit.display.text.counted` words a flag: `27 of 30`, `27 of 28, 2 not known`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from runkit.api.words import RUN_STATUSES
-from runkit.display.counts import HOUR, flag
-from runkit.display.text import plural
+from runkit.display.text import HOUR, flag, plural
 from runkit.tables import run_rules
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import is_a, positions

@@ -9,7 +9,7 @@ from itertools import islice
 import pandas as pd
 
 from runkit.arguments import Words, checked, one_or_several
-from runkit.display.log import log
+from runkit.display.messages import log
 from runkit.display.text import brief
 from runkit.errors import UsageError
 from runkit.tables.frames import Frames

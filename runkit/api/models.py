@@ -32,7 +32,7 @@ from runkit.api.validation import (
 )
 from runkit.api.words import PROBLEMS, RUN_STATUSES, STEP_STATUSES
 from runkit.display import text
-from runkit.display.log import log
+from runkit.display.messages import log
 from runkit.display.text import plural, shorten
 from runkit.errors import ContractError
 

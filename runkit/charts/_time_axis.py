@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from runkit.display.counts import DAY
-from runkit.display.text import duration
+from runkit.display.text import DAY, duration
 from runkit.time_budget import Flags, blocked_ranges
 
 Floats = NDArray[np.float64]

@@ -38,7 +38,7 @@ from runkit.client._replies import (
 )
 from runkit.client.hosts import Target
 from runkit.display.hide_keys import redact
-from runkit.display.log import log
+from runkit.display.messages import log
 from runkit.display.text import brief
 from runkit.errors import (
     ApiError,

@@ -16,8 +16,7 @@ from runkit.api.models import ApiObject
 from runkit.client._http import Http, Query
 from runkit.client._replies import Reply
 from runkit.client.run_list import NEWEST, STOPPED, ApiList
-from runkit.display.log import log
-from runkit.display.progress import Bar
+from runkit.display.messages import Progress, log
 from runkit.display.text import plural
 from runkit.errors import ContractError
 
@@ -102,19 +101,19 @@ def read_pages(
 ) -> ApiList[Listed]:
     """Read pages until the end, until `limit` items are kept, or until `since` is passed.
 
-    With `progress` a bar counts the items if reading takes long; it is cleared at the end. After
+    With `progress` a line counts the items if reading takes long; it is cleared at the end. After
     Ctrl-C, what arrived is returned.
     """
     reading: _Reading[Listed] = _Reading()
     try:
-        with Bar(unit="run", progress=progress) as bar:
+        with Progress("runs", progress=progress) as counter:
             for number in range(1, MAX_PAGES + 1):
                 paging = {"page": number, "per_page": PER_PAGE} if is_paged else {}
                 reply = http.get(path, {**(query or {}), **paging})
                 page = read_page(reply.value, reply.source)
                 n_new = reading.add(page, reply, parse, keep)
-                bar.total = reading.totals[0] if reading.totals else None
-                bar.update(n_new)
+                counter.total = reading.totals[0] if reading.totals else None
+                counter.update(n_new)
                 may_go_on = is_paged and n_new > 0 and page.has_more is not False
                 if limit is not None and len(reading.kept) + may_go_on > limit:
                     of = f"of {page.total_count:,}" if page.total_count else f"(limit={limit})"

@@ -220,7 +220,7 @@ class Runs:
         ids_or_runs
             Ids or runs, one or several. One that comes twice is read once.
         progress
-            Show a progress bar, which leaves nothing in the notebook.
+            Count the runs in a line, which leaves nothing in the notebook.
         workers
             How many runs are read at a time.
         known

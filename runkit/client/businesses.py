@@ -24,7 +24,7 @@ from runkit.client._replies import Reply
 from runkit.client._resources import Threads
 from runkit.client.fetch import fetch
 from runkit.client.run_list import ApiList, RunList
-from runkit.display.log import log
+from runkit.display.messages import log
 from runkit.errors import RunkitError
 
 WORKERS = 8  # as many requests at once as `runs.fetch` makes

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Generic, NamedTuple, TypeVar
 
 from runkit.client.run_list import STOPPED
-from runkit.display.progress import Bar
+from runkit.display.messages import Progress
 from runkit.display.text import plural, shorten
 from runkit.errors import ApiError, RateLimited, Unavailable
 
@@ -53,10 +53,10 @@ def fetch(
     cancelled = threading.Event()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="runkit-fetch")
     try:
-        with Bar(total=len(ids), unit=words[0], progress=progress) as bar:
+        with Progress(words[1], total=len(ids), progress=progress) as counter:
             tasks = {pool.submit(read, item, cancelled): item for item in ids}
             for task in as_completed(tasks):
-                bar.update()
+                counter.update()
                 error = task.exception()
                 if error is None:
                     take(task.result())

@@ -18,7 +18,7 @@ from runkit.api.questions import check_answer, interrupt_kind, other_decision
 from runkit.api.reading import result_of
 from runkit.client._http import path_to
 from runkit.client._reader import RunReader
-from runkit.display.log import log
+from runkit.display.messages import log
 from runkit.display.text import brief
 from runkit.errors import (
     ApiError,

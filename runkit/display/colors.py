@@ -57,7 +57,6 @@ DARK = Theme(
 # the agent of the run itself.
 AGENT_COLORS = ("#5B6B7F", "#0B7285", "#7950F2", "#2B8A3E", "#8A6D00", "#1864AB")
 OTHER_COLOR = "#868E96"  # for further agents
-CONFIDENCE_COLORS = {"high": "ok", "medium": "attention", "low": "fail"}  # `Theme` fields
 
 
 def color_of(name: str, theme: Theme) -> str:

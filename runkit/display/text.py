@@ -1,4 +1,4 @@
-"""Text for people: escaping, durations, times and labels.
+"""Text for people: escaping, labels, counts, durations and times.
 
 Text in a run is hostile. It enters HTML only through `Markup`, and everything else that shows it
 uses `visible`, which escapes invisible characters: they could act on a terminal, reorder text or
@@ -14,13 +14,13 @@ import json
 import math
 import re
 import reprlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from html import unescape
+from html import escape, unescape
 from pathlib import Path
+from string import Formatter
 from types import NoneType
 from typing import Any, Self
-
-import markupsafe
 
 __all__ = ["unescape"]  # exported so that escaping and unescaping are in one module
 
@@ -44,20 +44,46 @@ _OF_TITLE = re.compile(rf"{_ACRONYM}|(?<!\S)\w", re.IGNORECASE)
 _OF_PHRASE = re.compile(rf"{_ACRONYM}|^\w", re.IGNORECASE)
 MISSING = "–"  # a value that is not there
 SHORT_ID = 8  # characters of an id that a reader sees, as in git
+HOUR, DAY = 3_600, 86_400  # seconds
 
 
-class Markup(markupsafe.Markup):
+class Markup(str):
     """HTML.
 
     Text that is formatted into it, joined or added is escaped, invisible characters too.
     """
 
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        """Return the HTML, for Jinja, which escapes what has none."""
+        return str(self)
+
     @classmethod
-    def escape(cls, value: Any, /) -> Self:
+    def escape(cls, value: Any) -> Self:
         """Escape a value, unless it is HTML already."""
         if hasattr(value, "__html__"):
             return cls(value.__html__())
-        return super().escape(visible(str(value)))
+        return cls(escape(visible(str(value))))
+
+    def format(self, *args: Any, **values: Any) -> Self:
+        """Fill in values, escaped."""
+        return type(self)(_Escaping().vformat(self, args, values))
+
+    def join(self, parts: Iterable[Any], /) -> Self:
+        """Join parts, escaped."""
+        return type(self)(super().join(map(self.escape, parts)))
+
+    def __add__(self, part: Any, /) -> Self:
+        return type(self)(super().__add__(self.escape(part)))
+
+
+class _Escaping(Formatter):
+    """Fill values into HTML."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        is_html = hasattr(value, "__html__")
+        return Markup.escape(value if is_html else format(value, format_spec))
 
 
 _LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({})')
@@ -202,6 +228,24 @@ def plural(count: int, singular: str, plural: str | None = None) -> str:
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
+def flag(is_so: Any, is_known: Any) -> Any:
+    """Return a Series of flags with three values: null where it is not known."""
+    return is_so.astype("boolean").where(is_known.astype("boolean").fillna(False))
+
+
+def counted(flags: Any, noun: str = "") -> str:
+    """Write how many of a Series of flags are so: `27 of 30`, `27 of 28 runs, 2 not known`.
+
+    It is a dash if nothing is known.
+    """
+    n_known = int(flags.notna().sum())
+    n_unknown = len(flags) - n_known
+    if n_unknown and not n_known:
+        return MISSING
+    words = f"{int(flags.sum()):,} of {n_known:,} {noun}".rstrip()
+    return f"{words}, {n_unknown:,} not known" if n_unknown else words
+
+
 # For durations below a limit in seconds: the smaller unit in seconds, its name, how many make a
 # larger one
 _UNITS = (
@@ -229,6 +273,13 @@ def duration(seconds: float | None) -> str:
     whole, rest = divmod(int(seconds / unit + 0.5), size)
     parts = {large: whole, small: rest}
     return " ".join(f"{number:,} {name}" for name, number in parts.items() if number) or "0 s"
+
+
+def lasted(seconds: float | None) -> str:
+    """Write how long something lasted: `5 d 20 h`, `2 h 3 min`, a dash if it is not known."""
+    if seconds is None or not math.isfinite(seconds):
+        return MISSING
+    return duration(seconds)
 
 
 def moment(when: datetime | None) -> str:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runkit.api import jsontext
-from runkit.display.log import log
+from runkit.display.messages import log
 from runkit.errors import UsageError
 from runkit.local import files
 

@@ -17,7 +17,7 @@ from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from runkit.display.templates import environment
-from runkit.display.text import Markup, static_file, visible, web_host
+from runkit.display.text import Markup, static_file, unescape, visible, web_host
 from runkit.screens.html import offline_page
 
 PICTURE = "data:image/svg+xml,"  # how the address of a chart begins
@@ -88,9 +88,8 @@ def _wide(table: Markup) -> Markup:
 def _figure(output: Any) -> Markup:
     """Name a figure without a picture by its title."""
     title = output.data[PLOTLY].get("layout", {}).get("title") or {}
-    return _INTERACTIVE.format(
-        clean(str(title.get("text") or "A figure without a title")).striptags()
-    )
+    text = nh3.clean(str(title.get("text") or "A figure without a title"), tags=set())
+    return _INTERACTIVE.format(unescape(text))
 
 
 def _boxed(html: Markup) -> Markup:

@@ -102,7 +102,7 @@ def report(
     sla_h
         Hours within which a reviewer should answer; None is no limit.
     progress
-        Show a progress bar that counts cells.
+        Count the cells in a line.
 
     Returns
     -------

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import nbformat
 from nbformat.v4 import new_code_cell, new_output
 
-from runkit.display.progress import Bar
+from runkit.display.messages import Progress
 from runkit.display.text import plural, shorten
 from runkit.errors import MissingExtra, ReportError, UsageError
 from runkit.local.files import usable
@@ -158,7 +158,7 @@ def execute(
 
     started: list[int] = []
     n_cells = sum(cell.cell_type == "code" for cell in notebook.cells)
-    with Bar(total=n_cells, desc="report", unit="cell", progress=progress) as bar:
+    with Progress("cells", total=n_cells, progress=progress) as counter:
         client = NotebookClient(
             notebook,
             kernel_manager_class=_kernel_manager(data),
@@ -167,7 +167,7 @@ def execute(
             store_widget_state=False,  # it may contain typed text
             record_timing=False,
             on_cell_start=lambda cell_index, **_: started.append(cell_index),
-            on_cell_executed=lambda **_: bar.update(),
+            on_cell_executed=lambda **_: counter.update(),
         )
         try:
             _run_in_thread(_execute(client, _environment(data)))

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from runkit.api.words import CONFIDENCES, OUTCOMES, RUN_STATUSES, STATES, TIERS, Vocabulary, Word
-from runkit.display.counts import lasted
-from runkit.display.text import MISSING, agent_title, in_words, moment, short_id, visible
+from runkit.display.text import MISSING, agent_title, in_words, lasted, moment, short_id, visible
 from runkit.tables.run_rules import short_ids
 
 IDS = ("run_id", "step_id", "interrupt_id", "run_ids")

@@ -13,8 +13,7 @@ import pandas as pd
 from runkit.api.questions import KINDS
 from runkit.api.words import CONFIDENCES
 from runkit.arguments import Hours, check_kind, checked
-from runkit.display.counts import counted
-from runkit.display.text import in_words
+from runkit.display.text import counted, in_words
 from runkit.facts import Facts, what_was_read
 from runkit.screens.blocks import Table
 from runkit.screens.needs import NAMES, group_tables, joined_groups, needs_of

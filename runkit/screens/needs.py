@@ -5,8 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from runkit.api.words import CONFIDENCES, RUN_STATUSES, Vocabulary
-from runkit.display.counts import NOT_KNOWN, counted, flag
-from runkit.display.text import MISSING
+from runkit.display.text import MISSING, counted, flag
 from runkit.facts import Facts, late
 from runkit.screens.blocks import Table, Tile, Tiles
 from runkit.tables.run_rules import (
@@ -165,7 +164,7 @@ def count_tile(name: str, flags: pd.Series[bool], noun: str, words: str, role: s
     number, _, rest = counted(flags).partition(" ")
     known, _, unknown = rest.partition(", ")
     if number == MISSING:
-        known, unknown = f"of {len(flags):,}", NOT_KNOWN
+        known, unknown = f"of {len(flags):,}", "not known"
     text = ", ".join(filter(None, [f"{known} {noun}", unknown]))
     text = ": ".join(filter(None, [text, words]))
     return Tile(name, number, text, role if flags.any() else "muted")

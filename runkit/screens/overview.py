@@ -11,7 +11,7 @@ from pydantic import PositiveInt
 from runkit.arguments import Hours, checked
 from runkit.charts.gantt import gantt
 from runkit.client import Client, RunList
-from runkit.display.log import log
+from runkit.display.messages import log
 from runkit.errors import ApiError
 from runkit.facts import Facts, ReadLine, what_was_read
 from runkit.screens.blocks import Block

@@ -10,7 +10,7 @@ from runkit.api.models import Run
 from runkit.api.reading import objects, policy_of, result_of
 from runkit.api.validation import validated
 from runkit.api.words import RUN_STATUSES
-from runkit.display.log import log
+from runkit.display.messages import log
 from runkit.display.text import first_text, plural
 from runkit.errors import UsageError
 from runkit.server._accounts import SPACE, id_in

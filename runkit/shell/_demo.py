@@ -15,7 +15,7 @@ import runkit
 from runkit.api.models import Run
 from runkit.charts.gantt import gantt
 from runkit.client import Client
-from runkit.display.progress import echo
+from runkit.display.messages import echo
 from runkit.local import files
 from runkit.local.answer_log import DIR_NAME
 from runkit.screens.overview import overview

@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import runkit
 from runkit.api.words import STATUS_OF
-from runkit.display.progress import echo
+from runkit.display.messages import echo
 from runkit.display.text import escape_unseen, plural, visible
 from runkit.errors import ApiError, RunkitError, UsageError
 from runkit.local.files import file_at, replacing, usable

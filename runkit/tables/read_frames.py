@@ -15,7 +15,7 @@ import pandas as pd
 
 from runkit.api.models import Run
 from runkit.arguments import Moment, checked, read_moment
-from runkit.display.progress import Bar
+from runkit.display.messages import Progress
 from runkit.display.text import moment, plural
 from runkit.errors import DataError, UsageError
 from runkit.tables._business_names import with_businesses
@@ -89,7 +89,7 @@ def frames(
         "collect" keeps the valid data and lists the rest in `.problems`. "raise" raises one
         `DataError` with that frame, if any record was refused or any value could not be read.
     progress
-        Show a progress bar after 2 seconds; it is removed at the end.
+        Count the runs after 2 seconds, in a line that is removed at the end.
 
     Returns
     -------
@@ -191,10 +191,10 @@ def _read(source: Any, given: datetime | None, progress: bool) -> Frames:
     """
     reading = _Reading()
     fetches = Fetches()
-    with gc_paused(), Bar(desc="reading", unit=" runs", progress=progress) as bar:
+    with gc_paused(), Progress("runs", progress=progress) as counter:
         for records in in_batches(records_of(source, fetches=fetches)):
             reading.add(records)
-            bar.update(len(records))
+            counter.update(len(records))
             records.clear()  # free the JSON before the next batch is parsed
         parts = joined(reading.batches or [fields_of(Rows())])
         runs = parts["runs"]

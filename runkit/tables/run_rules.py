@@ -14,8 +14,7 @@ import pandas as pd
 
 from runkit.api.jsontext import returned
 from runkit.api.words import CONFIDENCES, OUTCOMES, RUN_STATUSES, TIERS, Vocabulary
-from runkit.display.counts import flag
-from runkit.display.text import duration, short_id
+from runkit.display.text import duration, flag, short_id
 
 if TYPE_CHECKING:
     from runkit.tables.frames import Frames

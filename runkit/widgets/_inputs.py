@@ -12,7 +12,7 @@ from runkit.api import jsontext, questions
 from runkit.api.contract import MAX_COMMENT, Json
 from runkit.api.other_models import Document
 from runkit.api.questions import Choice, answer_kind
-from runkit.display.text import block, escape_unseen, in_words, live_moment, shorten
+from runkit.display.text import Markup, block, escape_unseen, in_words, live_moment, shorten
 from runkit.widgets._evidence import evidence_html, part_html
 
 MAX_RADIO = 5  # documents; more are a list that drops down
@@ -69,7 +69,7 @@ class ProposalInputs:
         self.texts = {name: make[name]() for name in self.kind.inputs}
         self.texts["note"] = _text("Reason", self._hint)
         self._start = {name: field.value for name, field in self.texts.items()}
-        title = part_html(number, proposal) if number else ""
+        title = part_html(number, proposal) if number else Markup()
         evidence = w.HTML(block(title + evidence_html(proposal)))
         self._middle = w.VBox([*map(self._placed, self.kind.inputs)])
         self.box = w.VBox([evidence, self._middle, self.choice, self.texts["note"]])

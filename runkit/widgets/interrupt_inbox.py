@@ -14,8 +14,17 @@ from runkit.api.words import RUN_STATUSES
 from runkit.arguments import Hours, Moment, Seconds, check_kind, checked, read_moment
 from runkit.client import Client, RunList
 from runkit.client.resume import is_stale
-from runkit.display.counts import HOUR, lasted
-from runkit.display.text import Markup, block, day, live_moment, one_line, plural, shorten
+from runkit.display.text import (
+    HOUR,
+    Markup,
+    block,
+    day,
+    lasted,
+    live_moment,
+    one_line,
+    plural,
+    shorten,
+)
 from runkit.errors import RunkitError
 from runkit.screens.blocks import Table
 from runkit.screens.html import block_html

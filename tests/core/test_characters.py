@@ -6,7 +6,7 @@ Shown as codes wherever text is shown, and never lost from an answer.
 import sys
 import unicodedata
 
-from runkit.display.log import log
+from runkit.display.messages import log
 from runkit.display.text import one_line, visible
 from runkit.errors import UsageError
 

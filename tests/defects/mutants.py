@@ -32,7 +32,7 @@ TOOL = "cosmic-ray>=8.4,<9"
 CLIENT = "tests/client/test_{}.py"
 TESTS = {
     "facts": ["tests/facts"],
-    "display/counts": ["tests/facts"],
+    "display/text": ["tests/facts", "tests/core/test_text.py"],
     "tables/run_rules": ["tests/facts", "tests/tables"],
     **{
         f"tables/{name}": ["tests/tables", "tests/facts"]

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from runkit.display.counts import counted, flag, lasted
+from runkit.display.text import counted, flag, lasted
 
 
 @pytest.mark.parametrize(

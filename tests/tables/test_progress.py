@@ -18,7 +18,7 @@ def many() -> list[dict[str, Any]]:
 
 
 def slow(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Iterate with one pause, which is longer than the bar takes between two looks."""
+    """Iterate with one pause, which is longer than the line takes between two looks."""
     for number, item in enumerate(items):
         if number == 25:
             time.sleep(0.2)
@@ -26,10 +26,10 @@ def slow(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])
-def test_long_work_shows_a_bar_that_goes_away(is_terminal, monkeypatch, capsys):
+def test_long_work_shows_a_count_that_goes_away(is_terminal, monkeypatch, capsys):
     """It counts runs on stderr and is wiped at the end; a file or a pipe gets none."""
     monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal)
-    monkeypatch.setattr("runkit.display.progress.DELAY", 1e-9)
+    monkeypatch.setattr("runkit.display.messages.DELAY", 1e-9)
     monkeypatch.setattr("runkit.tables.sources.BATCH_RUNS", 1)
     monkeypatch.setattr("runkit.tables.sources.BATCH_BYTES", 1)
     runkit.frames(slow(many()))

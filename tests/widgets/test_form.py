@@ -148,7 +148,7 @@ async def test_documents_that_cannot_be_listed_are_a_sentence(asking):
     run = asking.run("tin_mismatch")
     asking.box.fault("refuse", on="GET /documents", status=401, times=9)
     form = runkit.InterruptForm(asking.client, run).forms.form
-    await until(lambda: "can&#39;t be listed" in form.status.value)
+    await until(lambda: "can&#x27;t be listed" in form.status.value)
 
 
 @off_the_loop

@@ -13,7 +13,7 @@ with runkit.Client(KEY, URL, rate=5) as slow:
 
 SHORT_FETCH = """
 from unittest.mock import patch
-with patch("runkit.display.progress.DELAY", 60):  # on a busy machine a short fetch takes longer than two seconds
+with patch("runkit.display.messages.DELAY", 60):  # on a busy machine a short fetch takes longer than two seconds
     runs = client.runs.fetch([run.id])
 """
 
@@ -28,7 +28,7 @@ def test_a_long_fetch_leaves_an_empty_output(kernels):
     assert kinds == ["display_data", *["update_display_data"] * (len(kinds) - 1)]
     assert len({content["transient"]["display_id"] for _, content in kernel.heard}) == 1
     texts = [content["data"]["text/plain"] for _, content in kernel.heard]
-    assert "/12 " in texts[0]
+    assert " of 12 runs" in texts[0]
     assert [text for text in texts if not text] == texts[-1:]
 
 
