@@ -11,7 +11,7 @@ from oracle.values import Row
 
 def waits_of(run: Reading) -> list[Step | Wait]:
     """Return the spans of the questions to a person: steps, and open ones without a step."""
-    return [*(step for step in run.steps if step.is_wait), *run.asked_aside]
+    return [*(step for step in run.steps if step.is_wait), *run.open_aside]
 
 
 def question_at(run: Reading, time: int) -> Step | Wait | None:
@@ -27,7 +27,7 @@ def question_at(run: Reading, time: int) -> Step | Wait | None:
 def pieces(run: Reading) -> list[tuple[int, int]]:
     """Return the time of a run, cut wherever something begins or ends."""
     edges = {run.start, run.end}
-    for step in [*run.steps, *run.asked_aside]:
+    for step in [*run.steps, *run.open_aside]:
         edges |= {min(max(edge, run.start), run.end) for edge in (step.start, step.end)}
     ordered = sorted(edges)
     return list(pairwise(ordered))

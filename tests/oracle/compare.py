@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
 import runkit
 from oracle.tables import Tables
-from oracle.values import EPOCH, Row
+from oracle.values import EPOCH, RESOLUTION, Row
 
 KEYS = {
     "runs": ("run_id",),
@@ -61,13 +60,13 @@ def differences(f: runkit.Frames, expected: Tables) -> list[str]:
             found += [f"{name} of {run_id}: {by_run[run_id]} rows lack" for run_id in sorted(off)]
             wanted = [row for row in wanted if row["run_id"] not in off]
             rows = [row for row in rows if row["run_id"] not in off]
-        for one, other in zip(wanted, rows, strict=True):
-            columns = ({*one} | {*other}) - NOT_FIXED
+        for row, found_row in zip(wanted, rows, strict=True):
+            columns = ({*row} | {*found_row}) - NOT_FIXED
             found += [
-                f"{name} {column}: expected {one.get(column)!r}, found {other.get(column)!r} "
-                f"({', '.join(str(one[key]) for key in KEYS[name])})"
+                f"{name} {column}: expected {row.get(column)!r}, found {found_row.get(column)!r} "
+                f"({', '.join(str(row[key]) for key in KEYS[name])})"
                 for column in sorted(columns)
-                if not is_same(one.get(column), other.get(column))
+                if not is_same(row.get(column), found_row.get(column))
             ]
     n_problems: Counter[str | None] = Counter()
     for row in rows_of(f.problems):
@@ -76,7 +75,7 @@ def differences(f: runkit.Frames, expected: Tables) -> list[str]:
         if n_problems[run_id] != expected.n_problems[run_id]:
             n = f"expected {expected.n_problems[run_id]}, found {n_problems[run_id]}"
             found.append(f"problems of {run_id}: {n}")
-    as_of = None if expected.as_of is None else EPOCH + expected.as_of * datetime.resolution
+    as_of = None if expected.as_of is None else EPOCH + expected.as_of * RESOLUTION
     clock = (as_of, expected.as_of_basis, expected.missing)
     own = (f.as_of, f.as_of_basis, [*f.missing])
     found += [f"clock: expected {clock}, found {own}"] if clock != own else []

@@ -84,10 +84,11 @@ class Step:
     @property
     def reason(self) -> str | None:
         """The text of the result with its code, the label of an error step, its artifact."""
-        label = text(self.raw.get("label")) if self.raw.get("type") == "error" else None
-        titles = [text(item.get("title")) for item in self.artifacts or []]
-        record = next(filter(None, titles), None) if self.raw.get("type") == "error" else None
-        return failure(self.result) or label or record
+        is_error = self.raw.get("type") == "error"
+        label = text(self.raw.get("label")) if is_error else None
+        records = [item for item in self.artifacts or [] if is_error or item.get("type") == "error"]
+        texts = (first_text(("summary", "title"), item) for item in records)
+        return failure(self.result) or label or next(filter(None, texts), None)
 
     @property
     def artifacts(self) -> list[Json] | None:
@@ -132,12 +133,15 @@ class Reading:
     """A record that is a run: its checked fields, its steps in tree order, its questions."""
 
     as_of: int
-    asked_aside: list[Wait]  # open questions that are no step
+    open_aside: list[Wait]  # open questions that are no step
 
     def __init__(self, raw: Json, event: Json | None = None) -> None:
         self.raw, self.id = raw, raw["id"]
         self.event_at = instant((event or {}).get("created_at"))
-        self.read_at = instant(part(raw.get("_runkit")).get("read_at"))
+        local = part(raw.get("_runkit"))
+        self.read_at = instant(local.get("read_at"))
+        names = ("business_id", "business_name", "business_status")
+        self.business = {name: text(local.get(name)) for name in names}
         self.updated_at = instant(raw["updated_at"])
         self.start, self.ended_at = instant(raw.get("started_at")), instant(raw.get("ended_at"))
         self.status = raw["status"]

@@ -6,8 +6,8 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
-from oracle.asked import Question
 from oracle.budget import budget, critical_path
+from oracle.questions import Question
 from oracle.reading import Reading, Step
 from oracle.values import (
     CONFIDENCES,
@@ -27,11 +27,11 @@ from oracle.values import (
 )
 
 
-def artifact_rows(run: Reading, asked: list[Question]) -> tuple[list[Row], list[Row]]:
+def artifact_rows(run: Reading, questions: list[Question]) -> tuple[list[Row], list[Row]]:
     """Return what was found, proposed and delivered, and the sources of each."""
     own_output = objects(part(run.raw.get("output")).get("artifacts"))
     found: list[tuple[str, Step | None, Question | None, str | None, Json]] = []
-    of_step = {question.step: question for question in asked if question.step}
+    of_step = {question.step: question for question in questions if question.step}
     for step in run.steps:
         question = of_step.get(step)
         if step.is_question:
@@ -41,7 +41,7 @@ def artifact_rows(run: Reading, asked: list[Question]) -> tuple[list[Row], list[
         is_output = step.raw.get("type") == "output" and not step.parent and not own_output
         origin = "output" if is_output else "finding"
         found += [(origin, step, None, step.agent, item) for item in step.artifacts or []]
-    for question in asked:
+    for question in questions:
         if not question.step:
             found += [("proposal", None, question, *pair) for pair in question.proposals]
     found += [("output", None, None, run.agent, item) for item in own_output or []]
@@ -106,11 +106,15 @@ def result_words(value: Any, name: str = "") -> list[str]:
             for key, inner in value.items()
             for item in result_words(inner, f"{name} {key.replace('_', ' ')}".strip())
         ]
+    if isinstance(value, list) and value:
+        return [
+            item for n, inner in enumerate(value) for item in result_words(inner, f"{name}[{n}]")
+        ]
     shown = value if isinstance(value, str) else json.dumps(value)
     return [] if value is None or not name else [f"{name}: {shown}"]
 
 
-def outcome(run: Reading, artifacts: list[Row], asked: list[Row]) -> str | None:
+def outcome(run: Reading, artifacts: list[Row], questions: list[Row]) -> str | None:
     """Return how a run ended, or for what it waits."""
     if run.status in FAILED:
         causes = [step for step in run.steps if step.is_cause]
@@ -118,22 +122,22 @@ def outcome(run: Reading, artifacts: list[Row], asked: list[Row]) -> str | None:
             return None
         cause = max(causes, key=lambda step: (step.end or 0, run.steps.index(step)))
         return cause.reason or f"failed in {cause.label}"
-    pending = [row for row in asked if row["outcome"] == "pending"]
+    pending = [row for row in questions if row["outcome"] == "pending"]
     if pending:
         return pending[0]["label"]
     titles = [row["title"] for row in artifacts if row["origin"] == "output" and row["title"]]
     if titles:
         return titles[0] + (f" +{len(titles) - 1}" if titles[1:] else "")
-    delivered = [step for step in run.top if step.raw.get("type") == "output"]
-    if run.status == "completed" and delivered:
-        words = result_words(delivered[-1].result)
-        more = f" +{len(words) - 3}" if len(words) > 3 else ""
-        return ", ".join(words[:3]) + more or None
-    return None
+    delivered = [result_words(step.result) for step in run.top if step.raw.get("type") == "output"]
+    words = next(filter(None, reversed(delivered)), [])
+    if run.status != "completed" or not words:
+        return None
+    more = f" +{len(words) - 3}" if len(words) > 3 else ""
+    return ", ".join(words[:3]) + more
 
 
 def run_row(
-    run: Reading, n_copies: int, artifacts: list[Row], sources: list[Row], asked: list[Row]
+    run: Reading, n_copies: int, artifacts: list[Row], sources: list[Row], questions: list[Row]
 ) -> Row:
     """Return the row of a run."""
     raw, has_steps = run.raw, bool(run.steps)
@@ -147,16 +151,14 @@ def run_row(
     known = [own for own in outputs if position(own, CONFIDENCES) < len(CONFIDENCES)]
     is_known = has_steps and all(step.artifacts is not None for step in run.steps)
     are_sources_known = is_known and all(row["n_sources"] is not None for row in artifacts)
-    n_pending = sum(row["outcome"] == "pending" for row in asked)
+    n_pending = sum(row["outcome"] == "pending" for row in questions)
     is_listed = objects(raw.get("interrupts")) is not None
-    is_told = bool(has_steps or is_listed or n_pending or run.is_over)
+    is_known_to_wait = bool(has_steps or is_listed or n_pending or run.is_over)
     started = instant(raw["created_at"])
     return {
         "run_id": run.id,
         "thread_id": text(raw.get("thread_id")),
-        "business_id": None,
-        "business_name": None,
-        "business_status": None,
+        **run.business,
         "agent": run.agent,
         "status": run.status,
         "requester": text(part(raw.get("requester")).get("name")),
@@ -173,11 +175,11 @@ def run_row(
         **time,
         "n_steps": len(run.steps) if has_steps else None,
         "n_errors": sum(step.is_cause for step in run.steps) if has_steps else None,
-        "n_questions": len(asked) if has_steps else None,
-        "n_pending": n_pending if is_told else None,
+        "n_questions": len(questions) if has_steps else None,
+        "n_pending": n_pending if is_known_to_wait else None,
         "n_findings": sum(row["origin"] == "finding" for row in rated) if is_known else None,
         "n_sources": len(sources) if are_sources_known else None,
-        "outcome": outcome(run, artifacts, asked),
+        "outcome": outcome(run, artifacts, questions),
         "confidence": max(
             known or outputs, key=lambda own: position(own, CONFIDENCES), default=None
         ),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, NamedTuple
 
-from oracle.asked import interrupt_row, questions
+from oracle.questions import interrupt_row, questions
 from oracle.reading import Reading, Wait
 from oracle.rows import artifact_rows, run_row, step_rows
 from oracle.values import (
+    EPOCH,
     REQUIRED,
+    RESOLUTION,
     RUN_WORDS,
     STEP_TYPES,
     STEP_WORDS,
@@ -52,7 +54,6 @@ def problems(run: Reading) -> int:
     for name in ("requester", "output"):
         n += not isinstance(run.raw.get(name), dict | None)
     n += run.is_over and (run.ended_at is None or run.ended_at < (run.start or run.ended_at))
-    n += run.start is not None and run.start < (instant(run.raw["created_at"]) or 0)
     for step in run.steps:
         raw = step.raw
         n += is_broken(raw, "agent name label status type", "started_at completed_at", "artifacts")
@@ -96,24 +97,27 @@ def tables(records: list[Any], as_of: str | None = None) -> Tables:
     clock, basis = _clock(copies, as_of)
     rows = Tables([], [], [], [], [], n_problems, set(), clock, basis, [])
     n_without = 0
+    read_of_open: list[int] = []
     for states in kept.values():
         run = max(reversed(states), key=lambda state: (state.updated_at, bool(state.steps)))
         run.as_of = clock or 0
-        asked = questions(run)
-        asked_rows = [interrupt_row(run, question) for question in asked]
-        run.asked_aside = [
+        own_questions = questions(run)
+        interrupts = [interrupt_row(run, question) for question in own_questions]
+        run.open_aside = [
             Wait(row["asked_at"], run.as_of)
-            for row in asked_rows
+            for row in interrupts
             if row["outcome"] == "pending" and row["step_id"] is None
         ]
-        artifacts, sources = artifact_rows(run, asked)
-        rows.runs.append(run_row(run, len(states), artifacts, sources, asked_rows))
+        artifacts, sources = artifact_rows(run, own_questions)
+        rows.runs.append(run_row(run, len(states), artifacts, sources, interrupts))
         rows.steps.extend(step_rows(run))
         rows.artifacts.extend(artifacts)
         rows.sources.extend(sources)
-        rows.interrupts.extend(asked_rows)
+        rows.interrupts.extend(interrupts)
         n_problems[run.id] += problems(run)
         n_without += not run.steps
+        if not run.is_over and run.read_at is not None:
+            read_of_open.append(run.read_at)
         rows.without_steps.update([run.id] * (run.n_breaches > 0))
     if n_refused:
         rows.missing.append(f"{n_refused:,} of {len(records):,} records refused")
@@ -121,6 +125,13 @@ def tables(records: list[Any], as_of: str | None = None) -> Tables:
         n_breached = len(rows.without_steps)
         refused = f", {n_breached:,} of them refused" if n_breached else ""
         rows.missing.append(f"{n_without:,} run{'s' * (n_without > 1)} without steps{refused}")
+    days = [(EPOCH + read_at * RESOLUTION).date() for read_at in read_of_open]
+    today = (EPOCH + (clock or 0) * RESOLUTION).date()
+    earlier = sorted(day for day in days if day < today)
+    if earlier:
+        words = [f"{day:%b} {day.day}" for day in (earlier[0], earlier[-1])]
+        span = " to ".join(dict.fromkeys(words))
+        rows.missing.append(f"{len(earlier):,} open run{'s' * (len(earlier) > 1)} last read {span}")
     return rows
 
 

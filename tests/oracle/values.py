@@ -9,6 +9,7 @@ from typing import Any
 Json = dict[str, Any]
 Row = dict[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+RESOLUTION = datetime.resolution  # a microsecond
 REQUIRED = ("id", "created_at", "updated_at", "status")
 TIMES = ("created_at", "updated_at", "started_at", "ended_at", "completed_at")
 MAX_DEPTH = 255
@@ -35,7 +36,7 @@ def text(value: Any) -> str | None:
 def instant(value: Any) -> int | None:
     """Return a time in microseconds, None where it is none."""
     try:
-        return (datetime.fromisoformat(value) - EPOCH) // (datetime.resolution)
+        return (datetime.fromisoformat(value) - EPOCH) // RESOLUTION
     except (TypeError, ValueError):
         return None
 

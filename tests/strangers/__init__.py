@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from strangers import absent, asked, damaged, sent, words
+from strangers import absent, damaged, questions, sent, words
 from strangers.build import DAY, HOUR, Stranger, page, records
 from strangers.ordinary import fleet, ordinary
 from strangers.reduced import REMOVALS, reduced
@@ -43,6 +43,7 @@ FORMS: dict[str, Form] = {
         sent.flat_steps,
         sent.nested_steps,
         sent.offsets,
+        sent.fetched,
         absent.absent_lists,
         absent.null_labels,
         absent.no_start,
@@ -53,24 +54,25 @@ FORMS: dict[str, Form] = {
         words.other_confidences,
         words.unknown_words,
         words.results,
+        words.odd_results,
         words.failure_reasons,
         words.error_step,
         words.two_causes,
         words.failed_without_reason,
-        asked.other_decisions,
-        asked.two_decisions,
-        asked.combined,
-        asked.proposed_by_step,
-        asked.question_texts,
-        asked.question_without_id,
-        asked.waiting_alone,
-        asked.waiting_without_question,
-        asked.two_open,
-        asked.two_open_alike,
-        asked.asked_again,
-        asked.expired,
-        asked.settled_by_policy,
-        asked.repeats,
+        questions.other_decisions,
+        questions.two_decisions,
+        questions.combined,
+        questions.proposed_by_step,
+        questions.question_texts,
+        questions.question_without_id,
+        questions.waiting_alone,
+        questions.waiting_without_question,
+        questions.two_open,
+        questions.two_open_alike,
+        questions.repeated_question,
+        questions.expired,
+        questions.settled_by_policy,
+        questions.repeats,
         damaged.refused,
         damaged.broken_fields,
         damaged.broken_lists,

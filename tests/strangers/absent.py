@@ -65,6 +65,11 @@ def open_steps_in_ended(rng: random.Random) -> Stranger:
 
 
 def ends_before_start(rng: random.Random) -> Stranger:
-    """A run that ends before it starts."""
-    raw = build(rng, step("work", 0, rng.randint(20, 50)), ended_at=at(-60), updated_at=at(100))
-    return Stranger([raw], {"duration_s": None, "working_s": None})
+    """A run or a step that ends before it starts: no length; or a run that starts before it is made."""
+    kind = rng.choice(["run", "step", "creation"])
+    more = {"run": {"ended_at": at(-60)}, "step": {}, "creation": {"created_at": at(5)}}[kind]
+    start = 60 if kind == "step" else 0
+    raw = build(rng, step("work", start, rng.randint(20, 50)), updated_at=at(100), **more)
+    truth: Json = {"duration_s": None if kind == "run" else 100.0}
+    truth |= {"queued_s": None} if kind == "creation" else {"working_s": None}
+    return Stranger([raw], truth)

@@ -31,8 +31,11 @@ class Stranger:
     @property
     def raw(self) -> Json:
         """The newest state of the run."""
-        record: Json = self.records[-1]
-        return record["data"]["object"] if record.get("object") == "event" else record
+        states: list[Json] = [
+            record["data"]["object"] if record.get("object") == "event" else record
+            for record in reversed(self.records)
+        ]
+        return max(states, key=lambda state: str(state.get("updated_at")))
 
     @property
     def run_id(self) -> str:

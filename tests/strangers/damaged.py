@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from strangers.build import Stranger, build, finding
-from support import step
+from strangers.build import Stranger, build, finding, item
+from support import Json, step
 
 
 def refused(rng: random.Random) -> Stranger:
@@ -55,7 +55,9 @@ def breaches(rng: random.Random) -> Stranger:
     """Steps that are no tree: the run has none, and one problem says why."""
     raw = build(rng, step("a", 0, 20), step("b", 20, 40), step("c", 40, 60))
     a, b, c = raw["steps"]
-    kind = rng.choice(["twice", "orphan", "cycle", "itself", "none", "no id", "deep", "no list"])
+    kind = rng.choice(
+        ["twice", "nested twice", "orphan", "cycle", "itself", "none", "no id", "deep", "no list"]
+    )
     if kind == "twice":
         c["id"] = a["id"]
     if kind == "orphan":
@@ -75,5 +77,12 @@ def breaches(rng: random.Random) -> Stranger:
             c = inner
     if kind == "no list":
         raw["steps"] = rng.choice(["steps", 7, {"a": 1}])
+    if kind == "nested twice":
+        a["steps"] = [step(b["id"], 5, 10)]
     truth = {"has_steps": False, "n_steps": None, "n_errors": None, "working_s": None}
-    return Stranger([raw], truth | {"duration_s": 100.0}, {"steps": []})
+    rows: dict[str, list[Json]] = {"steps": []}
+    if rng.random() < 0.3:  # what waits can be answered all the same
+        raw |= {"status": "interrupted", "ended_at": None, "interrupts": [item("i", label="Go?")]}
+        truth["n_pending"] = 1
+        rows["interrupts"] = [{"interrupt_id": "i", "label": "Go?", "outcome": "pending"}]
+    return Stranger([raw], truth, rows)

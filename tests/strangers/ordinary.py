@@ -54,10 +54,11 @@ def ordinary(rng: random.Random) -> Stranger:
         truth["outcome"] = reason
         clock += 40
     if status == "completed":
+        level = rng.choice(CONFIDENCES)
         steps.append(
-            step("out", clock, clock + 9, type="output", artifacts=[finding("Summary", "medium")])
+            step("out", clock, clock + 9, type="output", artifacts=[finding("Summary", level)])
         )
-        truth |= {"outcome": "Summary", "confidence": "medium"}
+        truth |= {"outcome": "Summary", "confidence": level}
         clock += 9
     if status in ("completed", "error"):
         truth |= {"waiting_s": float(waited), "working_s": float(clock - waited), "idle_s": 0.0}

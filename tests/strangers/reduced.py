@@ -18,7 +18,7 @@ def _all(raw: Json, part: str) -> list[Json]:
         "steps": steps,
         "questions": [each for each in steps if each["type"] == "interrupt"],
         "items": raw.get("interrupts") or [],
-        "values": [asked["value"] for asked in raw.get("interrupts") or []],
+        "values": [each["value"] for each in raw.get("interrupts") or []],
         "artifacts": found,
         "sources": [source for each in found for source in each.get("sources") or []],
     }[part]

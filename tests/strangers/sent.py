@@ -41,7 +41,8 @@ def webhook_log(rng: random.Random) -> Stranger:
     states = [("completed", last)]
     for name, status, when in [("interrupted", "interrupted", 20), ("created", "running", 0)]:
         changed = moved(last["started_at"], when)
-        older = {"status": status, "ended_at": None, "updated_at": changed, "steps": []}
+        known = last["steps"][:1] if when else []
+        older = {"status": status, "ended_at": None, "updated_at": changed, "steps": known}
         states.insert(0, (name, last | older))
     events = [
         {
@@ -55,19 +56,19 @@ def webhook_log(rng: random.Random) -> Stranger:
     ]
     for event in events:
         event["created_at"] = moved(event["created_at"], 1)  # it is sent after the change
-    shuffled = events[:2]
-    rng.shuffle(shuffled)
+    rng.shuffle(events)
     truth = {"status": "completed", "n_copies": 3, "n_pending": 0, "waiting_s": answered - 20.0}
-    return Stranger([*shuffled, events[2]], truth)
+    return Stranger(events, truth)
 
 
 def same_time_twice(rng: random.Random) -> Stranger:
-    """Two states with one `updated_at`: the one with steps counts, whichever came last."""
+    """Three states with one `updated_at`: of those with steps the later counts."""
     whole = build(rng, step("work", 0, 30))
     listed = {name: value for name, value in whole.items() if name != "steps"}
-    states = [whole, listed]
+    first = whole | {"steps": [*whole["steps"], step("more", 30, 40, type="thought")]}
+    states = [first, listed]
     rng.shuffle(states)
-    return Stranger(states, {"n_copies": 2, "has_steps": True, "n_steps": 1})
+    return Stranger([*states, whole], {"n_copies": 3, "has_steps": True, "n_steps": 1})
 
 
 def lenders_log(rng: random.Random) -> Stranger:
@@ -120,11 +121,12 @@ def first_documentation(rng: random.Random) -> Stranger:
 
 
 def flat_steps(rng: random.Random) -> Stranger:
-    """Steps in one list, with their parents by id only; a parent may stand behind its children."""
+    """Steps in one list, all or some with their parents by id only; a parent may stand last."""
     made = nested_steps(rng)
-    steps = [part | {"steps": []} for part in flat(made.raw["steps"])]
-    if rng.random() < 0.5:
-        steps = [*steps[1:], steps[0]]
+    group, *children = [part | {"steps": []} for part in flat(made.raw["steps"])]
+    steps = rng.choice([[group, *children], [*children, group]])
+    if rng.random() < 0.3:
+        steps = [group | {"steps": children[:1]}, children[1]]
     return replace(made, records=[made.raw | {"steps": steps}])
 
 
@@ -151,3 +153,16 @@ def offsets(rng: random.Random) -> Stranger:
             zone = timezone(timedelta(hours=rng.choice([-8, 2, 5.5])))
             place[name] = datetime.fromisoformat(place[name]).astimezone(zone).isoformat()
     return Stranger([raw], {"duration_s": 100.0, "working_s": float(length)})
+
+
+def fetched(rng: random.Random) -> Stranger:
+    """A run as `runkit fetch` writes it: when it was read, and of which business it is."""
+    business = {"business_id": "b-1", "business_name": "Namesake LLC", "business_status": "open"}
+    value = {"label": "Approve?", "artifacts": [finding("Hit") | {"type": "dismissal"}]}
+    asks = question("q", 20, None, label="Approve?")
+    raw = waiting(rng, step("work", 0, 20), asks, items=[item("int-1", **value)])
+    read_at = moved(raw["updated_at"], rng.randint(-400, 400))
+    raw |= {"_runkit": business | {"business_status_at": read_at, "read_at": read_at}}
+    rows = [{"kind": "dismissal", "business_name": "Namesake LLC", "outcome": "pending"}]
+    truth = business | {"agent_name": "CIP Orchestrator", "n_pending": 1}
+    return Stranger([raw], truth, {"interrupts": rows})

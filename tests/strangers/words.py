@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from strangers.build import Stranger, build, finding
-from support import Json, step
+from support import Json, artifact, step
 
 
 def other_tiers(rng: random.Random) -> Stranger:
@@ -48,6 +48,42 @@ def results(rng: random.Random) -> Stranger:
     output = step("out", 50, 100, type="output", name="summary", result=result)
     truth = {"outcome": f"recommendation: reject, risk score: {score}", "confidence": None}
     return Stranger([build(rng, step("work", 0, 50), output)], truth)
+
+
+ODD_RESULTS: list[Any] = [
+    {"error": True, "message": " ", "reason": {"detail": "No register"}},
+    {"error": {"status": 500}, "value": "text"},
+    {"title": "later", "detail": "No register", "type": "about:blank"},
+    {"code": 7, "errors": ["No register"]},
+    {"errors": []},
+    {"error": {"error": {"error": "too deep"}}},
+    {"decision": {"verdict": "ok"}, "flags": ["pep"]},
+    {"a": 1, "b": 2, "c": True, "d": 4, "e": 5},
+    {"decision": 1, "reviewer": ["Bo"], "comment": {"text": "seen"}},
+    {"user": {"id": "u"}, "approved": True, "input": {"note": "old"}},
+    {"resolution": "auto_approve", "reviewer": "Bo"},
+    {},
+    None,
+    "text",
+]
+
+
+def odd_results(rng: random.Random) -> Stranger:
+    """Results of any shape at a question, a failed step, an error step, and two output steps."""
+    record = artifact("No answer", type=rng.choice(["error", "cip_summary"]))
+    parts: list[Json] = [
+        {"type": "interrupt"},
+        {"status": "error", "artifacts": rng.choice([[], [record]])},
+        {"type": "error", "label": rng.choice([None, "Down"]), "artifacts": [record]},
+        {"type": "output"},
+        {"type": "output", "status": "completed"},
+    ]
+    steps = [
+        step(f"s{n}", 10 * n, 10 * n + rng.randint(5, 15), result=rng.choice(ODD_RESULTS), **more)
+        for n, more in enumerate(parts)
+    ]
+    raw = build(rng, *steps, status=rng.choice(["completed", "error"]))
+    return Stranger([raw], {"n_errors": 2})
 
 
 ERROR_NAMES = ("error", "message", "error_message", "reason", "detail", "exception", "errors")

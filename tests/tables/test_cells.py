@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,12 +13,12 @@ import oracle
 import runkit
 import strangers
 from strategies import asking_runs, fuzz, runs
-from support import at
+from support import at, example
 
 COUNT = 100  # runs in each form; tests/soak has 2,500
 
 
-def check(records: list[object], as_of: str | None = None) -> runkit.Frames:
+def check(records: list[Any], as_of: str | None = None) -> runkit.Frames:
     """Read records, and compare each cell with the loop."""
     f = runkit.frames(records, as_of=as_of)
     found = oracle.differences(f, oracle.tables(records, as_of))
@@ -60,8 +61,9 @@ def test_every_cell_of_strangers_runs(name):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_every_cell_of_an_analysts_own_file(seed):
-    """Ordinary runs, measured to their own newest time, and to a time that was given."""
+def test_every_cell_of_an_analysts_own_file(seed, monkeypatch):
+    """Ordinary runs in several batches, to their own newest time, and to a time that was given."""
+    monkeypatch.setattr("runkit.tables.sources.BATCH_RUNS", 7)
     records = strangers.records(strangers.fleet(seed))
     f = check(records)
     later = (f.as_of + timedelta(days=1, seconds=seed)).isoformat()
@@ -72,6 +74,10 @@ def test_every_cell_of_an_analysts_own_file(seed):
 def test_every_cell_where_information_was_taken_away(name):
     """From every second run; nothing raises, and what is not known is null."""
     check(strangers.reduced(strangers.fleet(seed=3, n_runs=40), name))
+
+
+def test_every_cell_of_the_examples():
+    check([example(name) for name in ("minimal", "completed", "interrupted", "object_page")])
 
 
 @fuzz(120)

@@ -1,26 +1,21 @@
-"""Everything that is wrong gets a row, and costs no more than it must."""
+"""What is wrong gets a row that says where, and costs no more than it must."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 import runkit
 from runkit.errors import DataError
-from support import artifact, at, column, numbered, question, run, step
+from support import artifact, at, column, numbered, run, step
 
-
-def words(frames: runkit.Frames) -> list[str]:
-    problems = frames.problems
-    return problems["problem"].astype("str").repeat(problems["n"]).tolist()
-
-
+GOOD = run(step("g"), run_id="good")
 BROKEN = {
     "agent": run(agent=7),
     "requester.name": run(requester={"id": "u", "name": 5}),
     "steps[0].completed_at": run(step("a", completed_at=12)),
-    "steps[0].started_at": run(step("a", started_at="soon")),
     "steps[0].label": run(step("a", label=["x"])),
     "steps[0].artifacts": run(step("a", artifacts={"b": 1})),
     "steps[0].artifacts[0].summary": run(step("a", artifacts=[artifact(summary=3)])),
@@ -30,90 +25,60 @@ BROKEN = {
 }
 
 
-def test_a_broken_optional_field_is_null():
-    """The run and its steps stay, and the row says where."""
+def test_a_broken_optional_field_is_named_by_its_place():
     f = runkit.frames(numbered(BROKEN.values()))
     first = f.problems.drop_duplicates("run_id")  # a step that lost its end has a second row
     assert first["run_id"].tolist() == [*f.runs["run_id"]]
     places = [f"$[{number}].{name}" for number, name in enumerate(BROKEN)]
     assert first["location"].tolist() == places
-    assert f.runs["has_steps"].sum() == sum(bool(raw["steps"]) for raw in BROKEN.values())
-    assert f.runs[["agent", "requester"]].isna().sum().tolist() == [1, len(BROKEN)]
-    assert f.artifacts["summary"].isna().all()
-    assert not f.missing or all("without steps" in reason for reason in f.missing)
 
 
-def test_unknown_words_are_kept_as_they_came():
-    """They are appended to the vocabulary and noted."""
-    f = runkit.frames([run(step("a", type="thought", status="paused"), status="queued")])
-    assert f.runs["status"].tolist() == ["queued"]
-    assert f.runs["status"].cat.categories[-1] == "queued"
-    assert f.steps[["type", "status"]].values.tolist() == [["thought", "paused"]]
-    assert words(f) == ["unknown_word"] * 3
+@pytest.mark.parametrize("name", ["id", "created_at", "updated_at", "status"])
+def test_a_required_field_that_lacks_is_named(name):
+    with pytest.raises(DataError, match=name) as caught:
+        runkit.frames([GOOD | {"id": "broken", name: None}])
+    assert column(caught.value.problems, "run_id") == [None if name == "id" else "broken"]
 
 
-def test_words_of_the_first_documentation_come_without_a_note():
-    """`pending`, `failed`, `graph` and null lists; the words stay."""
-    old = step("a", status="failed", artifacts=None, steps=None)
-    old["graph"] = old.pop("agent")
-    f = runkit.frames(
-        [
-            run(old, status="failed", interrupts=None),
-            run(run_id="p", end=None, status="pending"),
-        ]
-    )
-    assert f.runs["status"].tolist() == ["failed", "pending"]
-    assert f.steps[["agent", "status", "state"]].values.tolist() == [
-        ["cip_orchestrator", "failed", "failed"]
-    ]
-    assert f.runs["n_errors"].tolist()[0] == 1
-    assert words(f) == []
+@pytest.mark.parametrize("record", [None, 3, True, [], {}, {"object": "thread", "id": "x"}])
+def test_a_record_that_is_no_run_is_refused(record):
+    f = runkit.frames([record, GOOD])
+    assert f.runs["run_id"].tolist() == ["good"]
+    assert len(f.problems) == 1
+    assert [*f.missing] == ["1 of 2 records refused"]
 
 
-def test_a_run_whose_times_disagree_is_kept_and_noted():
-    """A start before the creation has no queue time, and an end before the start no length."""
-    times = [{"created_at": at(5)}, {"ended_at": at(-10), "updated_at": at(-1)}]
-    f = runkit.frames(numbered(run(step("a", 0, 0), **more) for more in times))
-    assert words(f) == ["contradiction"]
-    assert column(f.runs, "queued_s") == [None, 1]
-    assert column(f.runs, "duration_s") == [100, None]
+def test_a_refused_line_is_named_by_file_and_line(tmp_path):
+    """A line that is no JSON costs only itself; a document that is none is one bad record."""
+    lines = [json.dumps(GOOD), '{"id": "cut', json.dumps(run(run_id="last"))]
+    path = tmp_path / "log.ndjson"
+    path.write_text("\n".join(lines))
+    (tmp_path / "page.json").write_text('{"data": [')
+    f = runkit.frames(tmp_path)
+    assert sorted(f.runs["run_id"]) == ["good", "last"]
+    assert any("log.ndjson:2" in place for place in f.problems["location"])
+    assert next(iter(f.missing)) == "2 of 4 records refused"
 
 
-LENGTHS = {
-    "ends before it starts": (step("a", 25, 22), {}),
-    "completed without an end": (step("a", 25, None, status="completed"), {}),
-    "open in an ended run": (step("a", 25, None), {}),
-    "without a start": (step("a", started_at=None), {}),
-    "settled by policy without an end": (
-        question("a", 25, None, result={"resolution": "skip"}),
-        {"status": "running", "ended_at": None},
-    ),
-}
+def test_steps_that_are_no_tree_are_one_row_that_names_the_first_breach():
+    f = runkit.frames([run(step("a1"), step("a1"), run_id="r"), GOOD])
+    assert f.steps["run_id"].unique().tolist() == ["good"]
+    [row] = f.problems.to_dict("records")
+    assert (row["run_id"], row["location"]) == ("r", "$[0].steps")
+    assert "a1" in row["detail"]
+    assert [*f.missing] == ["1 run without steps, 1 of them refused"]
 
 
-@pytest.mark.parametrize("name", LENGTHS)
-def test_a_length_that_nobody_knows_is_null_everywhere(name):
-    made, more = LENGTHS[name]
-    f = runkit.frames(run(step("ok", 0, 20), made, **more))
-    assert column(f.steps, "duration_s") == [20, None]
-    assert f.steps["critical_s"].isna().all()
-    assert f.runs[["working_s", "waiting_s", "idle_s"]].isna().all(axis=None)
-    assert f.runs["duration_s"].tolist() == [100]
+def test_255_levels_of_steps_are_read():
+    inner = step("254", 0, 5)
+    for depth in reversed(range(254)):
+        inner = step(str(depth), 0, 5, steps=[inner])
+    f = runkit.frames(run(inner))
+    assert f.steps["depth"].tolist() == list(range(255))
+    assert f.problems.empty
 
 
-def test_the_problems_of_a_run_are_its_own():
-    """One row for each kind in a run, with how many; also when it is selected."""
-
-    def odd(run_id: str, n: int) -> dict[str, Any]:
-        return run(*(step(f"{run_id}-{k}", type="tool_call") for k in range(n)), run_id=run_id)
-
-    f = runkit.frames([odd("a", 3), run(step("ok"), run_id="clean"), odd("b", 2)])
-    assert f.problems[["run_id", "n"]].values.tolist() == [["a", 3], ["b", 2]]
-    n_of = {run_id: f.select(run_id).problems["n"].sum() for run_id in f.runs["run_id"]}
-    assert n_of == {"a": 3, "clean": 0, "b": 2}
-
-
-def test_problems_of_an_older_copy_are_no_problems_of_the_run():
+def test_problems_of_an_older_state_are_no_problems_of_the_run():
     older = run(step("x", type="thought"), run_id="a")
     newer = run(step("ok"), run_id="a", updated_at=at(500))
     for f in (
@@ -139,10 +104,4 @@ def test_frames_of_a_cut_list_are_not_complete():
 
     f = runkit.frames(Cut([run(step("a"))]))
     assert f.missing == ("the newest 1 of 9",)
-    assert words(f) == []
-
-
-def test_a_source_of_which_all_is_refused_raises_with_the_problems():
-    with pytest.raises(DataError) as caught:
-        runkit.frames([{"id": "x"}, 7])
-    assert column(caught.value.problems, "run_id") == ["x", None]
+    assert f.problems.empty

@@ -14,10 +14,10 @@ def other_decisions(rng: random.Random) -> Stranger:
     decided = rng.choice(["decline", "deny", "Escalate", "approve"])
     name = rng.choice(["decision", "outcome", "answer", "approved", "verdict", "resolution"])
     value: Any = decided
-    said = decided
+    word = decided
     if name == "approved":
         value = rng.random() < 0.5
-        said = f"approved: {str(value).lower()}"
+        word = f"approved: {str(value).lower()}"
     who = rng.choice(
         ["answered_by", "decided_by", "reviewer", "reviewed_by", "approved_by", "user"]
     )
@@ -30,7 +30,7 @@ def other_decisions(rng: random.Random) -> Stranger:
     raw = build(
         rng, step("work", 0, 20), question("q", 20, answered, label="Approve?", result=answer)
     )
-    row = {"outcome": "answered", "decision": said, "answered_by": "Bo Li", "reason": "seen"}
+    row = {"outcome": "answered", "decision": word, "answered_by": "Bo Li", "reason": "seen"}
     return Stranger([raw], {"waiting_s": answered - 20.0}, {"interrupts": [row]})
 
 
@@ -39,8 +39,8 @@ def two_decisions(rng: random.Random) -> Stranger:
     second = rng.choice(["reject", "Approve"])
     answer = {"decision": "approve", "verdict": second}
     raw = build(rng, question("q", 20, 50, label="Approve?", result=answer))
-    said = "approve" if second == "Approve" else "approve / reject"
-    return Stranger([raw], {}, {"interrupts": [{"decision": said}]})
+    word = "approve" if second == "Approve" else "approve / reject"
+    return Stranger([raw], {}, {"interrupts": [{"decision": word}]})
 
 
 def combined(rng: random.Random) -> Stranger:
@@ -58,19 +58,21 @@ def combined(rng: random.Random) -> Stranger:
         "q", 20, None, label="Two to review", artifacts=[part["artifacts"][0] for part in parts]
     )
     if rng.random() < 0.5:
-        asked = item("int-1", type="combined_proposal", label="Two to review", proposals=parts)
+        open_item = item("int-1", type="combined_proposal", label="Two to review", proposals=parts)
         row: Json = {"outcome": "pending", "interrupt_id": "int-1", "n_proposals": 2}
         return Stranger(
-            [waiting(rng, asks, items=[asked])], {"n_pending": 1}, {"interrupts": [row]}
+            [waiting(rng, asks, items=[open_item])], {"n_pending": 1}, {"interrupts": [row]}
         )
     words = [rng.choice(["approve", "reject"]) for _ in parts]
     decided = [
         {"agent": p["agent"], "decision": word} for p, word in zip(parts, words, strict=True)
     ]
     asks |= {"status": "completed", "completed_at": at(70), "result": {"proposals": decided}}
-    said = "; ".join(f"{part['agent']}: {word}" for part, word in zip(parts, words, strict=True))
+    decision = "; ".join(
+        f"{part['agent']}: {word}" for part, word in zip(parts, words, strict=True)
+    )
     assert len(titles) == 2
-    return Stranger([build(rng, asks)], {"n_pending": 0}, {"interrupts": [{"decision": said}]})
+    return Stranger([build(rng, asks)], {"n_pending": 0}, {"interrupts": [{"decision": decision}]})
 
 
 def proposed_by_step(rng: random.Random) -> Stranger:
@@ -104,16 +106,18 @@ def question_texts(rng: random.Random) -> Stranger:
 
 def question_without_id(rng: random.Random) -> Stranger:
     """An item without an id, or without a value: it is the question itself."""
-    asked = {"label": "Is it so?", "agent": "a"}
+    open_item: Json = {"label": "Is it so?", "agent": "a"}
     if rng.random() < 0.5:
-        asked = item(None, **asked)
+        open_item = item(None, **open_item)
     asks = question("q", rng.randint(20, 40), None, label="Is it so?", agent="a")
     row = {"interrupt_id": None, "label": "Is it so?", "outcome": "pending"}
-    return Stranger([waiting(rng, asks, items=[asked])], {"n_pending": 1}, {"interrupts": [row]})
+    return Stranger(
+        [waiting(rng, asks, items=[open_item])], {"n_pending": 1}, {"interrupts": [row]}
+    )
 
 
 def waiting_alone(rng: random.Random) -> Stranger:
-    """A waiting run that is alone in its file: its newest time is when it asked."""
+    """A waiting run that is alone in its file: its newest time is that of its question."""
     asks = question("q", 60, None, label="Approve?")
     raw = waiting(
         rng, step("work", 0, 60), asks, items=[item("int-1", label="Approve?")], changed=60
@@ -129,7 +133,7 @@ def waiting_without_question(rng: random.Random) -> Stranger:
 
 
 def two_open(rng: random.Random) -> Stranger:
-    """Two open questions of one agent, told apart by their labels alone."""
+    """Two open questions of one agent, which differ by their labels alone."""
     labels = ["Dismiss the hit?", "Approve?"]
     second = 20 + rng.randint(5, 50)
     asks = [question(f"q{n}", start, None, label=labels[n]) for n, start in enumerate([20, second])]
@@ -146,14 +150,14 @@ def two_open_alike(rng: random.Random) -> Stranger:
     """Two open questions of one agent without labels: nothing says which step is whose."""
     asks = [question(f"q{n}", 20 + n, None, label=None) for n in range(2)]
     items = [item(f"int-{n}", agent="cip_orchestrator") for n in range(rng.choice([1, 2]))]
-    rows = [{"interrupt_id": asked["id"], "step_id": None} for asked in items]
+    rows = [{"interrupt_id": each["id"], "step_id": None} for each in items]
     return Stranger(
         [waiting(rng, *asks, items=items)], {"n_pending": len(items)}, {"interrupts": rows}
     )
 
 
-def asked_again(rng: random.Random) -> Stranger:
-    """A question that was answered, and asked again with the same id: the second one waits."""
+def repeated_question(rng: random.Random) -> Stranger:
+    """A question that was answered, and put again with the same id: the second one waits."""
     answered = rng.randint(30, 60)
     known = {"interrupt_id": "int-0"}
     asks = [

@@ -80,22 +80,24 @@ def ids(*values: object) -> set[str]:
 
 def questions(run: Reading) -> list[Question]:
     """Return each question once: an item and its open step are one."""
-    asked = [step for step in run.steps if step.is_open_question]
+    open_steps = [step for step in run.steps if step.is_open_question]
     items = list(run.items)
     pairs: list[Question] = []
 
     def take(item: Json, step: Step) -> None:
         pairs.append(Question(item, step))
         items.remove(item)
-        asked.remove(step)
+        open_steps.remove(step)
 
     ids_of_items = [ids(item.get("id"), item.get("step_id")) for item in items]
-    ids_of_steps = {step: ids(step.raw["id"], step.result.get("interrupt_id")) for step in asked}
+    ids_of_steps = {
+        step: ids(step.raw["id"], step.result.get("interrupt_id")) for step in open_steps
+    }
     n_of_id = Counter(key for own in ids_of_items for key in own)
     n_steps_of_id = Counter(key for own in ids_of_steps.values() for key in own)
     for item, own in zip(run.items, ids_of_items, strict=True):
         alone = {key for key in own if n_of_id[key] == n_steps_of_id[key] == 1}
-        same = [step for step in asked if ids_of_steps[step] & alone]
+        same = [step for step in open_steps if ids_of_steps[step] & alone]
         if same:
             take(item, same[0])
 
@@ -105,24 +107,24 @@ def questions(run: Reading) -> list[Question]:
         return question.agent, text(label)
 
     looks = Counter(look(Question(item, None)) for item in items)
-    step_looks = Counter(look(Question(None, step)) for step in asked)
+    step_looks = Counter(look(Question(None, step)) for step in open_steps)
     for item in list(items):
         own = look(Question(item, None))
         if looks[own] == step_looks[own] == 1:
-            take(item, next(step for step in asked if look(Question(None, step)) == own))
-    if len(items) == len(asked) == 1:
-        take(items[0], asked[0])
+            take(item, next(step for step in open_steps if look(Question(None, step)) == own))
+    if len(items) == len(open_steps) == 1:
+        take(items[0], open_steps[0])
     since = None
     if items:
-        starts = [step.start for step in asked if step.start is not None]
+        starts = [step.start for step in open_steps if step.start is not None]
         since = min(starts, default=None)
-        asked = []  # several may be meant: nothing says which step is whose
+        open_steps = []  # several may be meant: nothing says which step is whose
     rows = pairs + [Question(item, None, since) for item in items]
     settled = [step for step in run.steps if step.is_question and not step.is_open_question]
-    rows += [Question(None, step) for step in [*asked, *settled]]
+    rows += [Question(None, step) for step in [*open_steps, *settled]]
     in_order = {step: number for number, step in enumerate(run.steps)}
     rows.sort(key=lambda row: in_order.get(row.step, len(in_order)))  # those without a step last
-    if run.status == "interrupted" and not run.is_over and not (pairs or items or asked):
+    if run.status == "interrupted" and not run.is_over and not (pairs or items or open_steps):
         rows.append(Question(None, None))
     return rows
 
@@ -130,7 +132,7 @@ def questions(run: Reading) -> list[Question]:
 def decision(result: Json, item: Json | None) -> str | None:
     """Return the data's own words of a decision; other names that say something else stand, too."""
 
-    def said(place: Json) -> list[str]:
+    def decisions_in(place: Json) -> list[str]:
         words = []
         for name in (*DECISION_NAMES, "resolution"):
             value = place.get(name)
@@ -142,13 +144,15 @@ def decision(result: Json, item: Json | None) -> str | None:
     places = [result, item or {}, part(result.get("input")), part((item or {}).get("input"))]
     for place in places:
         listed = place.get("proposals")
-        parts = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-        each = [(text(one.get("agent")), " / ".join(said(one))) for one in parts]
+        parts = (
+            [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+        )
+        each = [(text(part_.get("agent")), " / ".join(decisions_in(part_))) for part_ in parts]
         if any(own for _, own in each):
             return "; ".join(f"{agent}: {own}" if agent else own for agent, own in each if own)
     different: dict[str, str] = {}
     for place in places:
-        for own in said(place):
+        for own in decisions_in(place):
             different.setdefault(own.lower(), own)
     return " / ".join(different.values()) or None
 
@@ -183,7 +187,7 @@ def interrupt_row(run: Reading, question: Question) -> Row:
         "interrupt_id": first_text(("id",), item) or text(result.get("interrupt_id")),
         "step_id": step.raw["id"] if step else None,
         "agent": question.agent,
-        "business_name": None,
+        "business_name": run.business["business_name"],
         "label": question.label,
         "proposed": question.titles,
         "n_proposals": len(question.proposals),
