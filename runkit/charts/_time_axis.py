@@ -105,10 +105,7 @@ def _waits(start: Floats, end: Floats, is_wait: Flags, is_leaf: Flags) -> Floats
     """Return start and end of the waits of a run beside which no step works."""
     if not is_wait.any():
         return np.empty((0, 2))
-    run = np.zeros(len(start), np.int64)
-    is_work = is_leaf & ~is_wait
-    ranges = blocked_ranges(run, start, end, is_waiting=is_wait, is_leaf=is_work)
-    return np.stack(ranges, axis=1)
+    return blocked_ranges(start, end, is_waiting=is_wait, is_leaf=is_leaf & ~is_wait)
 
 
 def _band_width(open_s: float, n_bands: int) -> float:

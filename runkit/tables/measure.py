@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -59,7 +58,6 @@ class Spans:
             self.start,
             self.end,
             self.parent,
-            self.depth,
             self.run,
             self.run_start,
             self.run_end,
@@ -136,13 +134,13 @@ def _known(start: Ints, end: Ints) -> tuple[Ints, Ints, Flags]:
 
 def _parents(depth: Ints) -> Ints:
     """Return the row of the parent of each step: the last one before it, one level higher."""
-    parents = np.full(len(depth), -1)
-    if not len(depth):
-        return parents
-    levels = time_budget.levels(depth)
-    for above, level in pairwise(levels):
-        parents[level] = above[np.searchsorted(above, level) - 1]
-    return parents
+    parents = []
+    above = [-1]  # the row of the step that is open in each level, from the top
+    for row, level in enumerate(depth.tolist()):
+        del above[level + 1 :]
+        parents.append(above[level])
+        above.append(row)
+    return np.array(parents, np.int64)
 
 
 def _waiting_steps(steps: Frame, interrupts: Frame) -> Flags:
