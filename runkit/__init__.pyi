@@ -1,5 +1,6 @@
 from runkit import errors as errors
 from runkit.analysis.changes import changes as changes
+from runkit.analysis.compare import compare as compare
 from runkit.analysis.decisions import decisions as decisions
 from runkit.analysis.search import search as search
 from runkit.api.models import Run as Run
@@ -15,7 +16,6 @@ from runkit.screens import fleet as fleet
 from runkit.screens import one_run as one_run
 from runkit.screens.overview import overview as overview
 from runkit.server.sandbox import sandbox as sandbox
-from runkit.tables.compare import compare as compare
 from runkit.tables.frames import Frames as Frames
 from runkit.tables.read_frames import frames as frames
 from runkit.widgets.interrupt_form import InterruptForm as InterruptForm

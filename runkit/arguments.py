@@ -49,7 +49,7 @@ STRICT = ConfigDict(strict=True, str_strip_whitespace=True, str_min_length=1)
 PREFIX = re.compile(r"^(Input should be|String should have) ")  # how messages of pydantic begin
 MIN_PREFIX = 8  # characters; shorter prefixes often match several ids
 AGO = re.compile(r"(\d{1,4}) ?([mhdw])")
-UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+SPAN_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 DAYS_AGO = {"today": 0, "yesterday": 1}
 
 
@@ -141,7 +141,7 @@ def read_moment(
     if ago or word in DAYS_AGO:
         now = (clock() if clock else datetime.now(UTC)).astimezone(UTC)
         if ago:
-            return now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+            return now - timedelta(**{SPAN_UNITS[ago[2]]: int(ago[1])})
         return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(DAYS_AGO[word])
     try:
         return parse_time(datetime.fromisoformat(str(value)))

@@ -11,7 +11,7 @@ from typing import Any
 
 import runkit
 from runkit.shell import cli
-from runkit.tables.schema import SCHEMA
+from runkit.tables.schema import FRAME_COLUMNS
 
 SNAPSHOT = Path(__file__).parent / "golden" / "public_api.txt"
 COMMAND = ".venv/bin/python -m tests.public_api"
@@ -37,7 +37,7 @@ def text() -> str:
             f"client.{name}": type(value) for name, value in vars(client).items() if name[0] != "_"
         }
     lines = [line for name, value in values.items() for line in _describe(name, value)]
-    for name, columns in SCHEMA.items():
+    for name, columns in FRAME_COLUMNS.items():
         lines += [
             " ".join([f"{name}.{column.name}:", column.kind, *(column.words or ())])
             for column in columns

@@ -9,9 +9,8 @@ import pandas as pd
 
 from runkit.api.words import OUTCOMES
 from runkit.arguments import check, checked
-from runkit.facts import Facts
+from runkit.facts import Facts, is_a
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import is_a
 from runkit.tables.sources import Source
 
 UNKNOWN = "unknown"

@@ -32,7 +32,7 @@ class Choice(NamedTuple):
 
     def missing(self, name: str) -> str:
         """Return the error of a required input that is empty."""
-        return MISSING[name].format(self.button)
+        return NEEDED[name].format(self.button)
 
 
 class Kind(NamedTuple):
@@ -50,7 +50,7 @@ class Kind(NamedTuple):
 
 
 # messages by the name of a required input
-MISSING = {
+NEEDED = {
     "note": '"{}" needs a reason.',
     "document_id": '"{}" needs a document.',
     "raw": '"{}" needs an answer as JSON.',
@@ -105,7 +105,7 @@ TABLE = (
 )
 FREE = ("mixed", "other")  # kinds without fixed words
 KIND_OF_NAME = {kind.name: kind for kind in TABLE}
-KINDS = Vocabulary(*(Word(kind.name, kind.title) for kind in TABLE))
+QUESTION_KINDS = Vocabulary(*(Word(kind.name, kind.title) for kind in TABLE))
 _KIND_OF_TYPE = {
     word: kind.name for kind in TABLE if kind.name not in FREE for word in (kind.name, *kind.types)
 }
@@ -118,7 +118,7 @@ def question_kind(value: Json) -> str:
 
 
 def interrupt_kind(value: Json) -> str:
-    """Return the kind of an interrupt, a word of `KINDS`.
+    """Return the kind of an interrupt, a word of `QUESTION_KINDS`.
 
     The value's own type decides if it is known, else the types of its proposals and artifacts: one
     kind is that kind, several are `mixed`, none is `other`, and so is a proposal without artifacts.

@@ -15,9 +15,9 @@ import pandas as pd
 from runkit.api.words import STEP_TYPES
 from runkit.display.colors import AGENT_COLORS, OTHER_COLOR
 from runkit.display.text import agent_title
+from runkit.facts import NOT_IN_THE_DATA, outcome_words
 from runkit.tables.frames import Frames
 from runkit.tables.measure import EPOCH, Spans, questions_without_step, spans_of
-from runkit.tables.run_rules import NOT_IN_THE_DATA, outcome_words
 
 MICROS = 1e6
 COLUMNS = [

@@ -11,8 +11,8 @@ from runkit.api.words import RUN_STATUSES, STATES
 from runkit.charts._rows import HEAD
 from runkit.charts.lines import Line, Span, shown, words
 from runkit.display.text import agent_title, day, duration, first_text, plural
+from runkit.facts import short_ids, time_words
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import short_ids, time_words
 from runkit.time_budget import Ints
 
 MAX_NAME = 30  # characters

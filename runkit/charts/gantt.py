@@ -18,9 +18,9 @@ from runkit.charts._time_axis import axis_of
 from runkit.charts.lines import Line, Span, shown
 from runkit.display.text import agent_title, first_text, moment, plural
 from runkit.errors import UsageError
+from runkit.facts import open_questions, short_ids, time_words
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import open_questions, short_ids, time_words
 from runkit.tables.sources import Source
 
 if TYPE_CHECKING:

@@ -20,8 +20,7 @@ from runkit.arguments import check_kind
 from runkit.display.hide_keys import KEY_FORM, MASK, SENSITIVE_NAME
 from runkit.display.text import brief, unescape
 from runkit.errors import UsageError
-from runkit.tables.arrow_columns import cast
-from runkit.tables.schema import SCHEMA
+from runkit.tables.schema import FRAME_COLUMNS, cast
 
 # ------------------------------------------------------------------------------- parts of the rules
 
@@ -254,7 +253,7 @@ class Masker:
                 texts = df[name].astype("str")
                 changed[name] = texts.map(masks).fillna(texts).astype("str")
         masked = df.assign(**changed)
-        return cast(masked, frame) if changed and frame in SCHEMA else masked
+        return cast(masked, frame) if changed and frame in FRAME_COLUMNS else masked
 
     def _mask_text(self, text: str) -> str:
         if self.policy and text.lstrip()[:1] in ("{", "["):
@@ -342,7 +341,7 @@ def _decoded(image: re.Match[str]) -> str:
 
 def _unique_texts(frame: str, df: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
     """Yield the unique texts of each column, except known category values."""
-    categories = {column.name: column.words or () for column in SCHEMA.get(frame, ())}
+    categories = {column.name: column.words or () for column in FRAME_COLUMNS.get(frame, ())}
     for name in map(str, df.select_dtypes(["str", "category"]).columns):
         unique = df[name].dropna().astype("str").unique()
         yield name, [text for text in unique if text not in categories.get(name, ())]

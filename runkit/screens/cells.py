@@ -13,7 +13,7 @@ import pandas as pd
 
 from runkit.api.words import CONFIDENCES, OUTCOMES, RUN_STATUSES, STATES, TIERS, Vocabulary, Word
 from runkit.display.text import MISSING, agent_title, in_words, lasted, moment, short_id, visible
-from runkit.tables.run_rules import short_ids
+from runkit.facts import short_ids
 
 IDS = ("run_id", "step_id", "interrupt_id", "run_ids")
 LISTS = ("run_ids", "sources")

@@ -10,16 +10,15 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.api.questions import KINDS
+from runkit.api.questions import QUESTION_KINDS
 from runkit.api.words import CONFIDENCES
 from runkit.arguments import Hours, check_kind, checked
 from runkit.display.text import counted, in_words
-from runkit.facts import Facts, what_was_read
+from runkit.facts import Facts, failures_of, named, positions, what_was_read
 from runkit.screens.blocks import Table
 from runkit.screens.needs import NAMES, group_tables, joined_groups, needs_of
 from runkit.screens.panel import Panel
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import failures_of, named, positions
 
 __all__ = [
     "failed_steps",
@@ -103,7 +102,7 @@ def waits(f: Frames, *, sla_h: Hours | None = None) -> Panel:
     check_kind("f", f, Frames)
     questions = Facts(f, sla_h).ended(*WAITED)
     kind = questions["kind"].astype("str")
-    groups = sorted(questions.groupby(kind), key=lambda group: KINDS.position(group[0]))
+    groups = sorted(questions.groupby(kind), key=lambda group: QUESTION_KINDS.position(group[0]))
     rows = [_wait_row(name, group) for name, group in groups]
     table = pd.DataFrame(rows, columns=[*WAITS]).astype(WAITS)
     seen = table.drop(columns="n_late")

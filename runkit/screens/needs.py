@@ -6,16 +6,17 @@ import pandas as pd
 
 from runkit.api.words import CONFIDENCES, RUN_STATUSES, Vocabulary
 from runkit.display.text import MISSING, counted, flag
-from runkit.facts import Facts, late
-from runkit.screens.blocks import Table, Tile, Tiles
-from runkit.tables.run_rules import (
+from runkit.facts import (
     NOT_IN_THE_DATA,
+    Facts,
     alike,
     findings_of,
     is_known,
     is_low,
+    late,
     outputs_of,
 )
+from runkit.screens.blocks import Table, Tile, Tiles
 
 NAMES = ["business_name", "agent_name"]
 WAITING, FAILED, LOW = "Waiting for a reviewer", "Failed", "Low confidence"

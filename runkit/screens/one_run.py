@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import pandas as pd
 
+from runkit.analysis.compare import one_run
 from runkit.api import jsontext
 from runkit.api.words import CONFIDENCES
 from runkit.arguments import check_kind, checked
 from runkit.display.text import agent_title, brief, short_id
 from runkit.errors import UsageError
-from runkit.facts import ReadLine, what_was_read
+from runkit.facts import ReadLine, findings_of, positions, what_was_read
 from runkit.screens.blocks import Block, Table
 from runkit.screens.cells import dotted, sources_by_artifact
 from runkit.screens.fleet import work_of
 from runkit.screens.panel import Panel
-from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import findings_of, positions
 
 __all__ = ["beside_others", "findings", "questions", "step"]
 

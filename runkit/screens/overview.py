@@ -13,7 +13,7 @@ from runkit.charts.gantt import gantt
 from runkit.client import Client, RunList
 from runkit.display.messages import log
 from runkit.errors import ApiError
-from runkit.facts import Facts, ReadLine, what_was_read
+from runkit.facts import Facts, ReadLine, short_ids, what_was_read
 from runkit.screens.blocks import Block
 from runkit.screens.needs import (
     FAILED,
@@ -27,7 +27,6 @@ from runkit.screens.needs import (
 from runkit.screens.panel import Panel
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import short_ids
 from runkit.tables.sources import Source
 
 if TYPE_CHECKING:

@@ -20,14 +20,22 @@ from runkit.display.text import (
     plural,
     short_id,
 )
-from runkit.facts import Facts, ReadLine, runs_in_order, what_was_read
+from runkit.facts import (
+    NOT_IN_THE_DATA,
+    Facts,
+    ReadLine,
+    outputs_of,
+    positions,
+    returned_by,
+    runs_in_order,
+    what_was_read,
+)
 from runkit.screens.blocks import Block, Decision, Decisions, Quote, Table
 from runkit.screens.cells import confidence_word, dotted, records
 from runkit.screens.needs import NAMES, status_tiles, waiting_of, with_late
 from runkit.screens.one_run import findings, questions, step_table, with_sources
 from runkit.screens.panel import NOTHING_READ, Panel
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import NOT_IN_THE_DATA, outputs_of, positions, returned_by
 
 RUN = [*NAMES, "status", "outcome", "confidence", "created_at", "working_s", "waiting_s", "run_id"]
 RESULT = ["title", "summary", "confidence", "sources", "agent"]  # beside the last

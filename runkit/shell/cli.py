@@ -130,8 +130,8 @@ def serve_sandbox(arguments: argparse.Namespace) -> int:
 
 def list_questions(arguments: argparse.Namespace) -> int:
     """List the questions that wait for a reviewer."""
+    from runkit.facts import open_questions
     from runkit.screens.pages import inbox_panel
-    from runkit.tables.run_rules import open_questions
 
     with _reader() as client:
         listed = client.runs.list(since=arguments.since)
@@ -214,7 +214,7 @@ def _ended(arguments: argparse.Namespace, f: runkit.Frames, source: object) -> i
 
     JSON does not say what is missing; then a message does.
     """
-    from runkit.tables.run_rules import open_questions
+    from runkit.facts import open_questions
 
     code = _completeness(f.missing, source) if arguments.json else _code_of(f.missing, source)
     return max(code, WAITING if len(open_questions(f)) else 0)

@@ -7,17 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from runkit.api.contract import Json
+from runkit.api.jsontext import as_unicode
 from runkit.api.models import Run
 from runkit.api.reading import agent_of, objects, proposals_of
-from runkit.api.validation import MAX_LEVELS, Note, validated
-from runkit.display.text import brief, first_text
-from runkit.tables.problems import Row, problem_row
+from runkit.api.validation import MAX_LEVELS, Note, Path, validated
+from runkit.api.words import PROBLEMS
+from runkit.display.text import brief, first_text, shorten
 from runkit.tables.questions import Question, agent_of_step, questions_of
+from runkit.tables.schema import cast
 from runkit.tables.sources import Record
 
+COST_DATA = PROBLEMS.meaning("lost")  # problems that cost a record, a value or the steps of a run
+MAX_LOCATION = 300
+
+Row = dict[str, Any]
 FINDING, PROPOSAL, OUTPUT = "finding", "proposal", "output"
 
 
@@ -228,3 +236,44 @@ def _with_repeats(
         return is_of_output and row.key in outputs
 
     return [row._replace(is_repeat=True) if repeats(row) else row for row in rows]
+
+
+# ---------------------------------------------------------------------------------------- problems
+
+
+def problem_row(record: Record, note: Note, run: int | None = None) -> Row:
+    """Build a row of a note on a record, or on the run of a number.
+
+    Notes of one kind at one place in the schema are one row of the frame.
+    """
+    raw = record.raw if isinstance(record.raw, dict) else {}
+    run_id = raw.get("id")
+    is_run = raw.get("object") in (None, "run") and isinstance(run_id, str)
+    # A step in a step is at the same place in the schema, so each name counts once.
+    names = dict.fromkeys(part for part in note.path if isinstance(part, str))
+    return {
+        "run_id": as_unicode(str(run_id)) if is_run else None,
+        "location": location_of(record, note.path),
+        "problem": note.problem,
+        "n": note.n,
+        "detail": note.detail,
+        "run": run,
+        "key": (record.location, note.problem, *names),
+    }
+
+
+def location_of(record: Record, path: Path) -> str:
+    """Write where something is: the JSON path, after file and line if there are."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return shorten(f"{record.location}{''.join(parts)}", MAX_LOCATION).removesuffix(" $")
+
+
+def problems_frame(rows: Iterable[Row]) -> pd.DataFrame:
+    """Build the frame; of notes that are one row the first is shown, with their number."""
+    groups: dict[object, Row] = {}
+    for row in rows:
+        key = row["key"] if row["run"] is not None else len(groups)
+        first = groups.setdefault(key, row)
+        if first is not row:
+            groups[key] = first | {"n": first["n"] + row["n"]}
+    return cast(pd.DataFrame([*groups.values()]), "problems")

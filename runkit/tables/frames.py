@@ -16,8 +16,8 @@ from runkit.api.words import RUN_STATUSES
 from runkit.arguments import checked, full_ids
 from runkit.display.text import brief, day, moment, plural
 from runkit.errors import UsageError
-from runkit.tables._saved import write_saved
-from runkit.tables.schema import SCHEMA, schema_frame
+from runkit.tables.saved import write_saved, write_workbook
+from runkit.tables.schema import FRAME_COLUMNS, schema_frame
 
 # where `as_of` comes from
 GIVEN, READ, NEWEST, NOW = "given", "read", "newest time in the data", "now"
@@ -26,22 +26,6 @@ NEXT = (
     "f.runs, f.steps, f.interrupts …; f.schema; f.select(run_id); "
     "runkit.overview(f), runkit.gantt(f)"
 )
-# For names that users of pandas try, where the things are.
-INSTEAD = {
-    "findings": "runkit.one_run.findings(f), f.artifacts",
-    "questions": "runkit.one_run.questions(f), f.interrupts",
-    "outputs": 'f.artifacts[f.artifacts["origin"] == "output"]',
-    "errors": 'runkit.fleet.failed_steps(f), f.steps[f.steps["state"] == "failed"]',
-    "waits": "runkit.fleet.waits(f), f.interrupts",
-    "info": "f.schema, f",
-    "columns": "f.schema",
-    "shape": "len(f), f.runs.shape",
-    "query": "f.select(f.runs.query(text))",
-    "loc": "f.select(run_id), f.runs.loc",
-    "plot": "runkit.gantt(f), runkit.overview(f)",
-    "to_csv": "f.to_excel(path), f.save(folder), f.runs.to_csv(path)",
-    "to_parquet": "f.save(folder)",
-}
 BY_NAME = ' To select by name: f.select(f.runs["business_name"] == name).'
 
 
@@ -128,30 +112,30 @@ class Frames:
         return len(self.runs)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(SCHEMA)
+        return iter(FRAME_COLUMNS)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name in SCHEMA
+        return isinstance(name, str) and name in FRAME_COLUMNS
 
     if not TYPE_CHECKING:  # a type checker knows all attributes
 
         def __getattr__(self, name: str) -> Never:
-            raise AttributeError(f"f.{name}: see {INSTEAD.get(name, NEXT)}", name=name, obj=self)
+            raise AttributeError(f"f.{name}: see {NEXT}", name=name, obj=self)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         """Return the frame of a name: `f["steps"]` is `f.steps`."""
         if name not in self:
-            raise UsageError.one_of("name", name, SCHEMA)
+            raise UsageError.one_of("name", name, FRAME_COLUMNS)
         df: pd.DataFrame = getattr(self, name)
         return df
 
     def keys(self) -> tuple[str, ...]:
         """The names of the six frames."""
-        return tuple(SCHEMA)
+        return tuple(FRAME_COLUMNS)
 
     def items(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Iterate over (name, DataFrame)."""
-        return ((name, self[name]) for name in SCHEMA)
+        return ((name, self[name]) for name in FRAME_COLUMNS)
 
     @checked
     def select(
@@ -264,8 +248,6 @@ class Frames:
         MissingExtra
             Without the extra `[excel]`.
         """
-        from runkit.tables._excel import write_workbook
-
         return write_workbook(dict(self.items()), path)
 
     def __repr__(self) -> str:

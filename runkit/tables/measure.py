@@ -15,11 +15,11 @@ import pandas as pd
 
 from runkit import time_budget
 from runkit.api.words import OUTCOMES, RUN_STATUSES, STATES
-from runkit.tables.arrow_columns import NEVER
+from runkit.tables.columns import NEVER
 from runkit.time_budget import CriticalPath, Flags, Ints
 
 OPEN_STATES = STATES.meaning("open")
-POLICY = OUTCOMES.meaning("policy")
+SETTLED_BY_POLICY = OUTCOMES.meaning("policy")
 RUN_TIMES = ("created_at", "updated_at", "started_at", "ended_at")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STEP_KEY = ["run_id", "step_id"]
@@ -146,7 +146,7 @@ def _parents(depth: Ints) -> Ints:
 def _waiting_steps(steps: Frame, interrupts: Frame) -> Flags:
     """Return which steps are questions to a person: those that no policy settled."""
     is_question = _is_one_of(steps["type"], ["interrupt"])
-    by_policy = interrupts.loc[_is_one_of(interrupts["outcome"], POLICY), STEP_KEY]
+    by_policy = interrupts.loc[_is_one_of(interrupts["outcome"], SETTLED_BY_POLICY), STEP_KEY]
     if len(by_policy):
         rows = np.flatnonzero(is_question)
         keys = pd.MultiIndex.from_frame(steps[STEP_KEY].iloc[rows])

@@ -18,18 +18,14 @@ from runkit.arguments import Moment, checked, read_moment
 from runkit.display.messages import Progress
 from runkit.display.text import moment, plural
 from runkit.errors import DataError, UsageError
-from runkit.tables._business_names import with_businesses
-from runkit.tables._saved import is_saved, read_saved
-from runkit.tables.answers import with_answers
-from runkit.tables.arrow_columns import cast
-from runkit.tables.checks import contradictions
+from runkit.tables.additions import with_answers, with_businesses
 from runkit.tables.columns import Parts, fields_of, joined, newest_states
-from runkit.tables.derive import derived
-from runkit.tables.flatten import Rows, read_runs
+from runkit.tables.derive import contradictions, derived
+from runkit.tables.flatten import COST_DATA, Row, Rows, problems_frame, read_runs
 from runkit.tables.frames import GIVEN, NEWEST, NOW, READ, Frames
 from runkit.tables.measure import measured, newest_times
-from runkit.tables.problems import LOST, Row, problems_frame
-from runkit.tables.schema import SCHEMA
+from runkit.tables.saved import is_saved, read_saved
+from runkit.tables.schema import FRAME_COLUMNS, cast
 from runkit.tables.sources import (
     IN_MEMORY,
     Fetches,
@@ -117,7 +113,7 @@ def frames(
         f = recounted(opened, given, GIVEN)
     else:
         f = opened
-    if on_error == "raise" and f.problems["problem"].isin(LOST).any():
+    if on_error == "raise" and f.problems["problem"].isin(COST_DATA).any():
         advice = 'Use on_error="collect" to keep the valid data.'
         raise _data_error(f.problems, "in the data", advice)
     if businesses is not None:
@@ -263,7 +259,7 @@ def combined(parts: Sequence[Any]) -> Frames:
         raise UsageError(
             "source has Frames and others; expected only Frames: [f, runkit.frames(other)]."
         )
-    tables = {name: _joined([part[name] for part in parts]) for name in SCHEMA}
+    tables = {name: _joined([part[name] for part in parts]) for name in FRAME_COLUMNS}
     states = tables["runs"]
     in_order = states.sort_values(["updated_at", "has_steps"], kind="stable")
     newest = in_order.drop_duplicates("run_id", keep="last").set_index("run_id")["part"]

@@ -7,12 +7,12 @@ where a value is not known.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 
-from runkit.api.questions import KINDS
+from runkit.api.questions import QUESTION_KINDS
 from runkit.api.words import (
     CONFIDENCES,
     ORIGINS,
@@ -29,13 +29,13 @@ from runkit.api.words import (
 Kind = Literal["text", "word", "rank", "time", "seconds", "count", "flag"]
 
 TEXT = pa.large_string()  # the Arrow type behind pandas' str dtype
-TIME = pa.timestamp("us", tz="UTC")
+ARROW_TIME = pa.timestamp("us", tz="UTC")
 # by kind: the dtype, the type in Arrow, the unit
 TYPES: dict[Kind, tuple[str, pa.DataType, str | None]] = {
     "text": ("str", TEXT, None),
     "word": ("category", TEXT, None),
     "rank": ("category", TEXT, None),
-    "time": ("datetime64[us, UTC]", TIME, "UTC"),
+    "time": ("datetime64[us, UTC]", ARROW_TIME, "UTC"),
     "seconds": ("float64", pa.float64(), "s"),
     "count": ("Int32", pa.int32(), None),
     "flag": ("boolean", pa.bool_(), None),
@@ -57,7 +57,7 @@ class Column(NamedTuple):
 
 RUN_ID = Column("run_id", "text", "id of the run; joins all six frames")
 
-SCHEMA: dict[str, tuple[Column, ...]] = {
+FRAME_COLUMNS: dict[str, tuple[Column, ...]] = {
     "runs": (
         RUN_ID,
         Column("thread_id", "text", "id of the run's thread", is_own=True),
@@ -176,7 +176,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         Column("agent", "text", "type of the agent that asks"),
         Column("business_name", "text", "name of the business, if known"),
         Column("label", "text", "the question; null if it is not in the data"),
-        Column("kind", "word", "kind of answer expected, as it came", KINDS),
+        Column("kind", "word", "kind of answer expected, as it came", QUESTION_KINDS),
         Column("proposed", "text", "titles of what it proposes"),
         Column("n_proposals", "count", "number of proposals; 0 if it proposes nothing"),
         Column(
@@ -210,7 +210,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
 def schema_frame() -> pd.DataFrame:
     """Build a frame of all columns: their frame, name, dtype, unit and meaning."""
     rows = []
-    for frame, columns in SCHEMA.items():
+    for frame, columns in FRAME_COLUMNS.items():
         for column in columns:
             dtype, _, unit = TYPES[column.kind]
             rows.append((frame, column.name, dtype, unit, column.meaning))
@@ -219,4 +219,28 @@ def schema_frame() -> pd.DataFrame:
 
 def own_columns(frame: str) -> list[str]:
     """Return the names of the columns of a frame that the run says itself."""
-    return [column.name for column in SCHEMA[frame] if column.is_own]
+    return [column.name for column in FRAME_COLUMNS[frame] if column.is_own]
+
+
+def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:
+    """Return `df` with the columns and dtypes of `frame`; missing columns are null."""
+    columns: dict[str, pd.Series[Any]] = {}
+    for column in FRAME_COLUMNS[frame]:
+        dtype = "str" if column.words else TYPES[column.kind][0]
+        if column.name in df:
+            values = df[column.name].astype(dtype)  # type: ignore[call-overload]
+        else:
+            values = pd.Series(None, df.index, dtype)
+        columns[column.name] = _categorical(values, column) if column.words else values
+    return pd.DataFrame(columns, df.index)
+
+
+def _categorical(values: pd.Series[str], column: Column) -> pd.Series[Any]:
+    """Build a categorical column: the known words, each with its spellings, then the others."""
+    words = column.words or Vocabulary()
+    came = [word for word in values.unique() if isinstance(word, str)]
+    others = sorted(came, key=words.position)
+    known = list(dict.fromkeys([*words, *others]))
+    categories = pd.Index(sorted(known, key=words.position), dtype="str")
+    dtype = pd.CategoricalDtype(categories, ordered=column.kind == "rank")
+    return values.astype(dtype)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import runkit
+from runkit.analysis.compare import compare
 from runkit.errors import UsageError
-from runkit.tables.compare import compare
 from support import question, run, step
 
 

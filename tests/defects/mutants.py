@@ -31,9 +31,8 @@ TOOL = "cosmic-ray>=8.4,<9"
 # Most modules are run with the files of tests that are about them.
 CLIENT = "tests/client/test_{}.py"
 TESTS = {
-    "facts": ["tests/facts"],
+    "facts": ["tests/facts", "tests/tables", "tests/screens"],
     "display/text": ["tests/facts", "tests/core/test_text.py"],
-    "tables/run_rules": ["tests/facts", "tests/tables"],
     **{
         f"tables/{name}": ["tests/tables", "tests/facts"]
         for name in ("flatten", "questions", "columns", "derive", "measure", "read_frames")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import runkit
 from runkit.errors import DataError
-from runkit.tables.schema import SCHEMA, TYPES
+from runkit.tables.schema import FRAME_COLUMNS, TYPES
 from strategies import fuzz, json_values, mangled
 from support import check_equal, run
 
@@ -19,7 +19,7 @@ from support import check_equal, run
 def sound(f: runkit.Frames) -> runkit.Frames:
     """Check what holds of all frames, whatever they were made of."""
     for name, df in f.items():
-        dtypes = [(column.name, TYPES[column.kind][0]) for column in SCHEMA[name]]
+        dtypes = [(column.name, TYPES[column.kind][0]) for column in FRAME_COLUMNS[name]]
         assert [*df.dtypes.astype("str").items()] == dtypes, name
     runs = f.runs
     assert runs["run_id"].is_unique

@@ -11,10 +11,10 @@ import pytest
 
 import runkit
 from runkit.errors import DataError, UsageError
-from runkit.tables.schema import SCHEMA
+from runkit.tables.schema import FRAME_COLUMNS
 from support import artifact, at, example, question, run, step
 
-FILES = [*(f"{name}.parquet" for name in SCHEMA), "frames.meta", "sources.parquet"]
+FILES = [*(f"{name}.parquet" for name in FRAME_COLUMNS), "frames.meta", "sources.parquet"]
 
 
 def read_at(run_id: str, seconds: float, host: str | None = "127.0.0.1:8100") -> dict[str, Any]:

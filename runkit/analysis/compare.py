@@ -9,26 +9,25 @@ import pandas as pd
 from runkit.arguments import checked
 from runkit.display.text import plural
 from runkit.errors import UsageError
+from runkit.facts import named
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import named
 from runkit.tables.sources import Source
 
 # Two steps count as the same step if these columns agree, and if both or neither failed.
-COMPARED = ("depth", "agent", "name", "type")
+COMPARED_FIELDS = ("depth", "agent", "name", "type")
 KEY = ["agent", "name"]
-MEASURES = {"n": "Int32", "total_s": "float64", "self_s": "float64", "waiting_s": "float64"}
+COMPARED_SUMS = {"n": "Int32", "total_s": "float64", "self_s": "float64", "waiting_s": "float64"}
 
 
 @checked
-def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
+def compare(a: Source, b: Source) -> pd.DataFrame:
     """Compare two runs step by step: one row per (agent, step name), in order of appearance.
 
     Parameters
     ----------
     a, b
-        One run each: a `Run`, `Frames` with one run, or anything else that `frames()` takes. Or
-        only `a`, with two runs.
+        One run each: a `Run`, `Frames` with one run, or anything else that `frames()` takes.
 
     Returns
     -------
@@ -49,16 +48,8 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
     Raises
     ------
     UsageError
-        Unless both hold exactly one run, or `a` alone two.
+        Unless both hold exactly one run.
     """
-    if b is None:
-        both = frames(a)
-        n_runs = len(both.runs)
-        if n_runs != 2:
-            raise UsageError(
-                f"a holds {plural(n_runs, 'run')}; expected two, or one in a and one in b."
-            )
-        a, b = map(both.select, both.runs["run_id"])
     sides = one_run(a, "a"), one_run(b, "b")
     in_a, in_b = (named(f.steps) for f in sides)
     steps = pd.concat([in_a.assign(side="a"), in_b.assign(side="b")], ignore_index=True)
@@ -72,7 +63,7 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
     of_a, of_b = (_sums(steps[steps["side"].eq(side)], keys.index) for side in ("a", "b"))
     sums = {"a": of_a, "b": of_b, "diff": of_b - of_a}
     table = keys.assign(
-        **{f"{name}_{side}": df[name] for name in MEASURES for side, df in sums.items()}
+        **{f"{name}_{side}": df[name] for name in COMPARED_SUMS for side, df in sums.items()}
     )
 
     is_delivered = all(f.runs["has_steps"].all() for f in sides)
@@ -84,8 +75,8 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
 
 def _sums(steps: pd.DataFrame, rows: pd.Index[int]) -> pd.DataFrame:
     """Return what is measured of the steps of a run, by row; null if it has no steps."""
-    sums = steps.groupby("row")[[*MEASURES]].sum()
-    return sums.reindex(rows, fill_value=0 if len(steps) else None).astype(MEASURES)
+    sums = steps.groupby("row")[[*COMPARED_SUMS]].sum()
+    return sums.reindex(rows, fill_value=0 if len(steps) else None).astype(COMPARED_SUMS)
 
 
 def one_run(source: Source, name: str) -> Frames:
@@ -108,6 +99,6 @@ def first_difference(a: pd.DataFrame, b: pd.DataFrame) -> int | None:
 
 def _keys(steps: pd.DataFrame) -> list[tuple[object, ...]]:
     """Return for each step the values that are compared."""
-    compared = named(steps)[[*COMPARED]].astype("object")
+    compared = named(steps)[[*COMPARED_FIELDS]].astype("object")
     compared["has_failed"] = steps["state"].eq("failed")
     return list(compared.where(compared.notna(), None).itertuples(index=False, name=None))
