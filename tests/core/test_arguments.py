@@ -1,10 +1,9 @@
 """Arguments: times and statuses that people write, and mistakes that users typically make."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import httpx
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -25,16 +24,10 @@ HOST = "http://127.0.0.1:9/v1"
     [
         ("now", "2026-02-03 10:30"),
         ("Today", "2026-02-03"),
-        ("yesterday", "2026-02-02"),
         ("7d", "2026-01-27 10:30"),
         ("12h", "2026-02-02 22:30"),
-        ("30 m", "2026-02-03 10:00"),
-        ("2w", "2026-01-20 10:30"),
         ("2026-02-01", "2026-02-01"),
         ("2026-02-01T10:00:00+02:00", "2026-02-01 08:00"),
-        ("2026-02-01 10:00", "2026-02-01 10:00"),
-        (date(2026, 2, 1), "2026-02-01"),
-        (datetime(2026, 2, 1, 10), "2026-02-01 10:00"),
         (pd.Timestamp("2026-02-01 10:00:00.123456789Z"), "2026-02-01 10:00:00.123456"),
     ],
 )
@@ -60,12 +53,6 @@ def test_a_relative_time_is_measured_by_the_clock_of_the_server():
     assert len(runs.list(since="1h", until="now")) == 1
 
 
-@pytest.mark.parametrize("status", ["waiting", "Waiting", "interrupted", ["failed", "waiting"]])
-def test_a_status_may_be_the_word_on_the_screen(status):
-    assert len(_client().runs.list(status=status)) == 1
-    assert len(_client().runs.list(status="failed")) == 0
-
-
 # ------------------------------------------------------------------------------------- any argument
 
 
@@ -89,38 +76,8 @@ F = runkit.frames(RUN)
 # a call, and what its error names: argument, value, and what is right
 MISTAKES = [
     (lambda: runkit.gantt(F, depth="all"), "depth='all'", "integer"),
-    (lambda: runkit.gantt(F, depth=True), "depth=True", "integer"),
-    (lambda: runkit.gantt(F, dpth=2), "gantt()", "'dpth'", "depth"),
-    (lambda: runkit.gantt(), "gantt()", "'source'"),
-    (lambda: runkit.gantt(_client()), "source is Client", "client.runs.fetch()"),
     (lambda: runkit.frames(F, on_error="ignore"), "on_error='ignore'", "'collect' or 'raise'"),
-    (lambda: runkit.frames(F, answers="log.csv"), "answers is 'log.csv'", "answer_log()"),
-    (lambda: runkit.overview(F, sla_h="4"), "sla_h='4'", "number"),
-    (lambda: runkit.fleet.waits(F, sla_h=0), "sla_h=0", "0.001"),
-    (lambda: runkit.fleet.waits(ONE), "f=Run(", "Frames"),
-    (lambda: runkit.search(F, " "), "text=' '", "at least 1 character"),
-    (lambda: runkit.decisions(F, by="knd"), "by='knd'", "'kind'"),
-    (lambda: F.save(None), "directory=None", "Path"),
-    (lambda: F.select("7b0f"), "'7b0f'", "first 8 characters"),
     (lambda: _client().runs.list(status="waitin"), "status='waitin'", "mean 'waiting'?"),
-    (lambda: _client().runs.list(since="yesterdya"), "since='yesterdya'", "yesterday"),
-    (lambda: _client().runs.list(limit=-5), "limit=-5", "greater than 0"),
-    (lambda: _client().runs.get(F), "run=Frames", "Run"),
-    (lambda: _client().runs.fetch(42), "ids_or_runs=42", "Iterable"),
-    (lambda: _client().runs.fetch([ONE], workers=500), "workers=500", "64"),
-    (lambda: _client().runs.wait(ONE, poll=0), "poll=0", "0.001"),
-    (lambda: _client().runs.resume(ONE, "int-7", "approve"), "answer='approve'", "Mapping"),
-    (lambda: _client().businesses.list(progress="no"), "progress='no'", "boolean"),
-    (lambda: runkit.Client("mk_test_x", HOST, timeout="10"), "timeout='10'", "number"),
-    (lambda: runkit.Client("mk_test_x", HOST, read_only=1), "read_only=1", "boolean"),
-    (lambda: runkit.sandbox(speed=0), "speed=0", "greater than 0"),
-    (lambda: runkit.sandbox(seed="x"), "seed='x'", "integer"),
-    (lambda: runkit.report(F, None), "path=None", "Path"),
-    (lambda: runkit.report(F, "x.html", template="rnu"), "template='rnu'", "mean 'run'?"),
-    (lambda: runkit.report(F, "x.html", redact="yes"), "redact='yes'", "Redaction"),
-    (lambda: runkit.Redaction(keep=".*"), "keep='.*'", "list"),
-    (lambda: runkit.InterruptInbox(_client(), who=""), "who=''", "at least 1 character"),
-    (lambda: runkit.InterruptInbox("mk"), "client='mk'", "Client"),
 ]
 
 
@@ -136,17 +93,8 @@ def test_a_typical_mistake_is_one_clear_error(call, parts, tmp_path, monkeypatch
 KEY = "mk_live_0123456789abcdef"
 WITH_IDS = [
     lambda client: client.runs.get(KEY),
-    lambda client: client.runs.get(f" {KEY}"),
-    lambda client: client.runs.fetch([ONE, KEY]),
-    lambda client: client.runs.wait(KEY),
-    lambda client: next(client.runs.stream(KEY)),
     lambda client: client.runs.resume(KEY, "int-7", {"decision": "approve"}),
-    lambda client: client.runs.feedback(KEY, "a", "positive"),
     lambda client: client.runs.list(business_id=KEY),
-    lambda client: client.businesses.get(KEY),
-    lambda client: client.threads.list(KEY),
-    lambda client: client.documents.list(KEY),
-    lambda client: client.actions.list("businesses", KEY),
     lambda client: runkit.InterruptForm(client, KEY),
 ]
 
@@ -168,15 +116,8 @@ def test_a_key_in_the_place_of_an_id_is_neither_sent_nor_shown(call, caplog):
 
 ELSEWHERE = [
     lambda client: client.runs.list(limit=KEY),
-    lambda client: client.runs.list(status=KEY),
     lambda client: client.runs.list(since=KEY),
-    lambda client: client.runs.wait(ONE, timeout=KEY),
-    lambda client: client.runs.feedback(ONE, "a", KEY),
-    lambda client: runkit.frames(KEY),
-    lambda client: F.select(KEY),
-    lambda client: runkit.gantt(F, depth=KEY),
     lambda client: runkit.report(F, KEY),
-    lambda client: runkit.decisions(F, by=KEY),
 ]
 
 
@@ -185,8 +126,3 @@ def test_a_key_in_another_place_is_not_shown(call):
     with pytest.raises(UsageError) as error:
         call(_client())
     assert "0123456789" not in str(error.value)
-
-
-def test_numbers_of_numpy_are_numbers():
-    assert runkit.gantt(F, depth=np.int64(1)) == runkit.gantt(F, depth=1)
-    assert len(_client().runs.list(limit=np.int32(1))) == 1

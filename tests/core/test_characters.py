@@ -8,7 +8,6 @@ import unicodedata
 
 from runkit.display.messages import log
 from runkit.display.text import one_line, visible
-from runkit.errors import UsageError
 
 ODD = "\x1b]8;;https://evil.example\x07a\x9b31m\u202eb\u200b\u2066c\x00\x08\r\ud83d"
 # Format characters with a shape of their own, which stand over or before numbers and words.
@@ -39,13 +38,6 @@ def test_control_and_invisible_characters_are_shown_as_codes():
         elif unicodedata.category(character)[0] in "LNPS" and visible(character) != character:
             letters.add(number)
     assert letters == {0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0}  # fillers: letters without a shape
-
-
-def test_an_error_message_shows_control_characters_as_codes():
-    """Its message may name a file, an id or what the API said; its arguments stay as they are."""
-    error = UsageError(f"{ODD} is not there")
-    assert str(error) == f"{visible(ODD)} is not there"
-    assert error.args[0].startswith(ODD)
 
 
 def test_a_message_cannot_forge_a_line_of_the_log(caplog):

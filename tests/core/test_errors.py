@@ -23,15 +23,6 @@ def test_every_error_survives_pickling(cls):
     assert str(again) == "what happened"
 
 
-def test_an_error_about_a_wrong_word_lists_the_right_ones():
-    """With a guess at what was meant."""
-    error = errors.UsageError.one_of("rows", "agnet", ["tree", "agent"])
-    assert (
-        str(error)
-        == "rows='agnet' is not known; expected one of 'tree', 'agent'. Did you mean 'agent'?"
-    )
-
-
 def test_a_missing_extra_names_the_pip_line():
     """Under the distribution's name, which is not the import name."""
     assert "pip install --editable '.[report]'" in str(errors.MissingExtra.of("report", "a report"))

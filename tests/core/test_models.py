@@ -9,13 +9,6 @@ from runkit.errors import ContractError
 from support import artifact, at, run, step
 
 
-def test_unknown_fields_and_words_are_kept():
-    """The API promises to add some."""
-    parsed = Run.from_json(run(status="paused", region="eu"))
-    assert parsed.status == "paused"
-    assert parsed.region == "eu"
-
-
 def test_a_missing_required_field_is_a_contract_error():
     """The message names the field and never shows a value."""
     with pytest.raises(ContractError, match="created_at: required but absent") as caught:
@@ -40,13 +33,6 @@ def test_two_reads_of_a_run_are_equal():
     first, again = (Run.from_json(run()).with_local_fields(read_at=at(n)) for n in (1, 2))
     assert first == again
     assert first != Run.from_json(run(status="error"))
-
-
-def test_steps_that_were_not_delivered_are_none():
-    """Not an empty tuple: nothing is known of them."""
-    source = run()
-    del source["steps"]
-    assert Run.from_json(source).steps is None
 
 
 def test_a_repr_shows_no_names_or_texts():

@@ -12,14 +12,10 @@ def proposal(*types, **fields):
 @pytest.mark.parametrize(
     ("value", "kind"),
     [
-        ({"type": "decision"}, "decision"),
         ({"type": "dismissal", **proposal("tin_verification")}, "dismissal"),
         ({"type": "document_request"}, "document"),
-        (proposal("tin_verification"), "verify_tin"),
         (proposal("add_sources", "add_sources"), "add_sources"),
-        (proposal("add_sources", "note"), "add_sources"),
         (proposal("add_sources", "dismissal"), "mixed"),
-        ({"type": "combined_proposal", "proposals": [proposal("dismissal")]}, "dismissal"),
         (
             {
                 "type": "combined_proposal",
@@ -27,10 +23,8 @@ def proposal(*types, **fields):
             },
             "mixed",
         ),
-        ({"proposals": [proposal("add_attributes"), proposal()]}, "mixed"),
         ({"type": 7, "artifacts": "none", "proposals": {"a": 1}}, "other"),
         ({"artifacts": [None, 1, {"type": ["dismissal"]}], "proposals": [None]}, "other"),
-        ({}, "other"),
     ],
 )
 def test_the_kind_of_a_question_follows_its_type_or_its_proposals(value, kind):

@@ -8,10 +8,8 @@ import sys
 import pytest
 
 import runkit
-from tests.environments import PROJECT, ROOT
-from tests.notebooks import NOTEBOOKS
+from tests.environments import ROOT
 
-PAGES = [ROOT / "README.md", *NOTEBOOKS]
 SOURCES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted((ROOT / "runkit").rglob("*.py"))
@@ -33,15 +31,6 @@ def test_the_page_of_a_package_lists_its_modules(package):
     modules = {name.rpartition(".")[2] for name in SOURCES if name.startswith(f"{package}.")}
     page = importlib.import_module(package).__doc__
     assert set(re.findall(r"^(\w+)  ", page, re.MULTILINE)) == modules
-
-
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_a_pip_line_of_a_page_installs_the_clone_with_extras_that_exist(path):
-    """No other line finds runkit while it is not on PyPI."""
-    for line in re.findall(r"pip install[^`\\\n]*", path.read_text(encoding="utf-8")):
-        editable = re.search(r" --editable '\.\[([\w,]+)\]'", line)
-        assert editable, line
-        assert set(editable[1].split(",")) <= PROJECT["optional-dependencies"].keys()
 
 
 COMMANDS_EXPLAIN = """

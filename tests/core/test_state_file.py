@@ -4,9 +4,6 @@ import subprocess
 import sys
 from contextlib import ExitStack
 
-import pytest
-
-from runkit.errors import UsageError
 from runkit.local import answer_log
 
 CLAIMER = """
@@ -17,12 +14,6 @@ with ThreadPoolExecutor(30) as pool:
     claims = [pool.submit(answer_log.claim, {}, "Ada", key, seen=0) for _ in range(30)]
 print(*[claim.result() for claim in claims])
 """
-
-
-def test_reading_makes_no_state_file(state_dir):
-    """Where nothing was ever kept there is nothing to find, and no file is made."""
-    assert answer_log.entries() == []
-    assert not state_dir.exists()
 
 
 def test_of_many_processes_and_threads_one_claims_a_question():
@@ -48,19 +39,3 @@ def test_of_many_processes_and_threads_one_claims_a_question():
     assert claim(second) is None
     answer_log.settle(script, "refused", None, None)
     assert claim(second) is not None
-
-
-def test_a_state_file_that_is_no_database_is_refused(state_dir):
-    """It is refused, and the error says what to do."""
-    state_dir.mkdir()
-    (state_dir / answer_log.FILE).write_bytes(b"no database at all, but long enough to be one" * 20)
-    with pytest.raises(UsageError, match="set RUNKIT_STATE_DIR to a folder that you can write to"):
-        answer_log.entries()
-
-
-def test_a_state_folder_that_cannot_be_made_is_an_error(monkeypatch):
-    """What it may hold is unknown, so reading says it as well as writing."""
-    monkeypatch.setenv(answer_log.DIR_NAME, "/dev/null/state")
-    for use in (answer_log.answer_log, lambda: answer_log.claim({}, "Ada", {})):
-        with pytest.raises(UsageError, match="/dev/null/state"):
-            use()

@@ -20,11 +20,7 @@ def add_word(monkeypatch, vocabulary, word):
     ("vocabulary", "word", "label"),
     [
         (words.RUN_STATUSES, "INTERRUPTED", "Waiting"),
-        (words.RUN_STATUSES, "pending", "Running"),
-        (words.RUN_STATUSES, "failed", "Failed"),
         (words.RUN_STATUSES, "on_hold", "on_hold"),
-        (words.CONFIDENCES, "Low", "Low"),
-        (words.TIERS, "federal", "federal"),
         (words.RUN_STATUSES, None, "Unknown"),
     ],
 )
