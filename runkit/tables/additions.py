@@ -10,7 +10,7 @@ import pandas as pd
 
 from runkit.api.contract import Json
 from runkit.api.reading import decision_of, note_of
-from runkit.display.text import brief, shorten
+from runkit.display.text import brief, plural, shorten
 from runkit.errors import UsageError
 from runkit.local.answer_log import CONFIRMED
 from runkit.tables.frames import Frames
@@ -52,11 +52,18 @@ def with_answers(f: Frames, answers: pd.DataFrame) -> Frames:
     log = read_answers(answers)
     questions = f.interrupts
     is_answered = questions["outcome"].eq("answered")
+    is_open = questions["outcome"].eq("pending")
+    n_open = _question_of(log, questions[is_open], f.runs).nunique()
     log = log.assign(question=_question_of(log, questions[is_answered], f.runs))
     last = log.dropna(subset="question").drop_duplicates("question", keep="last")
     last = last.set_index("question").reindex(questions.index)
     filled = {name: questions[name].fillna(last[name]) for name in FILLED}
-    return replace(f, interrupts=cast(questions.assign(**filled), "interrupts"))
+    reason = f"{plural(n_open, 'question')} answered, but still open in the data"
+    return replace(
+        f,
+        interrupts=cast(questions.assign(**filled), "interrupts"),
+        source_missing=(*f.source_missing, reason) if n_open else f.source_missing,
+    )
 
 
 def read_answers(answers: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runkit.api import jsontext
-from runkit.api.validation import Note
+from runkit.api.validation import Note, Path
 from runkit.api.words import (
     CONFIDENCES,
     OUTCOMES,
@@ -46,12 +46,7 @@ from runkit.tables.schema import TEXT
 from runkit.tables.sources import Record
 from runkit.time_budget import Flags, Ints
 
-# by the frame: the column of the end, and the vocabularies of its columns of words
-ENDS = {"runs": "ended_at", "steps": "completed_at"}
-WORDS: dict[str, dict[str, Vocabulary]] = {
-    "runs": {"status": RUN_STATUSES},
-    "steps": {"status": STEP_STATUSES, "type": STEP_TYPES},
-}
+PATH: Path = ("steps",)  # of what disagrees in steps
 _HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^:/?#\\]*)"
 
 
@@ -104,8 +99,8 @@ def _states(
     A question is what its row says; one without a row waits, or has expired with its run.
     """
     has_end = steps["completed_at"] != NEVER
-    is_over = has_end | is_word(steps["status"], STEP_STATUSES.meaning("over"))
-    is_over &= ~(is_question & is_word(steps["status"], FAILED_STATUSES))  # that is no answer
+    is_failed_question = is_question & is_word(steps["status"], FAILED_STATUSES)
+    is_over = _is_answered_or_over(steps) | has_end & ~is_failed_question
     has_ended = runs["has_ended"][steps["run"]]
     n = len(is_over)
     of_step = interrupts["step"]
@@ -273,17 +268,20 @@ def _returned(is_silent: Flags, steps: Columns) -> pa.Array:
 
 def contradictions(parts: Parts, records: Sequence[Record]) -> list[Row]:
     """Return a row for each thing that disagrees in a run, and for its unknown words."""
-    rows = []
-    for frame, words in WORDS.items():
-        columns = parts[frame]
-        found = [Found("contradiction", *each) for each in _times(frame, columns).items()]
-        if frame == "steps":
-            found.append(_left_open(parts["runs"], columns))
-        for name, vocabulary in words.items():
-            found += _unknown(f"{frame[:-1]} {name}", columns[name], vocabulary)
-        for each in found:
-            rows += _rows(each, frame, columns["run"], records)
-    return rows
+    runs, steps = parts["runs"], parts["steps"]
+    is_run_over = is_word(runs["status"], RUN_STATUSES.meaning("over"))
+    is_step_over = _is_answered_or_over(steps) | runs["has_ended"][steps["run"]]
+    of_runs = [
+        *_unknown("run status", runs["status"], RUN_STATUSES),
+        *_times("run", runs, "ended_at", is_run_over),
+    ]
+    of_steps = [
+        *_unknown("step status", steps["status"], STEP_STATUSES),
+        *_unknown("step type", steps["type"], STEP_TYPES),
+        *_times("step", steps, "completed_at", is_step_over),
+    ]
+    rows = [row for found in of_runs for row in _rows(found, (), runs["run"], records)]
+    return rows + [row for found in of_steps for row in _rows(found, PATH, steps["run"], records)]
 
 
 class Found(NamedTuple):
@@ -294,23 +292,29 @@ class Found(NamedTuple):
     where: Flags
 
 
-def _times(frame: str, columns: Columns) -> dict[str, Flags]:
+def _is_answered_or_over(steps: Columns) -> Flags:
+    """Return which steps are over by their status; a question that failed has no answer."""
+    is_question = is_word(steps["type"], ["interrupt"])
+    is_failed = is_word(steps["status"], FAILED_STATUSES)
+    return is_word(steps["status"], STEP_STATUSES.meaning("over")) & ~(is_question & is_failed)
+
+
+def _times(name: str, columns: Columns, end: str, is_over: Flags) -> list[Found]:
     """Return what disagrees in the times of runs or steps."""
-    end = ENDS[frame]
     started, ended = columns["started_at"], columns[end]
-    is_over = is_word(columns["status"], WORDS[frame]["status"].meaning("over"))
     has_both = (started != NEVER) & (ended != NEVER)
-    return {
-        f"a {frame[:-1]} ends before it starts; its length is null": has_both & (ended < started),
-        f"a {frame[:-1]} is over, without {end}; its length is null": is_over & (ended == NEVER),
-    }
-
-
-def _left_open(runs: Columns, steps: Columns) -> Found:
-    is_over = is_word(steps["status"], STEP_STATUSES.meaning("over"))
-    is_open = (steps["completed_at"] == NEVER) & ~is_over
-    detail = "a step is open, but its run has ended; its length is null"
-    return Found("contradiction", detail, is_open & runs["has_ended"][steps["run"]])
+    return [
+        Found(
+            "contradiction",
+            f"a {name} ends before it starts; its length is null",
+            has_both & (ended < started),
+        ),
+        Found(
+            "contradiction",
+            f"a {name} is over, without {end}; its length is null",
+            is_over & (ended == NEVER),
+        ),
+    ]
 
 
 def _unknown(name: str, values: pa.Array, vocabulary: Vocabulary) -> list[Found]:
@@ -323,10 +327,9 @@ def _unknown(name: str, values: pa.Array, vocabulary: Vocabulary) -> list[Found]
     ]
 
 
-def _rows(found: Found, frame: str, run_of: Ints, records: Sequence[Record]) -> list[Row]:
+def _rows(found: Found, path: Path, run_of: Ints, records: Sequence[Record]) -> list[Row]:
     """Return a row for each run that has a problem in some of its rows."""
     numbers, n_rows = np.unique(run_of[found.where], return_counts=True)
-    path = ("steps",) if frame == "steps" else ()
     return [
         problem_row(records[number], Note(found.problem, found.detail, path, n), number)
         for number, n in zip(numbers.tolist(), n_rows.tolist(), strict=True)

@@ -78,6 +78,7 @@ def test_an_open_question_takes_no_answer():
     asking = run(question("q", 10, None), end=None, status="interrupted")
     f = runkit.frames(asking, answers=own())
     assert column(f.interrupts, "outcome") == ["pending"]
+    assert f.missing == ("1 question answered, but still open in the data",)
     assert read(asking, answers=own()) == [None] * 3
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import runkit
 from runkit.errors import DataError
-from support import artifact, at, column, numbered, run, step
+from support import artifact, at, column, numbered, question, run, step
 
 GOOD = run(step("g"), run_id="good")
 BROKEN = {
@@ -104,4 +104,11 @@ def test_frames_of_a_cut_list_are_not_complete():
 
     f = runkit.frames(Cut([run(step("a"))]))
     assert f.missing == ("the newest 1 of 9",)
+    assert f.problems.empty
+
+
+def test_a_failed_question_that_waits_is_no_contradiction():
+    asking = run(question("q", 10, None, status="error"), end=None, status="interrupted")
+    f = runkit.frames(asking)
+    assert f.steps["state"].tolist() == ["waiting"]
     assert f.problems.empty
