@@ -21,9 +21,6 @@ from runkit.api.reading import agent_of, interrupt_value
 from runkit.api.validation import (
     Field,
     Id,
-    Items,
-    Mark,
-    Maybe,
     OpenWord,
     Time,
     View,
@@ -130,10 +127,10 @@ class ApiObject(View):
 class Source(ApiObject):
     """Where a finding comes from."""
 
-    url: Maybe[str]
-    source_name: Maybe[str]
+    url: str | None
+    source_name: str | None
     source_tier: OpenWord
-    source_type: Maybe[str]
+    source_type: str | None
 
 
 class Artifact(ApiObject):
@@ -142,40 +139,40 @@ class Artifact(ApiObject):
     `id` is not in the API's schema but feedback needs it.
     """
 
-    title: Maybe[str]
-    type: Maybe[str]
+    title: str | None
+    type: str | None
     confidence: OpenWord
-    summary: Maybe[str]
-    sources: Items[Source]
-    id: Maybe[str]
+    summary: str | None
+    sources: tuple[Source, ...]
+    id: str | None
 
 
 class Output(ApiObject):
     """What a completed run delivers."""
 
-    artifacts: Items[Artifact]
+    artifacts: tuple[Artifact, ...]
 
 
 class Requester(ApiObject):
     """Who asked for the run: a user, or the account of an API key (`email` None)."""
 
-    id: Maybe[str]
-    name: Maybe[str]
-    email: Maybe[str]
+    id: str | None
+    name: str | None
+    email: str | None
 
 
 class Proposal(ApiObject):
     """What an agent asks: free-form, these are the fields that runkit reads."""
 
-    agent: Maybe[str]
-    label: Maybe[str]
-    artifacts: Items[Artifact]
+    agent: str | None
+    label: str | None
+    artifacts: tuple[Artifact, ...]
 
 
 class CombinedProposal(Proposal):
     """What several agents ask at once, or a proposal of one."""
 
-    proposals: Items[Proposal]
+    proposals: tuple[Proposal, ...]
 
 
 class Interrupt(CombinedProposal):
@@ -185,8 +182,8 @@ class Interrupt(CombinedProposal):
     itself.
     """
 
-    id: Maybe[str]
-    value: Annotated[Json, Mark(CombinedProposal)]
+    id: str | None
+    value: Annotated[Json, CombinedProposal]
 
     @staticmethod
     def _with_derived_fields(clean: Json) -> Json:
@@ -200,19 +197,19 @@ class Step(ApiObject):
     """One thing an agent did, or waited for; `steps` are the steps it delegated."""
 
     id: Id
-    type: Maybe[str]
-    status: Maybe[str]
-    started_at: Maybe[Time]
-    run_id: Maybe[str]
-    name: Maybe[str]
-    label: Maybe[str]
-    agent: Maybe[str]
-    graph: Maybe[str]
-    parent_step_id: Maybe[str]
-    completed_at: Maybe[Time]
-    result: Maybe[Json]
-    artifacts: Items[Artifact]
-    steps: Items[Step]
+    type: str | None
+    status: str | None
+    started_at: Time | None
+    run_id: str | None
+    name: str | None
+    label: str | None
+    agent: str | None
+    graph: str | None
+    parent_step_id: str | None
+    completed_at: Time | None
+    result: Json | None
+    artifacts: tuple[Artifact, ...]
+    steps: tuple[Step, ...]
 
     @staticmethod
     def _with_derived_fields(clean: Json) -> Json:
@@ -228,13 +225,13 @@ class Step(ApiObject):
 class LocalFields(ApiObject):
     """The fields of a run that the API does not return; runkit stores them under `_runkit`."""
 
-    business_id: Maybe[str]
-    business_name: Maybe[str]
-    business_status: Maybe[str]
-    business_status_at: Maybe[Time]
-    agent_name: Maybe[str]
-    read_at: Maybe[Time]
-    read_from: Maybe[str]
+    business_id: str | None
+    business_name: str | None
+    business_status: str | None
+    business_status_at: Time | None
+    agent_name: str | None
+    read_at: Time | None
+    read_from: str | None
 
 
 class Run(LocalFields):
@@ -282,17 +279,17 @@ class Run(LocalFields):
     created_at: Time
     updated_at: Time
     status: str
-    object: Maybe[Literal["run"]]
-    thread_id: Maybe[str]
-    agent: Maybe[str]
-    prompt: Maybe[str]
-    requester: Maybe[Requester]
-    started_at: Maybe[Time]
-    ended_at: Maybe[Time]
-    output: Maybe[Output]
-    interrupts: Items[Interrupt]
-    steps: Maybe[Items[Step]]
-    _runkit: Maybe[LocalFields]
+    object: Literal["run"] | None
+    thread_id: str | None
+    agent: str | None
+    prompt: str | None
+    requester: Requester | None
+    started_at: Time | None
+    ended_at: Time | None
+    output: Output | None
+    interrupts: tuple[Interrupt, ...]
+    steps: tuple[Step, ...] | None
+    _runkit: LocalFields | None
 
     @staticmethod
     def _with_derived_fields(clean: Json) -> Json:

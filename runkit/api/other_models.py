@@ -6,7 +6,7 @@ from typing import Any
 
 from runkit.api.contract import Json
 from runkit.api.models import ApiObject, Run, Step
-from runkit.api.validation import Items, Maybe, Time
+from runkit.api.validation import Time
 
 
 class Agent(ApiObject):
@@ -15,10 +15,10 @@ class Agent(ApiObject):
     object: str
     id: str
     type: str
-    name: Maybe[str]
-    description: Maybe[str]
-    created_at: Maybe[Time]
-    updated_at: Maybe[Time]
+    name: str | None
+    description: str | None
+    created_at: Time | None
+    updated_at: Time | None
 
 
 class Thread(ApiObject):
@@ -32,10 +32,10 @@ class Thread(ApiObject):
     created_at: Time
     updated_at: Time
     status: str
-    metadata: Maybe[Json]
-    requester: Maybe[Json]
-    business_id: Maybe[str]
-    steps: Maybe[Items[Step]]
+    metadata: Json | None
+    requester: Json | None
+    business_id: str | None
+    steps: tuple[Step, ...] | None
 
 
 class Feedback(ApiObject):
@@ -52,7 +52,7 @@ class Feedback(ApiObject):
     reviewer: Json
     superseded_prior: bool
     created_at: Time
-    comment: Maybe[str]
+    comment: str | None
 
 
 class Action(ApiObject):
@@ -67,10 +67,10 @@ class Action(ApiObject):
     object_type: str
     object_id: str
     created_at: Time
-    effects: Maybe[Any]
-    actors: Maybe[Any]
-    note: Maybe[str]
-    metadata: Maybe[Json]
+    effects: Any | None
+    actors: Any | None
+    note: str | None
+    metadata: Json | None
 
 
 class Business(ApiObject):
@@ -94,16 +94,16 @@ class Document(ApiObject):
     """
 
     id: str
-    object: Maybe[str]
-    document_type: Maybe[str]
-    filename: Maybe[str]
-    content_type: Maybe[str]
-    size: Maybe[int]
-    download_url: Maybe[str]
-    created_at: Maybe[Time]
-    source: Maybe[Any]
-    filing_date: Maybe[str]
-    metadata: Maybe[Json]
+    object: str | None
+    document_type: str | None
+    filename: str | None
+    content_type: str | None
+    size: int | None
+    download_url: str | None
+    created_at: Time | None
+    source: Any | None
+    filing_date: str | None
+    metadata: Json | None
 
 
 class Event(ApiObject):
@@ -114,12 +114,12 @@ class Event(ApiObject):
     """
 
     type: str
-    run_id: Maybe[str]
-    thread_id: Maybe[str]
-    timestamp: Maybe[float]
-    snapshot: Maybe[Json]
-    outcome: Maybe[Json]
-    message: Maybe[str]
+    run_id: str | None
+    thread_id: str | None
+    timestamp: float | None
+    snapshot: Json | None
+    outcome: Json | None
+    message: str | None
 
     @staticmethod
     def _with_derived_fields(clean: Json) -> Json:

@@ -1,9 +1,9 @@
 """Check the API's JSON against its contract.
 
-The annotations of a view, such as `Run`, are the contract: `str` is required, `Maybe[str]` is
-optional, `Items[Step]` is an optional list. pydantic's list of errors is the check. An optional
-field whose value breaks the contract is null, and noted; where that field is `steps`, the run has
-no steps. An object that lacks a required field is refused.
+The annotations of a view, such as `Run`, are the contract: `str` is required, `str | None` is
+optional, `tuple[Step, ...]` is an optional list. pydantic's list of errors is the check. An
+optional field whose value breaks the contract is null, and noted; where that field is `steps`, the
+run has no steps. An object that lacks a required field is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import (
     Any,
     NamedTuple,
     NotRequired,
-    TypeVar,
     Union,
     get_args,
     get_origin,
@@ -31,7 +30,6 @@ from runkit.api import jsontext
 from runkit.api.contract import Json, format_time, parse_time
 from runkit.display.text import brief, kind
 
-T = TypeVar("T")
 Path = tuple[str | int, ...]
 # The times that Arrow reads as they are; `parse_time` reads other forms, and 29 February.
 _DAY = (
@@ -55,19 +53,8 @@ class Note(NamedTuple):
 # ------------------------------------------------------------------------------------- annotations
 
 
-class Mark(NamedTuple):
-    """Marks an optional field.
-
-    `view` is that of free JSON with the fields of a view; a number is an open word, too.
-    """
-
-    view: Any = None
-    is_open_word: bool = False
-
-
-Maybe = Annotated[T | None, Mark()]
-Items = Annotated[tuple[T, ...], Mark()]
-OpenWord = Annotated[str | None, Mark(is_open_word=True)]
+OPEN_WORD = "open word"  # marks a text in whose place a number may stand
+OpenWord = Annotated[str | None, OPEN_WORD]
 Id = Annotated[str, StringConstraints(min_length=1)]
 Time = datetime
 _TimeText = Annotated[str, StringConstraints(pattern=TIME)]
@@ -84,9 +71,9 @@ class View:
 class Field(NamedTuple):
     """What an annotation says of a field: the type of its values, and the view of objects."""
 
-    hint: Any
     type: Any
     view: Any
+    json_type: Any
     is_required: bool
     is_list: bool
     is_open_word: bool
@@ -102,14 +89,6 @@ class Field(NamedTuple):
             return value
         return tuple(map(self.type, value)) if self.is_list else self.type(value)
 
-    @property
-    def json_type(self) -> Any:
-        """The type of the field in JSON."""
-        wanted = _TimeText if self.type is datetime else self.view or self.hint
-        if self.is_list:
-            wanted = list[wanted]  # type: ignore[valid-type]
-        return wanted if self.is_required else NotRequired[wanted | None]
-
 
 @cache
 def fields(cls: Any) -> dict[str, Field]:
@@ -119,24 +98,29 @@ def fields(cls: Any) -> dict[str, Field]:
 
 
 def _field(hint: Any) -> Field:
-    marks: list[Mark] = []
-    is_list = False
-    outer = hint
-    while (origin := get_origin(hint)) in (Annotated, Union, UnionType, tuple):
-        if origin is Annotated:
-            marks += [mark for mark in hint.__metadata__ if isinstance(mark, Mark)]
-        is_list |= origin is tuple
-        outer, hint = hint, get_args(hint)[0]
-    is_view = isinstance(hint, type) and issubclass(hint, View)
-    view = hint if is_view else next((mark.view for mark in marks if mark.view), None)
+    """Read an annotation, which may be marked as an open word, or with the view of free JSON."""
+    bare, *marks = get_args(hint) if get_origin(hint) is Annotated else [hint]
+    is_nullable = get_origin(bare) in (Union, UnionType)
+    inner = get_args(bare)[0] if is_nullable else bare
+    is_list = get_origin(inner) is tuple
+    if is_list:
+        inner = get_args(inner)[0]
+    views = [each for each in (inner, *marks) if isinstance(each, type) and issubclass(each, View)]
+    view = next(iter(views), None)
+    is_required = not (is_nullable or is_list or view in marks)
+    wanted = _TimeText if inner is datetime else view or inner
+    if is_required and marks:
+        wanted = hint
+    if is_list:
+        wanted = list[wanted]  # type: ignore[valid-type]
     return Field(
-        hint=hint if marks else outer,
-        type=hint,
+        type=inner,
         view=view,
-        is_required=not marks,
+        json_type=wanted if is_required else NotRequired[wanted | None],
+        is_required=is_required,
         is_list=is_list,
-        is_open_word=any(mark.is_open_word for mark in marks),
-        absent=() if is_list and len(marks) == 1 else None,
+        is_open_word=OPEN_WORD in marks,
+        absent=() if is_list and not is_nullable else None,
     )
 
 
