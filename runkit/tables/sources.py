@@ -7,6 +7,7 @@ refused here.
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import os
@@ -354,28 +355,17 @@ def _as_of(record: Record, read_again: Mapping[str, str]) -> Record:
 
 
 def _from_text(file: Any, name: str) -> Iterator[Record]:
-    """Read one document, or one on each line.
-
-    Each line is a document if the first of several is one. If neither that nor the whole text is
-    one, and a line holds a run, the first line is broken.
-    """
+    """Read one document on each line if the first two begin alike, else one document."""
     lines = ((number, line) for number, line in enumerate(file, 1) if not line.isspace())
     head = list(islice(lines, 2))
-    if not head:
-        if name:
-            yield Record(None, name, Note("bad_json", "the file is empty"))
-        return
-    if len(head) == 2 and not _is_broken(_from_document(head[0][1], "")):
+    if not head and name:
+        yield Record(None, name, Note("bad_json", "the file is empty"))
+    starts = [line.removeprefix(codecs.BOM_UTF8).lstrip()[:1] for _, line in head]
+    if starts in ([b"{", b"{"], [b"[", b"["]):
         yield from _from_lines(chain(head, lines), name)
-        return
-
-    file.seek(0)
-    text = file.read()
-    document = _from_document(text, f"{name} $".lstrip())
-    if _is_broken(document):
-        by_line = [*_from_lines(enumerate(text.splitlines(), 1), name)]
-        document = document if all(record.refusal for record in by_line) else by_line
-    yield from document
+    elif head:
+        file.seek(0)
+        yield from _from_document(file.read(), f"{name} $".lstrip())
 
 
 def _from_lines(lines: Iterable[tuple[int, bytes]], name: str) -> Iterator[Record]:
@@ -383,7 +373,3 @@ def _from_lines(lines: Iterable[tuple[int, bytes]], name: str) -> Iterator[Recor
         if line.strip():
             location = f"{name}:{number} $" if name else f"line {number} $"
             yield from _from_document(line, location)
-
-
-def _is_broken(document: list[Record]) -> bool:
-    return any(record.fault for record in document)
