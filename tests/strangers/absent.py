@@ -49,7 +49,8 @@ def completed_without_end(rng: random.Random) -> Stranger:
     """A completed step, or the run itself, without an end: a length that nobody knows."""
     is_step = rng.random() < 0.5
     more: Json = {} if is_step else {"ended_at": None}
-    last = step("b", 40, None if is_step else 60, status="completed")
+    kind = rng.choice(["activity", "interrupt"])
+    last = step("b", 40, None if is_step else 60, status="completed", type=kind)
     truth = {"duration_s": 100.0 if is_step else None, "working_s": None}
     rows = {
         "steps": [{"duration_s": 40.0}, {"duration_s": None if is_step else 20.0, "state": "done"}]

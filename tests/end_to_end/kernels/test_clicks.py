@@ -2,8 +2,6 @@
 
 import pytest
 
-from tests.end_to_end.kernels.conftest import INSTALLED
-
 KEEP = 1  # the number of the answer that keeps a business in review
 CELL = """
 from pathlib import Path
@@ -38,13 +36,3 @@ def test_clicks_while_a_cell_runs_send_one_answer(kernel, posts, code, tmp_path)
     kernel.finish(cell)
     assert "keep in review" in receipt(kernel, shown)
     assert posts() == 1
-
-
-def test_no_widget_is_left_after_a_form_is_closed(kernels):
-    kernel = kernels(INSTALLED)
-    before = set(kernel.widgets)
-    shown = show(kernel)
-    kernel.answer(KEEP)
-    receipt(kernel, shown)
-    kernel.run("form.close()")
-    assert kernel.widgets.keys() == before

@@ -33,19 +33,3 @@ def test_a_monitor_follows_a_run_from_start_to_end(open_session):
     [view, saved] = (item["data"] for item in session.saved()["cells"][1]["outputs"])
     assert "text/html" not in view
     assert "Confirmed by the API" in "".join(saved["text/html"])
-
-
-TABS = """import ipywidgets
-monitor, form = runkit.RunMonitor(client, run), runkit.InterruptForm(client, run)
-ipywidgets.Tab([ipywidgets.VBox([form]), monitor], titles=["Form", "Run"])"""
-
-
-def test_widgets_work_inside_tabs(open_session):
-    """The form takes an answer, and the monitor finds out."""
-    page = open_session("watchlist_hit", TABS).page
-    form(page).first.wait_for()
-    page.get_by_role("button", name="Keep the hit").first.click()
-    send(page).first.click()
-    see(page, "Confirmed by the API: keep the hit")
-    page.get_by_role("tab", name="Run", exact=True).click()
-    see(page, "✓ Completed")
