@@ -7,7 +7,7 @@ numbers the run of step i. Nothing here knows pandas, plotly or a file.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -190,10 +190,10 @@ def _waits_by_run(
 
 def _behind(time: int, waits: list[Wait]) -> int:
     """Return the end of the waits that are open at a time, else the time: a wait is one moment."""
-    for wait in waits[bisect_right(waits, time, key=lambda each: each.end) :]:
+    for wait in waits:
         if wait.start > time:
             break
-        time = wait.end
+        time = max(time, wait.end)
     return time
 
 
@@ -201,12 +201,12 @@ def _without(
     step: int, since: int, until: int, waits: list[Wait]
 ) -> Iterable[tuple[int, int, int]]:
     """Yield the parts of a stretch of the path beside the waits of its run."""
-    for wait in waits[bisect_right(waits, since, key=lambda each: each.end) :]:
+    for wait in waits:
         if wait.start >= until:
             break
         if since < wait.start:
             yield step, since, wait.start
-        since = wait.end
+        since = max(since, wait.end)
     if since < until:
         yield step, since, until
 
