@@ -8,7 +8,7 @@ from html import unescape
 from typing import Any, NamedTuple
 
 import runkit
-from runkit.charts.theme import LOOKS
+from runkit.charts.look import LOOKS
 
 WIDTH = 848  # pixels of the picture
 
@@ -45,8 +45,8 @@ class Chart:
         self.alt = layout["meta"]["alt"]
         notes = layout["annotations"]
         on_paper = [note for note in notes if note.get("xref") == "paper"]
-        self.lines = [words(note["text"]) for note in on_paper if note["y"] == 1]
-        self.legend = [words(note["text"]).lstrip("■ ") for note in on_paper if note["y"] == 0]
+        self.lines = [words(note["text"]) for note in on_paper if note["yshift"] > 0]
+        self.legend = [words(note["text"]).lstrip("■ ") for note in on_paper if note["yshift"] < 0]
         self.bands = [words(note["text"]) for note in notes if note.get("xref") != "paper"]
         self.rows = [words(text) for text in layout["yaxis"]["ticktext"]]
         self.texts = [words(text) for text in traces["texts"]["text"]]

@@ -1,24 +1,20 @@
 """Charts of runs.
 
-gantt             `gantt`: what runs did and when
-_items            what is drawn: steps, questions, and the critical path
-_rows             which of them have a row
-_row_texts        the words in the rows
-_marks            what is drawn in the rows
-_time_axis        seconds since each run started, without waits
-_layout           where all this stands, in pixels: a `Chart`
-_plotly           a chart as the JSON of a plotly figure
-svg               a chart as a static SVG
-figure            plotly's figure with the picture and a sentence beside it
-lines             lines of text, measured, cut and wrapped
-theme             the look of charts
+gantt         `gantt`: what runs did and when, and the words around it
+_items        what is drawn: steps, questions, the critical path, and the marks of each
+_rows         which of them have a row, and the words in it
+_time_axis    seconds since each run started, without waits
+_layout       where all this stands, in pixels: a `Chart`
+look          how marks look; lines of text, measured, cut and wrapped
+svg           a chart as a static SVG
+figure        a chart as plotly's figure, with the picture and a sentence beside it
 
 `runkit.gantt(f)` is a chart of one run, of two, or of many:
 
-1. `gantt` sorts the runs and chooses those that have a row.
+1. `gantt` takes the runs in their order, chooses those that have a row, and writes the title.
 2. `_items` makes a table of their steps and questions, and of the stretches of critical paths.
-3. `_rows` chooses the rows, `_row_texts` writes their labels and texts, `_marks` makes the table of
-   marks, `_time_axis` folds the waits.
-4. `_layout` places rows and marks in a `Chart`, which `_plotly` and `svg` draw.
+3. `_rows` chooses the rows and writes their labels and texts; `_items` makes the table of marks,
+   and `_time_axis` folds the waits.
+4. `_layout` places rows and marks in a `Chart`, which `figure` and `svg` draw.
 5. In a notebook, `RunFigure` shows plotly's figure, and the picture for exports.
 """

@@ -1,4 +1,4 @@
-"""What a chart is made of: the steps of its runs, their questions, and the critical path.
+"""What a chart is made of: the steps of its runs and their questions, the critical path, the marks.
 
 Times are in seconds since the start of the run. What a step is comes from `steps.state`, its span
 and the critical path from `tables.measure`, as in the frames.
@@ -18,13 +18,35 @@ from runkit.display.text import agent_title
 from runkit.facts import NOT_IN_THE_DATA, outcome_words
 from runkit.tables.frames import Frames
 from runkit.tables.measure import EPOCH, Spans, questions_without_step, spans_of
+from runkit.time_budget import Flags, Ints
 
 MICROS = 1e6
-COLUMNS = [
-    *("run_id", "step_id", "label", "agent", "type", "state", "started_at", "duration_s", "self_s"),
-    *("error", "result"),
+STEP_COLUMNS = [
+    "run_id",
+    "step_id",
+    "label",
+    "agent",
+    "type",
+    "state",
+    "started_at",
+    "duration_s",
+    "self_s",
+    "error",
+    "result",
 ]
-QUESTION = ["run_id", "step_id", "outcome", "decision", "answered_by"]
+
+
+class Agents(NamedTuple):
+    """The names and the colors of agents, by their type."""
+
+    names: dict[str, str]
+    colors: dict[str, str]
+
+    @property
+    def legend(self) -> dict[str, str]:
+        """The names by color."""
+        known = {color: self.names[agent] for agent, color in self.colors.items()}
+        return known | {OTHER_COLOR: "Other agents"}
 
 
 class Items(NamedTuple):
@@ -40,7 +62,7 @@ class Items(NamedTuple):
     | is_wait | it is a question to a person |
     | is_leaf | it has no part but the record of an error |
     | is_record | it is the record of an error of what it is part of |
-    | asked | of a question: how it ended |
+    | ending | of a question: how it ended |
     | agent_name, color | of its agent; the color may be `fail` or `wait` |
 
     `path` has `run`, `item`, `start`, `end` and `color` of each stretch that is no wait.
@@ -48,62 +70,73 @@ class Items(NamedTuple):
 
     table: pd.DataFrame
     path: pd.DataFrame
-    agents: dict[str, str]  # names of agents by their color
+    agents: Agents
 
 
 def items_of(f: Frames) -> Items:
     """Return the items of the runs of frames; parts stand behind what they are part of."""
-    spans = spans_of(f.runs, f.steps, f.interrupts, (f.as_of - EPOCH) // timedelta(microseconds=1))
+    as_of_us = (f.as_of - EPOCH) // timedelta(microseconds=1)
+    spans = spans_of(f.runs, f.steps, f.interrupts, as_of_us)
     table = _with_questions(f)
+    agents = _agents_of(f)
     parent = spans.parent
     is_error = table["type"].str.lower().isin(STEP_TYPES.meaning("failed")).to_numpy()
     is_record = is_error & (parent >= 0)
-    named = dict(zip(f.runs["agent"], f.runs["agent_name"], strict=True))
-    types = pd.unique(pd.concat([f.runs["agent"], f.steps["agent"]]).dropna())
-    names = {agent: agent_title(agent, named.get(agent)) for agent in types}
-    colors = dict(zip(types, AGENT_COLORS, strict=False))
-    color = table["agent"].map(colors).astype("object").fillna(OTHER_COLOR)
-    color = color.mask(table["state"] == "failed", "fail").mask(spans.is_wait, "wait")
-    origin = _origin(spans, table["started_at"])
-    started = table["started_at"].to_numpy("M8[us]")
-    start = np.where(np.isnat(started), np.nan, (started.astype(np.int64) - origin) / MICROS)
+    has_parts = table.index.isin(parent[~is_record])
+    start, end = _edges(spans, table["started_at"])
+    color = table["agent"].map(agents.colors).astype("object").fillna(OTHER_COLOR)
+    color = color.mask(table["state"] == "failed", "fail")
+    color = color.mask(spans.is_wait, "wait")
     table = table.assign(
         run=spans.run,
         parent=parent,
         depth=spans.depth,
         start=start,
-        end=np.where(spans.is_known, (spans.end - origin) / MICROS, np.nan),
+        end=end,
         is_wait=spans.is_wait,
-        is_leaf=~table.index.isin(parent[~is_record]),
+        is_leaf=~has_parts,
         is_record=is_record,
-        asked=pd.Series(_endings(f, table), table.index, "str"),
-        agent_name=table["agent"].map(names).fillna("Unknown agent"),
+        ending=pd.Series(_endings(f, table), table.index, "str"),
+        agent_name=table["agent"].map(agents.names).fillna("Unknown agent"),
         color=color,
     )
-    known = {color: names[agent] for agent, color in colors.items()}
-    return Items(table, _path(spans, color), known | {OTHER_COLOR: "Other agents"})
+    return Items(table, _path(spans, color), agents)
 
 
 def _with_questions(f: Frames) -> pd.DataFrame:
     """Return the steps, and behind them the open questions that are no step."""
-    steps = f.steps[COLUMNS].astype({"type": "str", "state": "str"})
-    asked = questions_without_step(f.interrupts)
-    if asked.empty:
+    steps = f.steps[STEP_COLUMNS].astype({"type": "str", "state": "str"})
+    questions = questions_without_step(f.interrupts)
+    if questions.empty:
         return steps
-    rows = asked[["run_id", "step_id", "agent"]].assign(
-        label=asked["label"].fillna(NOT_IN_THE_DATA),
+    rows = questions[["run_id", "step_id", "agent"]].assign(
+        label=questions["label"].fillna(NOT_IN_THE_DATA),
         type="interrupt",
         state="waiting",
-        started_at=asked["asked_at"],
-        duration_s=asked["wait_s"],
+        started_at=questions["asked_at"],
+        duration_s=questions["wait_s"],
     )
     return pd.concat([steps, rows], ignore_index=True)
 
 
-def _origin(spans: Spans, started: pd.Series[Any]) -> Any:
-    """Return where time begins for each item: the start of its run, else of its first step."""
-    first = started.groupby(spans.run).transform("min").to_numpy("M8[us]").astype(np.int64)
-    return np.where(spans.is_run_known[spans.run], spans.run_start[spans.run], first)
+def _agents_of(f: Frames) -> Agents:
+    """Name the agents, and give the first ones, from those of the runs on, a color of their own."""
+    types = pd.concat([f.runs["agent"], f.steps["agent"]]).dropna().unique()
+    given = dict(zip(f.runs["agent"], f.runs["agent_name"], strict=True))
+    names = {agent: agent_title(agent, given.get(agent)) for agent in types}
+    colors = dict(zip(types, AGENT_COLORS, strict=False))
+    return Agents(names, colors)
+
+
+def _edges(spans: Spans, started_at: pd.Series[Any]) -> tuple[Any, Any]:
+    """Return where items start and end; time begins with their run, else with its first step."""
+    started = started_at.to_numpy("M8[us]")
+    first = started_at.groupby(spans.run).transform("min").to_numpy("M8[us]")
+    of_run = spans.run_start[spans.run]
+    origin = np.where(spans.is_run_known[spans.run], of_run, first.astype(np.int64))
+    start = (started.astype(np.int64) - origin) / MICROS
+    end = (spans.end - origin) / MICROS
+    return np.where(np.isnat(started), np.nan, start), np.where(spans.is_known, end, np.nan)
 
 
 def _path(spans: Spans, color: pd.Series[str]) -> pd.DataFrame:
@@ -119,13 +152,87 @@ def _path(spans: Spans, color: pd.Series[str]) -> pd.DataFrame:
             "color": color.to_numpy()[item],
         }
     )
-    is_drawn = spans.is_budget_known[run] & ~spans.is_wait[item]
-    drawn: pd.DataFrame = path[is_drawn]
-    return drawn
+    is_work = spans.is_budget_known[run] & ~spans.is_wait[item]
+    work: pd.DataFrame = path[is_work]
+    return work
 
 
 def _endings(f: Frames, table: pd.DataFrame) -> list[str | None]:
     """Return how the questions among items ended."""
-    questions = f.interrupts.loc[f.interrupts["step_id"].notna(), QUESTION].to_dict("records")
+    columns = ["run_id", "step_id", "outcome", "decision", "answered_by"]
+    questions = f.interrupts.loc[f.interrupts["step_id"].notna(), columns].to_dict("records")
     endings = {(row["run_id"], row["step_id"]): outcome_words(row) for row in questions}
     return [endings.get(key) for key in zip(table["run_id"], table["step_id"], strict=True)]
+
+
+# ---------------------------------------------------------------------------------------- marks
+
+
+def marks_of(items: Items, rows: pd.DataFrame, in_step: Ints, in_run: Ints) -> pd.DataFrame:
+    """Return what is drawn in the rows, in seconds since the run started.
+
+    The row of a run shows its critical path, which covers its working time without overlap, and its
+    steps only where it has no such path. There a failure is a mark where it happened.
+
+    Parameters
+    ----------
+    items
+        What is drawn.
+    rows
+        The rows of `choose_rows`.
+    in_step, in_run
+        The row of a step and of a run in which each item is drawn, of `rows_of_items`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        | column | meaning |
+        | --- | --- |
+        | run, row | the run and the row of the mark |
+        | start, end | seconds |
+        | color | a name in `Theme`, or hexadecimal |
+        | look | one of `look.LOOKS` |
+    """
+    table = items.table
+    path = items.path.assign(look="solid")
+    on_path = path["item"].to_numpy()
+    has_path = table["run"].isin(path["run"]).to_numpy()
+    has_row = table.index.isin(rows["item"])
+    every = np.ones_like(has_row)
+    parts = [
+        path.assign(row=in_run[on_path]),
+        *_beside_path(table, in_run, has_row=~every, shows_steps=~has_path),
+        path.assign(row=in_step[on_path]),
+        *_beside_path(table, in_step, has_row=has_row, shows_steps=every),
+    ]
+    marks = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+    return marks[(marks["row"] >= 0) & marks["start"].notna()]
+
+
+def _beside_path(
+    table: pd.DataFrame, row: Ints, *, has_row: Flags, shows_steps: Flags
+) -> list[pd.DataFrame]:
+    """Return the marks that are no critical path; `has_row` is an item with a row of its own."""
+    state = table["state"]
+    start = table["start"]
+    end = table["end"].fillna(start)
+    is_known = table["end"].notna()
+    is_step = ~table["is_wait"] & ~table["is_record"]
+    is_part = is_step & table["is_leaf"]
+    is_group = is_step & ~table["is_leaf"]
+    is_failed = is_part & state.eq("failed")
+    is_running = is_part & state.eq("running")
+    is_pale = is_part & ~is_failed & shows_steps
+    marks = {
+        "group": (is_group & is_known & has_row, start, end),
+        "pale": (is_pale & is_known, start, end),
+        "stub": (is_running & is_known, end, end),
+        "unknown": (is_step & ~is_known & has_row, start, start),
+        "fail": (is_failed, start.where(shows_steps, end), end),
+        "wait": (table["is_wait"], start, end),
+    }
+    own = table[["run", "color"]].assign(row=row)
+    return [
+        own.assign(look=look, start=since, end=until)[is_so]
+        for look, (is_so, since, until) in marks.items()
+    ]

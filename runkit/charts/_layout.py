@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from runkit.charts._rows import HEAD
 from runkit.charts._time_axis import Band, TimeAxis
-from runkit.charts.lines import Line, Span, fitted, width_px, words, wrapped
-from runkit.charts.theme import LOOKS
+from runkit.charts.look import LOOKS, TEXT_PX, Line, Span, fitted, width_px, words, wrapped
 from runkit.display.text import duration
 from runkit.time_budget import unions
 
 WIDTH = 848  # pixels of an output in a notebook at 1280 px, and of the picture
 EDGE_PX = 16
-TITLE_PX, TEXT_PX, SMALL_PX = 17, 12, 11  # sizes of fonts
+TITLE_PX = 17  # the size of the title
 LINE_GAP_PX = 6  # between lines of the heading
 TOOLS_PX = 60  # the width of plotly's buttons, beside the title
 ABOVE_PX, HEAD_GAP_PX, BELOW_PX = 14, 10, 8  # above, and below the heading, and at the bottom
 BAND_LABEL_PX, AXIS_PX, LEGEND_PX = 18, 24, 22  # heights
 AREA_PX, MAX_ROW_PX, MIN_ROW_PX = 640, 22, 14.2  # heights of all rows, and of one
-LARGE_ROW_PX = 16  # from here on, rows have text of 12 px, lower ones of 11 px
 LABEL_GAP_PX = 10  # between labels and bars
 TEXT_GAP_PX = 7  # between the end of a bar and its text
 MIN_PLOT_PX = 290
@@ -34,16 +32,14 @@ MANY = 40  # marks; in a row of more they begin and end at half pixels
 CELLS_PER_PX = 2
 ENTRY_GAP_PX = 13  # between entries of the legend
 
-SIZES = pd.DataFrame(LOOKS.values(), index=[*LOOKS])
-
 
 class Placed(NamedTuple):
     """A line of text: the position of its start, or of its middle, and the middle of its height."""
 
     x: float
     y: float
-    size: int
     line: Line
+    size: int = TEXT_PX
     is_centered: bool = False
 
 
@@ -56,14 +52,14 @@ class Chart:
     """
 
     alt: str
-    heading: list[Placed]  # the first is the title, the others stand below it
+    title: Placed
+    notes: list[Placed]  # the other lines above the rows, and the legend below
     rows: pd.DataFrame
     marks: pd.DataFrame
     axis: TimeAxis
-    legend: list[Placed]
+    height: float
     top: float  # where the rows begin
     area: float  # the height of all rows
-    font_px: int  # the size of the texts in rows
     left: float
     plot: float
     end: float  # the position at the right edge of the plot
@@ -74,12 +70,14 @@ class Chart:
         return WIDTH - self.left - self.plot
 
     @property
-    def height(self) -> float:
-        """The height of the chart."""
-        below = AXIS_PX + BELOW_PX
-        if self.legend:
-            below += LEGEND_PX
-        return self.top + self.area + below
+    def bottom(self) -> float:
+        """Where the rows end."""
+        return self.top + self.area
+
+    @property
+    def row_px(self) -> float:
+        """The height of a row."""
+        return self.area / len(self.rows)
 
     def x_px(self, position: Any) -> Any:
         """Return the pixels of positions on the axis."""
@@ -89,17 +87,11 @@ class Chart:
 
     def y_px(self, row: Any) -> Any:
         """Return the pixels of the middle of rows."""
-        row_px = self.area / len(self.rows)
-        return self.top + (row + 0.5) * row_px
+        return self.top + (row + 0.5) * self.row_px
 
     def ticks(self) -> dict[float, str]:
         """Return the labels of the axis by position; a chart without marks has none."""
         return self.axis.ticks(self.plot) if len(self.marks) else {}
-
-    def stripes(self) -> list[int]:
-        """Return the rows of runs that have rows of steps below them; they have a ground."""
-        is_head = self.rows["item"].eq(HEAD)
-        return [] if is_head.all() else self.rows.index[is_head].tolist()
 
     def band_labels(self) -> list[tuple[Band, Line]]:
         """Return the bands whose label has room, from the left."""
@@ -107,12 +99,17 @@ class Chart:
         free = 0.0
         for band in self.axis.bands:
             line = [Span(f"{duration(band.seconds)} wait", "attention", is_bold=True)]
-            half = width_px(line, SMALL_PX) / 2
+            half = width_px(line) / 2
             middle = self.x_px(band.middle)
             if middle - half >= free:
                 labels.append((band, line))
                 free = middle + half + TEXT_GAP_PX
         return labels
+
+    def marks_by_look(self) -> Iterator[tuple[str, str, pd.DataFrame]]:
+        """Iterate over the marks of one look and color, from the bottom up."""
+        for (look, color), group in self.marks.groupby(["look", "color"], observed=True):
+            yield str(look), str(color), group
 
 
 def chart_of(
@@ -126,33 +123,37 @@ def chart_of(
 ) -> Chart:
     """Lay out rows with their texts, and marks in seconds of their runs."""
     row_px = min(MAX_ROW_PX, max(MIN_ROW_PX, AREA_PX / len(rows)))
-    size = TEXT_PX if row_px >= LARGE_ROW_PX else SMALL_PX
-    labels = [fitted(label, MAX_LABEL_PX, size) for label in rows["label"]]
-    label_px = max(width_px(label, size) for label in labels)
+    labels = [fitted(label, MAX_LABEL_PX) for label in rows["label"]]
+    label_px = max(map(width_px, labels))
     left = round(EDGE_PX + label_px + LABEL_GAP_PX)
     marks = _on_axis(marks, axis)
-    text_px = [min(width_px(text, size), MAX_TEXT_PX) for text in rows["text"]]
-    plot = _plot_px(left, _tips(marks, rows, axis), axis, text_px)
-    marks = _drawn(marks, plot / axis.length)
+    text_px = np.array([min(width_px(text), MAX_TEXT_PX) for text in rows["text"]])
+    plot = _plot_px(WIDTH - left, _tips(marks, rows, axis), axis, text_px)
+    marks = _joined(_of_least_width(marks, plot / axis.length))
     tips = _tips(marks, rows, axis)
     end = float(max([axis.end, *tips]))
-    texts = []
-    for text, tip in zip(rows["text"], tips, strict=True):
-        start = left + plot * (tip - axis.start) / (end - axis.start) + TEXT_GAP_PX
-        texts.append(fitted(text, WIDTH - EDGE_PX / 2 - start, size))
+    text_starts = left + plot * (tips - axis.start) / (end - axis.start) + TEXT_GAP_PX
+    room = WIDTH - EDGE_PX / 2 - text_starts
+    texts = list(map(fitted, rows["text"], room))
+
     heading, top = _heading(title, subtitle)
     if axis.bands:
         top += BAND_LABEL_PX
+    area = round(row_px * len(rows))
+    bottom = top + area + AXIS_PX
+    placed_legend = _legend(legend, bottom + LEGEND_PX / 2)
+    if legend:
+        bottom += LEGEND_PX
     return Chart(
         alt="Timeline: " + ". ".join(map(words, [title, *subtitle])),
-        heading=heading,
+        title=heading[0],
+        notes=[*heading[1:], *placed_legend],
         rows=rows.assign(x1=tips, label=pd.Series(labels), text=pd.Series(texts)),
         marks=marks,
         axis=axis,
-        legend=_legend(legend),
+        height=bottom + BELOW_PX,
         top=top,
-        area=round(row_px * len(rows)),
-        font_px=size,
+        area=area,
         left=left,
         plot=plot,
         end=end,
@@ -168,9 +169,24 @@ def _heading(title: Line, subtitle: list[Line]) -> tuple[list[Placed], float]:
     placed = []
     y = ABOVE_PX
     for size, line in lines:
-        placed.append(Placed(EDGE_PX, y + size / 2, size, line))
+        placed.append(Placed(EDGE_PX, y + size / 2, line, size))
         y += size + LINE_GAP_PX
     return placed, y + HEAD_GAP_PX
+
+
+def _legend(entries: list[Line], y: float) -> list[Placed]:
+    """Place a legend in one line; agents have equal shares of it if their names have no room."""
+    agents = [entry for entry in entries if entry[0].color.startswith("#")]
+    others_px = sum(width_px(entry) for entry in entries if entry not in agents)
+    room = WIDTH - EDGE_PX - ENTRY_GAP_PX * len(entries) - others_px
+    is_wide = sum(map(width_px, agents)) > room
+    placed = []
+    x = float(EDGE_PX)
+    for entry in entries:
+        line = fitted(entry, room / len(agents)) if is_wide and entry in agents else entry
+        placed.append(Placed(x, y, line))
+        x += width_px(line) + ENTRY_GAP_PX
+    return placed
 
 
 def _tips(marks: pd.DataFrame, rows: pd.DataFrame, axis: TimeAxis) -> pd.Series[float]:
@@ -178,62 +194,48 @@ def _tips(marks: pd.DataFrame, rows: pd.DataFrame, axis: TimeAxis) -> pd.Series[
     return marks.groupby("row")["x1"].max().reindex(rows.index).fillna(axis.start)
 
 
-def _plot_px(left: float, tips: pd.Series[float], axis: TimeAxis, text_px: list[float]) -> float:
+def _plot_px(room: float, tips: pd.Series[float], axis: TimeAxis, text_px: Any) -> float:
     """Return the width of the plot: as large as the texts at the ends of bars allow."""
-    room = WIDTH - left
-    right = EDGE_PX / 2 + TEXT_GAP_PX + LOOKS["stub"].least_px
+    beside_px = EDGE_PX / 2 + TEXT_GAP_PX + LOOKS["stub"].least_px + text_px
     shares = (tips - axis.start) / axis.length
-    largest = min((room - right - np.array(text_px)) / shares.clip(lower=0.01))
+    largest = min((room - beside_px) / shares.clip(lower=0.01))
     return float(round(min(room - MIN_RIGHT_PX, max(MIN_PLOT_PX, largest))))
 
 
 def _on_axis(marks: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
-    """Place marks on the axis."""
-    edges = {"x0": marks["start"].to_numpy(), "x1": marks["end"].to_numpy()}
-    runs = marks["run"].to_numpy()
-    for name, seconds in edges.items():
-        places = np.empty(len(marks))
-        for number, (times, positions) in enumerate(axis.maps):
-            is_own = runs == number
-            places[is_own] = np.interp(seconds[is_own], times, positions)
-        edges[name] = places
-    return marks[["row", "color", "look"]].assign(**edges)
+    """Place marks, which are in seconds of their runs, on the axis."""
+    parts = []
+    for run in range(len(axis.maps)):
+        own = marks[marks["run"] == run]
+        x0 = axis.place(run, own["start"].to_numpy())
+        x1 = axis.place(run, own["end"].to_numpy())
+        parts.append(own[["row", "color", "look"]].assign(x0=x0, x1=x1))
+    return pd.concat(parts)
 
 
-def _drawn(marks: pd.DataFrame, scale: float) -> pd.DataFrame:
-    """Return marks as they are drawn, with `scale` pixels a second: of a least width, and joined.
+def _of_least_width(marks: pd.DataFrame, scale: float) -> pd.DataFrame:
+    """Return marks as wide as they are drawn, with `scale` pixels a second.
 
     In a row of many marks they begin and end at half pixels, so that their number is limited and
     what stands for the critical path keeps its length.
     """
-    x0, x1 = marks["x0"], marks["x1"]
+    x0 = marks["x0"]
+    x1 = marks["x1"]
     is_narrow = (x1 - x0) * scale < LOOKS["folded"].least_px
     look = marks["look"].mask(marks["look"].eq("wait") & is_narrow, "folded")
     cell = 1 / (CELLS_PER_PX * scale)
     is_many = marks.groupby("row")["row"].transform("size") > MANY
     x0 = x0.mask(is_many, (x0 / cell).round() * cell)
     x1 = x1.mask(is_many, (x1 / cell).round() * cell)
-    least_px = SIZES.loc[look, "least_px"].to_numpy()
-    x1 = x1.clip(lower=x0 + least_px / scale)
-    marks = marks.assign(look=pd.Categorical(look, [*LOOKS]))
+    least_px = look.map({name: look.least_px for name, look in LOOKS.items()})
+    x1 = x1.clip(lower=x0 + least_px.astype("float64") / scale)
+    return marks.assign(x0=x0, x1=x1, look=pd.Categorical(look, [*LOOKS]))
+
+
+def _joined(marks: pd.DataFrame) -> pd.DataFrame:
+    """Join the marks of one look and color that touch, in each row."""
     groups = marks.groupby(["look", "color", "row"], observed=True)
     keys = groups.size().index.to_frame(index=False)
     number = groups.ngroup().to_numpy().astype(np.int64)
-    group, start, end = unions(number, x0.to_numpy(), x1.to_numpy())
+    group, start, end = unions(number, marks["x0"].to_numpy(), marks["x1"].to_numpy())
     return keys.iloc[group].reset_index(drop=True).assign(x0=start, x1=end)
-
-
-def _legend(entries: list[Line]) -> list[Placed]:
-    """Place a legend in one line; the longest names of agents are cut if it has no room."""
-    limit = float(WIDTH)
-    while True:
-        placed = []
-        x = float(EDGE_PX)
-        for entry in entries:
-            is_agent = entry[0].color.startswith("#")
-            line = fitted(entry, limit, SMALL_PX) if is_agent else entry
-            placed.append(Placed(x, 0, SMALL_PX, line))
-            x += width_px(line, SMALL_PX) + ENTRY_GAP_PX
-        if x <= WIDTH or limit < ENTRY_GAP_PX:
-            return placed
-        limit *= 0.9

@@ -1,4 +1,4 @@
-"""The rows of a chart: which steps have one, and in which row every other step is drawn.
+"""The rows of a chart: which steps have one, and the words in them.
 
 Where there are several runs each has a row, and below it stand as many levels of steps as fit. What
 has no row of its own is drawn in the row of what it is part of.
@@ -6,15 +6,29 @@ has no row of its own is drawn in the row of what it is part of.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from runkit.api.jsontext import returned
+from runkit.api.words import RUN_STATUSES, STATES
+from runkit.charts.look import Line, Span, shown, words
+from runkit.display.text import agent_title, day, duration, first_text, plural
 from runkit.errors import UsageError
+from runkit.facts import time_words
+from runkit.tables.frames import Frames
 from runkit.time_budget import Ints
 
-MAX_ROWS = 45  # fit on one screen
-MAX_ASKED = 120  # rows of a chart whose depth somebody asks for
-HEAD = -1  # in place of the item in the row of a run
+MAX_CHART_ROWS = 45  # fit on one screen
+MAX_ROWS_OF_DEPTH = 120  # rows of a chart whose depth somebody gave
+RUN_ROW = -1  # in place of the item in the row of a run
+MAX_NAME_IN_ROW = 30  # characters
+MAX_HOVER_VALUES = 3  # findings, and values of a result
+INDENT = "\u00a0" * 4
+MAX_INDENT = 5
+COMMON = 0.5  # of the runs; a name that more of them share is left out
+Row = dict[Any, Any]
 
 
 def choose_rows(items: pd.DataFrame, n_runs: int, depth: int | None) -> pd.DataFrame:
@@ -32,55 +46,210 @@ def choose_rows(items: pd.DataFrame, n_runs: int, depth: int | None) -> pd.DataF
     Returns
     -------
     pandas.DataFrame
-        `run` and `item`, which is `HEAD` in the row of a run.
+        `run` and `item`, which is `RUN_ROW` in the row of a run.
 
     Raises
     ------
     UsageError
         For a depth that needs too many rows.
     """
-    has_heads = n_runs > 1 or depth == 0 or items.empty
-    n_heads = n_runs if has_heads else 0
-    able = items[~items["is_record"]]
+    has_run_rows = n_runs > 1 or depth == 0 or items.empty
+    n_run_rows = n_runs if has_run_rows else 0
+    steps = items[~items["is_record"]]
     if depth is None:
-        n_of_level = np.bincount(able["depth"], minlength=1)
-        n_fitting = int((n_heads + np.cumsum(n_of_level) <= MAX_ROWS).sum())
-        able = able[able["depth"] < (n_fitting if has_heads else max(n_fitting, 1))]
-        able = able.loc[_most_urgent(able)]
+        steps = _fitting(steps, n_run_rows)
     else:
-        able = able[able["depth"] < depth]
-        if n_heads + len(able) > MAX_ASKED:
+        steps = steps[steps["depth"] < depth]
+        n_rows = n_run_rows + len(steps)
+        if n_rows > MAX_ROWS_OF_DEPTH:
             raise UsageError(
-                f"depth={depth} needs {n_heads + len(able):,} rows; a chart has at most "
-                f"{MAX_ASKED}: leave depth out, use a smaller one, or select fewer runs."
+                f"depth={depth} needs {n_rows:,} rows; a chart has at most {MAX_ROWS_OF_DEPTH}: "
+                "leave depth out, use a smaller one, or select fewer runs."
             )
-
-    heads = pd.DataFrame({"run": np.arange(n_heads), "item": HEAD})
-    steps = pd.DataFrame({"run": able["run"], "item": able.index})
-    rows = pd.concat([heads, steps])
-    return rows.sort_values(["run", "item"], ignore_index=True)
+    of_runs = pd.DataFrame({"run": np.arange(n_run_rows), "item": RUN_ROW})
+    of_steps = pd.DataFrame({"run": steps["run"], "item": steps.index})
+    return pd.concat([of_runs, of_steps]).sort_values(["run", "item"], ignore_index=True)
 
 
-def _most_urgent(able: pd.DataFrame) -> pd.Index[int]:
-    """Return the items that have a row: failed, then waiting, then the longest."""
-    keys = pd.DataFrame(
+def _fitting(steps: pd.DataFrame, n_run_rows: int) -> pd.DataFrame:
+    """Return the steps of as many levels as fit; of a single run that is wider the most urgent."""
+    n_of_level = np.bincount(steps["depth"], minlength=1)
+    n_rows = n_run_rows + np.cumsum(n_of_level)
+    n_levels = int((n_rows <= MAX_CHART_ROWS).sum())
+    if not n_run_rows:
+        n_levels = max(n_levels, 1)
+    steps = steps[steps["depth"] < n_levels]
+    urgency = pd.DataFrame(
         {
-            "is_failed": able["state"] == "failed",
-            "is_waiting": able["state"] == "waiting",
-            "length": able["end"] - able["start"],
+            "is_failed": steps["state"] == "failed",
+            "is_waiting": steps["state"] == "waiting",
+            "length": steps["end"] - steps["start"],
         }
     )
-    return keys.sort_values([*keys], ascending=False, kind="stable").index[:MAX_ROWS]
+    in_order = urgency.sort_values([*urgency], ascending=False, kind="stable")
+    return steps.loc[in_order.index[:MAX_CHART_ROWS]]
 
 
 def rows_of_items(items: pd.DataFrame, rows: pd.DataFrame) -> tuple[Ints, Ints]:
     """Return the row of a step and the row of a run in which each item is drawn, -1 for none."""
-    is_head = rows["item"] == HEAD
-    heads = dict(zip(rows.loc[is_head, "run"], rows.index[is_head], strict=True))
-    own = dict(zip(rows.loc[~is_head, "item"], rows.index[~is_head], strict=True))
+    of_run: dict[int, int] = {}
+    of_step: dict[int, int] = {}
+    for row, run, item in zip(rows.index, rows["run"], rows["item"], strict=True):
+        if item == RUN_ROW:
+            of_run[run] = row
+        else:
+            of_step[item] = row
     in_step: list[int] = []
     for item, parent in enumerate(items["parent"].tolist()):
         above = in_step[parent] if parent >= 0 else -1
-        in_step.append(own.get(item, above))
-    in_run = [heads.get(run, -1) for run in items["run"].tolist()]
+        in_step.append(of_step.get(item, above))
+    in_run = [of_run.get(run, -1) for run in items["run"].tolist()]
     return np.array(in_step, np.int64), np.array(in_run, np.int64)
+
+
+# ---------------------------------------------------------------------------------------- words
+
+
+def with_texts(
+    f: Frames, runs: pd.DataFrame, table: pd.DataFrame, rows: pd.DataFrame, in_step: Ints
+) -> pd.DataFrame:
+    """Add `label`, `text` (both lines) and `hover` (a list of texts) to rows.
+
+    Parameters
+    ----------
+    f
+        Frames of the runs.
+    runs
+        The runs in the order of the frames, with the columns of `run_facts`.
+    table
+        The table of `Items`.
+    rows
+        The rows of `choose_rows`.
+    in_step
+        The row of a step in which each item is drawn.
+    """
+    is_run = rows["item"] == RUN_ROW
+    has_both = bool(is_run.any() and not is_run.all())
+    of_run = runs.assign(name=_names(runs)).to_dict("records")
+    of_step = table.loc[rows.loc[~is_run, "item"]].to_dict("index")
+    errors = table["error"].dropna()
+    error_of_row = dict(zip(in_step[errors.index], errors, strict=True))
+    found = _findings(f)
+    texts = []
+    for row, run, item in zip(rows.index, rows["run"], rows["item"], strict=True):
+        if item == RUN_ROW:
+            texts.append(_run_words(of_run[run], is_bold=has_both))
+        else:
+            step = of_step[item]
+            step["reason"] = error_of_row.get(row)
+            step["found"] = found.get((step["run_id"], step["step_id"]), [])
+            texts.append(_step_words(step, is_below_run=has_both))
+    labels, ends, hovers = map(list, zip(*texts, strict=True))
+    return rows.assign(label=labels, text=ends, hover=hovers)
+
+
+def _names(runs: pd.DataFrame) -> pd.Series[str]:
+    """Return what runs are called beside their ids; nothing for an agent that most share."""
+    agents = pd.Series(map(agent_title, runs["agent"], runs["agent_name"]), runs.index, "object")
+    is_common = agents == agents.mode()[0]
+    if len(runs) > 1 and is_common.mean() > COMMON:
+        agents = agents.mask(is_common, "")
+    return runs["business_name"].astype("object").fillna(agents)
+
+
+def _findings(f: Frames) -> dict[Any, list[str]]:
+    """Return what steps found, by run and step."""
+    found: dict[Any, list[str]] = {}
+    columns = (f.artifacts[name] for name in ("run_id", "step_id", "title"))
+    for run_id, step_id, title in zip(*columns, strict=True):
+        found.setdefault((run_id, step_id), []).append(f"◆ {shown(title)}")
+    return found
+
+
+def _run_words(run: Row, *, is_bold: bool) -> tuple[Line, Line, list[str]]:
+    """Write the row of a run: its name; what it took, waits for and why it failed; its hover."""
+    status = RUN_STATUSES.find(run["status"])
+    label = [Span(f"{status.icon} ", status.role, is_bold=True)]
+    if run["name"]:
+        label.append(Span(f"{shown(run['name'], MAX_NAME_IN_ROW)} ", is_bold=is_bold))
+    label.append(Span(shown(run["short"]), "muted", is_bold=is_bold))
+
+    text = [_worked(run)]
+    if pd.notna(run["since"]):
+        text.append(_waiting(run["wait_s"], run["since"]))
+    elif pd.notna(run["waiting_s"]) and run["waiting_s"]:
+        text.append(Span(f"  + {duration(run['waiting_s'])} wait", "muted"))
+    if isinstance(run["reason"], str):
+        text.append(Span(f"  {shown(run['reason'])}", "fail"))
+
+    agent = agent_title(run["agent"], run["agent_name"])
+    hover = [words(label), f"{agent} · {status}", first_text(run["outcome"]), time_words(run)]
+    return label, text, [shown(line) for line in hover if line]
+
+
+def _worked(run: Row) -> Span:
+    if not run["has_steps"]:
+        return Span("steps not in the data", "muted")
+    if pd.isna(run["working_s"]):
+        return Span("length not known", "muted")
+    is_open = RUN_STATUSES.is_a(run["status"], "running")
+    return Span(_length(run["working_s"], is_open=is_open))
+
+
+def _waiting(seconds: Any, since: Any) -> Span:
+    """Write how long a question has been open, and since when."""
+    text = f"waiting {duration(seconds)}" if pd.notna(seconds) else "waiting"
+    return Span(f"  {text}, since {day(since, has_year=False)}", "attention", is_bold=True)
+
+
+def _step_words(step: Row, *, is_below_run: bool) -> tuple[Line, Line, list[str]]:
+    """Write the row of a step: its label, its length and how it ended, its hover."""
+    indent = INDENT * min(step["depth"] + is_below_run, MAX_INDENT)
+    is_bold = not step["is_leaf"] and not is_below_run
+    label = [Span(indent + shown(step["label"]), is_bold=is_bold)]
+    length = _length(step["duration_s"], is_open=step["state"] == "running")
+    return label, _step_text(step, length), _step_hover(step, length)
+
+
+def _step_text(step: Row, length: str) -> Line:
+    is_open = step["state"] == "waiting" and pd.notna(step["started_at"])
+    if step["is_wait"] and is_open:
+        return [_waiting(step["duration_s"], step["started_at"])]
+    if step["is_wait"]:
+        return [Span(f"{length}  {shown(_ending(step))}", "attention")]
+    line = [Span(length)]
+    if step["state"] == "failed":
+        line = [Span(f"✕ {length}", "fail", is_bold=True)]
+    if step["reason"]:
+        line.append(Span(f"  {shown(step['reason'])}", "fail"))
+    return line
+
+
+def _length(seconds: Any, *, is_open: bool) -> str:
+    if pd.isna(seconds):
+        return "length not known"
+    return f"{duration(seconds)} so far" if is_open else duration(seconds)
+
+
+def _ending(step: Row) -> str:
+    """Return how a question ended, or the state of another step."""
+    ending = first_text(step["ending"]) if step["is_wait"] else None
+    return ending or str(STATES.find(step["state"]))
+
+
+def _step_hover(step: Row, length: str) -> list[str]:
+    """Write the agent of a step, its times, and what it found, returned, or asked."""
+    times = length
+    if pd.notna(step["self_s"]) and not step["is_leaf"]:
+        times += f", {duration(step['self_s'])} of its own"
+    lines = [step["label"], f"{step['agent_name']} · {_ending(step)}", times]
+    if step["reason"]:
+        lines.append(step["reason"])
+    found = step["found"]
+    values = returned(step["result"]) if isinstance(step["result"], str) else []
+    first = [*found[:MAX_HOVER_VALUES], *values[:MAX_HOVER_VALUES]]
+    lines += first
+    n_more = len(found) + len(values) - len(first)
+    if n_more:
+        lines.append(plural(n_more, "more value"))
+    return [shown(line) for line in lines]

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import pandas as pd
 from pydantic import Field
 
 from runkit.api.words import RUN_STATUSES
 from runkit.arguments import checked
-from runkit.charts._items import Items, items_of
+from runkit.charts._items import Items, items_of, marks_of
 from runkit.charts._layout import Chart, chart_of
-from runkit.charts._marks import marks_of
-from runkit.charts._row_texts import with_texts
-from runkit.charts._rows import HEAD, MAX_ROWS, choose_rows, rows_of_items
+from runkit.charts._rows import MAX_CHART_ROWS, RUN_ROW, choose_rows, rows_of_items, with_texts
 from runkit.charts._time_axis import axis_of
-from runkit.charts.lines import Line, Span, shown
+from runkit.charts.look import Line, Span, shown
 from runkit.display.text import agent_title, first_text, moment, plural
 from runkit.errors import UsageError
-from runkit.facts import open_questions, short_ids, time_words
+from runkit.facts import run_facts, runs_in_order, time_words
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
@@ -26,8 +24,8 @@ from runkit.tables.sources import Source
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-MAX_TITLE = 200  # characters
-MAX_FAILED = MAX_ROWS // 3  # rows that failed runs keep while there are some
+MAX_TITLE, MAX_AGENT, MAX_STATUS = 200, 40, 30  # characters
+MAX_FAILED = MAX_CHART_ROWS // 3  # rows that failed runs keep while there are some
 ROLES = {line.label: line.role for line in RUN_STATUSES.lines}  # colors of words, in their order
 WAITING, FAILED, COMPLETED = (
     RUN_STATUSES.find(word).label for word in ("interrupted", "error", "completed")
@@ -90,108 +88,118 @@ def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Ch
     in_step, in_run = rows_of_items(items.table, rows)
     marks = marks_of(items, rows, in_step, in_run)
     n_steps = int((~items.table["is_record"]).sum())
+    is_over = chosen["word"].isin([COMPLETED, FAILED]).all()
+    notes = [_counted(chosen, runs), _counted_steps(rows, n_steps), "" if is_over else f.clock]
+    heading = _heading_of_many(runs, title) if len(runs) > 1 else _heading_of_one(runs, title)
     return chart_of(
         with_texts(part, chosen, items.table, rows, in_step),
         marks,
         axis_of(items.table, chosen["duration_s"]),
-        title=_title(runs, title),
-        subtitle=_subtitle(f, runs, chosen, _counted(rows, n_steps)),
+        title=heading.title,
+        subtitle=[line for line in (heading.times, _muted(*notes), heading.reason) if line],
         legend=_legend(items, marks),
     )
 
 
 def _in_order(f: Frames) -> pd.DataFrame:
-    """Sort runs: who waits, failed, running, completed, other words, each by their length.
+    """Return the runs in their order, with the `word` of their status.
 
-    Adds `word` (of its status, or waiting where a question is open), `reason` of failed runs, and
-    `wait_s` and `since` of the longest open question.
+    It is waiting where a question is open.
     """
-    asked = open_questions(f).groupby("run_id")
-    waits = asked.agg(wait_s=("wait_s", "max"), since=("asked_at", "min"))
-    runs = f.runs.join(waits, on="run_id")
-    is_waiting = runs["n_pending"].fillna(0) > 0
+    runs = runs_in_order(run_facts(f))
     words = [RUN_STATUSES.find(status).label for status in runs["status"]]
-    word = pd.Series(words).mask(is_waiting, WAITING)
-    place = word.map({known: number for number, known in enumerate(ROLES)})
-    length = runs["working_s"].mask(is_waiting, runs["wait_s"])
-    runs = runs.assign(
-        word=word, reason=runs["outcome"].where(word == FAILED), place=place, length=-length
-    )
-    return runs.sort_values(["place", "length"], kind="stable", ignore_index=True)
+    word = pd.Series(words, runs.index).mask(runs["wait_s"].notna(), WAITING)
+    return runs.assign(word=word)
 
 
 def _first(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the runs that have a row; failed ones keep a third of the rows."""
-    if len(runs) <= MAX_ROWS:
+    if len(runs) <= MAX_CHART_ROWS:
         return runs
     kept = runs[runs["word"] == FAILED].head(MAX_FAILED)
-    others = runs.drop(kept.index).head(MAX_ROWS - len(kept))
+    others = runs.drop(kept.index).head(MAX_CHART_ROWS - len(kept))
     return pd.concat([kept, others]).sort_index(ignore_index=True)
 
 
-# --------------------------------------------------------------------------------------- title
+# ------------------------------------------------------------------------------- words around it
 
 
-def _title(runs: pd.DataFrame, title: str | None) -> Line:
+class _Heading(NamedTuple):
+    """The title of a chart, when its runs were, and why one failed."""
+
+    title: Line
+    times: Line
+    reason: Line
+
+
+def _heading_of_one(runs: pd.DataFrame, title: str | None) -> _Heading:
+    """Name a run by its business and agent, with its status, and write where its time went."""
+    [run] = runs.to_dict("records")
+    status = RUN_STATUSES.find(run["status"])
+    agent = agent_title(run["agent"], run["agent_name"])
+    names = [title] if title else [first_text(run["business_name"]), agent]
+    line = _names(*names)
+    line += [Span(" · ", "muted"), Span(shown(str(status), MAX_STATUS), status.role, is_bold=True)]
+    reason = first_text(run["reason"])
+    return _Heading(
+        line,
+        _muted(time_words(run), f"run {shown(run['short'])}"),
+        [Span(shown(reason, MAX_TITLE), "fail")] if reason else [],
+    )
+
+
+def _heading_of_many(runs: pd.DataFrame, title: str | None) -> _Heading:
+    """Count runs, and those that are not completed by their status; write when they started."""
     business, *others = runs["business_name"].unique()
     name = title or (None if others else first_text(business))
-    if len(runs) > 1:
-        names = [name, plural(len(runs), "run")]
-        n_of = _words(runs[runs["word"] != COMPLETED])
-        states = {f"{n:,} {word.lower()}": ROLES.get(word, "muted") for word, n in n_of.items()}
-    else:
-        [run] = runs.to_dict("records")
-        state = RUN_STATUSES.find(run["status"])
-        names = [name, None if title else agent_title(run["agent"], run["agent_name"])]
-        states = {str(state): state.role}
-    first, *more = filter(None, names)
+    line = _names(name, plural(len(runs), "run"))
+    for word, n in _n_of_words(runs[runs["word"] != COMPLETED]).items():
+        text = shown(f"{n:,} {word.lower()}", MAX_STATUS)
+        line += [Span(" · ", "muted"), Span(text, ROLES.get(word, "muted"))]
+    created = runs["created_at"].agg(["min", "max"]).map(moment).unique()
+    started = f"Started {' to '.join(created)}"
+    return _Heading(line, _muted(started, "time since each started, without waits"), [])
+
+
+def _names(*names: str | None) -> Line:
+    first, *others = filter(None, names)
     line = [Span(shown(first, MAX_TITLE), is_bold=True)]
-    line += [Span(f" · {shown(other)}", "muted") for other in more]
-    for text, role in states.items():
-        line += [Span(" · ", "muted"), Span(shown(text, 30), role, is_bold=len(runs) == 1)]
+    line += [Span(f" · {shown(other)}", "muted") for other in others]
     return line
 
 
-def _words(runs: pd.DataFrame) -> dict[str, int]:
+def _muted(*texts: str) -> Line:
+    text = " · ".join(filter(None, texts))
+    return [Span(text[:1].upper() + text[1:], "muted")] if text else []
+
+
+def _n_of_words(runs: pd.DataFrame) -> dict[str, int]:
     """Count runs by their word, in their order."""
     return dict(runs["word"].value_counts(sort=False))
 
 
-def _counted(rows: pd.DataFrame, n_steps: int) -> str:
-    n_rows = int(rows["item"].ne(HEAD).sum())
+def _counted(chosen: pd.DataFrame, runs: pd.DataFrame) -> str:
+    """Count the runs that have a row, if others have none."""
+    if len(chosen) == len(runs):
+        return ""
+    counts = [f"{n:,} {shown(word.lower())}" for word, n in _n_of_words(chosen).items()]
+    return f"{len(chosen)} of {plural(len(runs), 'run')}: {', '.join(counts)}"
+
+
+def _counted_steps(rows: pd.DataFrame, n_steps: int) -> str:
+    """Count the steps that have a row, if others have none."""
+    n_rows = int(rows["item"].ne(RUN_ROW).sum())
     return f"{n_rows:,} of {n_steps:,} steps have a row" if 0 < n_rows < n_steps else ""
-
-
-def _subtitle(f: Frames, runs: pd.DataFrame, chosen: pd.DataFrame, steps: str) -> list[Line]:
-    """Write where the time went, what is drawn, the clock of what is open, and why one failed."""
-    is_over = chosen["word"].isin([COMPLETED, FAILED]).all()
-    clock = "" if is_over else f.clock
-    reason = None
-    drawn = ""
-    if len(runs) > 1:
-        created = runs["created_at"].agg(["min", "max"]).map(moment).unique()
-        times = (f"Started {' to '.join(created)}", "time since each started, without waits")
-        if len(chosen) < len(runs):
-            counts = [f"{n:,} {shown(word.lower())}" for word, n in _words(chosen).items()]
-            drawn = f"{len(chosen)} of {plural(len(runs), 'run')}: {', '.join(counts)}"
-    else:
-        [run] = runs.to_dict("records")
-        times = (time_words(run), f"run {shown(*short_ids(runs['run_id']))}")
-        reason = first_text(run["reason"])
-    texts = [" · ".join(filter(None, parts)) for parts in (times, (drawn, steps, clock))]
-    lines = [[Span(text[:1].upper() + text[1:], "muted")] for text in texts if text]
-    return [*lines, [Span(shown(reason, MAX_TITLE), "fail")]] if reason else lines
 
 
 def _legend(items: Items, marks: pd.DataFrame) -> list[Line]:
     """Return the entries of agents, and of what else is drawn."""
-    names = items.agents | {"fail": "Failed step", "wait": "Waiting"}
+    names = items.agents.legend | {"fail": "Failed step", "wait": "Waiting"}
     used = set(marks["color"])
-    entries = [
-        [Span("■ ", color), Span(shown(name, 40), "muted")]
-        for color, name in names.items()
-        if color in used
-    ]
+    entries = []
+    for color, name in names.items():
+        if color in used:
+            entries.append([Span("■ ", color), Span(shown(name, MAX_AGENT), "muted")])
     if "solid" in set(marks["look"]):
         entries.append([Span("Solid: on the critical path", "muted")])
     return entries

@@ -9,19 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from runkit.charts._layout import (
-    AXIS_PX,
-    EDGE_PX,
-    LEGEND_PX,
-    SMALL_PX,
-    TEXT_GAP_PX,
-    WIDTH,
-    Chart,
-    Placed,
-)
-from runkit.charts._plotly import looks_of
-from runkit.charts.lines import Span
-from runkit.charts.theme import BAND_ALPHA, FONT, LOOKS
+from runkit.charts._layout import EDGE_PX, TEXT_GAP_PX, WIDTH, Chart, Placed
+from runkit.charts.look import BAND_ALPHA, FONT_FAMILY, LOOKS, Span
 from runkit.display.colors import DARK, LIGHT, color_of, faded
 from runkit.display.text import Markup
 
@@ -33,31 +22,32 @@ SVG = Markup(
 RULE = Markup("svg{color-scheme:light dark;font-variant-numeric:tabular-nums}")
 PAINT = Markup("{0}='{1}' style='{0}:light-dark({1},{2})'")
 ONE_PAINT = Markup("{}='{}'")
-TEXT = Markup("<text x='{:.1f}' y='{:.1f}' font-size='{}'{}>{}</text>")
+TEXT_LINE = Markup("<text x='{:.1f}' y='{:.1f}' font-size='{}'{}>{}</text>")
 SPAN = Markup("<tspan{} {}>{}</tspan>")
 RECT = Markup("<path {} d='M{:.1f} {:.1f}h{:.1f}v{:.1f}h-{:.1f}z'/>")
 LINES = Markup("<path {} stroke-width='{:.1f}' fill='none' d='{}'/>")
-BOLD, CENTERED = Markup(" font-weight='600'"), Markup(" text-anchor='middle'")
+BOLD_TEXT, CENTERED = Markup(" font-weight='600'"), Markup(" text-anchor='middle'")
 BASELINE = 0.35  # of the size of a font, below the middle of a line
 # Percent signs, not base64: a search for what was masked finds it.
 IMAGE = Markup('<img alt="{}" src="data:image/svg+xml,{}">')
-KEPT = " !$'()*+,-./:;=?@[]_~{}|^"  # characters that need no percent sign in an address
+PLAIN_IN_ADDRESS = " !$'()*+,-./:;=?@[]_~{}|^"  # characters that need no percent sign
 
 
 def image(chart: Chart) -> Markup:
     """Draw a chart as an `<img>`, whose alt text is its title."""
-    address = Markup(quote(svg(chart), safe=KEPT))  # noqa: S704 - it has no quote, bracket or &
-    return IMAGE.format(chart.alt, address)
+    address = quote(svg(chart), safe=PLAIN_IN_ADDRESS)
+    return IMAGE.format(chart.alt, Markup(address))  # noqa: S704 - it has no quote, bracket or &
 
 
 def svg(chart: Chart) -> Markup:
     """Draw a chart as an `<svg>` element."""
-    parts = [*_grounds(chart), *_marks(chart), *map(_text, _texts(chart))]
+    texts = map(_text, _texts(chart))
+    parts = [*_grounds(chart), *_marks(chart), *texts]
     return SVG.format(
         alt=chart.alt,
         w=WIDTH,
         h=round(chart.height),
-        font=Markup(FONT),  # noqa: S704 - ours
+        font=Markup(FONT_FAMILY),  # noqa: S704 - ours
         rule=RULE,
         body=Markup("\n").join(parts),
     )
@@ -67,22 +57,21 @@ def _paint(kind: str, color: str, light_alpha: float = 1, dark_alpha: float = 1)
     """Return the attributes of a color in both themes; `kind` is fill or stroke."""
     light = faded(color_of(color, LIGHT), light_alpha)
     dark = faded(color_of(color, DARK), dark_alpha)
-    return ONE_PAINT.format(kind, light) if light == dark else PAINT.format(kind, light, dark)
+    if light == dark:
+        return ONE_PAINT.format(kind, light)
+    return PAINT.format(kind, light, dark)
 
 
 def _grounds(chart: Chart) -> Iterator[Markup]:
     """Iterate over what stands behind the bars."""
-    row_px = chart.area / len(chart.rows)
     yield _rect(_paint("fill", "ground"), 0, 0, WIDTH, chart.height)
-    for row in chart.stripes():
-        top = chart.y_px(row) - row_px / 2
-        yield _rect(_paint("fill", "band"), EDGE_PX / 2, top, WIDTH - EDGE_PX, row_px)
+    wait = _paint("fill", "wait", BAND_ALPHA, BAND_ALPHA)
     for band in chart.axis.bands:
-        x, end = chart.x_px(band.start), chart.x_px(band.end)
-        wait = _paint("fill", "wait", BAND_ALPHA, BAND_ALPHA)
-        yield _rect(wait, x, chart.top, end - x, chart.area)
+        left = chart.x_px(band.start)
+        yield _rect(wait, left, chart.top, chart.x_px(band.end) - left, chart.area)
+    grid = _paint("fill", "grid")
     for tick in chart.ticks():
-        yield _rect(_paint("fill", "grid"), chart.x_px(tick) - 0.5, chart.top, 1, chart.area)
+        yield _rect(grid, chart.x_px(tick) - 0.5, chart.top, 1, chart.area)
 
 
 def _rect(paint: Markup, x: float, y: float, width: float, height: float) -> Markup:
@@ -90,44 +79,39 @@ def _rect(paint: Markup, x: float, y: float, width: float, height: float) -> Mar
 
 
 def _marks(chart: Chart) -> Iterator[Markup]:
-    row_px = chart.area / len(chart.rows)
-    for name, color, group in looks_of(chart.marks):
+    for name, color, group in chart.marks_by_look():
         look = LOOKS[name]
         starts = chart.x_px(group["x0"]).round().astype(int)
-        ends = chart.x_px(group["x1"]).round().astype(int).clip(lower=starts + 1)
+        ends = chart.x_px(group["x1"]).round().astype(int)
+        ends = ends.clip(lower=starts + 1)
         middles = chart.y_px(group["row"])
         lines = zip(starts, middles, ends, strict=True)
         path = "".join(f"M{start} {middle:.1f}H{end}" for start, middle, end in lines)
         paint = _paint("stroke", color, look.light, look.dark)
-        yield LINES.format(paint, look.height * row_px, path)
+        yield LINES.format(paint, look.height * chart.row_px, path)
 
 
 def _texts(chart: Chart) -> Iterator[Placed]:
-    yield from chart.heading
+    yield chart.title
+    yield from chart.notes
     for band, line in chart.band_labels():
-        yield Placed(chart.x_px(band.middle), chart.top - 9, SMALL_PX, line, is_centered=True)
+        yield Placed(chart.x_px(band.middle), chart.top - 9, line, is_centered=True)
     rows = chart.rows
     ends = chart.x_px(rows["x1"]) + TEXT_GAP_PX
     for row, label, text, end in zip(rows.index, rows["label"], rows["text"], ends, strict=True):
-        yield Placed(EDGE_PX, chart.y_px(row), chart.font_px, label)
-        yield Placed(end, chart.y_px(row), chart.font_px, text)
-    bottom = chart.top + chart.area
+        yield Placed(EDGE_PX, chart.y_px(row), label)
+        yield Placed(end, chart.y_px(row), text)
     for tick, label in chart.ticks().items():
         line = [Span(label, "muted")]
-        yield Placed(chart.x_px(tick), bottom + 13, SMALL_PX, line, is_centered=True)
-    for placed in chart.legend:
-        yield placed._replace(y=bottom + AXIS_PX + LEGEND_PX / 2)
+        yield Placed(chart.x_px(tick), chart.bottom + 13, line, is_centered=True)
 
 
 def _text(placed: Placed) -> Markup:
-    spans = [
-        SPAN.format(
-            BOLD if span.is_bold else "",
-            _paint("fill", span.color),
-            span.text.replace("  ", "\u00a0\u00a0"),
-        )
-        for span in placed.line
-    ]
+    spans = []
+    for span in placed.line:
+        text = span.text.replace("  ", "\u00a0\u00a0")
+        weight = BOLD_TEXT if span.is_bold else ""
+        spans.append(SPAN.format(weight, _paint("fill", span.color), text))
     anchor = CENTERED if placed.is_centered else ""
     y = placed.y + BASELINE * placed.size
-    return TEXT.format(placed.x, y, placed.size, anchor, Markup("").join(spans))
+    return TEXT_LINE.format(placed.x, y, placed.size, anchor, Markup("").join(spans))

@@ -7,7 +7,7 @@ import json
 import pytest
 from plotly.offline import get_plotlyjs
 
-from runkit.charts.figure import RULES
+from runkit.charts.figure import FIGURE_STYLE
 from runkit.charts.gantt import gantt
 from runkit.display.colors import DARK, LIGHT
 from support import run, step
@@ -18,7 +18,7 @@ def test_a_figure_of_plotly_follows_the_theme_of_the_notebook(browser):
     """Ground, marks and muted words have JupyterLab's colors beside a chart or a panel."""
     page = browser.new_page()
     colors = "--jp-layout-color0: #111; --jp-layout-color1: #222; --jp-ui-font-color1: #fff; --jp-ui-font-color2: #ccc"
-    output = f'<div class="jp-OutputArea"><div class="jp-OutputArea-child">{RULES}</div><div id="plot"></div></div>'
+    output = f'<div class="jp-OutputArea"><div class="jp-OutputArea-child">{FIGURE_STYLE}</div><div id="plot"></div></div>'
     page.set_content(f'<body data-jp-theme-light="false" style="{colors}">{output}</body>')
     page.add_script_tag(content=get_plotlyjs())
     draw = "([data, layout]) => Plotly.newPlot('plot', data, layout)"
@@ -29,7 +29,6 @@ def test_a_figure_of_plotly_follows_the_theme_of_the_notebook(browser):
     look = "([mark, name]) => getComputedStyle(document.querySelector(mark)).getPropertyValue(name)"
     marks = {
         ".bg": ("fill", "rgb(17, 17, 17)"),
-        ".shapelayer path": ("fill", "rgb(34, 34, 34)"),
         ".gtitle": ("fill", "rgb(255, 255, 255)"),
         f".annotation [style*='{LIGHT.muted}']": ("fill", "rgb(204, 204, 204)"),
         f"[style*='{LIGHT.fail}']": ("fill", rgb(DARK.fail)),
