@@ -119,14 +119,16 @@ def alike(texts: pd.Series[str]) -> pd.Series[str]:
 def failures_of(f: Frames) -> pd.DataFrame:
     """Return the failed steps without a failed child, with their `reason`.
 
-    That is the error, else in what the run failed. `kind` groups reasons that differ in numbers.
+    That is the error, else that of the next failed step of the run, else in what the run failed.
+    `kind` groups reasons that differ in numbers.
     """
     failed = f.steps[f.steps["state"].eq("failed")]
     key = ["run_id", "parent_step_id"]
     parents = pd.MultiIndex.from_frame(failed[key].dropna())
     is_cause = ~pd.MultiIndex.from_frame(failed[["run_id", "step_id"]]).isin(parents)
     failed = failed[is_cause]
-    reason = failed["error"].fillna("failed in " + failed["label"].fillna("a step"))
+    error = failed.groupby("run_id", sort=False)["error"].bfill()
+    reason = error.fillna("failed in " + failed["label"].fillna("a step"))
     return failed.assign(reason=reason, kind=alike(reason))
 
 

@@ -142,9 +142,9 @@ def failed_steps(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        A row for each `reason`, the most frequent first; `label` is the step of the newest;
-        `run_ids` has the runs, the newest first. Groups that failed with a step in them are left
-        out.
+        A row for each `reason`, the most frequent first; `label` is a step that failed so, an
+        activity where there is one; `run_ids` has the runs, the newest first. Groups that failed
+        with a step in them are left out.
 
     Raises
     ------
@@ -153,6 +153,8 @@ def failed_steps(f: Frames) -> Panel:
     """
     check_kind("f", f, Frames)
     failed = failures_of(f).sort_values("started_at", ascending=False, kind="stable")
+    by_type = failed["type"].eq("error").sort_values(kind="stable")
+    failed = failed.loc[by_type.index]
     by = failed.assign(reason=failed["kind"]).groupby("reason")
     table = by.agg(
         label=("label", "first"),

@@ -71,6 +71,17 @@ def test_failures_with_the_same_reason_but_for_numbers_are_one():
     assert panel.table[["reason", "n_runs"]].to_numpy().tolist() == [["Register * is down", 2]]
 
 
+def test_a_failed_step_has_the_reason_of_the_error_that_follows():
+    steps = [
+        step("a", status="error", label="Checking the address"),
+        step("b", type="error", status="error", label="HTTP 503"),
+    ]
+    f = runkit.frames([run(*steps) | {"status": "error"}])
+    table = runkit.fleet.failed_steps(f).table
+    rows = table[["reason", "label", "n_runs"]].to_numpy().tolist()
+    assert rows == [["HTTP 503", "Checking the address", 1]]
+
+
 def test_what_was_read_says_the_clock_once_and_what_is_missing_first():
     f = runkit.frames([run(run_id="r1"), run(step("a"), run_id="r2"), {"object": "run"}])
     words = str(what_was_read(f))
