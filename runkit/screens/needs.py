@@ -65,22 +65,13 @@ def failed_of(facts: Facts) -> pd.DataFrame:
 
 
 def low_of(facts: Facts) -> pd.DataFrame:
-    """Return a row for each finding of low confidence of completed runs.
-
-    Outputs repeat what was found; they stand for a run in which no finding is low.
-    """
+    """Return a row for each finding or output of low confidence of completed runs."""
     done = facts.of_status("done")
-    findings, outputs = (_low(artifacts(facts.frames)) for artifacts in (findings_of, outputs_of))
-    outputs = outputs[~outputs["run_id"].isin(findings["run_id"])]
-    low = pd.concat([findings, outputs]).merge(done[["run_id", "ended_at"]], on="run_id")
+    rated = pd.concat([findings_of(facts.frames), outputs_of(facts.frames)])
+    low = rated[is_low(rated).fillna(False)].merge(done[["run_id", "ended_at"]], on="run_id")
     title = alike(low["title"].fillna(MISSING))
     confidence = low["confidence"].astype("str")
     return by_words(low.assign(finding=title, confidence=confidence), ["finding", "confidence"])
-
-
-def _low(artifacts: pd.DataFrame) -> pd.DataFrame:
-    low: pd.DataFrame = artifacts[is_low(artifacts).fillna(False).astype("bool")]
-    return low
 
 
 def by_words(rows: pd.DataFrame, words: list[str]) -> pd.DataFrame:
@@ -166,6 +157,8 @@ def count_tile(name: str, flags: pd.Series[bool], noun: str, words: str, role: s
     known, _, unknown = rest.partition(", ")
     if number == MISSING:
         known, unknown = f"of {len(flags):,}", "not known"
+    elif unknown:
+        known = f"{known} known"
     text = ", ".join(filter(None, [f"{known} {noun}", unknown]))
     text = ": ".join(filter(None, [text, words]))
     return Tile(name, number, text, role if flags.any() else "muted")

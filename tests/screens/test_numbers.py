@@ -39,15 +39,16 @@ def file(request):
 
 
 def count(flags: Iterable[bool | None], noun: str, words: Iterable[str]) -> str:
-    """A count by hand: `3 of 19 runs, 1 not known: paused`."""
+    """A count by hand: `3 of 19 known runs, 1 not known: paused`."""
     flags = list(flags)
     known = [flag for flag in flags if flag is not None]
     others = ", ".join(dict.fromkeys(words))
     if flags and not known:
         text = f"– of {len(flags)} {noun}, not known"
     else:
-        text = f"{sum(known)} of {len(known)} {noun}"
-        text += f", {len(flags) - len(known)} not known" if len(known) < len(flags) else ""
+        n_unknown = len(flags) - len(known)
+        text = f"{sum(known)} of {len(known)}{' known' if n_unknown else ''} {noun}"
+        text += f", {n_unknown} not known" if n_unknown else ""
     return f"{text}: {others}" if others else text
 
 
