@@ -1,7 +1,7 @@
 """A DataFrame as columns of cells for people, by the names and dtypes of its columns.
 
 A run is named by its business, else by its agent; ids are last and short. Columns without a value,
-and a name that most rows share, are left out.
+those that repeat another, and a name that most rows share, are left out.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ def columns_of(df: pd.DataFrame) -> list[TableColumn]:
         if name in IDS and name not in LISTS:
             values = short_ids(values)  # but for those that would look alike
         cells = [cell_of(value, name, values.dtype.kind) for value in values]
-        columns.append(TableColumn(name, head_of(name), cells, _kind(name, values.dtype.kind)))
+        is_repeated = len(cells) > 1 and any(cells == column.cells for column in columns)
+        if not is_repeated:
+            columns.append(TableColumn(name, head_of(name), cells, _kind(name, values.dtype.kind)))
     return columns
 
 
