@@ -301,7 +301,7 @@ def make_report(arguments: argparse.Namespace) -> int:
     templates.find_template(arguments.template)
     source = _source(arguments)
     result = runkit.report(
-        source,
+        runkit.frames(source, as_of=arguments.as_of),
         arguments.output,
         template=arguments.template,
         sla_h=arguments.sla_h,
@@ -351,6 +351,7 @@ SOURCE = option(
     help="run ids (8 or more characters); or one file, or folder of files or of saved frames, and "
     "then the ids of runs in it, if not all",
 )
+AS_OF = option("--as-of", metavar="T", help="the time up to which everything open is counted")
 STEP = option(
     "--step",
     metavar="STEP",
@@ -382,7 +383,7 @@ OPTIONS: dict[str, list[Option]] = {
     "show": [
         SOURCE,
         STEP,
-        option("--as-of", metavar="T", help="the time up to which everything open is counted"),
+        AS_OF,
         SLA,
         ALL,
         JSON,
@@ -404,6 +405,7 @@ OPTIONS: dict[str, list[Option]] = {
             "-o", "--output", required=True, help="report.html; the notebook is written next to it"
         ),
         option("--template", help=TEMPLATE),
+        AS_OF,
         SLA,
     ],
     "sandbox": [
