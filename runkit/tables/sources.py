@@ -355,13 +355,14 @@ def _as_of(record: Record, read_again: Mapping[str, str]) -> Record:
 
 
 def _from_text(file: Any, name: str) -> Iterator[Record]:
-    """Read one document on each line if the first two begin alike, else one document."""
+    """Read one document on each line if the second line begins one, else one document."""
     lines = ((number, line) for number, line in enumerate(file, 1) if not line.isspace())
     head = list(islice(lines, 2))
     if not head and name:
         yield Record(None, name, Note("bad_json", "the file is empty"))
     starts = [line.removeprefix(codecs.BOM_UTF8).lstrip()[:1] for _, line in head]
-    if starts in ([b"{", b"{"], [b"[", b"["]):
+    is_list = starts[:1] == [b"["]  # then an object on the second line is in it
+    if starts[1:] == [b"[" if is_list else b"{"]:
         yield from _from_lines(chain(head, lines), name)
     elif head:
         file.seek(0)

@@ -53,6 +53,12 @@ def test_every_form_gives_the_same_frames(source, expected):
     check_equal(runkit.frames(source), expected)
 
 
+def test_a_broken_first_line_costs_one_record():
+    f = runkit.frames(b'": true}\n' + LINES)
+    assert len(f) == len(RUNS)
+    assert f.problems["problem"].tolist() == ["bad_json"]
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
