@@ -88,7 +88,7 @@ def columns_of(df: pd.DataFrame) -> list[TableColumn]:
     has_value = named.notna().any() if len(named) else [True] * named.shape[1]
     names = [str(name) for name in named.columns[has_value]]
     names.sort(key=lambda name: name in IDS)
-    columns = []
+    columns: list[TableColumn] = []
     for name in names:
         values = named[name]
         if name in IDS and name not in LISTS:
