@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import runkit
+from support import example
 from tests.environments import ROOT
 
 SOURCES = {
@@ -31,6 +32,49 @@ def test_the_page_of_a_package_lists_its_modules(package):
     modules = {name.rpartition(".")[2] for name in SOURCES if name.startswith(f"{package}.")}
     page = importlib.import_module(package).__doc__
     assert set(re.findall(r"^(\w+)  ", page, re.MULTILINE)) == modules
+
+
+def frames_of_a_file():
+    return runkit.frames(example("completed"))
+
+
+def overview_of_frames():
+    f = frames_of_a_file()
+    return runkit.overview(f)._repr_html_()
+
+
+def gantt_of_frames():
+    return runkit.gantt(frames_of_a_file())._repr_mimebundle_()
+
+
+def resume_of_a_question():
+    with runkit.sandbox(speed=3000) as box, box.client() as client:
+        run = client.runs.create("cip_orchestrator", box.business("watchlist_hit"))
+        run = client.runs.wait(run, poll=0.02)
+        client.runs.resume(run, run.interrupts[0].id, {"decision": "approve", "note": "Other date"})
+
+
+@pytest.mark.parametrize(
+    ("package", "call"),
+    [
+        ("tables", frames_of_a_file),
+        ("charts", gantt_of_frames),
+        ("screens", overview_of_frames),
+        ("client", resume_of_a_question),
+    ],
+)
+def test_a_call_enters_the_modules_that_its_page_names(package, call):
+    page = SOURCES[f"runkit.{package}"].read_text()
+    steps = "".join(re.findall(r"^ *\d\. .*(?:\n   .*)*", page, re.MULTILINE))
+    words = [word.replace("/", ".") for word in re.findall(r"`([\w/]+)`", steps)]
+    names = {f"runkit.{package}.{word}" for word in words} | {f"runkit.{word}" for word in words}
+    entered = set()
+    sys.setprofile(lambda frame, *_: entered.add(frame.f_globals.get("__name__")))
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    assert (names & {*SOURCES}) - {f"runkit.{package}"} <= entered
 
 
 COMMANDS_EXPLAIN = """
