@@ -1,7 +1,8 @@
 """The axis of a Gantt chart: seconds since each run started, without its waits.
 
 A wait beside which nothing works is folded: to a band of a fixed width in the chart of one run, to
-nothing where several runs share the axis. So a tick holds for each of them.
+nothing where several runs share the axis. So a tick holds for each of them. A run ends with its
+last step: that it was idle afterwards is a number beside it.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class TimeAxis:
 
 
 def axis_of(items: pd.DataFrame, durations_s: pd.Series[Any]) -> TimeAxis:
-    """Return the axis for items of runs that took so long; null is not known."""
+    """Return the axis of items, up to the last end; a run without one took so long, or null."""
     known = items[items["end"].notna()]
     first = min([0.0, *known["start"]])
     is_one = len(durations_s) == 1
@@ -93,7 +94,8 @@ def axis_of(items: pd.DataFrame, durations_s: pd.Series[Any]) -> TimeAxis:
     bands: list[Band] = []
     for number, duration_s in enumerate(durations_s.fillna(0).tolist()):
         own = known[known["run"] == number]
-        last = max([duration_s, first + MIN_AXIS_S, *own["end"]])
+        ends = own["end"].tolist() or [duration_s]
+        last = max(first + MIN_AXIS_S, *ends)
         waits = _waits(own)
         times = np.array([first, *waits.ravel(), last])
         lengths = np.diff(times)  # of work, a wait, work, ...
