@@ -23,7 +23,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 _loader: Any = __spec__.loader  # it reads from a folder or from a zip file
 _stub = _loader.get_data(f"{__file__}i").decode()
 _lines = [line.split() for line in _stub.splitlines() if line.startswith("from runkit.")]
