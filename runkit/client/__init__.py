@@ -1,15 +1,12 @@
 """The client of the Agents API: `Client`, synchronous and safe to share between threads.
 
-client        `Client`
+client        `Client`, with `client.agents`, `client.actions`, `client.documents`
 hosts         which key goes to which host
 _runs         `client.runs`
-businesses    `client.businesses`, and what is known about the businesses of runs
-_resources    `client.agents`, `client.threads`, `client.actions`, `client.documents`
+businesses    `client.businesses`, `client.threads`, and which business each run is about
 _reader       reads runs: once, until they stop, or as a stream of events
-fetch         reads many runs at once
-_fetch_into   into a folder of files, or an open file
-run_list      lists that say what may be missing: `RunList`
-_paging       reads a paged list to its end
+fetch         reads many runs at once, also into a folder of files
+run_list      lists that say what may be missing, and how they are read: `RunList`
 resume        answers a question: logs it, sends it once, and logs the outcome
 _http         requests: the rate limit, what is repeated, limits of time and size
 _replies      from a response to parsed JSON, or to an error that says what to do
@@ -19,7 +16,7 @@ _replies      from a response to parsed JSON, or to an error that says what to d
 1. `_runs` finds the run and the question, with its business and kind.
 2. `api/questions` checks the answer against the assumptions in `api/contract.md`.
 3. `local/answer_log` logs it before it is sent.
-4. `_http` sends it once, over a connection of its own, within the rate limit.
+4. `_http` sends it once, within the rate limit.
 5. `resume` reads the run to learn what became of the answer: confirmed, unconfirmed, refused,
    failed or unknown.
 6. `local/answer_log` logs the result. A form calls `deliver`, which does the same and returns what

@@ -3,8 +3,8 @@
     GET     changes nothing: repeated after a temporary failure (no connection, a timeout, a lost
             or truncated response, 429, 5xx) for the client's `call_timeout`; without a response,
             or after a 500, at most five times
-    POST    the API has no idempotency key: sent once, over a connection of its own. Without a
-            clear response it is `MaybeSent`, or the error of its status.
+    POST    the API has no idempotency key: sent once. Without a clear response it is `MaybeSent`,
+            or the error of its status.
 
 Times are in seconds. An attempt has the client's `timeout` for each step of its connection, and
 until the end of its body, which is looked at when a part of it arrives. So a server that sends the
@@ -17,6 +17,7 @@ import math
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain, repeat
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -49,7 +50,6 @@ from runkit.errors import (
     UsageError,
 )
 
-Connections = tuple[httpx.Client, httpx.Client]  # kept ones, and those for a single request
 Query = Mapping[str, str | int | None]
 
 # Seconds before each attempt, the last number for all that follow. The first repetition goes at
@@ -66,21 +66,16 @@ MARGIN = 0.025
 MAX_RESPONSE = 256 * 2**20
 MIN_TIMEOUT = 0.05  # seconds of an attempt
 MAX_ID = 300  # characters; those of the API have 36
-# Reads use kept connections, enough for the workers of a large fetch.
-KEPT = httpx.Limits(max_connections=100, max_keepalive_connections=64)
-# A write has a connection of its own, because a kept one may be closing; so has a stream, which
-# ends with it.
-SINGLE_USE = httpx.Limits(max_connections=100, max_keepalive_connections=0)
+# Enough for the workers of a large fetch. Many servers close an idle connection after 5 seconds;
+# this client does so before, because a write on one that closes would be lost.
+KEPT_CONNECTIONS = httpx.Limits(
+    max_connections=100, max_keepalive_connections=64, keepalive_expiry=2.0
+)
 # Where no TLS is used: without a context, httpx loads the CAs, which takes longer than a request.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "runkit"}
-_STREAM_HEADERS = {
-    "Accept": "text/event-stream",
-    "Accept-Encoding": "identity",
-    "Cache-Control": "no-store",
-    "Connection": "close",  # also where the client was closed while this one opened
-}
+_STREAM_HEADERS = {"Accept": "text/event-stream"}
 # OpenAPI names another content type, which httpx-sse would refuse, so a stream gets this one.
 _EVENT_HEADERS = {"Content-Type": "text/event-stream; charset=utf-8-sig"}
 
@@ -136,7 +131,7 @@ class RateLimiter:
             self._paused_until = max(self._paused_until, self.clock() + seconds)
 
 
-def connect(target: Target, transport: httpx.BaseTransport | None) -> Connections:
+def connect(target: Target, transport: httpx.BaseTransport | None) -> httpx.Client:
     """Build the connections of a client. Raises `UsageError` for a proxy that cannot be used."""
 
     def authorize(request: httpx.Request) -> httpx.Request:
@@ -145,19 +140,14 @@ def connect(target: Target, transport: httpx.BaseTransport | None) -> Connection
         return request
 
     try:
-        context = httpx.create_ssl_context() if target.url.startswith("https:") else NO_TLS
-        kept, single_use = (
-            httpx.Client(
-                auth=authorize,
-                headers=_HEADERS,
-                verify=context,
-                trust_env=not target.is_loopback,  # the proxy
-                limits=limits,
-                transport=transport,
-            )
-            for limits in (KEPT, SINGLE_USE)
+        return httpx.Client(
+            auth=authorize,
+            headers=_HEADERS,
+            verify=httpx.create_ssl_context() if target.url.startswith("https:") else NO_TLS,
+            trust_env=not target.is_loopback,  # the proxy
+            limits=KEPT_CONNECTIONS,
+            transport=transport,
         )
-        return kept, single_use
     except (OSError, ValueError, httpx.InvalidURL, ImportError) as error:
         kind = type(error).__name__
         raise_alone(  # the first error may repeat the login of the proxy
@@ -174,7 +164,7 @@ class Http:
     def __init__(
         self,
         target: Target,
-        connections: Connections,
+        connections: httpx.Client,
         limiter: RateLimiter,
         timeout: float,
         call_timeout: float,
@@ -187,12 +177,11 @@ class Http:
         self.sleep = limiter.sleep
         self._limiter = limiter
         self._call_timeout = call_timeout
-        self._kept, self._single_use = connections
+        self._connections = connections
 
     def close(self) -> None:
         """Close the connections to the host."""
-        self._kept.close()
-        self._single_use.close()
+        self._connections.close()
 
     def get(
         self,
@@ -225,7 +214,7 @@ class Http:
             if is_cancelled or not self._limiter.wait(end):
                 raise failure
             try:
-                return self._send(self._kept, "GET", path, end, params=params)
+                return self._send(source, "GET", path, end, params=params)
             except (RateLimited, Unavailable) as error:
                 failure = error
         raise failure
@@ -237,30 +226,23 @@ class Http:
         """
         if self.read_only:
             raise ReadOnlyError.of("POST", path)
+        source = self._name("POST", path)
         try:
             content = jsontext.dumps(dict(body)).encode()
         except ValueError as error:
-            raise UsageError(
-                f"POST {path}: the body is not JSON ({error}); nothing was sent"
-            ) from None
+            raise UsageError(f"{source}: the body is not JSON ({error}); not sent") from None
         self._limiter.wait()
         headers = {"Content-Type": "application/json"}
-        return self._send(
-            self._single_use, "POST", path, params=query, content=content, headers=headers
-        )
+        return self._send(source, "POST", path, params=query, content=content, headers=headers)
 
     def events(self, path: str) -> Iterator[ServerSentEvent]:
-        """Follow a stream over a connection of its own, closed at the end.
+        """Follow a stream.
 
-        Raises httpx's `RequestError` if the stream is lost, and the `ApiError` of a refusal.
+        Raises `Unavailable` if the stream is lost, and the `ApiError` of a refusal.
         """
         source = self._name("GET", path)
         self._limiter.wait()
-        self._check_open(source)
-        with self._single_use.stream(
-            "GET", self.target.url + path, headers=_STREAM_HEADERS, timeout=self.timeout
-        ) as response:
-            log.debug("%s: %s", source, response.status_code)
+        with self._open(source, "GET", path, self.timeout, headers=_STREAM_HEADERS) as response:
             if not response.is_success:
                 body = self._read_body(source, response, self.clock() + self.timeout)
                 raise error_of_response(source, response, body)
@@ -282,22 +264,24 @@ class Http:
         """Return the name of a request for messages; somebody may pass a key as an id."""
         return redact(f"{method} {urlsplit(self.target.url).path}{path}: {self.target.host}")
 
-    def _check_open(self, source: str) -> None:
-        if self._kept.is_closed:
-            raise UsageError(f"{source}: not sent, this client has been closed; create a new one")
+    @contextmanager
+    def _open(
+        self, source: str, method: str, path: str, timeout: float, **content: Any
+    ) -> Iterator[httpx.Response]:
+        """Send once, and yield the response, whose body is not read yet.
 
-    def _send(
-        self, client: httpx.Client, method: str, path: str, end: float = math.inf, **content: Any
-    ) -> Reply:
-        """Send once, and read the whole response, until the time `end`."""
-        source = self._name(method, path)
-        self._check_open(source)
+        Raises the `ApiError` of a request without a complete response.
+        """
+        client = self._connections
+        if client.is_closed:
+            raise UsageError(f"{source}: not sent, this client has been closed; create a new one")
         started = self.clock()
-        timeout = min(self.timeout, max(MIN_TIMEOUT, end - started))
         url = self.target.url + path
         try:
             with client.stream(method, url, timeout=timeout, **content) as response:
-                body = self._read_body(source, response, started + timeout)
+                seconds = self.clock() - started
+                log.debug("%s: %s, %.0f ms", source, response.status_code, seconds * 1000)
+                yield response
                 connection = response.extensions.get("network_stream")
                 if client.is_closed and connection:  # meanwhile, so that nothing else closes it
                     connection.close()
@@ -305,8 +289,16 @@ class Http:
             failure = error_without_response(source, error, self.clock() - started)
             log.debug("%s", failure)  # errors of runkit hide the key
             raise_alone(failure)
+
+    def _send(
+        self, source: str, method: str, path: str, end: float = math.inf, **content: Any
+    ) -> Reply:
+        """Send once, and read the whole response, until the time `end`."""
+        timeout = min(self.timeout, max(MIN_TIMEOUT, end - self.clock()))
+        end = self.clock() + timeout
+        with self._open(source, method, path, timeout, **content) as response:
+            body = self._read_body(source, response, end)
         status = response.status_code
-        log.debug("%s: %s, %.0f ms", source, status, (self.clock() - started) * 1000)
         pause = retry_after(response)
         if status == 429 and pause is None:
             pause = LIMIT_WINDOW

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from typing import Any
+from threading import Event as Flag
 
-import httpx
 from httpx_sse import ServerSentEvent
 
 from runkit.api import contract, jsontext
@@ -43,7 +42,7 @@ class RunReader:
     def parse(self, raw: Json, reply: Reply) -> Run:
         """Read a run of a response."""
         reading = {"read_from": self.http.target.host, "read_at": reply.read_at}
-        business = self._businesses.facts_of(str(raw.get("thread_id")), str(raw.get("id")))
+        business = self._businesses.facts_of(str(raw.get("thread_id")))
         return Run.from_json(contract.with_local_fields(raw, **reading, **business))
 
     def from_reply(self, reply: Reply, run_id: str | None = None) -> Run:
@@ -56,10 +55,14 @@ class RunReader:
             )
         return run
 
-    def read(self, run_id: str, *, steps: bool = True, **limits: Any) -> Run:
-        """Read a run; `limits` are those of `Http.get`."""
-        query = {"include": "steps"} if steps else None
-        return self.from_reply(self.http.get(path_to("runs", run_id), query, **limits), run_id)
+    def read(
+        self, run_id: str, cancelled: Flag | None = None, *, deadline: float = math.inf
+    ) -> Run:
+        """Read a run with its steps; the limits are those of `Http.get`."""
+        reply = self.http.get(
+            path_to("runs", run_id), {"include": "steps"}, deadline=deadline, cancelled=cancelled
+        )
+        return self.from_reply(reply, run_id)
 
     def follow(self, run_id: str) -> Generator[Event, None, None]:
         """Yield the events of a run as they arrive, then `RUN_READ`, also after a lost stream.
@@ -71,32 +74,29 @@ class RunReader:
                 event = _event_of(message, run_id)
                 if event is not None:
                     yield event
-        except (httpx.RequestError, NotFound, Unavailable, RateLimited) as error:
+        except (NotFound, Unavailable, RateLimited) as error:
             log.info("the stream ended early (%s); reading the run", type(error).__name__)
         run = self.read(run_id)
         yield Event.from_json({"type": RUN_READ, "run_id": run.id, "snapshot": run.to_dict()})
 
     def wait(self, run_id: str, timeout: float | None, poll: float | None) -> Run:
-        """Read a run until it has stopped, then with its steps. Raises as `Runs.wait`."""
+        """Read a run until it has stopped. Raises as `Runs.wait`."""
         http = self.http
         deadline = http.clock() + (math.inf if timeout is None else timeout)
         pause = poll or POLL_FIRST
-        run = self.read(run_id, steps=False, deadline=deadline)
-        while True:
-            if run.status != "running":
-                run = self.read(run_id)
-            if run.status != "running":
-                return run
+        run = self.read(run_id, deadline=deadline)
+        while run.status == "running":
             if http.clock() + pause >= deadline:
                 raise self._timed_out(run, timeout)
             http.sleep(pause)
             pause = poll or min(POLL_MAX, pause * POLL_GROWTH)
             try:
-                run = self.read(run_id, steps=False, deadline=deadline)
+                run = self.read(run_id, deadline=deadline)
             except RateLimited as error:
                 if error.status is not None:
                     raise
                 raise self._timed_out(run, timeout) from None  # no slot was left
+        return run
 
     def _timed_out(self, run: Run, timeout: float | None) -> WaitTimeout:
         return WaitTimeout(

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from threading import Event as Flag
 from typing import IO, Any
 
 from pydantic import PositiveInt
@@ -27,29 +26,25 @@ from runkit.arguments import (
     read_moment,
     status_words,
 )
-from runkit.client._fetch_into import fetch_into, is_unchanged
 from runkit.client._http import Http, path_to
-from runkit.client._paging import read_pages
 from runkit.client._reader import RunReader
 from runkit.client.businesses import Businesses, id_of
-from runkit.client.fetch import fetch
+from runkit.client.fetch import Fetched, Take, fetch, fetch_into, is_unchanged
 from runkit.client.resume import Delivery, ResumeRequest
-from runkit.client.run_list import RunList, is_stopped
+from runkit.client.run_list import RunList, is_stopped, read_pages
 from runkit.display.text import brief, plural
 from runkit.errors import MaybeSent, UsageError
 from runkit.local.answer_log import UNKNOWN
 
 SHORT_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
-# seconds for the name of a created run's business: the run exists, and its id is wanted
-NAME_TIMEOUT = 2.0
 
 
 class Runs:
     """Create, read, list, follow, answer and rate runs.
 
     Every method takes a `Run`, its id or the first 8 characters of it, for which all runs are
-    listed. The API does not return the business of a run: the client remembers it from `Run`
-    objects, and for runs that it created or listed by business.
+    listed. The API does not return the business of a run: the client knows it of runs that it
+    created, listed by business or identified.
     """
 
     def __init__(self, http: Http, businesses: Businesses) -> None:
@@ -91,18 +86,15 @@ class Runs:
         )
         if known_id is None:
             return run
-        run = run.with_local_fields(business_id=known_id)
-        self._businesses.remember(run)
-        self._businesses.learn_name(known_id, NAME_TIMEOUT)
-        return run.with_local_fields(**self._businesses.facts_of(run.id))
+        return run.with_local_fields(**self._businesses.assign(run.thread_id, known_id))
 
     @checked
-    def get(self, run: str | Run, steps: bool = True) -> Run:
-        """Read one run, with its steps unless `steps=False`.
+    def get(self, run: str | Run) -> Run:
+        """Read one run, with its steps.
 
         `read_at` is the server's time of the response. Raises `NotFound`, and any other `ApiError`.
         """
-        return self._reader.read(self.full_id(run), steps=steps)
+        return self._reader.read(self._full_id(run))
 
     @checked
     def list(
@@ -258,47 +250,34 @@ class Runs:
         if not isinstance(several, RunList):
             source = replace(source, query={"runs": f"{len(items):,}"})
 
-        def read(items: list[str | Run], take: Callable[[Run], object]) -> RunList:
-            return self._fetch(items, known, take, workers, progress)
-
-        if into is None:
-            fetched = read(items, lambda run: None)
-        else:
-            fetched = fetch_into(into, items, source, self._http.target.host, read)
-        missing = dict.fromkeys([*source.missing, *fetched.missing])
-        return replace(source.with_items(fetched), missing=tuple(missing), with_steps=True)
-
-    def _fetch(
-        self,
-        items: Iterable[str | Run],
-        known: RunList | None,
-        take: Callable[[Run], object],
-        workers: int,
-        progress: bool,
-    ) -> RunList:
-        """Read runs, but those that are known; `take` gets each that is read."""
+        if known is not None and into is not None:
+            raise UsageError("known= and into= are both given; a folder knows its own runs.")
         list_runs = cache(self.list)
-        earlier = {run.id: run for run in known or () if known and known.with_steps}
-        runs: dict[str, Run | None] = {}  # in the order of the items
-        for item in items:
-            run_id = self._full_id(item, list_runs)
-            runs[run_id] = None
-            before = earlier.get(run_id)
-            if before is None or not isinstance(item, Run):
-                continue
-            if is_unchanged(item, contract.state_of(before.to_dict())):
-                facts = self._businesses.facts_of(before.thread_id, before.id)
-                run = before.with_local_fields(**facts, read_at=item.read_at)
-                take(run)
-                runs[run_id] = run
+        wanted = {self._full_id(item, list_runs): item for item in items}
 
-        def read(run_id: str, cancelled: Flag) -> Run:
-            return self._reader.read(run_id, cancelled=cancelled)
+        def read(due: list[str], take: Take = lambda run: None) -> Fetched[Run]:
+            return fetch(self._reader.read, due, take, workers=workers, progress=progress)
 
-        due = [run_id for run_id, run in runs.items() if run is None]
-        fetched = fetch(read, due, take, workers=workers, progress=progress)
-        runs |= fetched.results
-        return RunList(tuple(filter(None, runs.values())), tuple(fetched.missing))
+        kept: dict[str, Run] = {}
+        if into is None:
+            kept = self._unchanged(wanted, known)
+            fetched = read([run_id for run_id in wanted if run_id not in kept])
+        else:
+            fetched = fetch_into(into, wanted, source, self._http.target.host, read)
+        found = {**dict.fromkeys(wanted), **kept, **fetched.results}
+        missing = dict.fromkeys([*source.missing, *fetched.missing])
+        runs = source.with_items(filter(None, found.values()))
+        return replace(runs, missing=tuple(missing), with_steps=True)
+
+    def _unchanged(self, wanted: Mapping[str, str | Run], known: RunList | None) -> dict[str, Run]:
+        """Return, by id, the known runs that are listed as they were read, as of the list."""
+        kept = {}
+        for run in known if known and known.with_steps else ():
+            listed = wanted.get(run.id)
+            if isinstance(listed, Run) and is_unchanged(listed, contract.state_of(run.to_dict())):
+                facts = self._businesses.facts_of(run.thread_id)
+                kept[run.id] = run.with_local_fields(**facts, read_at=listed.read_at)
+        return kept
 
     @checked
     def wait(
@@ -311,8 +290,7 @@ class Runs:
         run
             The run.
         timeout
-            Seconds of real time; None waits forever. The last read, with the steps, is a call of
-            its own.
+            Seconds of real time; None waits forever.
         poll
             Seconds between two reads; by default it grows from 0.25 to 5.
 
@@ -323,7 +301,7 @@ class Runs:
         ApiError
             If the run cannot be read, or not within the time.
         """
-        return self._reader.wait(self.full_id(run), timeout, poll)
+        return self._reader.wait(self._full_id(run), timeout, poll)
 
     @checked
     def resume(
@@ -411,7 +389,7 @@ class Runs:
             raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
         return ResumeRequest(
             self._reader,
-            run_id=self.full_id(run),
+            run_id=self._full_id(run),
             id=interrupt_id,
             answer=answer,
             known=run if isinstance(run, Run) else None,
@@ -435,7 +413,7 @@ class Runs:
             raise UsageError(
                 "the artifact has no id, so the API cannot rate it; expected the id of an artifact"
             )
-        run_id = self.full_id(run)
+        run_id = self._full_id(run)
         body = contract.feedback_body(artifact_id, rating, comment)
         reply = self._http.post(path_to("runs", run_id, "feedback"), body)
         return reply.read(lambda raw, _: Feedback.from_json(raw))
@@ -452,27 +430,20 @@ class Runs:
         Raises `ContractError` for a stream that shows another run, and any other `ApiError` if the
         run cannot be read.
         """
-        return self._reader.follow(self.full_id(run))
+        return self._reader.follow(self._full_id(run))
 
-    @checked
-    def full_id(self, run: str | Run) -> str:
+    def _full_id(self, run: str | Run, list_runs: Callable[..., RunList] | None = None) -> str:
         """Return the full id of a run; all runs are listed if it is short.
 
-        Raises `UsageError` if the first characters of an id are those of several runs, or may be:
-        the list is not complete.
+        Raises `UsageError` if it is not the start of one id only, or not all runs could be listed.
         """
-        return self._full_id(run, self.list)
-
-    def _full_id(self, run: str | Run, list_runs: Callable[..., RunList]) -> str:
-        """Return the full id of a run, and remember its business."""
         check_kind("run", run, Run, str)
         if isinstance(run, Run):
-            self._businesses.remember(run)
             return run.id
         path_to(run)  # refuses what is no id
         if not SHORT_ID.fullmatch(run):
             return run
-        listed = list_runs(progress=False)
+        listed = (list_runs or self.list)(progress=False)
         run_id = full_id(run, listed.ids)
         if run_id is not None and listed.missing:
             raise UsageError(

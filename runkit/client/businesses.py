@@ -1,8 +1,8 @@
-"""`client.businesses`, and which business each run is about.
+"""`client.businesses` and `client.threads`, and which business each run is about.
 
 The API's runs do not name their business: only the threads of a business lead to its runs. So the
-client remembers the business of each thread, and what it read about each business. Nothing is
-guessed from texts.
+client keeps the business of each thread, and what it read about each business. Nothing is guessed
+from texts.
 """
 
 from __future__ import annotations
@@ -14,22 +14,50 @@ from typing import TypeAlias
 
 from pydantic import PositiveInt
 
-from runkit.api.contract import BUSINESS_FIELDS, Json
+from runkit.api.contract import Json, without_none
 from runkit.api.models import Run
 from runkit.api.other_models import Business, Thread
 from runkit.arguments import check_kind, checked
 from runkit.client._http import Http, path_to
-from runkit.client._paging import read_pages
 from runkit.client._replies import Reply
-from runkit.client._resources import Threads
 from runkit.client.fetch import fetch
-from runkit.client.run_list import ApiList, RunList
+from runkit.client.run_list import ApiList, RunList, read_pages
 from runkit.display.messages import log
 from runkit.errors import RunkitError
 
 WORKERS = 8  # as many requests at once as `runs.fetch` makes
+# seconds for the name of a created run's business: the run exists, and its id is wanted
+NAME_TIMEOUT = 2.0
 BUSINESSES = ("business", "businesses")  # for counts
 Reasons: TypeAlias = "list[str]"  # inside the class, `list` is its method
+
+
+class Threads:
+    """Runs about one context."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    @checked
+    def list(
+        self, business_id: str | None = None, limit: PositiveInt | None = None
+    ) -> ApiList[Thread]:
+        """List threads, all or those of one business; the API does this filtering.
+
+        `missing` has the reasons why some may be missing, such as `limit`. Threads that
+        are listed by business have its id.
+        """
+        if business_id is not None:
+            path_to(business_id)  # an empty id would list all threads
+
+        query = without_none(business_id=business_id)
+        return read_pages(
+            self._http,
+            "/threads",
+            lambda raw, reply: Thread.from_json(raw | query),  # it does not name its business
+            query,
+            limit=limit,
+        )
 
 
 class Businesses:
@@ -38,9 +66,9 @@ class Businesses:
     def __init__(self, http: Http) -> None:
         # Threads share the dictionaries: each step changes one entry.
         self._http = http
-        self._threads = Threads(http)
+        self.threads = Threads(http)
         self._facts: dict[str, Json] = {}  # by the id of a business
-        # by the id of a thread or run; None if it is in no business
+        # by the id of a thread; None if it is in no business
         self._business_of: dict[str, str | None] = {}
 
     @checked
@@ -116,78 +144,37 @@ class Businesses:
         check_kind("runs", runs, Iterable)
         listed = tuple(runs)
         unnamed = {run.thread_id for run in listed if run.thread_id and run.business_id is None}
-        missing = self._search(unnamed, progress)
-        named = (run.with_local_fields(**self.facts_of(run.thread_id, run.id)) for run in listed)
+        missing = self.search(unnamed, progress)
+        named = (run.with_local_fields(**self.facts_of(run.thread_id)) for run in listed)
         return RunList(tuple(named), tuple(missing))
 
-    @checked
-    def of_threads(self, threads: set[str], progress: bool = True) -> dict[str, Json]:
-        """Find the businesses of threads, as `identify` does.
+    # ------------------------------------------------------- for `client.runs` and `runkit.frames`
 
-        Parameters
-        ----------
-        threads
-            Their ids.
-        progress
-            As in `list`.
+    def facts_of(self, thread_id: str | None) -> Json:
+        """Return what is known about the business of a thread."""
+        business_id = self._business_of.get(thread_id or "")
+        return {} if business_id is None else self._facts_about(business_id)
 
-        Returns
-        -------
-        dict of str to dict
-            By thread, as far as known: its `business_id`, `business_name`, `business_status` and
-            `business_status_at`.
+    def assign(self, thread_id: str | None, business_id: str) -> Json:
+        """Note the business of a new run's thread, and return its facts.
 
-        Raises
-        ------
-        ApiError
-            If the businesses cannot be listed, or the host does not respond.
+        Its name is read if it is not known, but soon given up.
         """
-        self._search(threads, progress)
-        found = {thread: self.facts_of(thread) for thread in threads}
-        return {thread: facts for thread, facts in found.items() if facts}
-
-    # ------------------------------------------------------------------------- for `client.runs`
-
-    def facts_of(self, *ids: str | None) -> Json:
-        """Return what is known about the business of a thread or run, by the ids of both."""
-        for item in ids:
-            business_id = self._business_of.get(item or "")
-            if business_id is not None:
-                return self._facts.get(business_id, {"business_id": business_id})
-        return {}
-
-    def remember(self, run: Run) -> None:
-        """Remember the business of a run that names it; what was read from the API stays."""
-        if run.business_id is None or self.facts_of(run.id, run.thread_id):
-            return
-        for item in filter(None, (run.id, run.thread_id)):
-            self._business_of[item] = run.business_id
-        if run.business_name is not None:
-            facts = {name: getattr(run, name) for name in BUSINESS_FIELDS}
-            self._facts.setdefault(run.business_id, facts)
-
-    def learn_name(self, business_id: str, timeout: float = math.inf) -> None:
-        """Read a business if it is not known; a failure is only logged.
-
-        Nothing is sent after `timeout` seconds.
-        """
+        if thread_id is not None:
+            self._business_of[thread_id] = business_id
         if business_id not in self._facts:
             try:
-                self._read(business_id, self._http.clock() + timeout)
+                self._read(business_id, self._http.clock() + NAME_TIMEOUT)
             except RunkitError as error:
                 log.info("the name of business %s is not known: %s", business_id, error)
+        return self._facts_about(business_id)
 
     def threads_of(self, business_id: str) -> ApiList[Thread]:
-        """Read the threads of a business, and its name. Raises `NotFound` for an unknown one."""
-        threads = self._read_threads(business_id)
-        if not threads and business_id not in self._facts:
-            self._read(business_id)  # the API lists no threads of an unknown business either
-        self.learn_name(business_id)
-        return threads
+        """Read a business and its threads. Raises `NotFound` for an unknown one."""
+        self._read(business_id)  # the API lists no threads of an unknown one either
+        return self._read_threads(business_id)
 
-    # --------------------------------------------------------------------------------- searching
-
-    def _search(self, threads: set[str], progress: bool) -> Reasons:
+    def search(self, threads: set[str], progress: bool) -> Reasons:
         """Read the threads of businesses until these have theirs; return why some have none."""
 
         def unknown() -> set[str]:
@@ -208,12 +195,15 @@ class Businesses:
             self._business_of |= dict.fromkeys(unknown())
         return missing
 
+    def _facts_about(self, business_id: str) -> Json:
+        return self._facts.get(business_id, {"business_id": business_id})
+
     def _read(self, business_id: str, deadline: float = math.inf) -> Business:
         reply = self._http.get(path_to("businesses", business_id), deadline=deadline)
         return reply.read(self._parse)
 
     def _read_threads(self, business_id: str) -> ApiList[Thread]:
-        threads = self._threads.list(business_id=business_id)
+        threads = self.threads.list(business_id=business_id)
         self._business_of |= dict.fromkeys(threads.ids, business_id)
         return threads
 

@@ -1,4 +1,4 @@
-"""`Client`: the object that talks to the Agents API."""
+"""`Client`: the object that talks to the Agents API, and its shortest lists."""
 
 from __future__ import annotations
 
@@ -8,13 +8,58 @@ from typing import Self
 
 import httpx
 
-from runkit.arguments import Seconds, check, check_kind
-from runkit.client._http import Http, RateLimiter, connect
-from runkit.client._resources import Actions, Agents, Documents, Threads
+from runkit.api.other_models import Action, Agent, Document
+from runkit.arguments import Seconds, check, check_kind, checked
+from runkit.client._http import Http, RateLimiter, connect, path_to
 from runkit.client._runs import Runs
 from runkit.client.businesses import Businesses
 from runkit.client.hosts import Mode, choose_target
+from runkit.client.run_list import ApiList, read_all
 from runkit.display.hide_keys import hide
+
+
+class Agents:
+    """The agents that Middesk offers."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def list(self) -> ApiList[Agent]:
+        """List all agents; the API does not page them."""
+        return read_all(self._http, "/agents", Agent)
+
+
+class Actions:
+    """Recorded changes of businesses and watchlist results."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    @checked
+    def list(self, object_type: str, object_id: str) -> ApiList[Action]:
+        """List the actions on one object; the API does not page them.
+
+        `object_type` is `businesses` or `watchlist_result`. `missing` has the reasons why some may
+        be missing.
+        """
+        path_to(object_id)  # refuses what is no id
+        query = {"object_type": object_type, "object_id": object_id}
+        return read_all(self._http, "/actions", Action, query)
+
+
+class Documents:
+    """The files that businesses have on record. The API has no public way to upload one."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    @checked
+    def list(self, business_id: str) -> ApiList[Document]:
+        """List the documents of a business; the API does not page them. Raises `NotFound`.
+
+        `missing` has the reasons why some may be missing.
+        """
+        return read_all(self._http, path_to("businesses", business_id, "documents"), Document)
 
 
 class Client:
@@ -86,8 +131,8 @@ class Client:
         limiter = RateLimiter(rate, self._clock, self._sleep)
         self._http = Http(target, connections, limiter, timeout, call_timeout, read_only)
         self.agents = Agents(self._http)
-        self.threads = Threads(self._http)
         self.businesses = Businesses(self._http)
+        self.threads = self.businesses.threads
         self.runs = Runs(self._http, self.businesses)
         self.actions = Actions(self._http)
         self.documents = Documents(self._http)
@@ -101,11 +146,6 @@ class Client:
     def mode(self) -> Mode:
         """`LIVE` (real data), `TEST` (Middesk's sandbox) or `SANDBOX` (on this machine)."""
         return self._http.target.mode
-
-    @property
-    def is_live(self) -> bool:
-        """Return whether real data is read and written."""
-        return self.mode == "LIVE"
 
     @property
     def read_only(self) -> bool:

@@ -1,26 +1,34 @@
-"""Lists that say what may be missing."""
+"""Lists that say what may be missing, and how they are read, page by page.
+
+The API pages by number. An item that is created meanwhile makes others appear twice, which are
+dropped; one that is deleted hides another, so that fewer arrive than the first page counted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, Self, SupportsIndex, TypeVar, overload
 
+from runkit.api.contract import PER_PAGE, Json, Page, read_page
 from runkit.api.models import ApiObject, Run
 from runkit.arguments import full_ids
-from runkit.display.text import one_line
-from runkit.errors import UsageError
+from runkit.client._http import Http, Query
+from runkit.client._replies import Reply
+from runkit.display.messages import Progress, log
+from runkit.display.text import one_line, plural
+from runkit.errors import ContractError, UsageError
 
-Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
-
+MAX_PAGES = 10_000  # a million runs; a list that goes on may have no end
 NEWEST = "the newest"  # how the reason of a limit begins
 STOPPED = "stopped by Ctrl-C"  # how the reason of a list or fetch begins that a person ended
 
+Listed = TypeVar("Listed", bound=ApiObject)
+Parse = Callable[[Json, Reply], Listed]
+Keep = Callable[[Listed], bool]
 
-def completeness(missing: Sequence[str]) -> str:
-    """Write whether something is complete."""
-    return f"not complete: {one_line('; '.join(missing))}" if missing else "complete"
+Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
 
 
 def is_stopped(missing: Iterable[str]) -> bool:
@@ -98,7 +106,9 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
         return replace(self, items=items, missing=missing, query={**self.query, "slice": part})
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self):,}; {completeness(self.missing)})"
+        gaps = one_line("; ".join(self.missing))
+        state = f"not complete: {gaps}" if gaps else "complete"
+        return f"{type(self).__name__}({len(self):,}; {state})"
 
 
 class RunList(ApiList[Run]):
@@ -106,3 +116,119 @@ class RunList(ApiList[Run]):
 
     See `ApiList` for the other attributes.
     """
+
+
+# --------------------------------------------------------------------------------- page by page
+
+
+@dataclass
+class _Reading(Generic[Listed]):
+    """What was read of a list so far."""
+
+    parse: Parse[Listed]
+    keep: Keep[Listed]
+    kept: list[Listed] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    times: list[datetime] = field(default_factory=list)
+    total: int | None = None  # as the first page counted
+    read_at: datetime | None = None  # the first page
+    n_unreadable: int = 0
+    missing: list[str] = field(default_factory=list)
+
+    def add(self, page: Page, reply: Reply) -> None:
+        """Add the items of a page that are new."""
+        if not self.seen:
+            self.total = page.total_count
+            self.read_at = reply.read_at
+        for raw in page.data:
+            key = str(raw.get("id") or raw)
+            if key in self.seen:
+                continue
+            self.seen.add(key)
+            try:
+                item: Any = self.parse(raw, reply)
+            except ContractError as error:
+                self.n_unreadable += 1
+                log.warning("left out of the list: %s", error)
+                continue
+            if hasattr(item, "created_at"):
+                self.times.append(item.created_at)
+            if self.keep(item):
+                self.kept.append(item)
+
+    def is_past(self, since: datetime | None) -> bool:
+        """Return whether no item at or after `since` can follow.
+
+        [A] 18: nothing documents that lists are newest first. So this is known only while all items
+        were newest first; equal times show no order.
+        """
+        times = self.times
+        if since is None or not times or times[0] == times[-1]:
+            return False
+        return times == sorted(times, reverse=True) and times[-1] < since
+
+    def note_end(self, has_more: bool) -> None:
+        """Note how what arrived disagrees with what the API says."""
+        records = f"{plural(len(self.seen), 'record')} arrived"
+        if self.total not in (None, len(self.seen)):
+            self.missing.append(f"{records}, the API counts {self.total:,}")
+        elif has_more:
+            self.missing.append(f"{records}, the API has more")
+
+
+def read_pages(
+    http: Http,
+    path: str,
+    parse: Parse[Listed],
+    query: Query | None = None,
+    *,
+    keep: Keep[Listed] = lambda item: True,
+    limit: int | None = None,
+    since: datetime | None = None,
+    is_filtered: bool = False,
+    is_paged: bool = True,
+    progress: bool = False,
+) -> ApiList[Listed]:
+    """Read pages until the end, until `limit` items are kept, or until `since` is passed.
+
+    With `progress` a line counts the items if reading takes long; it is cleared at the end. After
+    Ctrl-C, what arrived is returned.
+    """
+    reading = _Reading(parse, keep)
+    try:
+        with Progress("runs", progress=progress) as counter:
+            for number in range(1, MAX_PAGES + 1):
+                paging = {"page": number, "per_page": PER_PAGE} if is_paged else {}
+                reply = http.get(path, {**(query or {}), **paging})
+                page = read_page(reply.value, reply.source)
+                n_before = len(reading.seen)
+                reading.add(page, reply)
+                n_new = len(reading.seen) - n_before
+                counter.total = reading.total
+                counter.update(n_new)
+                may_go_on = is_paged and n_new > 0 and page.has_more is not False
+                if limit is not None and len(reading.kept) + may_go_on > limit:
+                    is_counted = reading.total and not is_filtered
+                    of = f"of {reading.total:,}" if is_counted else f"(limit={limit})"
+                    reading.missing.append(f"{NEWEST} {limit:,} {of}")
+                    break
+                if reading.is_past(since):
+                    break
+                if not may_go_on or number == MAX_PAGES:
+                    reading.note_end(may_go_on or page.has_more is True)
+                    break
+    except KeyboardInterrupt:
+        arrived = plural(len(reading.seen), "record")
+        reading.missing.append(f"{STOPPED}: {arrived} arrived, more were not read")
+    if reading.n_unreadable:
+        unreadable = plural(reading.n_unreadable, "record")
+        reading.missing.append(f"{unreadable} could not be read (see the log)")
+    missing = tuple(reading.missing)
+    return ApiList(tuple(reading.kept[:limit]), missing, read_at=reading.read_at)
+
+
+def read_all(
+    http: Http, path: str, cls: type[Listed], query: Query | None = None
+) -> ApiList[Listed]:
+    """Read a list that the API does not page."""
+    return read_pages(http, path, lambda raw, reply: cls.from_json(raw), query, is_paged=False)

@@ -118,7 +118,7 @@ class InterruptForm(SavedBox):
     def __init__(self, client: Client, run: str | Run, *, who: str | None = None) -> None:
         check_kind("client", client, Client)
         super().__init__()
-        read = client.runs.get(client.runs.full_id(run))
+        read = client.runs.get(run)
         self.forms = RunForms(client, read, self.work, who, self._save_forms)
         parts: list[w.Widget] = [self.forms.box]
         if self.forms.form is None:

@@ -58,7 +58,7 @@ class RunMonitor(SavedBox):
     def __init__(self, client: Client, run: str | Run, *, who: str | None = None) -> None:
         check_kind("client", client, Client)
         super().__init__()
-        read = client.runs.get(client.runs.full_id(run))
+        read = client.runs.get(run)
         self.forms = RunForms(client, read, self.work, who, self._draw_state)
         self.sentence = w.HTML()
         self.chart = w.HTML(layout=w.Layout(width="100%"))

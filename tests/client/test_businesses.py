@@ -31,7 +31,12 @@ class Account:
         elif request.path == "/runs":
             items = [run.to_dict() for run in self.runs("b-0", "b-1", "b-2")]
         elif request.path.startswith("/businesses/"):
-            return Answer({"errors": [{"message": "no such business"}]}, status=404)
+            name = request.path.removeprefix("/businesses/")
+            if name not in dict(self.businesses):
+                return Answer({"errors": [{"message": "no such business"}]}, status=404)
+            return Answer(
+                {"object": "business", "id": name, "name": name, "status": "x", **STAMPED}
+            )
         else:
             name = request.query["business_id"]
             self.threads_read.append(name)

@@ -103,7 +103,6 @@ def test_client_shows_host_and_mode():
     transport = httpx.MockTransport(lambda request: httpx.Response(200))
     with Client(LIVE, read_only=True, transport=transport) as client:
         assert repr(client) == "Client('api.middesk.com', LIVE, read_only)"
-        assert client.is_live
 
 
 def test_the_key_changes_no_answer(server, run_json):

@@ -46,24 +46,6 @@ def test_a_host_that_does_not_listen_is_given_up_soon(
     assert 1 < sum(fake_time.slept) <= 5
 
 
-def test_a_post_does_not_use_a_kept_connection(server, client, run_json):
-    """A read is repeated where a kept connection is closed, and no write is lost."""
-    used = set()
-
-    def script(received):
-        is_kept = received.connection in used
-        used.add(received.connection)
-        return DROP if is_kept else Answer(run_json())
-
-    server.script = script
-    for _ in range(2):
-        client.runs.get("run-1")
-        client.runs.create("cip_orchestrator", thread_id="t-1")
-    once = ["GET /runs/run-1", "POST /runs"]
-    again = ["GET /runs/run-1"]
-    assert server.lines == once + again + once
-
-
 def test_a_long_retry_after_is_raised(server, client, fake_time):
     """A wait beyond the bound is not slept through but handed on."""
     server.script = lambda received: Answer(

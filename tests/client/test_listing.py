@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from runkit.api.models import Run
-from runkit.client import RunList, _paging
+from runkit.client import RunList, run_list
 from tests.client.conftest import Answer
 
 
@@ -44,7 +44,7 @@ def test_a_list_that_never_ends_is_cut(
     server, client, run_json, page, monkeypatch, run_id, n, n_pages
 ):
     """A server repeats its page, or has a new run on each page."""
-    monkeypatch.setattr(_paging, "MAX_PAGES", 20)
+    monkeypatch.setattr(run_list, "MAX_PAGES", 20)
     server.script = lambda received: page(
         run_json(run_id.format(received.query["page"])), has_more=True
     )
@@ -94,7 +94,8 @@ def test_runs_without_a_thread_may_be_of_the_business(server, client, run_json, 
     thread |= dict.fromkeys(["created_at", "updated_at"], "2026-02-03T10:00:00Z")
     known = run_json("known", thread_id=None, business_id="b-1")
     listed = page(run_json("mine"), known, run_json("unknown", thread_id=None))
-    server.say(page(thread), Answer(status=404), listed)  # no name: the list does not depend on it
+    business = thread | {"object": "business", "id": "b-1", "name": "Acme"}
+    server.say(Answer(business), page(thread), listed)
     runs = client.runs.list(business_id="b-1")
     assert runs.ids == ("mine", "known")
     assert runs.missing == ("1 run without a thread may be missing",)

@@ -11,12 +11,12 @@ from tests.client.conftest import Answer
 NOW = "2026-02-03T10:00:00Z"
 
 
-def test_create_sends_and_keeps_the_business(server, client, make_client, run_json):
-    """The API never returns it, so the client keeps it, and so does the run's JSON."""
+def test_create_sends_and_keeps_the_business(server, client, run_json):
+    """The API never returns it, so the client keeps it for the run's thread, and so does the run's JSON."""
     stamps = dict.fromkeys(["created_at", "updated_at"], NOW)
     business = {"object": "business", "id": "b-1", "name": "Acme", "status": "in_review"} | stamps
     made = Answer(run_json(status="running"), status=201)
-    server.say(made, Answer(business), Answer(run_json()), Answer(run_json()))
+    server.say(made, Answer(business), Answer(run_json()), Answer(run_json(thread_id="other")))
     run = client.runs.create("cip_orchestrator", business_id="b-1", prompt="Look at the TIN")
     assert server.requests[0].body == {
         "type": "cip_orchestrator",
@@ -24,11 +24,9 @@ def test_create_sends_and_keeps_the_business(server, client, make_client, run_js
         "prompt": "Look at the TIN",
     }
     assert (run.business_id, run.business_name, run.business_status) == ("b-1", "Acme", "in_review")
-    assert client.runs.get(run).business_id == client.runs.get("run-1").business_id == "b-1"
-    server.say(Answer(run_json()), Answer(run_json()))
-    other = make_client()
-    assert other.runs.get("run-1").business_name is None
-    assert other.runs.get(Run.from_json(run.to_dict())).business_name == "Acme"
+    assert client.runs.get(run).business_name == "Acme"
+    assert client.runs.get("run-1").business_id is None
+    assert Run.from_json(run.to_dict()).business_name == "Acme"
 
 
 def test_a_created_run_does_not_wait_for_a_name(server, client, run_json, fake_time):
@@ -48,18 +46,17 @@ def test_get_stamps_the_servers_time(server, client, run_json):
     run = client.runs.get("run-1")
     assert run.read_at == datetime(2026, 2, 3, 10, 40, 12, tzinfo=UTC)
     assert run.to_dict()["_runkit"] == {"read_at": "2026-02-03T10:40:12Z", "read_from": client.host}
-    without = client.runs.get("run-1", steps=False)
+    without = client.runs.get("run-1")
     assert (without.read_at, without.steps) == (None, None)
-    assert [request.query for request in server.requests] == [{"include": "steps"}, {}]
+    assert [request.query for request in server.requests] == [{"include": "steps"}] * 2
 
 
 def test_wait_polls_until_the_run_stops(server, client, run_json, fake_time):
-    """Waiting looks without steps, ever less often, and ends with the whole run."""
+    """Waiting looks ever less often."""
     running = Answer(run_json(status="running"))
-    server.say(*[running] * 12, Answer(run_json(status="interrupted")), Answer(run_json(steps=[])))
+    server.say(*[running] * 12, Answer(run_json(status="interrupted", steps=[])))
     run = client.runs.wait("run-1")
-    assert run.steps == ()
-    assert [request.query.get("include") for request in server.requests] == [None] * 13 + ["steps"]
+    assert (run.steps, len(server.requests)) == ((), 13)
     assert fake_time.slept[:3] == [0.25, 0.375, 0.5625]
     assert max(fake_time.slept) == 5
 

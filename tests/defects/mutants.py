@@ -43,7 +43,7 @@ TESTS = {
     "client/resume": [CLIENT.format("resume"), CLIENT.format("answer_log")],
     "reports/redaction": ["tests/reports/test_redaction.py", "tests/reports/test_secrets.py"],
     "server/_web": ["tests/server/test_access.py", "tests/server"],
-    "client/_paging": [CLIENT.format("listing")],
+    "client/run_list": [CLIENT.format("listing")],
     "local/fetch_files": [CLIENT.format("folder")],
     "screens/fleet": ["tests/screens"],
     "screens/one_run": ["tests/screens"],
