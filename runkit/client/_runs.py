@@ -44,7 +44,7 @@ class Runs:
 
     Every method takes a `Run`, its id or the first 8 characters of it, for which all runs are
     listed. The API does not return the business of a run: the client knows it of runs that it
-    created, listed by business or identified.
+    created, listed by business or identified, and of `Run` objects that name it.
     """
 
     def __init__(self, http: Http, businesses: Businesses) -> None:
@@ -439,6 +439,7 @@ class Runs:
         """
         check_kind("run", run, Run, str)
         if isinstance(run, Run):
+            self._businesses.remember(run)
             return run.id
         path_to(run)  # refuses what is no id
         if not SHORT_ID.fullmatch(run):

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from pydantic import PositiveInt
 
-from runkit.api.contract import Json, without_none
+from runkit.api.contract import BUSINESS_FIELDS, Json, without_none
 from runkit.api.models import Run
 from runkit.api.other_models import Business, Thread
 from runkit.arguments import check_kind, checked
@@ -154,6 +154,14 @@ class Businesses:
         """Return what is known about the business of a thread."""
         business_id = self._business_of.get(thread_id or "")
         return {} if business_id is None else self._facts_about(business_id)
+
+    def remember(self, run: Run) -> None:
+        """Keep the business of the thread of a run that names it; what was read stays."""
+        if run.thread_id is not None and run.business_id is not None:
+            self._business_of.setdefault(run.thread_id, run.business_id)
+            facts = {name: getattr(run, name) for name in BUSINESS_FIELDS}
+            if run.business_name is not None:
+                self._facts.setdefault(run.business_id, facts)
 
     def assign(self, thread_id: str | None, business_id: str) -> Json:
         """Note the business of a new run's thread, and return its facts.
