@@ -36,7 +36,7 @@ from runkit.display.text import brief, plural
 from runkit.errors import MaybeSent, UsageError
 from runkit.local.answer_log import UNKNOWN
 
-SHORT_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
+START_OF_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
 
 
 class Runs:
@@ -442,7 +442,7 @@ class Runs:
             self._businesses.remember(run)
             return run.id
         path_to(run)  # refuses what is no id
-        if not SHORT_ID.fullmatch(run):
+        if not START_OF_ID.fullmatch(run):
             return run
         listed = (list_runs or self.list)(progress=False)
         run_id = full_id(run, listed.ids)
