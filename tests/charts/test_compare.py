@@ -10,12 +10,6 @@ from runkit.errors import UsageError
 from support import question, run, step
 
 
-def test_the_first_difference_is_marked_in_both_rows():
-    a, b = (run(step("1"), step("2", 10, name=name, label=name.title())) for name in ("l", "r"))
-    table = compare(a, b)
-    assert table.loc[table["is_first_difference"], "name"].tolist() == ["l", "r"]
-
-
 @pytest.mark.parametrize(
     ("change", "is_different"),
     [
@@ -47,13 +41,6 @@ def test_a_run_without_steps_is_not_known_to_differ():
     assert numbers[["n_a", "total_s_a", "waiting_s_a"]].values.tolist() == [[1, 10, 0], [1, 20, 20]]
     assert numbers.filter(regex="_(b|diff)$").isna().all(axis=None)
     assert not table["is_first_difference"].any()
-
-
-def test_steps_without_names_are_told_apart_by_their_labels():
-    a, b = (run(step("1", name=None), step("2", 10, 30, name=None, label=label)) for label in "BC")
-    table = compare(a, b).set_index("name")
-    assert table["total_s_a"].to_dict() == {"Step 1": 10, "B": 20, "C": 0}
-    assert table.index[table["is_first_difference"]].tolist() == ["B", "C"]
 
 
 def test_a_comparison_subtracts_the_first_run_from_the_second():

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-import nbformat
 import plotly.graph_objects as go
 import plotly.io
 import pytest
-from nbclient import NotebookClient
-from nbconvert import HTMLExporter
 
 import runkit
-from runkit.reports._export import to_html
-from support import example, run, step
+from support import example
 
 PLOTLY = "application/vnd.plotly.v1+json"
 PICTURE = 'src="data:image/svg+xml,'
-CELLS = (
-    "import json, runkit\nruns = json.loads({runs!r})\nrunkit.gantt(runs[0])",
-    "runkit.gantt(runs[:2]).show()",
-    "runkit.gantt(runs).update_layout(title_text='Mine')",
-    "runkit.overview(runs)",
-)
 
 
 @pytest.fixture(autouse=True)
@@ -37,22 +26,6 @@ def renderer(monkeypatch):
 def bundle(figure: Any) -> dict[str, Any]:
     """What a notebook keeps of a figure."""
     return dict(figure._repr_mimebundle_())
-
-
-def test_an_exported_notebook_shows_each_chart():
-    """As an image whose alternative text is the figure's sentence; of an edited one only that."""
-    runs = [example("completed"), *(run(step("a", 0, 9 + n), run_id=f"{n}") for n in range(5))]
-    sources = [CELLS[0].format(runs=json.dumps(runs)), *CELLS[1:]]
-    notebook = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, sources)])
-    NotebookClient(notebook, timeout=120).execute()
-    [edited] = notebook.cells[2].outputs
-    assert edited.data["text/plain"].endswith("(edited)")
-    page = to_html(notebook, title="")
-    assert page.count(PICTURE) == len(CELLS) - 1
-    for template in ("lab", "classic"):
-        html, _ = HTMLExporter(template_name=template).from_notebook_node(notebook)
-        assert html.count(PICTURE) == len(CELLS) - 1
-        assert f'alt="{runkit.gantt(runs[0]).layout.meta["alt"]}"' in html
 
 
 def test_an_output_has_json_picture_and_sentence():
