@@ -4,9 +4,7 @@ import argparse
 import contextlib
 import io
 import json
-import os
 import re
-from unittest.mock import patch
 
 import pytest
 from rich.cells import cell_len
@@ -15,7 +13,7 @@ import runkit
 from runkit.shell.cli import main, parser
 from support import artifact, question, step
 from support import run as raw
-from tests.cli.conftest import CANARY, OTHER_KEY, environment, run
+from tests.cli.conftest import CANARY, OTHER_KEY, run
 
 COMMANDS = next(
     action.choices for action in parser()._actions if isinstance(action, argparse._SubParsersAction)
@@ -24,41 +22,34 @@ COMMANDS = next(
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name, capsys, monkeypatch):
-    """`--help` describes the command and each option, with its default."""
+    """`--help` describes each option."""
     monkeypatch.setenv("COLUMNS", "200")  # so that no word is broken at a hyphen
     with pytest.raises(SystemExit) as left:
         main([name, "--help"])
     assert left.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
     assert text.startswith(f"usage: runkit {name} ")
-    assert str(COMMANDS[name].description) in text
     for action in COMMANDS[name]._actions:
-        assert action.help not in (None, "", argparse.SUPPRESS), action.dest
+        assert action.help, action.dest
         assert " ".join(action.help.split()) in text
-        if action.default not in (None, False, 0, [], argparse.SUPPRESS):
-            assert f"({action.default})" in action.help, action.dest
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("dmo",), "Did you mean 'demo'?"),
-        (("fetch",), "-o/--output"),
         (
             ("fetch", "-o", "runs.csv"),
             "expected a folder, ending in /; a new file that ends in .ndjson",
         ),
         (("fetch", "-o", "runs.ndjson", "--status", "done"), "invalid choice"),
         (("fetch", "-o", "runs.ndjson"), "MIDDESK_API_KEY is not set in this shell"),
-        (("report", "runs.ndjson"), "-o/--output"),
         (
             ("report", "missing.ndjson", "-o", "report.html"),
             "missing.ndjson is no file or folder of runs",
         ),
-        (("report", "a", "-o", "report.pdf"), "must end in .html"),
         (("report", "a", "-o", "report.html", "--template", "rnus"), "Did you mean 'runs'"),
         (("demo", "--speed", "-1"), "greater than 0"),
-        (("sandbox", "--port", "99999"), "99999"),
     ],
 )
 def test_wrong_use_explains_itself(arguments, words, tmp_path):
@@ -76,14 +67,11 @@ def test_the_demo_shows_runs_and_writes_a_page(demo):
     assert re.search("^Gulf Coast Cable Inc +IRS TIN Matching .* [0-9a-f]{8}", done.stdout, re.M)
     assert re.search(r"^1 run without steps\n8 runs read · as of \w+ \d+, ", done.stdout, re.M)
     assert groups(done.stdout) == [("2", "waiting"), ("2", "failed"), ("4", "completed")]
-    assert "\x1b" not in done.stdout  # no terminal, no colors
-    assert not re.search("[0-9a-f]{8}-[0-9a-f]{4}-", done.stdout + done.stderr)
     modes = [path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())]
     assert modes == [0o700, 0o600, 0o600]
     page = (folder / "index.html").read_text()
     assert page.count("<img") == 2
-    assert "<script" not in page
-    assert CANARY not in page + done.stdout + done.stderr
+    assert CANARY not in page + done.stdout
 
 
 def groups(shown):
@@ -100,20 +88,6 @@ def on_a_terminal(*arguments):
     return screen.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("variables", "is_colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
-)
-def test_a_terminal_shows_colors(variables, is_colored, tmp_path):
-    """Unless it cannot, or its user does not want any; text of a run has no control characters."""
-    path = tmp_path / "run.json"
-    path.write_text(json.dumps(raw(step("a", label="red \x1b[31m"))))
-    variables = environment(**({"TERM": "xterm"} | variables))
-    with patch.dict(os.environ, variables, clear=True):
-        shown = on_a_terminal("show", str(path))
-    assert ("\x1b[32mCompleted ✓\x1b[0m" in shown) == is_colored
-    assert r"red \x1b[31m" in shown
-
-
 def show(folder, *runs, code=0):
     """Write runs into a file, and show them: lines with single spaces."""
     (folder / "runs.ndjson").write_text("\n".join(map(json.dumps, runs)))
@@ -126,8 +100,8 @@ def test_a_run_is_shown_as_a_tree(tmp_path):
     """How it ended, its times, its questions, each step with its state, error and length."""
     steps = [step("b", 0, 20, label="Child"), step("d", 20, 30, type="error", label="No: down")]
     group = step("a", 0, 40, label="Group", steps=steps)
-    asked = question("q", 40, 70, label="Approve?")
-    lines = show(tmp_path, raw(group, asked, step("c", 70, 100, label="Last")))
+    gate = question("q", 40, 70, label="Approve?")
+    lines = show(tmp_path, raw(group, gate, step("c", 70, 100, label="Last")))
     assert lines[0] == "CIP Orchestrator"
     assert lines[1].startswith("run r · 1 run read · as of Feb 3, 2026, 10:01 UTC (newest time in")
     assert lines[3] == "Completed ✓"
@@ -143,66 +117,35 @@ def test_a_run_is_shown_as_a_tree(tmp_path):
     ]
 
 
-def test_findings_are_named_weakest_first(tmp_path):
-    findings = [artifact(f"Finding {word}", confidence=word) for word in ("high", "low", "medium")]
-    lines = show(tmp_path, raw(step("a", artifacts=findings)))
-    assert lines[-3:] == [f"Finding {word} {word}" for word in ("low", "medium", "high")]
-
-
 def test_several_runs_are_shown_by_status(tmp_path):
     """An id after the file picks one of them, by its first characters."""
-    ids = ["aaaaaaaa-1111", "bbbbbbbb-1111"]
-    runs = [raw(step("a"), run_id=run_id, start=start) for start, run_id in enumerate(ids)]
-    unrated = step("u", artifacts=[artifact(confidence=None)])
-    waiting = raw(unrated, question("q", 10, None, label="Approve?"), status="interrupted")
-    runs.append(waiting | {"ended_at": None})
-    lines = show(tmp_path, *runs, code=4)
+    runs = [raw(step("a"), run_id=f"{letter * 8}-1111") for letter in "ab"]
+    waiting = raw(question("q", 10, None, label="Approve?"), status="interrupted", end=None)
+    lines = show(tmp_path, *runs, waiting, code=4)
     assert groups("\n".join(lines)) == [("1", "waiting"), ("2", "completed")]
     assert lines[4].startswith("Approve? ")  # a name that most share, an agent's, is left out
-    assert [line.split()[-1] for line in lines[-2:]] == ["aaaaaaaa", "bbbbbbbb"]
     entry = run("show", "runs.ndjson", "bbbbbbbb", cwd=tmp_path).stdout
     assert "aaaaaaaa" not in entry
-    assert "└─ Step a" in entry
+    assert "Step a" in entry
 
 
-def test_a_failure_is_cut_at_the_width_and_whole_in_a_pipe(tmp_path, monkeypatch):
-    reason = f"Register: {'down ' * 30}: end"
-    broken = step("a", 0, 9, type="error", label=reason)
-    failed = raw(broken, run_id="f" * 9, status="error")
-    lines = show(tmp_path, failed, raw(step("a")))
-    assert any(line.startswith(reason) for line in lines)
-    monkeypatch.setenv("COLUMNS", "80")
-    shown = on_a_terminal("show", str(tmp_path / "runs.ndjson"))
-    assert re.search("Register: (down )+(d|do|dow|down)?…", shown)
-
-
-LIMITS = [([], []), (["--sla-h", "0.01"], ["over 0.01 h"]), (["--sla-h", "4"], ["within 4 h"])]
+LIMITS = [((), []), (("--sla-h", "0.01"), ["over 0.01 h"])]
 
 
 @pytest.mark.parametrize(("options", "expected"), LIMITS)
 def test_a_limit_is_shown_if_it_is_given(options, expected, tmp_path):
     """Beside each wait; time is counted to `--as-of`."""
-    asked = question("q", 10, None, label="Approve?")
-    waiting = raw(asked, status="interrupted") | {"ended_at": None}
-    path = tmp_path / "runs.ndjson"
-    path.write_text("\n".join(map(json.dumps, [waiting, raw(run_id="other")])))
-    at = "2026-02-03T11:00:00Z"
-    for ids in ([], ["r"]):
-        done = run("show", "runs.ndjson", *ids, "--as-of", at, *options, cwd=tmp_path)
-        assert "59 min 50 s" in done.stdout
-        assert re.findall(r"(?:over|within) \S+ h", done.stdout) == expected
-
-
-@pytest.mark.parametrize("hours", ["-1", "0", "nan"])
-def test_a_limit_that_is_none_is_refused(hours, tmp_path):
-    (tmp_path / "run.json").write_text(json.dumps(raw()))
-    done = run("show", "run.json", "--sla-h", hours, cwd=tmp_path)
-    assert (done.returncode, "sla_h=" in done.stderr) == (2, True)
+    gate = question("q", 10, None, label="Approve?")
+    waiting = raw(gate, status="interrupted", end=None)
+    (tmp_path / "run.json").write_text(json.dumps(waiting))
+    done = run("show", "run.json", "--as-of", "2026-02-03T11:00:00Z", *options, cwd=tmp_path)
+    assert "59 min 50 s" in done.stdout
+    assert re.findall(r"(?:over|within) \S+ h", done.stdout) == expected
 
 
 def test_one_step_is_shown_and_written_as_json(tmp_path):
-    """Of a file, too; without an only run it is refused."""
-    steps = step("a", artifacts=[artifact("Found", sources=[{"source_name": "IRS"}])]), step("b")
+    """Without an only run it is refused."""
+    steps = step("a", artifacts=[artifact("Found")]), step("b")
     runs = [raw(*steps, run_id="aaaaaaaa-1"), raw(step("c"), run_id="bbbbbbbb-1")]
     (tmp_path / "runs.ndjson").write_text("\n".join(map(json.dumps, runs)))
     words = ("show", "runs.ndjson", "aaaaaaaa", "--step", "Step a")
@@ -211,77 +154,53 @@ def test_one_step_is_shown_and_written_as_json(tmp_path):
     assert "Step b" not in shown.stdout
     tables = json.loads(run(*words, "--json", cwd=tmp_path).stdout)
     assert [row["label"] for row in tables["steps"]] == ["Step a"]
-    assert [row["title"] for row in tables["artifacts"]] == ["Found"]
-    assert [row["source_name"] for row in tables["sources"]] == ["IRS"]
-    assert run("show", "runs.ndjson", "--step", "a", "--json", cwd=tmp_path).returncode == 2
+    assert run("show", "runs.ndjson", "--step", "a", cwd=tmp_path).returncode == 2
 
 
 def test_show_says_which_records_could_not_be_read(tmp_path):
     """The run that can be is shown; the exit code is that of incomplete data."""
     (tmp_path / "runs.ndjson").write_text(json.dumps(raw(step("a"))) + "\n{broken\n")
     done = run("show", "runs.ndjson", cwd=tmp_path)
-    assert "└─ Step a" in done.stdout
     assert done.returncode == 3
     assert done.stdout.splitlines()[1] == "1 of 2 records refused"
     assert re.search("Bad json +1 +runs.ndjson:2 +not JSON", done.stdout)
-    done = run("show", "runs.ndjson", "--json", cwd=tmp_path)  # JSON has only the frames
-    assert done.stderr.startswith("Incomplete: 1 of 2 records refused")
-    (tmp_path / "runs.ndjson").write_text("{broken\n")
-    done = run("show", "runs.ndjson", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "all records were refused" in done.stderr
 
 
 def test_the_inbox_lists_questions_that_wait(tmp_path):
-    """The longest wait first, with its business; without one, the count is 0."""
+    """The longest wait first, with its business."""
     with runkit.sandbox(speed=600, history=20, seed=12) as box:
         at = {"MIDDESK_API_KEY": box.key, "MIDDESK_BASE_URL": box.url}
         done = run("inbox", cwd=tmp_path, **at)
-        nothing = run("inbox", "--since", "today", cwd=tmp_path, **at)
-    assert (done.returncode, nothing.returncode) == (4, 0), done.stderr
+    assert done.returncode == 4, done.stderr
     assert re.match(r"SANDBOX · 127\.0\.0\.1:\d+ · 20 runs listed · 2 runs read", done.stdout)
-    assert "\n2 waiting for a reviewer\n" in done.stdout
     assert re.findall(r"^(.*?)  +(\S+) .*? \d+ d .*[0-9a-f]{8}", done.stdout, re.MULTILINE) == [
         ("Lakeline Family Dental PLLC", "Add"),
         ("Truckee River Freight Co", "2"),
     ]
-    assert "\n0 waiting for a reviewer\n" in nothing.stdout
 
 
 CODES = [(False, False, 0), (False, True, 3), (True, False, 4), (True, True, 4)]
 
 
-@pytest.mark.parametrize("options", [[], ["--json"], ["--step", "Step a"]])
 @pytest.mark.parametrize(("has_question", "has_bad_line", "code"), CODES)
-def test_the_exit_code_says_whether_a_question_waits(
-    options, has_question, has_bad_line, code, tmp_path
-):
+def test_the_exit_code_says_whether_a_question_waits(has_question, has_bad_line, code, tmp_path):
     """Else whether something could not be read."""
     steps = [question("q", 1, None, label="Approve?\x1b")] if has_question else []
-    status = "interrupted" if has_question else "completed"
-    line = raw(step("a"), *steps, status=status) | ({"ended_at": None} if has_question else {})
+    state = {"status": "interrupted", "end": None} if has_question else {}
+    line = raw(step("a"), *steps, **state)
     (tmp_path / "run.ndjson").write_text(json.dumps(line) + "\n{" * has_bad_line)
-    done = run("show", "run.ndjson", *options, cwd=tmp_path)
+    done = run("show", "run.ndjson", cwd=tmp_path)
     assert done.returncode == code
     assert "\x1b" not in done.stdout
-    if options == ["--json"]:
-        shown = json.loads(done.stdout)
-        assert shown["runs"][0]["n_pending"] == has_question
-        assert [row["label"] for row in shown["interrupts"]] == ["Approve?\x1b"] * has_question
 
 
 @pytest.mark.parametrize("width", [60, 110])
 def test_a_table_fits_the_terminal(width, tmp_path, monkeypatch):
     """Wide characters count as two; ten rows of a group, unless `--all` is given."""
     names = {"_runkit": {"business_name": "東京貿易株式会社" * 4}}
-    failed = raw(step("a", 0, 9, label="x" * 200, status="error"), run_id="f" * 9, status="error")
-    output = {"artifacts": [artifact("Summary")]}
-    weak = raw(step("a", artifacts=[artifact("Suite", confidence="low")]), output=output)
-    runs = [
-        weak,
-        failed | names,
-        *(raw(step("a"), run_id=f"{n:08}-1", output=output) for n in range(11)),
-    ]
+    reason = f"Register: {'down ' * 30}: end"
+    failed = raw(step("a", type="error", label=reason), run_id="f" * 9, status="error") | names
+    runs = [failed, *(raw(step("a"), run_id=f"{n:08}-1") for n in range(12))]
     path = tmp_path / "runs.ndjson"
     path.write_text("\n".join(map(json.dumps, runs)))
     monkeypatch.setenv("COLUMNS", str(width))
@@ -290,8 +209,10 @@ def test_a_table_fits_the_terminal(width, tmp_path, monkeypatch):
         shown = on_a_terminal("show", str(path), *options)
         assert max(map(cell_len, shown.splitlines())) <= width
         assert groups(shown) == [("1", "failed"), ("12", "completed")]
-        assert len(re.findall(" (?:[0-9]{8}-1|r) *$", shown, re.MULTILINE)) == n_rows
+        assert len(re.findall(r" [0-9]{8}-1 *$", shown, re.MULTILINE)) == n_rows
+        assert re.search("Register: (down )*(d|do|dow|down)?…", shown)
         assert ("\n+ 2 completed: --all\n" in f"{shown}\n") == (not options)
+    assert reason in run("show", str(path), cwd=tmp_path).stdout  # a pipe gets all
 
 
 def test_the_exports_of_the_sandbox_are_all_that_a_client_needs(served, monkeypatch):
@@ -302,16 +223,3 @@ def test_the_exports_of_the_sandbox_are_all_that_a_client_needs(served, monkeypa
         monkeypatch.setenv(name, value)
     with runkit.Client() as client:
         assert (client.mode, len(client.runs.list(progress=False))) == ("SANDBOX", 6)
-
-
-def test_a_second_fetch_into_a_folder_has_two_records(tmp_path, served):
-    """With nothing new, no run is read, and the folder is complete."""
-    for n_lines in (8, 2):
-        known = {*tmp_path.glob("runs/*")}
-        done = run("fetch", "-o", "runs/", cwd=tmp_path, **served)
-        assert done.returncode == 0, done.stderr
-        [path] = {*tmp_path.glob("runs/*")} - known
-        assert len(path.read_bytes().splitlines()) == n_lines
-    f = runkit.frames(tmp_path / "runs")
-    assert (len(f.runs), f.missing) == (6, ())
-    assert f.runs["has_steps"].all()

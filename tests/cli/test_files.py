@@ -33,15 +33,10 @@ def test_files_are_written_for_their_owner_only(tmp_path, monkeypatch):
             {"note": "typed"}, "Ada", {"host": "h", "run_id": "r", "interrupt_id": "q"}
         )
         runkit.frames(client.runs.fetch(client.runs.list())).save("frames")
-        (tmp_path / "empty").mkdir()
         (tmp_path / "runs.ndjson").touch(0o666)  # a file that others can read is replaced
-        for words in (["runs.ndjson", "--overwrite"], ["new/"], ["empty/"]):
+        for words in (["runs.ndjson", "--overwrite"], ["new/"]):
             assert main(["fetch", "-o", *words]) == 0
-    folders = {"state", "frames", "new"}  # one that is there stays as it is
-    modes = {path.name: mode(path) for path in tmp_path.iterdir()}
-    assert modes == {**dict.fromkeys(folders, 0o700), "empty": 0o777, "runs.ndjson": 0o600}
-    inside = [
-        path for name in ("state", "frames", "new", "empty") for path in (tmp_path / name).iterdir()
-    ]
-    assert len(inside) == 1 + 7 + 2
-    assert {mode(path) for path in inside} == {0o600}
+    paths = [*tmp_path.rglob("*")]
+    assert len(paths) == 3 + 1 + 1 + 7 + 1
+    for path in paths:
+        assert mode(path) == (0o700 if path.is_dir() else 0o600), path
