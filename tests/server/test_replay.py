@@ -85,7 +85,8 @@ def test_a_replayed_run_asks_at_the_recorded_time(box, client):
     done = runkit.frames(client.runs.get(client.runs.wait(made, poll=0.01).id))
     assert done.steps["name"].tolist() == ["work", "await_review", "after"]
     for f in (waiting, done):  # no part of the recorded answer
-        assert json.loads(f.steps["result"].dropna().iloc[-1]) == {"interrupt_id": item.id}
+        result = json.loads(f.steps["result"].dropna().iloc[-1])
+    assert result == {"interrupt_id": item.id, "decision": "approved"}
 
 
 def test_other_businesses_and_agents_are_refused(box, client):
