@@ -263,9 +263,9 @@ class AnswerForm:
                 on_claimed=note_claim,
                 on_checking=self._note_check,
             )
-        except Conflict as error:
-            return Outcome(UNCONFIRMED, error.run or run)
         except RunkitError as error:
+            if isinstance(error, Conflict) and is_claimed:
+                return Outcome(UNCONFIRMED, error.run or self.run)
             refused = REFUSED if isinstance(error, REFUSALS) and is_claimed else FAILED
             return Outcome(refused, values={"why": str(error)})
         except Exception as error:  # an answer that has left may arrive whatever fails here
