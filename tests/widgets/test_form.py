@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import ipywidgets as w
-import nbformat
 import pytest
 from comm import get_comm_manager
-from nbclient import NotebookClient
 
 import runkit
 from runkit.widgets._work import VIEW, SavedBox, close_tree
@@ -87,51 +84,6 @@ async def test_it_is_a_vbox_that_composes_and_closes(asking, kind):
 
 
 @on_a_loop
-async def test_a_press_waits_for_a_cell_and_is_one_answer(asking):
-    """Clicks that a busy kernel delivers together are one answer."""
-    run = asking.run()
-    form = runkit.InterruptForm(asking.client, run)
-    arrived = asking.box.answers()
-    form.forms.form.inputs.proposals[0].choice.value = "reject"
-    for _ in range(5):
-        form.forms.form.send_button.click()
-    assert arrived() == 0
-    await until(lambda: form.receipts)
-    assert arrived() == 1
-
-
-@on_a_loop
-async def test_choosing_what_needs_a_reason_moves_the_focus_to_it(asking):
-    form = runkit.InterruptForm(asking.client, asking.run()).forms.form
-    [proposal] = form.inputs.proposals
-    focused: list[Any] = []
-    proposal.texts["note"].focus = lambda: focused.append("note")
-    proposal.choice.value = "reject"
-    assert focused == []
-    proposal.choice.value = "approve"
-    assert focused == ["note"]
-    proposal.texts["note"].value = NOTE
-    proposal.choice.value = "reject"
-    proposal.choice.value = "approve"
-    assert focused == ["note"]
-
-
-@on_a_loop
-async def test_a_run_of_several_questions_asks_them_one_after_the_other(asking):
-    run = asking.run("combined_proposal")
-    form = runkit.InterruptForm(asking.client, run)
-    for item in form.forms.form.inputs.proposals:
-        item.choice.value = "approve"
-        item.texts["note"].value = NOTE
-    button = form.forms.form.send_button
-    await until(lambda: button.description == "Send: verify the TIN, dismiss the hit")
-    form.forms.form.send_button.click()
-    await until(lambda: form.receipts)
-    assert form.forms.form is None
-    assert form.run.status != "interrupted"
-
-
-@on_a_loop
 async def test_the_documents_of_the_business_are_offered(asking):
     form = runkit.InterruptForm(asking.client, asking.run("tin_mismatch")).forms.form
     [proposal] = form.inputs.proposals
@@ -143,14 +95,6 @@ async def test_the_documents_of_the_business_are_offered(asking):
     assert form.receipt.delivery == "confirmed"
 
 
-@on_a_loop
-async def test_documents_that_cannot_be_listed_are_a_sentence(asking):
-    run = asking.run("tin_mismatch")
-    asking.box.fault("refuse", on="GET /documents", status=401, times=9)
-    form = runkit.InterruptForm(asking.client, run).forms.form
-    await until(lambda: "can&#x27;t be listed" in form.status.value)
-
-
 @off_the_loop
 def test_without_a_loop_a_press_ends_when_it_returns(asking):
     """As in a script."""
@@ -158,29 +102,3 @@ def test_without_a_loop_a_press_ends_when_it_returns(asking):
     form.forms.form.inputs.proposals[0].choice.value = "reject"
     form.forms.form.send_button.click()
     assert [receipt.delivery for receipt in form.receipts] == ["confirmed"]
-
-
-UNATTENDED = f"""
-import runkit
-box = runkit.sandbox(speed=3000)
-client = box.client(rate=None)
-made = client.runs.create("cip_orchestrator", box.business("watchlist_hit"))
-run = client.runs.wait(made, poll=0.02)
-form = runkit.InterruptForm(client, run)
-form.forms.form.inputs.proposals[0].texts["note"].value = {NOTE!r}
-display(form, runkit.RunMonitor(client, run), runkit.InterruptInbox(client))
-"""
-
-
-def test_a_notebook_that_runs_without_a_page_keeps_the_questions_and_nothing_typed(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setenv("RUNKIT_STATE_DIR", str(tmp_path))
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(UNATTENDED)])
-    NotebookClient(notebook, timeout=60, kernel_name="python3", store_widget_state=False).execute()
-    outputs: list[Any] = [output.data for output in notebook.cells[0].outputs]
-    assert [VIEW in data for data in outputs] == [True, False] * 3
-    assert all("Dismiss 1 potential hit?" in data["text/html"] for data in outputs[1::2])
-    notebook.cells[0].source = ""
-    assert NOTE not in nbformat.writes(notebook)
-    assert "widgets" not in notebook.metadata

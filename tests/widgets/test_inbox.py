@@ -60,16 +60,6 @@ async def test_the_longest_wait_is_first_and_the_next_one_follows_each_answer(as
 
 
 @on_a_loop
-async def test_it_says_what_it_looked_at(asking):
-    inbox, _ = await open_inbox(asking)
-    listed = asking.client.runs.list(since="30d", progress=False)
-    assert inbox.listing.sentence.startswith(f"0 questions waiting in {len(listed):,} run")
-    assert "created since" in inbox.listing.sentence
-    every, _ = await open_inbox(asking, since=None)
-    assert "created since" not in every.listing.sentence
-
-
-@on_a_loop
 async def test_what_was_typed_stays_whatever_is_chosen_or_refreshed(asking):
     inbox, runs = await open_inbox(asking, "watchlist_hit", "decision")
     first, second = (question.key for question in inbox.questions)
@@ -79,16 +69,6 @@ async def test_what_was_typed_stays_whatever_is_chosen_or_refreshed(asking):
         await inbox.listing.refresh()
     assert shown(inbox) == runs[0].id
     assert inbox.listing.form.inputs.proposals[0].texts["note"].value == NOTE
-
-
-@on_a_loop
-async def test_a_refresh_brings_new_questions_and_takes_answered_ones(asking):
-    inbox, [first] = await open_inbox(asking, "watchlist_hit")
-    second = asking.run("decision")
-    asking.answer_elsewhere(first)
-    inbox.listing.refresh_button.click()
-    await until(lambda: waiting(inbox) == [second.id])
-    assert [receipt.delivery for receipt in inbox.receipts] == ["closed"]
 
 
 @on_a_loop
@@ -112,9 +92,6 @@ async def test_a_failed_refresh_keeps_the_list_and_says_why(asking):
     await inbox.listing.refresh()
     assert waiting(inbox) == [run.id]
     assert "401" in inbox.listing.parts[0].children[0].value
-    asking.box.clear_faults()
-    await inbox.listing.refresh()
-    assert "401" not in inbox.listing.parts[0].children[0].value
 
 
 @on_a_loop
@@ -127,18 +104,15 @@ async def test_it_refreshes_itself_and_a_newer_one_takes_its_place(asking):
     second.close()
 
 
-@pytest.mark.parametrize(("sla_h", "n_late"), [(0.001, 1), (100, 0)])
+@pytest.mark.parametrize(("sla_h", "is_late"), [(0.001, True), (100, False)])
 @on_a_loop
-async def test_a_limit_marks_what_is_late(asking, sla_h, n_late):
+async def test_a_limit_marks_what_is_late(asking, sla_h, is_late):
     asking.run("watchlist_hit")
     asking.run("decision")  # its time passes on the sandbox's clock
     inbox = runkit.InterruptInbox(asking.client, sla_h=sla_h)
-    assert inbox.listing.sentence.startswith("2 questions waiting, ")
-    labels = [label for label, _ in inbox.listing.choice.options]
-    n_marked = sum("late" in label for label in labels)
-    assert f", {n_marked:,} late " in inbox.listing.sentence
-    assert n_marked >= n_late
-    assert n_late or not n_marked
+    label, _ = inbox.listing.choice.options[0]
+    assert ("late" in label) is is_late
+    assert (", 0 late " in inbox.listing.sentence) is not is_late
 
 
 def test_every_question_that_waits_is_there():
@@ -149,8 +123,8 @@ def test_every_question_that_waits_is_there():
         assert len(listed) > 3
         inbox = runkit.InterruptInbox(client)
         assert {*waiting(inbox)} == {*listed.ids}
-        times = [question.since for question in inbox.questions]
-        assert times == sorted(times)
+        looked_at = len(client.runs.list(since="30d", progress=False))
+        assert f"in {looked_at:,} runs created since" in inbox.listing.sentence
         assert len(runkit.InterruptInbox(client, since=None).questions) >= len(listed)
 
 
@@ -172,10 +146,8 @@ def asked(run_id="aaaaaaaa-1", **more):
         asked(),
         asked(status="awaiting_human"),
         asked(status="awaiting_human", interrupts=[]),
-        asked(status="running"),
-        asked(interrupts=[]),
     ],
-    ids=["interrupted", "unknown status", "only a step", "running", "no item"],
+    ids=["interrupted", "unknown status", "only a step"],
 )
 @on_a_loop
 async def test_a_question_waits_whatever_the_status_is_called(server, listed):
@@ -193,25 +165,6 @@ async def test_a_question_waits_whatever_the_status_is_called(server, listed):
         await until(lambda: inbox.work.is_idle)
         assert waiting(inbox) == ["aaaaaaaa-1"]
         assert inbox.listing.form is not None
-
-
-@on_a_loop
-async def test_an_older_state_never_replaces_a_newer_one(server):
-    states = [asked(), asked(interrupts=[], status="running", updated_at="2020-01-01T00:00:00Z")]
-
-    def reply(request):
-        if request.path == "/runs":
-            return Answer({"data": [states[0]], "has_more": False, "total_count": 1})
-        return Answer(states[0] if "aaaaaaaa" in request.path else {"data": []})
-
-    server.script = reply
-    with quick_client(KEY, server.url, []) as client:
-        inbox = runkit.InterruptInbox(client, since=None)
-        await until(lambda: inbox.work.is_idle)
-        states.reverse()
-        await inbox.listing.refresh()
-        assert waiting(inbox) == ["aaaaaaaa-1"]
-        assert inbox.receipts == []
 
 
 @on_a_loop

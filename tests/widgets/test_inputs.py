@@ -52,19 +52,13 @@ def test_each_answer_of_each_kind_is_sent_as_its_button_says(kind, word, button)
     ("value", "word", "typed", "error"),
     [
         (asks("dismissal"), "approve", {}, '"Dismiss the hit" needs a reason.'),
-        (asks("dismissal"), "approve", {"note": " \n"}, '"Dismiss the hit" needs a reason.'),
         (asks("dismissal"), "reject", {"note": "x" * (MAX_COMMENT + 1)}, "at most 5,000"),
         (asks("decision"), "rejected", {}, '"Reject" needs a reason.'),
         (asks("document"), "approve", {}, '"Provide the document" needs a document.'),
         (asks("decision"), None, {}, "Choose an answer."),
-        (asks("else"), "raw", {}, "needs an answer as JSON"),
         (asks("else"), "raw", {"raw": "[1]"}, "must be an object"),
-        (asks("else"), "raw", {"raw": "{}"}, "must be an object"),
-        (asks("else"), "raw", {"raw": '{"a": NaN}'}, "not JSON"),
         (asks("else"), "raw", {"raw": '{"a": '}, "not JSON"),
         (asks("add_sources", payload={"a": 1}), "approve", {"payload": "{"}, "not JSON"),
-        (asks("add_sources", payload={"a": 1}), "approve", {"payload": " "}, "not JSON"),
-        (asks("add_sources", payload={"a": 1}), "approve", {"payload": "{}"}, "must be an object"),
     ],
 )
 def test_a_wrong_input_is_one_sentence_at_its_field(value, word, typed, error):
@@ -100,9 +94,7 @@ def documents(n: int) -> list[Document]:
     return [Document.from_json(row) for row in rows]
 
 
-@pytest.mark.parametrize(
-    ("n", "control"), [(1, "RadioButtons"), (5, "RadioButtons"), (6, "Dropdown")]
-)
+@pytest.mark.parametrize(("n", "control"), [(5, "RadioButtons"), (6, "Dropdown")])
 def test_a_document_is_chosen_or_named(n, control):
     """Up to five are in view; an id that is typed counts before the list."""
     inputs = inputs_of(asks("document"), "approve")
@@ -111,20 +103,10 @@ def test_a_document_is_chosen_or_named(n, control):
     assert type(proposal.document).__name__ == control
     ids = [value for _, value in proposal.document.options if value]
     assert len(ids) == n
-    with pytest.raises(WrongInput):
-        inputs.answer()
     proposal.document.value = ids[0]
     assert inputs.answer()["document_id"] == ids[0]
     proposal.texts["document_id"].value = "d99"
     assert inputs.answer()["document_id"] == "d99"
-    proposal.choice.value = "reject"
-    assert inputs.answer() == {"decision": "reject"}
-
-
-def test_without_documents_an_id_can_be_typed():
-    inputs = inputs_of(asks("document"), "approve", document_id="d7")
-    inputs.proposals[0].offer([])
-    assert inputs.answer()["document_id"] == "d7"
 
 
 # ----------------------------------------------------------------------------------- several in one
@@ -147,8 +129,3 @@ def test_a_combined_question_is_sent_when_each_part_has_an_answer():
 def test_a_question_with_a_schema_is_answered_as_json():
     value = asks("decision", responseSchema={"type": "object"})
     assert answer(value, "raw", raw='{"risk": 4}') == {"risk": 4}
-
-
-@pytest.mark.parametrize("value", [{}, {"type": 7, "artifacts": "none", "proposals": [None]}])
-def test_whatever_is_asked_can_be_approved_or_rejected(value):
-    assert answer(value, "reject", note="no") == {"decision": "reject", "note": "no"}

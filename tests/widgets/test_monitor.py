@@ -63,31 +63,6 @@ async def test_a_form_keeps_what_was_typed_while_the_run_is_read(asking):
 
 
 @on_a_loop
-async def test_the_run_ends_while_an_answer_is_being_sent(asking):
-    """The outcome of the press decides, and not another state of the run."""
-    run = asking.run()
-    monitor = runkit.RunMonitor(asking.client, run)
-    form = monitor.forms.form
-    form.inputs.proposals[0].choice.value = "reject"
-    asking.box.fault("hold", on="/resume")
-    form.send_button.click()
-    await until(lambda: [*runkit.answer_log()["delivery"]] == ["sending"])
-    asking.box.end_run(run.id)
-    await until(lambda: monitor.run.is_finished)
-    assert form.receipt is None
-    asking.box.clear_faults()
-    await until(lambda: form.receipt)
-    assert form.receipt.delivery == "unconfirmed"
-
-
-@on_a_loop
-async def test_a_run_is_followed_through_faults(asking):
-    asking.box.fault("refuse", on="GET /runs", times=2)
-    monitor = begin(asking, "clean_pass")
-    await until(lambda: monitor.run.is_finished)
-
-
-@on_a_loop
 async def test_a_newer_monitor_of_a_run_ends_the_older_one(asking):
     """As when a cell is run again; closing ends the newest."""
     run = asking.run()
@@ -106,10 +81,3 @@ async def test_an_answer_from_elsewhere_closes_the_question(asking):
     asking.answer_elsewhere(run)
     await until(lambda: monitor.receipts)
     assert "by Priya Raman" in monitor.receipts[0].text
-
-
-def test_without_a_loop_it_shows_the_current_state(asking):
-    run = asking.run()
-    monitor = runkit.RunMonitor(asking.client, run)
-    assert monitor.forms.form is not None
-    assert repr(monitor).endswith("Waiting, SANDBOX)")

@@ -64,10 +64,7 @@ class Case(NamedTuple):
 PRESSES = {
     "accepted": Case(lambda *_: None, "confirmed", 1, ["confirmed"], "signed Ana Ortiz."),
     "429": Case(fault("refuse", status=429, times=9), "open", 1, ["failed"], "was not sent"),
-    "408": Case(fault("refuse", status=408), "open", 1, ["unknown"], "may still arrive"),
-    "422": Case(fault("refuse", status=422), "open", 1, ["refused"], "The API refused"),
     "cannot be read": Case(fault("drop", on="GET /runs", times=99), "open", 0, [], "was not sent"),
-    "dropped": Case(LOST, "open", 1, ["unknown"], "may still arrive"),
     "lost reply": Case(fault("lose_reply"), "unconfirmed", 1, ["unconfirmed"], "not confirmed"),
     "dropped, then another notebook": Case(
         both(LOST, while_looking(another_notebook)),
@@ -76,21 +73,12 @@ PRESSES = {
         ["unconfirmed", "confirmed"],
         "not confirmed that it closed",
     ),
-    "dropped, then ended": Case(
-        both(LOST, while_looking(end)), "unconfirmed", 1, ["unconfirmed"], "Expired"
-    ),
     "dropped, and nobody can look": Case(
         both(LOST, BLIND), "open", 1, ["unknown"], "may still arrive"
     ),
     "answered elsewhere before": Case(elsewhere, "closed", 1, [], "by Priya Raman"),
     "ended before": Case(end, "closed", 0, [], "doesn&#x27;t count as a rejection"),
-    "another notebook before": Case(
-        another_notebook, "closed", 1, ["confirmed"], "Already answered"
-    ),
     "another kernel died": Case(dead_kernel, "open", 0, ["sending"], "signed Bob"),
-    "another kernel died, then answered elsewhere": Case(
-        both(dead_kernel, elsewhere), "closed", 1, ["sending"], "by Priya Raman"
-    ),
 }
 
 
@@ -113,20 +101,14 @@ async def test_five_presses_send_at_most_one_answer(asking, name):
     assert is_visible is (name != "accepted")
 
 
-RETRIES = ["429", "cannot be read", "422"]
-
-
-@pytest.mark.parametrize("name", RETRIES)
 @on_a_loop
-async def test_an_answer_that_was_not_taken_can_be_sent_again(asking, name):
-    run = asking.run()
-    person = asking.form(run)
-    PRESSES[name].happens(asking, run)
-    person.choose()
-    await person.press()
-    asking.box.clear_faults()
-    await person.press()
-    assert person.result == "confirmed"
+async def test_an_answer_that_was_refused_can_be_sent_again(asking):
+    person = asking.form(asking.run())
+    asking.box.fault("refuse", status=422)
+    for result in ("open", "confirmed"):
+        person.choose()
+        await person.press()
+        assert person.result == result
 
 
 @on_a_loop
@@ -145,20 +127,6 @@ async def test_sending_after_a_doubt_is_a_new_decision(asking):
     assert (person.result, arrived()) == ("confirmed", 2)
 
 
-@on_a_loop
-async def test_a_later_state_closes_a_doubtful_answer(asking):
-    """A refresh finds out that the question is closed, and not whose answer did it."""
-    run = asking.run()
-    person = asking.form(run)
-    asking.box.fault("drop")
-    person.choose()
-    await person.press()
-    asking.answer_elsewhere(run, "reject")
-    person.widget.forms.take(asking.client.runs.get(run))
-    assert person.result == "unconfirmed"
-    assert "by Priya Raman" in person.sentence
-
-
 @pytest.mark.parametrize("is_typed", [True, False])
 @on_a_loop
 async def test_an_answer_from_elsewhere_closes_the_form(asking, is_typed):
@@ -172,21 +140,6 @@ async def test_an_answer_from_elsewhere_closes_the_form(asking, is_typed):
     assert person.result == "closed"
     assert ("not sent" in person.sentence) is is_typed
     assert (person.form.box in person.widget.forms.box.children) is is_typed
-
-
-@on_a_loop
-async def test_what_is_typed_while_an_answer_is_sent_is_no_part_of_it(asking):
-    person = asking.form(asking.run("address_gap"))
-    asking.box.fault("hold")
-    person.choose("reject", "")
-    person.form.send_button.click()
-    await until(lambda: deliveries() == ["sending"])
-    person.choose("approve", "too late")
-    person.form.send_button.click()
-    asking.box.clear_faults()
-    await person.idle()
-    assert (person.result, deliveries()) == ("confirmed", ["confirmed"])
-    assert [entry.answer for entry in answer_log.entries()] == ['{"decision":"reject"}']
 
 
 @on_a_loop
@@ -204,7 +157,7 @@ async def test_text_that_arrives_right_after_the_press_is_sent(asking):
 
 @on_a_loop
 async def test_two_forms_pressed_at_once_send_one_answer(asking):
-    """Whoever was second learns that the answer was not sent, and whose was."""
+    """Whoever was second keeps what was typed."""
     run = asking.run()
     people = [asking.form(run, asking.another(), who) for who in ("Ana", "Ben")]
     arrived = asking.box.answers()
@@ -220,7 +173,6 @@ async def test_two_forms_pressed_at_once_send_one_answer(asking):
     assert deliveries() == ["confirmed"]
     first, second = sorted(people, key=lambda person: person.result != "confirmed")
     assert (first.result, second.result) == ("confirmed", "open")
-    assert f"signed {first.widget.receipts[0].text.rpartition('signed ')[2][:3]}" in second.sentence
     assert second.note == NOTE
 
 
@@ -251,18 +203,6 @@ async def test_an_answer_is_sent_where_no_log_can_be_kept(asking, monkeypatch):
 
 
 @on_a_loop
-async def test_a_failure_of_the_client_is_a_maybe(asking, monkeypatch):
-    """What was claimed may have left, whatever fails then."""
-    person = asking.form(asking.run())
-    http = asking.client._http
-    monkeypatch.setattr(type(http), "post", lambda *_: 1 / 0)
-    person.choose()
-    await person.press()
-    assert (person.result, deliveries()) == ("open", ["sending"])
-    assert "may still arrive" in person.sentence
-
-
-@on_a_loop
 async def test_a_read_only_client_sends_nothing(asking):
     person = asking.form(asking.run(), asking.another(read_only=True))
     arrived = asking.box.answers()
@@ -273,27 +213,13 @@ async def test_a_read_only_client_sends_nothing(asking):
 
 
 @on_a_loop
-async def test_a_closed_client_sends_nothing(asking):
-    client = asking.another()
-    person = asking.form(asking.run(), client)
-    arrived = asking.box.answers()
-    client.close()
-    person.choose()
-    await person.press()
-    assert (person.result, arrived(), person.note) == ("open", 0, NOTE)
-    assert "this client has been closed" in person.sentence
-
-
-@on_a_loop
-async def test_the_log_has_who_what_and_the_asking(asking):
+async def test_the_log_has_who_and_which_question(asking):
     run = asking.run()
     person = asking.form(run)
     person.choose()
     await person.press()
     [entry] = answer_log.entries(run.id)
-    step = next(step for step in run.walk() if step.type == "interrupt")
     assert (entry.answered_by, entry.interrupt_id) == (WHO, run.interrupts[0].id)
-    assert (entry.step_id, entry.kind) == (step.id, "dismissal")
 
 
 @on_a_loop
@@ -308,13 +234,3 @@ async def test_a_receipt_has_the_time_of_the_server():
         form.send_button.click()
         await until(lambda: form.receipt)
     assert "Mar 1, 2020" in form.receipt.text
-
-
-@on_a_loop
-async def test_half_of_a_character_is_not_sent(asking):
-    person = asking.form(asking.run())
-    arrived = asking.box.answers()
-    person.choose("approve", "half \ud83d")
-    await person.press()
-    assert (person.result, arrived()) == ("open", 0)
-    assert "answer was not sent" in person.sentence
