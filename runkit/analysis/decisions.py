@@ -13,7 +13,7 @@ from runkit.facts import Facts, is_a
 from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
 
-UNKNOWN = "unknown"
+NO_GROUP = "unknown"
 Group = Literal["kind", "agent", "answered_by", "week"]
 
 
@@ -115,7 +115,7 @@ def groups_of(questions: pd.DataFrame, by: str) -> pd.Series[str]:
         group = weeks.dt.start_time.dt.date
     else:
         group = questions[by]
-    names: pd.Series[str] = group.astype("str").fillna(UNKNOWN)
+    names: pd.Series[str] = group.astype("str").fillna(NO_GROUP)
     return names
 
 
@@ -124,6 +124,6 @@ def _ordered(table: pd.DataFrame, by: str) -> pd.DataFrame:
     rank = -table["n_questions"]
     if by == "week":
         rank = table["n_questions"] * 0
-    keys = table.assign(is_unknown=table[by] == UNKNOWN, rank=rank)
+    keys = table.assign(is_unknown=table[by] == NO_GROUP, rank=rank)
     in_order = keys.sort_values(["is_unknown", "rank", by]).index
     return table.loc[in_order].reset_index(drop=True)

@@ -36,7 +36,7 @@ STEP_COLUMNS = [
 ]
 
 
-class Agents(NamedTuple):
+class AgentLooks(NamedTuple):
     """The names and the colors of agents, by their type."""
 
     names: dict[str, str]
@@ -70,7 +70,7 @@ class Items(NamedTuple):
 
     table: pd.DataFrame
     path: pd.DataFrame
-    agents: Agents
+    agents: AgentLooks
 
 
 def items_of(f: Frames) -> Items:
@@ -119,13 +119,13 @@ def _with_questions(f: Frames) -> pd.DataFrame:
     return pd.concat([steps, rows], ignore_index=True)
 
 
-def _agents_of(f: Frames) -> Agents:
+def _agents_of(f: Frames) -> AgentLooks:
     """Name the agents, and give the first ones, from those of the runs on, a color of their own."""
     types = pd.concat([f.runs["agent"], f.steps["agent"]]).dropna().unique()
     given = dict(zip(f.runs["agent"], f.runs["agent_name"], strict=True))
     names = {agent: agent_title(agent, given.get(agent)) for agent in types}
     colors = dict(zip(types, AGENT_COLORS, strict=False))
-    return Agents(names, colors)
+    return AgentLooks(names, colors)
 
 
 def _edges(spans: Spans, started_at: pd.Series[Any]) -> tuple[Any, Any]:

@@ -25,7 +25,7 @@ MAX_ROWS_OF_DEPTH = 120  # rows of a chart whose depth somebody gave
 RUN_ROW = -1  # in place of the item in the row of a run
 MAX_NAME_IN_ROW = 30  # characters
 MAX_HOVER_VALUES = 3  # findings, and values of a result
-INDENT = "\u00a0" * 4
+STEP_INDENT = "\u00a0" * 4
 MAX_INDENT = 5
 COMMON = 0.5  # of the runs; a name that more of them share is left out
 Row = dict[Any, Any]
@@ -204,7 +204,7 @@ def _waiting(seconds: Any, since: Any) -> Span:
 
 def _step_words(step: Row, *, is_below_run: bool) -> tuple[Line, Line, list[str]]:
     """Write the row of a step: its label, its length and how it ended, its hover."""
-    indent = INDENT * min(step["depth"] + is_below_run, MAX_INDENT)
+    indent = STEP_INDENT * min(step["depth"] + is_below_run, MAX_INDENT)
     is_bold = not step["is_leaf"] and not is_below_run
     label = [Span(indent + shown(step["label"]), is_bold=is_bold)]
     length = _length(step["duration_s"], is_open=step["state"] == "running")

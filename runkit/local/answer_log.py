@@ -47,7 +47,7 @@ ASKING = ("host", "run_id", "run_created_at", "interrupt_id", "step_id", "questi
 _SAME = " AND ".join(f"coalesce({name} = :{name}, TRUE)" for name in ASKING)
 _SENT = f"{_SAME} AND delivery NOT IN ('{REFUSED}', '{FAILED}')"
 Asking = Mapping[str, str | None]  # the columns of an entry that tell what it answers
-_TIMES = ("sent_at", "settled_at", "run_created_at")
+_LOG_TIMES = ("sent_at", "settled_at", "run_created_at")
 
 
 class Entry(NamedTuple):
@@ -169,7 +169,7 @@ def _entries(condition: str, values: Asking) -> list[Entry]:
 
 def _entry(row: sqlite3.Row) -> Entry:
     fields = {name: row[name] for name in Entry._fields}  # a later version's log may have more
-    for name in _TIMES:
+    for name in _LOG_TIMES:
         fields[name] = datetime.fromisoformat(row[name]) if row[name] else None
     return Entry(**fields)
 
@@ -198,7 +198,7 @@ def answer_log() -> pd.DataFrame:
     import pandas as pd
 
     df = pd.DataFrame(entries(), columns=list(Entry._fields))
-    dtypes = dict.fromkeys(df, "str") | dict.fromkeys(_TIMES, "datetime64[us, UTC]")
+    dtypes = dict.fromkeys(df, "str") | dict.fromkeys(_LOG_TIMES, "datetime64[us, UTC]")
     return df.astype(dtypes | {"answer_id": "int64"})
 
 

@@ -21,8 +21,8 @@ from runkit.display.text import Markup, static_file, unescape, visible, web_host
 from runkit.screens.html import offline_page
 
 PICTURE = "data:image/svg+xml,"  # how the address of a chart begins
-PLOTLY = "application/vnd.plotly.v1+json"
-HIDDEN = "remove-cell"  # the tag of a cell that is not in the report
+PLOTLY_TYPE = "application/vnd.plotly.v1+json"
+HIDDEN_TAG = "remove-cell"  # the tag of a cell that is not in the report
 _TAGS = nh3.ALLOWED_TAGS - {"area", "map"} | {"tfoot"}
 _ATTRIBUTES = {
     "*": {"class", "dir", "lang", "style", "title"},
@@ -33,7 +33,7 @@ _ATTRIBUTES = {
     "td": {"colspan", "rowspan", "headers"},
     "th": {"colspan", "rowspan", "scope"},
 }
-_STYLES = {
+_ANSI_STYLES = {
     "text-align",
     "font-weight",
     "white-space",
@@ -45,8 +45,8 @@ _STYLES = {
 _INTERACTIVE = Markup(
     '<p class="output">{} <small>(interactive: open the notebook beside this file)</small></p>'
 )
-_STATIC = Path(__file__).parent / "static"
-_STYLE = static_file(_STATIC / "report.css")
+_REPORT_FILES = Path(__file__).parent / "static"
+_REPORT_STYLE = static_file(_REPORT_FILES / "report.css")
 # A box that scrolls is a tab stop, so that the keyboard reaches all of it.
 _FIGURE = Markup('<div class="runkit-figure" role="group" aria-label="Chart" tabindex="0">{}</div>')
 _WIDE = Markup('<div class="wide" role="group" aria-label="Table" tabindex="0">{}</div>')
@@ -58,10 +58,10 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
     The page's title is `title`, else the notebook's first heading. Cells with the tag "remove-cell"
     are left out.
     """
-    cells = [cell for cell in notebook.cells if HIDDEN not in cell.metadata.get("tags", ())]
+    cells = [cell for cell in notebook.cells if HIDDEN_TAG not in cell.metadata.get("tags", ())]
     parts = [_cell(cell) for cell in cells]
     body = _TEMPLATE.page(title=title, classification=classification, parts=parts)
-    return offline_page(title, [Markup(body)], style=_STYLE)  # noqa: S704
+    return offline_page(title, [Markup(body)], style=_REPORT_STYLE)  # noqa: S704
 
 
 def _cell(cell: Any) -> Markup:
@@ -87,7 +87,7 @@ def _wide(table: Markup) -> Markup:
 
 def _figure(output: Any) -> Markup:
     """Name a figure without a picture by its title."""
-    title = output.data[PLOTLY].get("layout", {}).get("title") or {}
+    title = output.data[PLOTLY_TYPE].get("layout", {}).get("title") or {}
     text = nh3.clean(str(title.get("text") or "A figure without a title"), tags=set())
     return _INTERACTIVE.format(unescape(text))
 
@@ -117,7 +117,7 @@ def clean(html: str) -> Markup:
                 attributes=_ATTRIBUTES,
                 attribute_filter=allowed_value,
                 url_schemes={"http", "https", "data"},
-                filter_style_properties=_STYLES,
+                filter_style_properties=_ANSI_STYLES,
                 generic_attribute_prefixes={"data-"},
                 link_rel="noopener noreferrer",
             )
@@ -130,7 +130,7 @@ def _console(text: str) -> Markup:
     return Markup(visible(ansi2html(text)))  # noqa: S704
 
 
-_ENVIRONMENT = environment(_STATIC)
-_ENVIRONMENT.globals["plotly"] = PLOTLY
+_ENVIRONMENT = environment(_REPORT_FILES)
+_ENVIRONMENT.globals["plotly"] = PLOTLY_TYPE
 _ENVIRONMENT.filters |= {"clean": clean, "console": _console, "figure": _figure, "boxed": _boxed}
 _TEMPLATE: Any = _ENVIRONMENT.get_template("report.html.j2").module

@@ -96,7 +96,7 @@ FIELD_RULES = (
     ("number", "JSON fields `ssn`, `tin`, `ein`, `tax_id` with a digit", _TAX_NAME),
 )
 """What is masked in JSON: the pattern matches the whole name of a field."""
-NAMES = ("email", "number", "secret")
+MASK_NAMES = ("email", "number", "secret")
 _PATTERNS = [(name, re.compile(pattern)) for name, _, pattern in RULES]
 _VALUE_FIELDS = ("value", "current")  # in an object, these hold what its own name says,
 _NAME_FIELDS = ("name", "key", "label", "header")  # or what a field beside them says
@@ -157,7 +157,7 @@ class Redaction:
         check_kind("patterns", self.patterns, Mapping)
         check_kind("keep", self.keep, list, tuple, set)
         for name, pattern in self.patterns.items():
-            if not _RULE_NAME.fullmatch(name) or name in NAMES:
+            if not _RULE_NAME.fullmatch(name) or name in MASK_NAMES:
                 raise UsageError(
                     f"patterns: the name {brief(name)} is invalid; expected 1 to 40 letters, "
                     "digits, spaces or _ . - that are not the name of a built-in rule."

@@ -16,7 +16,7 @@ from runkit.arguments import Hours, check_kind, checked
 from runkit.display.text import counted, in_words
 from runkit.facts import Facts, failures_of, named, positions, what_was_read
 from runkit.screens.blocks import Table
-from runkit.screens.needs import NAMES, group_tables, joined_groups, needs_of
+from runkit.screens.needs import RUN_NAMES, group_tables, joined_groups, needs_of
 from runkit.screens.panel import Panel
 from runkit.tables.frames import Frames
 
@@ -243,7 +243,7 @@ def weak_findings(f: Frames) -> Panel:
     weak = findings[is_weak.fillna(True).astype("bool")]
     order = positions(weak["confidence"], CONFIDENCES)
     weak = weak.assign(order=order).sort_values("order", ascending=False, kind="stable")
-    weak = weak.merge(f.runs[["run_id", *NAMES]], on="run_id")
-    table = weak[["run_id", *NAMES, *WEAK]]
-    seen = Table(table[["title", *WEAK[1:5], *NAMES, "run_id"]])
+    weak = weak.merge(f.runs[["run_id", *RUN_NAMES]], on="run_id")
+    table = weak[["run_id", *RUN_NAMES, *WEAK]]
+    seen = Table(table[["title", *WEAK[1:5], *RUN_NAMES, "run_id"]])
     return Panel("Weak findings", table, what_was_read(f), [seen])

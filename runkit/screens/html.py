@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 STATIC = Path(__file__).parent / "static"
-LONG = 80  # characters of a cell; what is longer is folded
+MAX_UNFOLDED = 80  # characters of a cell; what is longer is folded
 SHORT = 26  # characters of a cell that does not break
 MAX_ROWS = 200  # rows of a table that are written at all
 MAX_IDS, MAX_ITEMS = 1, 4  # of a list in a cell; the others are folded
@@ -87,7 +87,10 @@ def _cell(cell: Any, column: TableColumn) -> Markup:
     if column.kind == "time":
         return _render("time", parts=cell.rpartition(", "))
     return _render(
-        "text", text=truncated(cell), start=shorten(cell, LONG), is_long=len(cell) > LONG
+        "text",
+        text=truncated(cell),
+        start=shorten(cell, MAX_UNFOLDED),
+        is_long=len(cell) > MAX_UNFOLDED,
     )
 
 

@@ -18,9 +18,9 @@ from runkit.facts import (
 )
 from runkit.screens.blocks import Table, Tile, Tiles
 
-NAMES = ["business_name", "agent_name"]
+RUN_NAMES = ["business_name", "agent_name"]
 WAITING, FAILED, LOW = "Waiting for a reviewer", "Failed", "Low confidence"
-COLUMNS = {  # of the table of all three groups
+NEED_COLUMNS = {  # of the table of all three groups
     "group": "str",
     "what": "str",
     "business_name": "str",
@@ -42,10 +42,10 @@ def needs_of(facts: Facts) -> dict[str, pd.DataFrame]:
 def waiting_of(facts: Facts) -> pd.DataFrame:
     """Return a row for each open question, the longest first."""
     questions = facts.waiting.drop(columns="business_name")
-    named = questions.merge(facts.runs[["run_id", *NAMES]], "left", "run_id")
+    named = questions.merge(facts.runs[["run_id", *RUN_NAMES]], "left", "run_id")
     label = named["label"].fillna(NOT_IN_THE_DATA)
     questions = named.assign(question=label, asked_by=named["agent"])
-    columns = [*NAMES, "question", "asked_by", "asked_at", "wait_s", "run_id"]
+    columns = [*RUN_NAMES, "question", "asked_by", "asked_at", "wait_s", "run_id"]
     return with_late(questions[columns], facts.sla_h)
 
 
@@ -111,9 +111,9 @@ def joined_groups(needs: dict[str, pd.DataFrame]) -> pd.DataFrame:
     rows = []
     for group, part in zip(needs, parts, strict=True):
         first = [run_ids[0] for run_ids in part["run_ids"]]
-        rows.append(part.assign(group=group, run_id=first).reindex(columns=list(COLUMNS)))
+        rows.append(part.assign(group=group, run_id=first).reindex(columns=list(NEED_COLUMNS)))
     table = pd.concat([part for part in rows if len(part)] or rows, ignore_index=True)
-    return table.astype(COLUMNS)
+    return table.astype(NEED_COLUMNS)
 
 
 # ------------------------------------------------------------------------------------------ tiles

@@ -26,8 +26,16 @@ __all__ = ["beside_others", "findings", "questions", "step"]
 SHORTEST_ID = 8  # characters of an id that are enough
 N_SLOWEST = 5  # steps beside those of other runs
 KIND = ["agent", "name"]  # what makes two steps alike
-FINDING = ["title", "summary", "confidence", "n_sources", "best_tier", "agent", "artifact_no"]
-QUESTION = [
+FINDING_COLUMNS = [
+    "title",
+    "summary",
+    "confidence",
+    "n_sources",
+    "best_tier",
+    "agent",
+    "artifact_no",
+]
+QUESTION_COLUMNS = [
     *("label", "kind", "agent", "proposed", "outcome", "decision", "answered_by", "answered_at"),
     *("reason", "asked_at", "wait_s", "run_id", "interrupt_id", "step_id"),
 ]
@@ -64,7 +72,7 @@ def findings(f: Frames) -> Panel:
     found = found.assign(order=order).sort_values("order", ascending=False, kind="stable")
     table = found.reset_index(drop=True)
     seen = Table(with_sources(f, table)[["title", "summary", "confidence", "sources", "agent"]])
-    return Panel("Findings", table[[*FINDING, "type", "step_id"]], what_was_read(f), [seen])
+    return Panel("Findings", table[[*FINDING_COLUMNS, "type", "step_id"]], what_was_read(f), [seen])
 
 
 def with_sources(f: Frames, artifacts: pd.DataFrame) -> pd.DataFrame:
@@ -95,7 +103,7 @@ def questions(f: Frames) -> Panel:
         For another number of runs.
     """
     f = _of_one(f)
-    table = f.interrupts.sort_values("asked_at", kind="stable", ignore_index=True)[QUESTION]
+    table = f.interrupts.sort_values("asked_at", kind="stable", ignore_index=True)[QUESTION_COLUMNS]
     seen = Table(table[[*AUDIT, "wait_s"]].rename(columns={"label": "question"}))
     return Panel("Questions", table, what_was_read(f), [seen])
 

@@ -32,17 +32,26 @@ from runkit.facts import (
 )
 from runkit.screens.blocks import Block, Decision, Decisions, Quote, Table
 from runkit.screens.cells import confidence_word, dotted, records
-from runkit.screens.needs import NAMES, status_tiles, waiting_of, with_late
+from runkit.screens.needs import RUN_NAMES, status_tiles, waiting_of, with_late
 from runkit.screens.one_run import findings, questions, step_table, with_sources
 from runkit.screens.panel import NOTHING_READ, Panel
 from runkit.tables.frames import Frames
 
-RUN = [*NAMES, "status", "outcome", "confidence", "created_at", "working_s", "waiting_s", "run_id"]
+RUN = [
+    *RUN_NAMES,
+    "status",
+    "outcome",
+    "confidence",
+    "created_at",
+    "working_s",
+    "waiting_s",
+    "run_id",
+]
 RESULT = ["title", "summary", "confidence", "sources", "agent"]  # beside the last
 INDENT = "\u2003"  # before a child step
-SHOWN_RUN = [*NAMES, "what", "confidence", "working_s", "wait_s", "since", "run_id"]
+SHOWN_RUN = [*RUN_NAMES, "what", "confidence", "working_s", "wait_s", "since", "run_id"]
 ASKED = ["question", "proposed", "outcome", "decision", "answered_by", "reason", "wait_s", "limit"]
-TIMES = ["created_at", "duration_s", "working_s", "waiting_s"]
+HEAD_TIMES = ["created_at", "duration_s", "working_s", "waiting_s"]
 
 
 def runs_panel(f: Frames) -> Panel:
@@ -189,11 +198,11 @@ def answered_panel(f: Frames) -> Panel:
     """Show the questions that were answered, the newest first, for an auditor."""
     facts = Facts(f)
     answered = facts.ended("answered").drop(columns="business_name")
-    rows = answered.merge(f.runs[["run_id", *NAMES]], "left", "run_id")
+    rows = answered.merge(f.runs[["run_id", *RUN_NAMES]], "left", "run_id")
     rows = rows.sort_values("answered_at", ascending=False, kind="stable", ignore_index=True)
     columns = ["label", "proposed", "decision", "answered_by", "answered_at", "reason"]
-    table = rows[[*NAMES, *columns, "wait_s", "run_id"]]
-    seen = Table(table[[*NAMES, *columns, "run_id"]].rename(columns={"label": "question"}))
+    table = rows[[*RUN_NAMES, *columns, "wait_s", "run_id"]]
+    seen = Table(table[[*RUN_NAMES, *columns, "run_id"]].rename(columns={"label": "question"}))
     return Panel("Questions answered", table, what_was_read(f), [seen])
 
 
@@ -214,7 +223,7 @@ def _tree_panel(f: Frames, sla_h: float | None) -> Panel:
         "Findings": findings(f).table[["title", "confidence"]],
     }
     endings = [part for part in first.blocks if isinstance(part, Quote)]
-    blocks: list[Block] = [*endings, Table(f.runs[TIMES])]
+    blocks: list[Block] = [*endings, Table(f.runs[HEAD_TIMES])]
     blocks += [Table(table, name) for name, table in tables.items() if len(table)]
     return Panel(first.title, f.steps, first.read, [*blocks, *problems_of(f)])
 
@@ -260,6 +269,6 @@ def inbox_panel(f: Frames, where: str = "", *, sla_h: Hours | None = None) -> Pa
 
 def changed_panel(table: pd.DataFrame) -> Panel:
     """Show what has changed since an earlier state; `table` is the frame of `runkit.changes()`."""
-    columns = [*NAMES, "what", "before", "after", "run_id"]
+    columns = [*RUN_NAMES, "what", "before", "after", "run_id"]
     line = ReadLine("", table.attrs.get("sentence", ""))
     return Panel("What changed", table, line, [Table(table[columns])])

@@ -30,11 +30,11 @@ STYLES = {  # rich's style by the role of a color, or "bold"
     "ok": "green",
     "text": "",
 }
-SHOWN = 10  # rows of a table
+MAX_SHOWN_ROWS = 10  # rows of a table
 PLAIN_WIDTH = 110  # characters of a line of a panel's text form
 PIPE = 400  # characters of a line that is not shown on a terminal
 # columns that a terminal has no room for
-HIDDEN = ("run_ids", "artifact_no", "asked_at", "asked_by")
+LEFT_OUT = ("run_ids", "artifact_no", "asked_at", "asked_by")
 GAP = 2  # spaces between two columns
 
 
@@ -52,7 +52,7 @@ def write_panel(
     )
     counted = read.counted.replace("as_of= sets", "--as-of sets")  # the option of the shell
     read = read._replace(counted=counted)
-    shown = SHOWN if is_terminal and not has_all else sys.maxsize
+    shown = MAX_SHOWN_ROWS if is_terminal and not has_all else sys.maxsize
     _print(console, title, read, blocks, shown, "+ {rest:,} {heading}: --all")
 
 
@@ -67,7 +67,7 @@ def panel_text(title: str, read: ReadLine, blocks: Sequence[Block]) -> str:
         force_jupyter=False,
         force_terminal=False,
     )
-    _print(console, title, read, blocks, SHOWN, "{shown:,} of {n:,}")
+    _print(console, title, read, blocks, MAX_SHOWN_ROWS, "{shown:,} of {n:,}")
     lines = (line.rstrip() for line in target.getvalue().split("\n"))
     return "\n".join(lines).rstrip()
 
@@ -128,7 +128,7 @@ def _table(table: Table, shown: int) -> Iterator[RenderableType]:
     if table.heading:
         count = "" if table.n is None else f"{table.n:,} "
         yield line_of(f"{count}{table.heading}", "bold")
-    columns = [column for column in columns_of(table.df.head(shown)) if column.name not in HIDDEN]
+    columns = [column for column in columns_of(table.df.head(shown)) if column.name not in LEFT_OUT]
     grid = Grid(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style=STYLES["muted"])
     for column in columns:
         justify: Literal["left", "right"] = "right" if column.kind == "number" else "left"

@@ -10,7 +10,7 @@ from runkit.api.contract import Json, parse_time
 
 # namespace of all ids made here
 SPACE = str(uuid5(NAMESPACE_URL, "https://runkit.example.com/sandbox"))
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+START_OF_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def id_in(space: str, name: str) -> str:
@@ -25,13 +25,13 @@ def iso(ms: int) -> str:
 
 def moment_of(ms: int) -> datetime:
     """Return a virtual time, in milliseconds since 1970, as a datetime in UTC."""
-    return EPOCH + timedelta(milliseconds=ms)
+    return START_OF_1970 + timedelta(milliseconds=ms)
 
 
 @lru_cache(100_000)
 def ms_of(text: str) -> int:
     """Read a time of the API as virtual milliseconds. Raises `ValueError`."""
-    return round((parse_time(text) - EPOCH) / timedelta(milliseconds=1))
+    return round((parse_time(text) - START_OF_1970) / timedelta(milliseconds=1))
 
 
 ACCOUNT: Json = {"id": id_in(SPACE, "account"), "name": "Sandbox Bank", "email": None}

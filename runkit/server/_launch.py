@@ -18,7 +18,7 @@ from runkit.local.secret import Secret
 from runkit.server._app import create_app
 from runkit.server._store import Store
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 MAX_CONNECTIONS = 500  # beyond, uvicorn answers 503; a process may open 1,024 files by default
 # between requests; longer than clients keep a connection, so that they close it first
 KEEP_SECONDS = 30
@@ -44,7 +44,7 @@ class SandboxServer:
         self.store = Store(**store_options)
         config = uvicorn.Config(
             self.make_app(latency=latency, limit=limit),
-            host=HOST,
+            host=LOOPBACK,
             port=port,
             http="h11",
             ws="none",
@@ -62,11 +62,11 @@ class SandboxServer:
         while not self.server.started:
             if not self.thread.is_alive():
                 raise UsageError(
-                    f"port={port} of {HOST} cannot be used; give another, or 0 for any free one"
+                    f"port={port} of {LOOPBACK} cannot be used; give another, or 0 for any free one"
                 )
             time.sleep(0.002)
         [listening] = self.server.servers[0].sockets
-        self.url = f"http://{HOST}:{listening.getsockname()[1]}/v1"
+        self.url = f"http://{LOOPBACK}:{listening.getsockname()[1]}/v1"
 
     def make_app(self, **options: Any) -> ASGIApp:
         """Build the app that is served."""

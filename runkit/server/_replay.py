@@ -20,9 +20,9 @@ from runkit.api.reading import interrupt_value, objects, result_of
 from runkit.server._accounts import ACCOUNT, id_in, iso, ms_of
 from runkit.server._recordings import Recording, walk
 
-NEVER = math.inf  # the time of everything that follows an open question
+NO_TIME = math.inf  # the time of everything that follows an open question
 # times of a run and of a step; those in results are data
-TIMES = ("created_at", "started_at", "completed_at", "ended_at")
+TIME_FIELDS = ("created_at", "started_at", "completed_at", "ended_at")
 
 
 class RunSpec(NamedTuple):
@@ -53,7 +53,7 @@ class Answer(NamedTuple):
     person: str | None = None  # who answered, if the answer says it
 
 
-UNANSWERED = Answer("", NEVER, {}, {}, {})
+UNANSWERED = Answer("", NO_TIME, {}, {}, {})
 
 
 class PlacedInterrupt(NamedTuple):
@@ -82,7 +82,7 @@ class PlacedRun:
 
     def when(self, text: str | None) -> float:
         """Return when a recorded time is."""
-        return self.times.get(ms_of(text), NEVER) if text else NEVER
+        return self.times.get(ms_of(text), NO_TIME) if text else NO_TIME
 
     def answer_to(self, recorded_id: str) -> Answer:
         """Return the answer to an interrupt."""
@@ -150,7 +150,9 @@ def place(
     run = recording.run
     steps = [*walk(run.get("steps"))]
     waits = [_wait(step, by_id) for step in steps if step.get("asked")]
-    moments = {ms_of(part[name]) for part in (run, *steps) for name in TIMES if part.get(name)}
+    moments = {
+        ms_of(part[name]) for part in (run, *steps) for name in TIME_FIELDS if part.get(name)
+    }
     moments |= {wait.end for wait in waits}
     last = max(moments)
     moments |= {ms_of(row["at"]) for row in recording.actions}
@@ -160,7 +162,7 @@ def place(
         before = {key: at for key, at in times.items() if at <= spec.stopped_at}
         times = before | {last: spec.stopped_at}
         final = "error"
-    return PlacedRun(spec, recording, by_id, times, times.get(last, NEVER), final)
+    return PlacedRun(spec, recording, by_id, times, times.get(last, NO_TIME), final)
 
 
 def _n_equal(recording: Recording, by_id: Mapping[str, Answer]) -> int:
@@ -169,7 +171,7 @@ def _n_equal(recording: Recording, by_id: Mapping[str, Answer]) -> int:
     return sum(by_id[key].verdicts == verdicts for key, verdicts in known if key in by_id)
 
 
-class Wait(NamedTuple):
+class RecordedWait(NamedTuple):
     """A wait for an answer: its recorded start and end, and when the answer came."""
 
     start: int
@@ -177,21 +179,21 @@ class Wait(NamedTuple):
     answered_at: float
 
 
-def _wait(step: Json, by_id: Mapping[str, Answer]) -> Wait:
+def _wait(step: Json, by_id: Mapping[str, Answer]) -> RecordedWait:
     start = ms_of(step["started_at"])
     end = max(start + 1, ms_of(step.get("completed_at") or step["started_at"]))
-    return Wait(start, end, by_id.get(step["asked"]["id"], UNANSWERED).at)
+    return RecordedWait(start, end, by_id.get(step["asked"]["id"], UNANSWERED).at)
 
 
 def _times(
-    moments: list[int], created: int, waits: list[Wait], spec: RunSpec, spread: float
+    moments: list[int], created: int, waits: list[RecordedWait], spec: RunSpec, spread: float
 ) -> dict[int, int]:
     """Return when each recorded time is. What follows an open question is left out."""
     random = Random(spec.seed)  # noqa: S311 - durations, no secrets
     times: dict[int, int] = {}
     now = float(spec.created)
     last = created
-    answered = -NEVER
+    answered = -NO_TIME
     for moment in moments:
         if moment <= created:
             times[moment] = spec.created + moment - created
@@ -201,7 +203,7 @@ def _times(
         # Work that went on during a wait is done when the answer comes.
         around = [wait.answered_at for wait in waits if wait.start < moment <= wait.end]
         answered = max([answered, *(wait.answered_at for wait in waits if wait.end == moment)])
-        if answered == NEVER:
+        if answered == NO_TIME:
             break
         now = max(min([now, *around]), answered)
         times[moment] = int(now)
@@ -325,4 +327,4 @@ def next_stop(placed: PlacedRun, at: int) -> int:
     if pending(placed, at):
         return 0
     stops = (*(interrupt.asked_at for interrupt in placed.interrupts), placed.ended)
-    return min((int(stop) for stop in stops if at < stop < NEVER), default=0)
+    return min((int(stop) for stop in stops if at < stop < NO_TIME), default=0)

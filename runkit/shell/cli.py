@@ -344,7 +344,7 @@ def option(*flags: str, **settings: Any) -> Option:
 JSON = option("--json", action="store_true", help="write JSON")
 ALL = option("--all", action="store_true", help="write each row; a terminal gets ten of a group")
 SLA = option("--sla-h", type=float, metavar="H", help="hours within which a reviewer should answer")
-SOURCE = option(
+SOURCE_OPTION = option(
     "source",
     nargs="+",
     metavar="RUN",
@@ -352,13 +352,13 @@ SOURCE = option(
     "then the ids of runs in it, if not all",
 )
 AS_OF = option("--as-of", metavar="T", help="the time up to which everything open is counted")
-STEP = option(
+STEP_OPTION = option(
     "--step",
     metavar="STEP",
     help="one step of the run with what it returned: its id (8 or more characters), name or label",
 )
 OUTPUT = "runs/ to read what is new or changed into a folder; a new runs.ndjson; - for stdout"
-TEMPLATE = "run, runs, or the path of your own notebook (by the number of runs)"
+TEMPLATE_HELP = "run, runs, or the path of your own notebook (by the number of runs)"
 OPTIONS: dict[str, list[Option]] = {
     "demo": [
         option(
@@ -381,8 +381,8 @@ OPTIONS: dict[str, list[Option]] = {
         JSON,
     ],
     "show": [
-        SOURCE,
-        STEP,
+        SOURCE_OPTION,
+        STEP_OPTION,
         AS_OF,
         SLA,
         ALL,
@@ -400,11 +400,11 @@ OPTIONS: dict[str, list[Option]] = {
         option("--limit", type=int, metavar="N", help="at most N runs, newest first"),
     ],
     "report": [
-        SOURCE,
+        SOURCE_OPTION,
         option(
             "-o", "--output", required=True, help="report.html; the notebook is written next to it"
         ),
-        option("--template", help=TEMPLATE),
+        option("--template", help=TEMPLATE_HELP),
         AS_OF,
         SLA,
     ],

@@ -26,7 +26,7 @@ from runkit.widgets._question import OpenQuestion
 MAX_RAW = 20_000  # characters of raw JSON
 UNIDENTIFIED = "Business not identified yet"
 MUTED = "rk-muted"  # the tone of what is neither good nor bad
-STYLE = Markup("<style>{}{}</style>").format(
+FORM_STYLE = Markup("<style>{}{}</style>").format(
     css_variables(":is(.runkit-static, .runkit-form)"),
     Markup("""
 .runkit-static {
@@ -69,10 +69,10 @@ STYLE = Markup("<style>{}{}</style>").format(
 }
 """),
 )
-_FINDING = Markup(
+_FINDING_HTML = Markup(
     '<div class="rk-finding"><b>{}</b> <span class="rk-pill {}">{}</span><p>{}</p>{}</div>'
 )
-_SOURCE = Markup('<p>{} <span class="rk-muted">{} {}</span></p>')
+_SOURCE_HTML = Markup('<p>{} <span class="rk-muted">{} {}</span></p>')
 _HEAD = Markup(
     '<p class="rk-muted"><b>{}</b> · {}</p><p class="rk-ask">{}</p>'
     '<p class="rk-muted">Asked by {}{}</p>'
@@ -133,7 +133,7 @@ def finding_html(finding: Json) -> Markup:
     pill = f"{word.label} confidence" if confidence else "confidence not given"
     title = first_text(finding.get("title")) or "Untitled finding"
     summary = first_text(finding.get("summary")) or ""
-    return _FINDING.format(
+    return _FINDING_HTML.format(
         isolate(truncated(title)),
         word.role if confidence in CONFIDENCES else MUTED,
         isolate(shorten(pill, 80)),
@@ -146,7 +146,7 @@ def _source_html(source: Json) -> Markup:
     tier = first_text(source.get("source_tier")) or ""
     name = first_text(source.get("source_name"))
     address = link(first_text(source.get("url")) or "", name and shorten(name, 300))
-    return _SOURCE.format(address, TIERS.find(tier).icon if tier else "", shorten(tier, 80))
+    return _SOURCE_HTML.format(address, TIERS.find(tier).icon if tier else "", shorten(tier, 80))
 
 
 def note_html(text: str, tone: str = MUTED) -> Markup:

@@ -17,7 +17,7 @@ from runkit.widgets._evidence import evidence_html, part_html
 
 MAX_RADIO = 5  # documents; more are a list that drops down
 LABEL = {"description_width": "70px"}
-WIDE = {"width": "100%", "max_width": "900px"}
+FULL_WIDTH = {"width": "100%", "max_width": "900px"}
 
 
 def _document_input() -> w.Textarea:
@@ -44,7 +44,7 @@ def _text(title: str, hint: str, value: str = "", rows: int = 1) -> w.Textarea:
         placeholder=hint,
         continuous_update=False,
         rows=rows,
-        layout=w.Layout(**WIDE),
+        layout=w.Layout(**FULL_WIDTH),
         style=LABEL,
     )
 
@@ -99,7 +99,7 @@ class ProposalInputs:
         if not documents:
             return
         options = [(_document_name(document), document.id) for document in documents]
-        common = {"description": "Document", "layout": w.Layout(**WIDE), "style": LABEL}
+        common = {"description": "Document", "layout": w.Layout(**FULL_WIDTH), "style": LABEL}
         if len(options) > MAX_RADIO:
             self.document = w.Dropdown(options=[("Choose a document", None), *options], **common)
         else:

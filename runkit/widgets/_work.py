@@ -14,7 +14,7 @@ import ipywidgets as w
 from IPython.display import display
 
 from runkit.display.text import Markup, block
-from runkit.widgets._evidence import STYLE
+from runkit.widgets._evidence import FORM_STYLE
 
 Action = Coroutine[Any, Any, None]
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -113,7 +113,7 @@ class SavedBox(w.VBox):  # type: ignore[misc]
     def show(self, *parts: w.Widget) -> None:
         """Show widgets below the style that all of them need."""
         hidden = _LIVE_STYLE.format(self._saved_class)
-        self.children = [w.HTML(STYLE + hidden), *parts]
+        self.children = [w.HTML(FORM_STYLE + hidden), *parts]
 
     @property
     def _saved_class(self) -> str:
@@ -125,7 +125,7 @@ class SavedBox(w.VBox):  # type: ignore[misc]
         self.saved_output = display(self._bundle(), raw=True, display_id=True)
 
     def _bundle(self) -> dict[str, str]:
-        html = _SAVED.format(self._saved_class, STYLE + self.saved_html)
+        html = _SAVED.format(self._saved_class, FORM_STYLE + self.saved_html)
         return {"text/html": block(html), "text/plain": repr(self)}
 
     def save(self, html: Markup) -> None:
