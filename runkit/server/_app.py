@@ -186,15 +186,13 @@ def _read_answer(
     parts = {part.agent: part.model_dump(exclude_unset=True) for part in value.proposals}
     verdicts = {}
     notes = {}
-    decisions = {}
     for agent, question in interrupt.questions.items():
         fields = shared | parts.get(agent, {})
         for name, message in answer_errors(question, fields).items():
             raise RequestError(422, f"{agent}: {message}", f"input.{name}")
         verdicts[agent] = _verdict(question, fields, kinds)
         notes[agent] = fields["note"] or ""
-        decisions[agent] = str(fields["decision"])
-    return Answer(interrupt.recorded_id, at, verdicts, notes, decisions, value.answered_by)
+    return Answer(interrupt.recorded_id, at, verdicts, notes, value.answered_by)
 
 
 def _verdict(question: str, fields: Json, kinds: Mapping[str, str]) -> str:

@@ -43,17 +43,16 @@ class RunSpec(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A parsed answer: by the agents that asked, the verdicts, notes and decisions as sent."""
+    """A parsed answer: the verdicts and notes by the agents that asked."""
 
     recorded_id: str  # of the interrupt, in the recording
     at: float
     verdicts: dict[str, str]
     notes: dict[str, str]
-    decisions: dict[str, str]
     person: str | None = None  # who answered, if the answer says it
 
 
-UNANSWERED = Answer("", NO_TIME, {}, {}, {})
+UNANSWERED = Answer("", NO_TIME, {}, {})
 
 
 class PlacedInterrupt(NamedTuple):
@@ -247,18 +246,6 @@ def _changed(recorded: Json, fields: Json) -> Json:
     return {name: fields.get(name, value) for name, value in recorded.items()}
 
 
-def _answered(answer: Answer) -> Json:
-    """Return what the result of a question says of its answer; [A] 32: where all parts agree."""
-    fields: Json = {}
-    for name, words in (("decision", answer.decisions), ("note", answer.notes)):
-        different = {*words.values()}
-        if len(different) == 1 and different != {""}:
-            fields[name] = different.pop()
-    if answer.person:
-        fields["answered_by"] = {"name": answer.person}
-    return fields
-
-
 def _steps(placed: PlacedRun, recorded: object, at: int) -> list[Json]:
     """Return the steps that have begun."""
     begun = (step for step in objects(recorded) if placed.when(step["started_at"]) <= at)
@@ -279,8 +266,9 @@ def _step(placed: PlacedRun, recorded: Json, at: int) -> Json:
         answer = placed.answer_to(asked["id"])
         end = answer.at
         known = dict.fromkeys(known, placed.interrupt_id(asked["id"]))
-        was_recorded = end < placed.spec.history_until
-        result = _answered(answer) | (result if was_recorded else {}) | known
+        result = (result if end < placed.spec.history_until else {}) | known
+        if answer.person:
+            result["answered_by"] = {"name": answer.person}
     fields: Json = {
         "id": id_in(placed.spec.id, recorded["id"]),
         "run_id": placed.spec.id,

@@ -186,15 +186,13 @@ def _history_answer(
     minutes = random.uniform(540, 960) if random.random() < 0.3 else random.uniform(1, 25)
     is_no = random.random() < 0.25
     verdicts = {}
-    decisions = {}
     recorded = [recording.answers.get(interrupt.recorded_id, {}) for recording in recordings]
-    for agent, question in interrupt.questions.items():
+    for agent in interrupt.questions:
         words = dict.fromkeys(given[agent] for given in recorded if agent in given)
         verdicts[agent] = [*words, *ANY_VERDICT][is_no]
-        decisions[agent] = ANY_VERDICT[is_no] if question == "document" else verdicts[agent]
     note = random.choice(("", "checked by ops", "matches our records"))
     if "dismissal" in interrupt.questions.values() and not is_no:
         note = note or "not the listed person"  # a dismissal needs a note
     notes = dict.fromkeys(verdicts, note)
     answered_at = int(interrupt.asked_at) + round(minutes * MINUTE)
-    return Answer(interrupt.recorded_id, answered_at, verdicts, notes, decisions)
+    return Answer(interrupt.recorded_id, answered_at, verdicts, notes)

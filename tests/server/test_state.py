@@ -28,7 +28,7 @@ def answered(business, recording, seed, delays):
         interrupts = placed(business, seed, answers).interrupts
         [asked_at] = [int(item.asked_at) for item in interrupts if item.recorded_id == key]
         at = max([asked_at, *(answer.at for answer in answers)]) + delay
-        answers += (Answer(key, at, verdicts, {}, {}),)
+        answers += (Answer(key, at, verdicts, {}),)
     return answers
 
 
