@@ -206,7 +206,7 @@ def _bars(base: Any, length: Any, row: Any, height: float) -> Json:
 def _layout(chart: Chart, theme: Theme) -> Json:
     font = {"family": FONT_FAMILY, "size": TEXT_PX, "color": theme.text}
     return {
-        "template": {"layout": {}},  # plotly's own would come between
+        "template": {"layout": {"font": font}},  # an empty one is replaced by plotly's own
         "height": chart.height,
         "margin": {
             "l": chart.left,
