@@ -17,7 +17,6 @@ from runkit.api.words import CONFIDENCES, OUTCOMES, RUN_STATUSES, TIERS, Vocabul
 from runkit.display.text import HOUR, duration, flag, plural, short_id
 from runkit.tables.frames import Frames
 
-TO_A_PERSON = ("pending", "answered", "expired")  # other questions were settled by policy
 NOT_IN_THE_DATA = "The question is not in the data"
 MIN_IDLE = 0.05  # a smaller share of the time that is no waiting is not mentioned
 IDS_AND_NUMBERS = re.compile(  # failures with one cause differ in them

@@ -14,13 +14,13 @@ import json
 import math
 import re
 import reprlib
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from html import escape, unescape
+from html import unescape
 from pathlib import Path
-from string import Formatter
 from types import NoneType
 from typing import Any, Self
+
+import markupsafe
 
 __all__ = ["unescape"]  # exported so that escaping and unescaping are in one module
 
@@ -47,43 +47,18 @@ SHORT_ID = 8  # characters of an id that a reader sees, as in git
 HOUR, DAY = 3_600, 86_400  # seconds
 
 
-class Markup(str):
+class Markup(markupsafe.Markup):
     """HTML.
 
     Text that is formatted into it, joined or added is escaped, invisible characters too.
     """
 
-    __slots__ = ()
-
-    def __html__(self) -> str:
-        """Return the HTML, for Jinja, which escapes what has none."""
-        return str(self)
-
     @classmethod
-    def escape(cls, value: Any) -> Self:
+    def escape(cls, value: Any, /) -> Self:
         """Escape a value, unless it is HTML already."""
         if hasattr(value, "__html__"):
             return cls(value.__html__())
-        return cls(escape(visible(str(value))))
-
-    def format(self, *args: Any, **values: Any) -> Self:
-        """Fill in values, escaped."""
-        return type(self)(_Escaping().vformat(self, args, values))
-
-    def join(self, parts: Iterable[Any], /) -> Self:
-        """Join parts, escaped."""
-        return type(self)(super().join(map(self.escape, parts)))
-
-    def __add__(self, part: Any, /) -> Self:
-        return type(self)(super().__add__(self.escape(part)))
-
-
-class _Escaping(Formatter):
-    """Fill values into HTML."""
-
-    def format_field(self, value: Any, format_spec: str) -> str:
-        is_html = hasattr(value, "__html__")
-        return Markup.escape(value if is_html else format(value, format_spec))
+        return super().escape(visible(str(value)))
 
 
 _LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({})')

@@ -77,7 +77,7 @@ PRESSES = {
         both(LOST, BLIND), "open", 1, ["unknown"], "may still arrive"
     ),
     "answered elsewhere before": Case(elsewhere, "closed", 1, [], "by Priya Raman"),
-    "ended before": Case(end, "closed", 0, [], "doesn&#x27;t count as a rejection"),
+    "ended before": Case(end, "closed", 0, [], "doesn&#39;t count as a rejection"),
     "another kernel died": Case(dead_kernel, "open", 0, ["sending"], "signed Bob"),
 }
 
