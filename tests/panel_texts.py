@@ -33,7 +33,6 @@ ONE: dict[str, Callable[[runkit.Frames], Panel]] = {
     "questions": runkit.one_run.questions,
     "beside others": lambda f: runkit.one_run.beside_others(f, f.runs["run_id"][0]),
     "head": pages.head,
-    "asked": pages.asked_panel,
     "folded": pages.folded_panel,
     "show": lambda f: pages.show_panel(f, sla_h=4),
 }

@@ -25,8 +25,7 @@ from runkit.errors import DISTRIBUTION
 from runkit.local import files
 from runkit.local.answer_log import answer_log
 from runkit.reports.redaction import Masker, Redaction
-from runkit.screens.blocks import Details
-from runkit.screens.cells import dotted
+from runkit.screens.blocks import Details, dotted
 from runkit.screens.html import notebook_html
 from runkit.screens.pages import head
 from runkit.screens.panel import Panel

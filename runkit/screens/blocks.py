@@ -1,15 +1,67 @@
-"""The blocks that panels are made of. `html` and `terminal` write the same blocks."""
+"""The blocks that panels are made of, which `html` and `terminal` write, and cells of tables.
+
+A DataFrame becomes columns of cells by the names and dtypes of its columns. A run is named by its
+business, else by its agent; ids are last and short. Columns without a value, and a name that most
+rows share, are left out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
-from runkit.api.words import Word
+from runkit.api.words import CONFIDENCES, OUTCOMES, RUN_STATUSES, STATES, TIERS, Vocabulary, Word
+from runkit.display.text import MISSING, agent_title, in_words, lasted, moment, short_id, visible
+from runkit.facts import short_ids
 
 SHOWN_ROWS = 20  # rows of a table; the others are folded
+IDS = ("run_id", "step_id", "interrupt_id", "run_ids")
+LISTS = ("run_ids", "sources")
+HEADS = {  # heads that do not follow from a column's name
+    "agent_name": "Agent",
+    "answered_at": "When",
+    "answered_by": "By",
+    "asked_at": "Since",
+    "best_tier": "Best tier",
+    "business_name": "Business",
+    "critical_s": "On the critical path",
+    "longest_pending_s": "Longest open",
+    "median_s": "Median",
+    "n_answered": "Answered",
+    "n_pending": "Open",
+    "n_runs": "Runs",
+    "newest_at": "Newest",
+    "p90_s": "90th percentile",
+    "run_id": "Run",
+    "run_ids": "Run ids",
+    "step_id": "Step id",
+    "interrupt_id": "Question id",
+    "label": "Step",
+    "title": "Finding",
+    "self_s": "Own time",
+    "wait_s": "Waiting",
+    "waiting_s": "Waiting",
+    "working_s": "Work",
+}
+VOCABULARIES: dict[str, Vocabulary] = {
+    "confidence": CONFIDENCES,
+    "outcome": OUTCOMES,
+    "state": STATES,
+    "status": RUN_STATUSES,
+}
+MARKED = ("best_tier", "source_tier")  # words that stand beside their mark
+PLAIN: dict[str, Callable[[str], str]] = {
+    "agent": agent_title,
+    "asked_by": agent_title,
+    "kind": in_words,
+    "name": in_words,
+    "type": in_words,
+}
+# of the share of rows with one name; a name that most rows share says nothing
+MOST = 0.5
+NUMBERS, TIME = "iuf", "M"  # kinds of dtypes
 
 
 class Tile(NamedTuple):
@@ -80,3 +132,120 @@ class Details(NamedTuple):
 
 
 Block: TypeAlias = Tiles | Table | Quote | Decisions | Details
+
+
+# ------------------------------------------------------------------------------------------ cells
+
+
+class SourceCell(NamedTuple):
+    """A source of a finding."""
+
+    tier: Word
+    name: str
+    url: str
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [self.tier.icon, self.tier.label, self.name, self.url]))
+
+
+class TableColumn(NamedTuple):
+    """A column for people: its cells are texts, words, or lists of texts or sources."""
+
+    name: str
+    head: str
+    cells: list[Any]
+    kind: str  # text, word, number, time or id
+
+
+def columns_of(df: pd.DataFrame) -> list[TableColumn]:
+    """Return the columns of a table for people."""
+    named = with_name(df)
+    names = [str(name) for name in named.columns[named.notna().any()]]
+    names.sort(key=lambda name: name in IDS)
+    columns: list[TableColumn] = []
+    for name in names:
+        values = named[name]
+        if name in IDS and name not in LISTS:
+            values = short_ids(values)  # but for those that would look alike
+        cells = [cell_of(value, name, values.dtype.kind) for value in values]
+        is_repeated = len(cells) > 1 and any(cells == column.cells for column in columns)
+        if not is_repeated:
+            columns.append(TableColumn(name, head_of(name), cells, _kind(name, values.dtype.kind)))
+    return columns
+
+
+def _kind(name: str, dtype: str) -> str:
+    """Return the kind of a column by its name and the kind of its dtype."""
+    if name in IDS:
+        return "id"
+    if name in VOCABULARIES or name in MARKED:
+        return "word"
+    if dtype in NUMBERS:
+        return "number"
+    return "time" if dtype == TIME else "text"
+
+
+def with_name(df: pd.DataFrame) -> pd.DataFrame:
+    """Name each run by its business, else by its agent; leave out a name that most rows share."""
+    if "business_name" not in df or "agent_name" not in df:
+        return df
+    business = df["business_name"]
+    agent = df["agent_name"]
+    others = df.drop(columns=["business_name", "agent_name"])
+    is_named = business.notna().any()
+    most = agent.value_counts(normalize=True, dropna=False).max() if len(df) else 0
+    if not is_named and most > MOST:
+        return others
+    head = "business_name" if is_named else "agent_name"
+    others.insert(0, head, business.fillna(agent))
+    return others
+
+
+def head_of(name: str) -> str:
+    """Write a column's name as a head: `n_steps` is Steps, `self_s` is Self."""
+    if name in HEADS:
+        return HEADS[name]
+    words = name.removeprefix("n_").removesuffix("_s").removesuffix("_at")
+    return words.replace("_", " ").capitalize()
+
+
+def cell_of(value: Any, name: str, kind: str) -> Any:
+    """Write one value; a list stays a list."""
+    if isinstance(value, list):
+        return [short_id(item) if name in IDS else item for item in value]
+    if pd.isna(value):
+        return MISSING
+    if kind in NUMBERS and name.endswith("_s"):
+        return lasted(value)
+    if kind == TIME:
+        return moment(value)
+    if kind in NUMBERS:
+        return f"{value:,.10g}"
+    return word_of(str(value), name)
+
+
+def word_of(text: str, name: str) -> str | Word:
+    """Write a text of a column: a word of a vocabulary with its role."""
+    if name == "confidence":  # as it came; its color tells its place
+        return confidence_word(text)
+    if name in VOCABULARIES:
+        return VOCABULARIES[name].find(text)
+    if name in MARKED:
+        tier = TIERS.find(text)
+        return f"{tier.icon} {tier.label}"
+    return visible(PLAIN.get(name, str)(text))
+
+
+def confidence_word(text: str) -> Word:
+    """Return a confidence as it came, with the color of a known one."""
+    return CONFIDENCES.find(text)._replace(label=visible(text), icon="")
+
+
+def records(df: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Return the rows of a frame; a missing value is None."""
+    return df.astype(object).where(df.notna(), None).to_dict("records")
+
+
+def dotted(*texts: object) -> str:
+    """Join the texts that there are: `a · b`."""
+    return " · ".join(text for text in texts if isinstance(text, str) and text)

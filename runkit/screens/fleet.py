@@ -6,17 +6,26 @@ module.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from runkit.api.questions import QUESTION_KINDS
 from runkit.api.words import CONFIDENCES
 from runkit.arguments import Hours, check_kind, checked
-from runkit.display.text import counted, in_words
-from runkit.facts import Facts, failures_of, named, positions, what_was_read
+from runkit.display.text import MISSING, counted, in_words
+from runkit.facts import (
+    NOT_IN_THE_DATA,
+    Facts,
+    alike,
+    failures_of,
+    findings_of,
+    is_low,
+    late,
+    named,
+    outputs_of,
+    positions,
+    what_was_read,
+)
 from runkit.screens.blocks import Table
-from runkit.screens.needs import RUN_NAMES, group_tables, joined_groups, needs_of
 from runkit.screens.panel import Panel
 from runkit.tables.frames import Frames
 
@@ -28,8 +37,44 @@ __all__ = [
     "weak_findings",
 ]
 
+RUN_NAMES = ["business_name", "agent_name"]
+WAITING, FAILED, LOW = "Waiting for a reviewer", "Failed", "Low confidence"
+NEED_COLUMNS = {  # of the table of all three groups
+    "group": "str",
+    "what": "str",
+    "business_name": "str",
+    "agent_name": "str",
+    "asked_by": "str",
+    "confidence": "str",
+    "since": "datetime64[us, UTC]",
+    "wait_s": "float64",
+    "limit": "str",
+    "n_runs": "int64",
+    "run_id": "str",
+    "run_ids": "object",
+}
+NEEDS_SHOWN = {  # the columns that people see of each group, and what they are named there
+    WAITING: {
+        "business_name": "business_name",
+        "agent_name": "agent_name",
+        "what": "question",
+        "asked_by": "asked_by",
+        "since": "asked_at",
+        "wait_s": "wait_s",
+        "limit": "limit",
+        "run_id": "run_id",
+    },
+    FAILED: {"what": "reason", "n_runs": "n_runs", "since": "newest_at", "run_ids": "run_ids"},
+    LOW: {
+        "what": "finding",
+        "confidence": "confidence",
+        "n_runs": "n_runs",
+        "since": "newest_at",
+        "run_ids": "run_ids",
+    },
+}
+MAX_NEEDS = 8  # rows of a group that are seen
 MAX_KINDS = 15  # of steps
-WAITED = ("pending", "answered")  # outcomes of questions that a person answers
 WAITS = {
     "kind": "str",
     "n_pending": "Int64",
@@ -71,9 +116,82 @@ def needs_attention(f: Frames, *, sla_h: Hours | None = None) -> Panel:
         For other arguments.
     """
     check_kind("f", f, Frames)
-    facts = Facts(f, sla_h)
-    needs = needs_of(facts)
-    return Panel("Needs attention", joined_groups(needs), what_was_read(f), group_tables(needs))
+    needs = needs_of(Facts(f, sla_h))
+    return Panel("Needs attention", needs, what_was_read(f), needs_tables(needs))
+
+
+def needs_of(facts: Facts) -> pd.DataFrame:
+    """Return what needs somebody, by group; several runs with the same words are one row."""
+    groups = {WAITING: _waiting(facts), FAILED: _failed(facts), LOW: _low(facts)}
+    parts = []
+    for group, rows in groups.items():
+        newest = rows["run_ids"].map(lambda run_ids: run_ids[0])
+        part = rows.assign(group=group, run_id=newest)
+        parts.append(part.reindex(columns=list(NEED_COLUMNS)).astype(NEED_COLUMNS))
+    return pd.concat(parts, ignore_index=True)
+
+
+def needs_tables(needs: pd.DataFrame) -> list[Table]:
+    """Return a table for each group; its heading counts runs."""
+    tables = []
+    for group, columns in NEEDS_SHOWN.items():
+        rows = needs[needs["group"].eq(group)]
+        n_runs = rows["run_ids"].explode().nunique()
+        seen = rows[[*columns]].rename(columns=columns)
+        tables.append(Table(seen, group, n_runs, MAX_NEEDS))
+    return tables
+
+
+def _waiting(facts: Facts) -> pd.DataFrame:
+    """Return a row for each open question, the longest first."""
+    questions = facts.waiting.drop(columns="business_name")
+    questions = questions.merge(facts.runs[["run_id", *RUN_NAMES]], "left", "run_id")
+    rows = questions.assign(
+        what=questions["label"].fillna(NOT_IN_THE_DATA),
+        asked_by=questions["agent"],
+        since=questions["asked_at"],
+        n_runs=1,
+        run_ids=questions["run_id"].map(lambda run_id: [run_id]),
+    )
+    return with_limit(rows, facts.sla_h)
+
+
+def with_limit(table: pd.DataFrame, sla_h: float | None) -> pd.DataFrame:
+    """Add to a table with waits whether each is over the limit, if there is one."""
+    if sla_h is None:
+        return table
+    words = {True: f"over {sla_h:g} h", False: f"within {sla_h:g} h"}
+    return table.assign(limit=late(table["wait_s"], sla_h).map(words).astype("str"))
+
+
+def _failed(facts: Facts) -> pd.DataFrame:
+    """Return a row for each reason of failed runs."""
+    failed = facts.of_status("failed")
+    reason = failed["reason"].fillna("The reason is not in the data")
+    return _by_words(failed.assign(what=alike(reason), since=failed["ended_at"]), ["what"])
+
+
+def _low(facts: Facts) -> pd.DataFrame:
+    """Return a row for each finding or output of low confidence of completed runs."""
+    done = facts.of_status("done")
+    done = done.assign(since=done["ended_at"])
+    rated = pd.concat([findings_of(facts.frames), outputs_of(facts.frames)])
+    low = rated[is_low(rated).fillna(False)].merge(done[["run_id", "since"]], on="run_id")
+    title = alike(low["title"].fillna(MISSING))
+    return _by_words(low.assign(what=title), ["what", "confidence"])
+
+
+def _by_words(rows: pd.DataFrame, words: list[str]) -> pd.DataFrame:
+    """Return rows that say the same as one, with their runs, the most frequent first."""
+    newest_first = rows.sort_values("since", ascending=False, kind="stable")
+    by = newest_first.groupby(words, sort=False, dropna=False, observed=True)
+    table = by.agg(
+        n_runs=("run_id", "nunique"),
+        since=("since", "max"),
+        run_ids=("run_id", lambda run_ids: [*run_ids.unique()]),
+    )
+    table = table.sort_values("n_runs", ascending=False, kind="stable")
+    return table.reset_index()
 
 
 @checked
@@ -100,34 +218,31 @@ def waits(f: Frames, *, sla_h: Hours | None = None) -> Panel:
         For other arguments.
     """
     check_kind("f", f, Frames)
-    questions = Facts(f, sla_h).ended(*WAITED)
-    kind = questions["kind"].astype("str")
-    groups = sorted(questions.groupby(kind), key=lambda group: QUESTION_KINDS.position(group[0]))
-    rows = [_wait_row(name, group) for name, group in groups]
-    table = pd.DataFrame(rows, columns=[*WAITS]).astype(WAITS)
+    questions = Facts(f, sla_h).ended("pending", "answered")
+    is_open = questions["outcome"].eq("pending")
+    questions = questions.assign(
+        kind=questions["kind"].astype("str"),
+        is_open=is_open,
+        is_answered=~is_open,
+        open_s=questions["wait_s"].where(is_open),
+        answered_s=questions["wait_s"].mask(is_open),
+    )
+    by = questions.groupby("kind", sort=False)
+    kinds = by.agg(
+        n_pending=("is_open", "sum"),
+        longest_pending_s=("open_s", "max"),
+        n_answered=("is_answered", "sum"),
+        median_s=("answered_s", "median"),
+        p90_s=("answered_s", lambda seconds: seconds.quantile(0.9)),
+        n_late=("is_late", lambda flags: flags.sum(min_count=1)),
+        late=("is_late", counted),
+    )
+    kinds = kinds.sort_index(key=lambda names: names.map(QUESTION_KINDS.position)).reset_index()
+    table = kinds[[*WAITS]].astype(WAITS)
     seen = table.drop(columns="n_late")
     if sla_h is not None:
-        late = [counted(group["is_late"]) for _, group in groups]
-        seen[f"over_{sla_h:g}_h"] = pd.Series(late, seen.index, "str")
+        seen[f"over_{sla_h:g}_h"] = kinds["late"].astype("str")
     return Panel("Waits by kind of question", table, what_was_read(f), [Table(seen)])
-
-
-def _wait_row(kind: str, questions: pd.DataFrame) -> tuple[Any, ...]:
-    """Measure the questions of one kind."""
-    is_open = questions["outcome"].eq("pending")
-    open_s = questions.loc[is_open, "wait_s"]
-    answered_s = questions.loc[~is_open, "wait_s"]
-    late = questions["is_late"]
-    n_late = int(late.sum()) if late.notna().any() else None
-    return (
-        kind,
-        len(open_s),
-        open_s.max(),
-        len(answered_s),
-        answered_s.median(),
-        answered_s.quantile(0.9),
-        n_late,
-    )
 
 
 @checked
@@ -152,18 +267,14 @@ def failed_steps(f: Frames) -> Panel:
         For other arguments.
     """
     check_kind("f", f, Frames)
-    failed = failures_of(f).sort_values("started_at", ascending=False, kind="stable")
-    by_type = failed["type"].eq("error").sort_values(kind="stable")
-    failed = failed.loc[by_type.index]
-    by = failed.assign(reason=failed["kind"]).groupby("reason")
-    table = by.agg(
-        label=("label", "first"),
-        n_runs=("run_id", "nunique"),
-        newest_at=("started_at", "max"),
-        run_ids=("run_id", lambda ids: [*ids.unique()]),
+    failed = failures_of(f)
+    failed = failed.assign(reason=failed["kind"], since=failed["started_at"])
+    activities_first = failed.sort_values(
+        "type", kind="stable", key=lambda types: types.eq("error")
     )
-    order = ["n_runs", "newest_at"]
-    table = table.reset_index().sort_values(order, ascending=False, ignore_index=True)
+    labels = activities_first.groupby("reason")["label"].first()
+    table = _by_words(failed, ["reason"]).rename(columns={"since": "newest_at"})
+    table = table.assign(label=table["reason"].map(labels))
     return Panel("Failed steps", table[FAILED_STEP], what_was_read(f))
 
 
@@ -241,9 +352,14 @@ def weak_findings(f: Frames) -> Panel:
     findings = Facts(f).findings
     is_weak = findings["is_low"] | findings["is_bare"] | ~findings["is_strong"]
     weak = findings[is_weak.fillna(True).astype("bool")]
-    order = positions(weak["confidence"], CONFIDENCES)
-    weak = weak.assign(order=order).sort_values("order", ascending=False, kind="stable")
-    weak = weak.merge(f.runs[["run_id", *RUN_NAMES]], on="run_id")
+    weak = weakest_first(weak).merge(f.runs[["run_id", *RUN_NAMES]], on="run_id")
     table = weak[["run_id", *RUN_NAMES, *WEAK]]
-    seen = Table(table[["title", *WEAK[1:5], *RUN_NAMES, "run_id"]])
-    return Panel("Weak findings", table, what_was_read(f), [seen])
+    return Panel(
+        "Weak findings", table, what_was_read(f), [Table(table.drop(columns="artifact_no"))]
+    )
+
+
+def weakest_first(findings: pd.DataFrame) -> pd.DataFrame:
+    """Sort findings by their confidence, the lowest first."""
+    place = positions(findings["confidence"], CONFIDENCES)
+    return findings.loc[place.sort_values(ascending=False, kind="stable").index]

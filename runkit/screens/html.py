@@ -11,8 +11,17 @@ from runkit.api.words import Word
 from runkit.display.templates import css_variables, environment
 from runkit.display.text import Markup, block, shorten, static_file, truncated, web_host
 from runkit.facts import ReadLine
-from runkit.screens.blocks import Block, Decisions, Details, Quote, Table, Tiles
-from runkit.screens.cells import SourceCell, TableColumn, columns_of
+from runkit.screens.blocks import (
+    Block,
+    Decisions,
+    Details,
+    Quote,
+    SourceCell,
+    Table,
+    TableColumn,
+    Tiles,
+    columns_of,
+)
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

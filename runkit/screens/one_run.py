@@ -10,14 +10,13 @@ import pandas as pd
 
 from runkit.analysis.compare import one_run
 from runkit.api import jsontext
-from runkit.api.words import CONFIDENCES
+from runkit.api.words import TIERS
 from runkit.arguments import check_kind, checked
-from runkit.display.text import agent_title, brief, short_id
+from runkit.display.text import MISSING, agent_title, brief, short_id
 from runkit.errors import UsageError
-from runkit.facts import ReadLine, findings_of, positions, what_was_read
-from runkit.screens.blocks import Block, Table
-from runkit.screens.cells import dotted, sources_by_artifact
-from runkit.screens.fleet import work_of
+from runkit.facts import ReadLine, findings_of, what_was_read
+from runkit.screens.blocks import Block, SourceCell, Table, dotted, records
+from runkit.screens.fleet import weakest_first, work_of
 from runkit.screens.panel import Panel
 from runkit.tables.frames import Frames
 
@@ -40,6 +39,7 @@ QUESTION_COLUMNS = [
     *("reason", "asked_at", "wait_s", "run_id", "interrupt_id", "step_id"),
 ]
 AUDIT = ["label", "proposed", "outcome", "decision", "answered_by", "answered_at", "reason"]
+AUDIT_NAMES = {"label": "question", "wait_s": "waited_s"}
 BESIDE = {"what": "str", "this_run_s": "float64", "median_s": "float64", "n_others": "Int64"}
 
 
@@ -67,19 +67,20 @@ def findings(f: Frames) -> Panel:
         For another number of runs.
     """
     f = _of_one(f)
-    found = findings_of(f)
-    order = positions(found["confidence"], CONFIDENCES)
-    found = found.assign(order=order).sort_values("order", ascending=False, kind="stable")
-    table = found.reset_index(drop=True)
+    table = weakest_first(findings_of(f)).reset_index(drop=True)
     seen = Table(with_sources(f, table)[["title", "summary", "confidence", "sources", "agent"]])
     return Panel("Findings", table[[*FINDING_COLUMNS, "type", "step_id"]], what_was_read(f), [seen])
 
 
 def with_sources(f: Frames, artifacts: pd.DataFrame) -> pd.DataFrame:
-    """Return artifacts with the list of their sources, for people."""
-    keys = zip(artifacts["run_id"], artifacts["artifact_no"], strict=True)
-    cells = sources_by_artifact(f.sources, keys)
-    return artifacts.assign(sources=pd.Series(cells, artifacts.index, object))
+    """Return artifacts of one run with the list of their sources, for people."""
+    cells: dict[int, list[SourceCell]] = {}
+    for source in records(f.sources):
+        tier = TIERS.find(source["source_tier"] or MISSING)
+        name = source["source_name"] or source["host"] or ""
+        cell = SourceCell(tier, name, source["url"] or "")
+        cells.setdefault(source["artifact_no"], []).append(cell)
+    return artifacts.assign(sources=artifacts["artifact_no"].astype("object").map(cells))
 
 
 @checked
@@ -104,7 +105,7 @@ def questions(f: Frames) -> Panel:
     """
     f = _of_one(f)
     table = f.interrupts.sort_values("asked_at", kind="stable", ignore_index=True)[QUESTION_COLUMNS]
-    seen = Table(table[[*AUDIT, "wait_s"]].rename(columns={"label": "question"}))
+    seen = Table(table[[*AUDIT, "wait_s"]].rename(columns=AUDIT_NAMES))
     return Panel("Questions", table, what_was_read(f), [seen])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from pydantic import PositiveInt
@@ -15,22 +15,12 @@ from runkit.display.messages import log
 from runkit.errors import ApiError
 from runkit.facts import Facts, ReadLine, short_ids, what_was_read
 from runkit.screens.blocks import Block
-from runkit.screens.needs import (
-    FAILED,
-    LOW,
-    WAITING,
-    group_tables,
-    joined_groups,
-    needs_of,
-    status_tiles,
-)
+from runkit.screens.fleet import FAILED, LOW, WAITING, needs_of, needs_tables
+from runkit.screens.pages import status_tiles
 from runkit.screens.panel import Panel
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # What the last overview of a client read: the next one reads what has changed.
 _READ: WeakKeyDictionary[Client, RunList] = WeakKeyDictionary()
@@ -45,7 +35,7 @@ OF_CLIENT = {
     FAILED: "runkit.gantt({name}.runs.fetch({ids!r}))",
     LOW: "runkit.fleet.weak_findings(runkit.frames({name}.runs.fetch({ids!r})))",
 }
-MAX_IDS = 8  # runs in a line of code
+MAX_CODE_IDS = 8  # runs in a line of code
 
 
 @checked
@@ -104,16 +94,19 @@ def _overview(
 ) -> Panel:
     facts = Facts(f, sla_h)
     needs = needs_of(facts)
-    tables = group_tables(needs)
+    tables = needs_tables(needs)
     if name and codes:
-        tables = [
-            table._replace(code=_code(table.df, codes[table.heading], name, f)) for table in tables
-        ]
+        short = dict(zip(f.runs["run_id"], short_ids(f.runs["run_id"]), strict=True))
+        for number, table in enumerate(tables):
+            run_ids = needs.loc[needs["group"].eq(table.heading), "run_ids"]
+            ids = [[short[run_id] for run_id in group[:MAX_CODE_IDS]] for group in run_ids]
+            code = [_code(codes[table.heading], name, row) for row in ids]
+            tables[number] = table._replace(code=code)
     missing, counted_runs = what_was_read(f)
     line = " · ".join(filter(None, [where, counted_runs]))
     blocks: list[Block] = [status_tiles(facts), *tables]
     figure = gantt(f) if len(f) else None
-    return Panel("Overview", joined_groups(needs), ReadLine(missing, line), blocks, figure)
+    return Panel("Overview", needs, ReadLine(missing, line), blocks, figure)
 
 
 def _name_of(source: Any) -> str:
@@ -125,12 +118,6 @@ def _name_of(source: Any) -> str:
     return next(own, "")
 
 
-def _code(df: pd.DataFrame, line: str, name: str, f: Frames) -> list[str]:
-    """Return the line of code for each row."""
-    short = dict(zip(f.runs["run_id"], short_ids(f.runs["run_id"]), strict=True))
-    rows = df["run_ids"] if "run_ids" in df else [[run_id] for run_id in df["run_id"]]
-    lines = []
-    for run_ids in rows:
-        ids = [short[run_id] for run_id in run_ids[:MAX_IDS]]
-        lines.append(line.format(name=name, ids=ids if len(ids) > 1 else ids[0]))
-    return lines
+def _code(line: str, name: str, run_ids: list[str]) -> str:
+    """Return the line of code for the runs of a row."""
+    return line.format(name=name, ids=run_ids if len(run_ids) > 1 else run_ids[0])

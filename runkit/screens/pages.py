@@ -1,21 +1,23 @@
-"""Panels that tell of whole frames: their runs, and the first screens of reports and the shell."""
+"""Panels of whole frames: their runs, the four counts, and what reports and the shell show."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
-from runkit.api.words import OUTCOMES, RUN_STATUSES
+from runkit.api.words import CONFIDENCES, OUTCOMES, RUN_STATUSES, Vocabulary
 from runkit.arguments import Hours, checked
 from runkit.display.text import (
     MISSING,
     agent_title,
+    counted,
     day,
     first_text,
+    flag,
     in_words,
+    lasted,
     moment,
     plural,
     short_id,
@@ -24,20 +26,32 @@ from runkit.facts import (
     NOT_IN_THE_DATA,
     Facts,
     ReadLine,
+    findings_of,
+    is_known,
     outputs_of,
     positions,
     returned_by,
     runs_in_order,
     what_was_read,
 )
-from runkit.screens.blocks import Block, Decision, Decisions, Quote, Table
-from runkit.screens.cells import confidence_word, dotted, records
-from runkit.screens.needs import RUN_NAMES, status_tiles, waiting_of, with_late
-from runkit.screens.one_run import findings, questions, step_table, with_sources
+from runkit.screens.blocks import (
+    Block,
+    Decision,
+    Decisions,
+    Quote,
+    Table,
+    Tile,
+    Tiles,
+    confidence_word,
+    dotted,
+    records,
+)
+from runkit.screens.fleet import LOW, RUN_NAMES, needs_of, needs_tables, with_limit
+from runkit.screens.one_run import step_table, with_sources
 from runkit.screens.panel import NOTHING_READ, Panel
 from runkit.tables.frames import Frames
 
-RUN = [
+RUN_COLUMNS = [
     *RUN_NAMES,
     "status",
     "outcome",
@@ -50,18 +64,21 @@ RUN = [
 RESULT = ["title", "summary", "confidence", "sources", "agent"]  # beside the last
 INDENT = "\u2003"  # before a child step
 SHOWN_RUN = [*RUN_NAMES, "what", "confidence", "working_s", "wait_s", "since", "run_id"]
-ASKED = ["question", "proposed", "outcome", "decision", "answered_by", "reason", "wait_s", "limit"]
 HEAD_TIMES = ["created_at", "duration_s", "working_s", "waiting_s"]
 
 
 def runs_panel(f: Frames) -> Panel:
     """Show the runs of some frames: what `f` itself looks like."""
-    facts = Facts(f)
     sizes = [plural(len(f[name]), name.removesuffix("s")) for name in f]
-    runs = runs_in_order(facts.runs)
-    table = runs[RUN].rename(columns={"outcome": "what"})
+    table = runs_table(f)
     blocks = [Table(table), *problems_of(f)]
     return Panel(f"Frames: {', '.join(sizes)}", table, what_was_read(f), blocks)
+
+
+def runs_table(f: Frames) -> pd.DataFrame:
+    """Return runs for people, in their order on screens."""
+    runs = runs_in_order(Facts(f).runs)
+    return runs[RUN_COLUMNS].rename(columns={"outcome": "what"})
 
 
 def problems_of(f: Frames) -> list[Table]:
@@ -106,7 +123,7 @@ def _run_head(f: Frames, title: str, notes: tuple[str, ...], sla_h: float | None
     run = f.runs.iloc[0]
     agent = agent_title(run["agent"], run["agent_name"])
     ending = _ending(f, run)
-    decisions = decisions_of(f)
+    decisions = decisions_of(f, sla_h)
     is_open = "waiting" in ending.status.means and f.interrupts["outcome"].eq("pending").any()
     blocks: list[Block] = [ending]
     if is_open and not (ending.heading or ending.text):
@@ -120,10 +137,10 @@ def _run_head(f: Frames, title: str, notes: tuple[str, ...], sla_h: float | None
     return Panel(name, f.runs, line._replace(counted=about), blocks)
 
 
-def decisions_of(f: Frames) -> list[Decision]:
+def decisions_of(f: Frames, sla_h: float | None) -> list[Decision]:
     """Return the questions of a run with their decisions, open ones first, then the newest."""
     order = positions(f.interrupts["outcome"], OUTCOMES)
-    questions = f.interrupts.assign(order=order, later=-f.interrupts.index)
+    questions = with_limit(f.interrupts, sla_h).assign(order=order, later=-f.interrupts.index)
     is_proposal = f.artifacts["origin"].eq("proposal")
     proposals = f.artifacts[is_proposal].groupby("step_id")
     decisions = []
@@ -132,7 +149,12 @@ def decisions_of(f: Frames) -> list[Decision]:
         proposed = [{"title": question["proposed"], "summary": ""}]
         if key in proposals.groups:
             proposed = records(proposals.get_group(key))
-        note = dotted(question["answered_by"], _time("", question["answered_at"]))
+        note = dotted(
+            question["answered_by"],
+            _when(question),
+            question["wait_s"] and f"waited {lasted(question['wait_s'])}",
+            question.get("limit"),
+        )
         decisions.append(
             Decision(
                 question["label"] or NOT_IN_THE_DATA,
@@ -140,28 +162,23 @@ def decisions_of(f: Frames) -> list[Decision]:
                 [(item["title"] or "", item["summary"] or "") for item in proposed],
                 question["decision"] or "",
                 question["reason"] or "",
-                note or _time("since ", question["asked_at"]),
+                note,
             )
         )
     return decisions
 
 
-def _time(words: str, when: datetime | None) -> str:
-    return f"{words}{moment(when)}" if when else ""
-
-
-def asked_panel(f: Frames) -> Panel:
-    """Show of what kind the questions of a run were, who asked, and how long they waited."""
-    table = questions(f).table
-    seen = table.rename(columns={"label": "question", "agent": "asked_by"})
-    columns = ["question", "kind", "asked_by", "wait_s", "interrupt_id"]
-    return Panel("Questions", table, what_was_read(f), [Table(seen[columns])])
+def _when(question: dict[str, Any]) -> str:
+    """Write when a question was answered, else since when it is asked."""
+    if question["answered_at"]:
+        return moment(question["answered_at"])
+    return f"since {moment(question['asked_at'])}" if question["asked_at"] else ""
 
 
 def folded_panel(f: Frames) -> Panel:
     """Show what a chart draws as tables that are folded: the steps of a run, or the runs."""
     if len(f) != 1:
-        runs = runs_in_order(Facts(f).runs)[RUN].rename(columns={"outcome": "what"})
+        runs = runs_table(f)
         return Panel("", runs, what_was_read(f), [Table(runs, "Runs", shown=0)])
     steps = indented(f.steps)
     results = with_sources(f, outputs_of(f).iloc[:-1])
@@ -213,31 +230,12 @@ def show_panel(f: Frames, *, sla_h: Hours | None = None) -> Panel:
 
 
 def _tree_panel(f: Frames, sla_h: float | None) -> Panel:
-    first = head(f)
-    asked = with_late(f.interrupts, sla_h).rename(columns={"label": "question"})
-    labels = branches(f.steps) + f.steps["label"].fillna(MISSING)
-    tree = step_table(f.steps.assign(label=labels))
-    tables = {
-        "Questions": asked.reindex(columns=ASKED),
-        "Steps": tree[["step", "state", "error", "duration_s"]],
-        "Findings": findings(f).table[["title", "confidence"]],
-    }
-    endings = [part for part in first.blocks if isinstance(part, Quote)]
-    blocks: list[Block] = [*endings, Table(f.runs[HEAD_TIMES])]
-    blocks += [Table(table, name) for name, table in tables.items() if len(table)]
+    first = head(f, sla_h=sla_h)
+    steps = indented(f.steps)[["step", "state", "error", "duration_s"]]
+    blocks = [*first.blocks, Table(f.runs[HEAD_TIMES])]
+    if len(steps):
+        blocks.append(Table(steps, "Steps"))
     return Panel(first.title, f.steps, first.read, [*blocks, *problems_of(f)])
-
-
-def branches(steps: pd.DataFrame) -> pd.Series[str]:
-    """Draw the branches of a tree in front of each step, in tree order."""
-    is_last = ~steps.duplicated("parent_step_id", keep="last")
-    open_branches: list[str] = []
-    stems = []
-    for depth, last in zip(steps["depth"], is_last, strict=True):
-        del open_branches[depth:]
-        stems.append("".join(open_branches) + ("└─ " if last else "├─ "))
-        open_branches.append("   " if last else "│  ")
-    return pd.Series(stems, steps.index, "str")
 
 
 def _groups_panel(f: Frames, sla_h: float | None) -> Panel:
@@ -247,7 +245,7 @@ def _groups_panel(f: Frames, sla_h: float | None) -> Panel:
     since = runs["ended_at"].fillna(runs["created_at"]).mask(is_asked).map(day, "ignore")
     shown = runs.assign(since=since, what=runs["outcome"])[SHOWN_RUN]
     status = runs["status"].astype("str").mask(is_asked, "interrupted")
-    groups = with_late(shown, sla_h).groupby(status.map(_label), sort=False)
+    groups = with_limit(shown, sla_h).groupby(status.map(_label), sort=False)
     blocks = [Table(group, str(label), len(group)) for label, group in groups]
     return Panel("", runs, what_was_read(f), [*blocks, *problems_of(f)])
 
@@ -260,11 +258,10 @@ def _label(status: object) -> str:
 @checked
 def inbox_panel(f: Frames, where: str = "", *, sla_h: Hours | None = None) -> Panel:
     """Show the questions that wait for a reviewer, the longest first; `where` they are from."""
-    table = waiting_of(Facts(f, sla_h))
+    waiting, *_ = needs_tables(needs_of(Facts(f, sla_h)))
     line = what_was_read(f)
     line = line._replace(counted=dotted(where, line.counted))
-    n_runs = table["run_id"].nunique()
-    return Panel("", table, line, [Table(table, "waiting for a reviewer", n_runs)])
+    return Panel("", waiting.df, line, [waiting._replace(heading=waiting.heading.lower())])
 
 
 def changed_panel(table: pd.DataFrame) -> Panel:
@@ -272,3 +269,59 @@ def changed_panel(table: pd.DataFrame) -> Panel:
     columns = [*RUN_NAMES, "what", "before", "after", "run_id"]
     line = ReadLine("", table.attrs.get("sentence", ""))
     return Panel("What changed", table, line, [Table(table[columns])])
+
+
+# ------------------------------------------------------------------------------------------ tiles
+
+
+def status_tiles(facts: Facts) -> Tiles:
+    """Return the four counts that are read first."""
+    run_ids, status = facts.runs["run_id"], facts.runs["status"]
+    is_word = is_known(status, RUN_STATUSES)
+    others = other_words(status, RUN_STATUSES)
+    runs_of = {
+        "interrupted": facts.waiting,
+        "error": facts.of_status("failed"),
+        "running": facts.of_status("running"),
+    }
+    tiles = []
+    for word, runs in runs_of.items():
+        line = RUN_STATUSES.find(word)
+        is_so = run_ids.isin(runs["run_id"])
+        flags = flag(is_so, is_so | is_word)
+        tiles.append(count_tile(f"{line.label} {line.icon}", flags, "runs", others, line.role))
+    if facts.sla_h is not None:
+        late = f"{counted(facts.waiting['is_late'])} questions over {facts.sla_h:g} h"
+        tiles[0] = tiles[0]._replace(rest=dotted(tiles[0].rest, late))
+    return Tiles([*tiles, _low_tile(facts)])
+
+
+def _low_tile(facts: Facts) -> Tile:
+    """Count the completed runs with low confidence."""
+    rated = pd.concat([findings_of(facts.frames), outputs_of(facts.frames)])
+    is_done = rated["run_id"].isin(facts.of_status("done")["run_id"])
+    others = other_words(rated.loc[is_done, "confidence"], CONFIDENCES)
+    return count_tile(LOW, facts.low_runs, "completed", others, "fail")
+
+
+def count_tile(name: str, flags: pd.Series[bool], noun: str, words: str, role: str) -> Tile:
+    """Return a count as a large number, and what it is of in small.
+
+    `words` are those that nobody can count, as they came.
+    """
+    number, _, rest = counted(flags).partition(" ")
+    known, _, unknown = rest.partition(", ")
+    if number == MISSING:
+        known, unknown = f"of {len(flags):,}", "not known"
+    elif unknown:
+        known = f"{known} known"
+    text = ", ".join(filter(None, [f"{known} {noun}", unknown]))
+    text = ": ".join(filter(None, [text, words]))
+    return Tile(name, number, text, role if flags.any() else "muted")
+
+
+def other_words(words: pd.Series[str], vocabulary: Vocabulary) -> str:
+    """Return the words that a vocabulary does not have, as they came."""
+    given = words.dropna()
+    others = given[~is_known(given, vocabulary)].astype("str").unique()
+    return ", ".join(others)

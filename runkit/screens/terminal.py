@@ -19,8 +19,7 @@ from rich.text import Text
 from runkit.api.words import Word
 from runkit.display.text import visible
 from runkit.facts import ReadLine
-from runkit.screens.blocks import Block, Decisions, Details, Quote, Table, Tiles
-from runkit.screens.cells import columns_of
+from runkit.screens.blocks import Block, Decisions, Details, Quote, Table, Tiles, columns_of
 
 STYLES = {  # rich's style by the role of a color, or "bold"
     "accent": "blue",
@@ -116,7 +115,7 @@ def _block(block: Block, shown: int) -> Iterator[RenderableType]:
             yield line_of(item.question, "bold") + line_of(f"  {outcome}", item.outcome.role)
             proposed = [" ".join(filter(None, texts)) for texts in item.proposals]
             decided = "  ".join(filter(None, [item.decision, item.reason, item.note]))
-            for text in (*proposed, decided):
+            for text in filter(None, [*proposed, decided]):
                 yield Text(visible(text))
     elif isinstance(block, Details):
         yield line_of(block.heading, "bold")
@@ -128,6 +127,10 @@ def _table(table: Table, shown: int) -> Iterator[RenderableType]:
     if table.heading:
         count = "" if table.n is None else f"{table.n:,} "
         yield line_of(f"{count}{table.heading}", "bold")
+    if table.df.empty:
+        if table.n is None:
+            yield line_of("0", "muted")
+        return
     columns = [column for column in columns_of(table.df.head(shown)) if column.name not in LEFT_OUT]
     grid = Grid(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style=STYLES["muted"])
     for column in columns:

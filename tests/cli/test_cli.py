@@ -97,7 +97,7 @@ def show(folder, *runs, code=0):
 
 
 def test_a_run_is_shown_as_a_tree(tmp_path):
-    """How it ended, its times, its questions, each step with its state, error and length."""
+    """How it ended, its questions, its times, each step with its state, error and length."""
     steps = [step("b", 0, 20, label="Child"), step("d", 20, 30, type="error", label="No: down")]
     group = step("a", 0, 40, label="Group", steps=steps)
     gate = question("q", 40, 70, label="Approve?")
@@ -105,15 +105,15 @@ def test_a_run_is_shown_as_a_tree(tmp_path):
     assert lines[0] == "CIP Orchestrator"
     assert lines[1].startswith("run r · 1 run read · as of Feb 3, 2026, 10:01 UTC (newest time in")
     assert lines[3] == "Completed ✓"
-    assert lines[6] == "Feb 3, 2026, 09:59 UTC 1 min 40 s 1 min 10 s 30 s"
-    assert lines[lines.index("Questions") + 2] == "Approve? Answered ✓ 30 s"
+    assert "Approve? Answered ✓" in lines
+    assert lines[lines.index("Steps") - 2] == "Feb 3, 2026, 09:59 UTC 1 min 40 s 1 min 10 s 30 s"
     first = lines.index("Steps") + 2
     assert lines[first : first + 5] == [
-        "├─ Group Done ✓ – 40 s",
-        "│ ├─ Child Done ✓ – 20 s",
-        "│ └─ No: down Failed ✕ No: down 10 s",
-        "├─ Approve? Done ✓ – 30 s",
-        "└─ Last Done ✓ – 30 s",
+        "Group Done ✓ – 40 s",
+        "Child Done ✓ – 20 s",
+        "No: down Failed ✕ No: down 10 s",
+        "Approve? Done ✓ – 30 s",
+        "Last Done ✓ – 30 s",
     ]
 
 

@@ -47,7 +47,6 @@ TESTS = {
     "local/fetch_files": [CLIENT.format("folder")],
     "screens/fleet": ["tests/screens"],
     "screens/one_run": ["tests/screens"],
-    "screens/needs": ["tests/screens"],
     "screens/overview": ["tests/screens"],
     **{
         f"charts/{name}": [f"tests/charts/test_{test}.py" for test in ("gantt", "marks")]

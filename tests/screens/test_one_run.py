@@ -50,7 +50,7 @@ def test_what_was_proposed_stands_beside_what_was_decided():
     assert panel.table[cells].values.tolist() == [
         ["Dismiss?", "Match found", "reject", "Ana", "name differs", 60]
     ]
-    heads = ["Question", "Proposed", "Outcome", "Decision", "By", "When", "Reason", "Waiting"]
+    heads = ["Question", "Proposed", "Outcome", "Decision", "By", "When", "Reason", "Waited"]
     assert [text for text in texts(panel) if text in heads] == heads
 
 
@@ -74,7 +74,7 @@ def test_the_first_screen_of_a_report_has_open_questions_first_and_both_sides():
     oldest = block.decisions[-1]
     assert oldest.proposals == [("Match found", "The same name")]
     assert oldest.reason == "name differs"
-    assert oldest.note == "Ana · Feb 3, 2026, 10:00 UTC"
+    assert oldest.note == "Ana · Feb 3, 2026, 10:00 UTC · waited 10 s"
     assert block.decisions[0].note == "since Feb 3, 2026, 10:00 UTC"
 
 
