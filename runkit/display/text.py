@@ -273,9 +273,3 @@ def live_moment(when: datetime | None) -> str:
 def day(when: datetime, *, has_year: bool = True) -> str:
     """Format the day of a time for people: `Nov 25, 2026`."""
     return f"{when:%b} {when.day}, {when.year}" if has_year else f"{when:%b} {when.day}"
-
-
-def timestamp(when: datetime) -> str:
-    """Format a time for the record, to the second, with its zone: `2026-02-03 10:00:01 UTC`."""
-    # strftime may write the year 1 as 1
-    return f"{when.replace(tzinfo=None).isoformat(' ', 'seconds')} {when:%Z}"

@@ -53,25 +53,10 @@ NEED_COLUMNS = {  # of the table of all three groups
     "run_id": "str",
     "run_ids": "object",
 }
-NEEDS_SHOWN = {  # the columns that people see of each group, and what they are named there
-    WAITING: {
-        "business_name": "business_name",
-        "agent_name": "agent_name",
-        "what": "question",
-        "asked_by": "asked_by",
-        "since": "asked_at",
-        "wait_s": "wait_s",
-        "limit": "limit",
-        "run_id": "run_id",
-    },
-    FAILED: {"what": "reason", "n_runs": "n_runs", "since": "newest_at", "run_ids": "run_ids"},
-    LOW: {
-        "what": "finding",
-        "confidence": "confidence",
-        "n_runs": "n_runs",
-        "since": "newest_at",
-        "run_ids": "run_ids",
-    },
+NEEDS_NAMES = {  # of the columns of each group for people
+    WAITING: {"what": "question", "since": "asked_at"},
+    FAILED: {"what": "reason", "since": "newest_at"},
+    LOW: {"what": "finding", "since": "newest_at"},
 }
 MAX_NEEDS = 8  # rows of a group that are seen
 MAX_KINDS = 15  # of steps
@@ -134,10 +119,11 @@ def needs_of(facts: Facts) -> pd.DataFrame:
 def needs_tables(needs: pd.DataFrame) -> list[Table]:
     """Return a table for each group; its heading counts runs."""
     tables = []
-    for group, columns in NEEDS_SHOWN.items():
+    for group, names in NEEDS_NAMES.items():
         rows = needs[needs["group"].eq(group)]
         n_runs = rows["run_ids"].explode().nunique()
-        seen = rows[[*columns]].rename(columns=columns)
+        hidden = ["n_runs", "run_ids"] if group == WAITING else ["run_id"]
+        seen = rows.drop(columns=["group", *hidden]).rename(columns=names)
         tables.append(Table(seen, group, n_runs, MAX_NEEDS))
     return tables
 
