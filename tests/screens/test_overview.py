@@ -66,7 +66,8 @@ def test_each_line_of_code_runs_as_it_stands(given, options, functions):
 
 
 def test_a_source_without_a_name_has_no_line_of_code():
-    html = runkit.overview(strangers.records(strangers.fleet(seed=1, n_runs=25)))._repr_html_()
+    records = strangers.records(strangers.fleet(seed=1, n_runs=25))
+    html = runkit.overview(runkit.frames(records))._repr_html_()
     assert "<code>" not in html
 
 

@@ -64,10 +64,10 @@ def test_a_result_of_50_mb_is_in_memory_a_few_times():
 
 LARGE = """
 import json, resource, runkit
-runkit.frames({})
+runkit.frames([])  # what frames import counts as before
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-text = b'{"object":"run","id":"r","status":"completed","created_at":"2026-02-03T10:00:00Z","updated_at":'
-text += b'"2026-02-03T10:00:00Z","steps":[{"id":"a","type":"activity","status":"completed","started_at":'
+text = b'{"object":"run","id":"r","status":"completed","created_at":"2026-02-03T10:00:00Z","ended_at":'
+text += b'"2026-02-03T10:00:00Z","updated_at":"2026-02-03T10:00:00Z","steps":[{"id":"a","type":"activity","status":"completed","started_at":'
 text += b'"2026-02-03T10:00:00Z","completed_at":"2026-02-03T10:00:00Z","result":{"x":"' + b"x" * 50_000_000
 f = runkit.frames(text + b'"}}]}')
 assert f.steps["result"].str.len().tolist() == [50_000_008] and f.problems.empty
