@@ -1,6 +1,5 @@
 """Every answer that leaves is in the log, whoever sends it and whatever becomes of it."""
 
-import os
 import stat
 from contextlib import suppress
 
@@ -19,21 +18,6 @@ def resume(client):
     """Answer, whatever comes of it."""
     with suppress(RunkitError):
         client.runs.resume("run-1", "int-1", YES)
-
-
-def test_an_answer_is_sent_though_the_log_cannot_be_written(
-    server,
-    client,
-    run_json,
-    monkeypatch,
-    caplog,
-):
-    """It is said in a warning and stops no answer."""
-    monkeypatch.setenv("RUNKIT_STATE_DIR", os.devnull + "/state")
-    server.say(Answer(run_json()))
-    assert client.runs.resume("run-1", "int-1", YES).status == "completed"
-    assert "the answer log was not written" in caplog.text
-    assert "12-3456789" not in caplog.text
 
 
 @pytest.mark.parametrize(("hub", "name"), [("ada@hub", "ada@hub"), ("", "login")])

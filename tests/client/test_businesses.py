@@ -1,11 +1,10 @@
 """`client.businesses`, and runs that know which business they are about."""
 
-import pandas as pd
 import pytest
 
 import runkit
 from runkit.client import businesses
-from runkit.errors import NotFound, UsageError
+from runkit.errors import NotFound
 from tests.client.conftest import Answer
 
 STAMPED = {"created_at": "2026-02-03T10:00:00Z", "updated_at": "2026-02-03T10:00:00Z"}
@@ -91,13 +90,6 @@ def test_an_unknown_business_is_not_found(account, client, business_id, path):
     client.businesses.list()
     with pytest.raises(NotFound, match=path):
         client.runs.list(business_id=business_id)
-
-
-def test_a_table_of_businesses_is_refused(client, server):
-    table = pd.DataFrame({"business_id": ["b-0", "b-1"]})
-    with pytest.raises(UsageError, match="business"):
-        client.runs.list(business_id=table)
-    assert server.requests == []
 
 
 def test_a_run_in_no_business_is_not_searched_for_again(account, client, server):

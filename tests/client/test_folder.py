@@ -1,19 +1,11 @@
 """A folder of files, one for each fetch."""
 
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-
 import pytest
 
 import runkit
-from runkit.errors import AuthError, DataError, StorageError, UsageError
+from runkit.errors import AuthError, DataError, UsageError
 from support import step
 from tests.client.conftest import Answer, Server
-
-try:
-    import resource
-except ImportError:  # on Windows
-    resource = None
 
 
 class Account:
@@ -150,14 +142,6 @@ def test_a_damaged_file_is_a_reason_or_an_error(account, fetch, tmp_path, damage
     assert len(runkit.frames(tmp_path)) == 2
 
 
-def test_a_disk_that_is_full_is_one_error(account, client):
-    with (
-        Path("/dev/full").open("wb", buffering=0) as full,
-        pytest.raises(StorageError, match="/dev/full"),
-    ):
-        client.runs.fetch(["done"], into=full)
-
-
 @pytest.mark.parametrize("name", ["runs", "runs.ndjson"])
 def test_a_fetch_that_is_refused_leaves_no_file(account, client, tmp_path, name):
     """The error is the API's, and the same command can be given again."""
@@ -166,28 +150,6 @@ def test_a_fetch_that_is_refused_leaves_no_file(account, client, tmp_path, name)
         with pytest.raises(AuthError):
             client.runs.fetch(["done"], into=tmp_path / name)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-
-
-@pytest.mark.skipif(resource is None, reason="a limit of the size of files")
-def test_a_file_that_grows_no_more_is_named(account, client, tmp_path):
-    """What came before is kept, and the next fetch reads the rest."""
-    account.runs |= {
-        str(n): account.runs["done"] | {"id": str(n), "prompt": "x" * 4_000} for n in range(9)
-    }
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
-    try:
-        with pytest.raises(StorageError) as caught:
-            client.runs.fetch(client.runs.list(), into=tmp_path, workers=1)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    [path] = tmp_path.iterdir()
-    assert str(path) in str(caught.value)
-    f = runkit.frames(tmp_path)
-    assert 1 < len(f) < 9
-    assert "the fetch was stopped" in str(f.missing)
-    client.runs.fetch(client.runs.list(), into=tmp_path)
-    assert (len(runkit.frames(tmp_path)), runkit.frames(tmp_path).missing) == (11, ())
 
 
 def test_a_fetch_of_all_runs_settles_what_was_missing(account, client, tmp_path):
@@ -203,17 +165,3 @@ def test_a_fetch_of_all_runs_settles_what_was_missing(account, client, tmp_path)
     assert missing(status="error") == cut
     assert missing() == ()
     assert missing(limit=1) == cut
-
-
-def test_four_writers_at_once_lose_nothing(account, client, tmp_path):
-    done = account.runs["done"]
-    account.runs = {f"run-{n}": done | {"id": f"run-{n}"} for n in range(40)}
-    listed = client.runs.list()
-
-    def write(first):
-        return client.runs.fetch(listed[first::4], into=tmp_path, progress=False)
-
-    with ThreadPoolExecutor(4) as pool:
-        assert sum(map(len, pool.map(write, range(4)))) == 40
-    assert len([*tmp_path.iterdir()]) == 4
-    assert len(runkit.frames(tmp_path)) == 40

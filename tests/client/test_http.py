@@ -7,7 +7,7 @@ import pytest
 
 from runkit.client import Client
 from runkit.client._http import RETRY_AFTER_MAX
-from runkit.errors import RateLimited, RunkitError, Unavailable, UsageError
+from runkit.errors import RateLimited, RunkitError, Unavailable
 from tests.client.conftest import DROP, KEY, Answer
 
 
@@ -108,26 +108,6 @@ def test_a_connection_is_closed_whose_client_closes_meanwhile(
     with suppress(RunkitError):  # a list or a stream needs more than one request
         REQUESTS[name](client)
     assert [connection.fileno() for connection in opened] == [-1]
-
-
-def test_a_client_that_is_closed_sends_nothing(server, fake_time):
-    """Also if a request waited for its turn."""
-
-    class Closing(Client):
-        _clock = staticmethod(fake_time.clock)
-
-        @staticmethod
-        def _sleep(seconds):
-            fake_time.sleep(seconds)
-            client.close()
-
-    server.script = lambda request: Answer(status=404)
-    client = Closing(KEY, server.url, rate=1)
-    for _ in range(2):
-        with pytest.raises(RunkitError) as caught:
-            REQUESTS["create"](client)
-    assert isinstance(caught.value, UsageError)
-    assert len(server.lines) == 1
 
 
 def test_requests_keep_the_pace(server, make_client, run_json, fake_time):

@@ -54,13 +54,6 @@ def test_a_list_that_never_ends_is_cut(
     assert len(server.requests) == n_pages
 
 
-def test_a_record_that_is_no_run_is_left_out_of_the_list(server, client, run_json, page):
-    """A record that is no run is left out, and the list says so."""
-    server.say(page({"id": "x"}, "nonsense", run_json("ok"), total=3))
-    runs = client.runs.list()
-    assert (runs.ids, runs.missing) == (("ok",), ("2 records could not be read (see the log)",))
-
-
 def test_limit_counts_runs_after_filtering(server, client, run_json):
     book = Book(run_json, 50)
     for run in book.runs[::3]:
@@ -125,14 +118,6 @@ def test_a_slice_of_a_list_says_that_it_is_one(run_json):
     assert (runs[:].missing, runs[:2].ids) == ((), runs.ids[:2])
     assert runs[:2].missing == ("a slice: 2 of 8",)
     assert pickle.loads(pickle.dumps(runs)).ids == runs.ids
-
-
-def test_a_list_shows_on_one_line_whether_it_is_complete(run_json):
-    items = (Run.from_json(run_json(f"run-{number}")) for number in range(500))
-    assert repr(RunList(tuple(items), ("cut", "by\nhand"))) == (
-        "RunList(500; not complete: cut; by hand)"
-    )
-    assert repr(RunList()) == "RunList(0; complete)"
 
 
 def test_a_list_has_all_runs_or_says_that_it_has_not(server, client, run_json):
