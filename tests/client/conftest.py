@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from runkit.client import Client
+from support import Json, step
 
 KEY = "mk_test_canary_5f1c9a7e"
 
@@ -25,7 +26,6 @@ class Received:
     query: dict[str, str]
     headers: dict[str, str]
     body: Any
-    connection: int  # the caller's port
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,6 @@ class Handler(BaseHTTPRequestHandler):
             {name: values[0] for name, values in parse_qs(parts.query).items()},
             {name.lower(): value for name, value in self.headers.items()},
             json.loads(self.rfile.read(size)) if size else None,
-            self.client_address[1],
         )
         self.server.requests.append(call)
         self._send(self.server.script(call))
@@ -150,9 +149,7 @@ def server():
 
 
 class Time:
-    """A clock that only sleeping moves, by `late` seconds more; `slept` keeps every sleep."""
-
-    late = 0.0
+    """A clock that only sleeping moves; `slept` keeps every sleep."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -162,12 +159,76 @@ class Time:
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
         with self._lock:
-            self.now += seconds + self.late
+            self.now += seconds
             self.slept.append(seconds)
 
     def clock(self) -> float:
         """Return the time in seconds."""
         return self.now
+
+
+class Account:
+    """Runs, businesses and threads as an API lists and returns them."""
+
+    def __init__(self, server: Server) -> None:
+        self.runs: dict[str, Json] = {}  # by id, in the order of the list
+        self.businesses: dict[str, str] = {}  # statuses by id; each has a thread
+        self.refused: dict[str, int] = {}  # statuses of responses by id
+        self.unlisted: set[str] = set()
+        self.page_size = 100
+        self.before_page: dict[int, Callable[[], object]] = {}  # once, before a page is read
+        server.script = self.answer
+
+    def add(self, *runs: Json) -> None:
+        """Add runs at the end of the list."""
+        self.runs |= {raw["id"]: raw for raw in runs}
+
+    def change(self, run_id: str, **fields: Any) -> None:
+        """Change a run a little later."""
+        self.runs[run_id] |= {"updated_at": "2026-02-03T10:00:41Z", **fields}
+
+    def answer(self, request: Received) -> Answer:
+        """Answer one request."""
+        kind, _, item_id = request.path[1:].partition("/")
+        item_id = item_id or request.query.get("business_id", "")
+        if item_id in self.refused:
+            return Answer(status=self.refused[item_id])
+        if request.path == "/runs":
+            return self._page(int(request.query["page"]))
+        if kind == "runs":
+            run = self.runs.get(item_id)
+            return Answer(run and {**run, "steps": [step("a")]}, status=200 if run else 404)
+        if request.path.startswith("/businesses/"):
+            is_known = item_id in self.businesses
+            return Answer(self._business(item_id), status=200 if is_known else 404)
+        items = [self._business(name) for name in self.businesses if item_id in (name, "")]
+        if kind == "threads":
+            items = [item | {"object": "thread", "id": f"thread-{item['id']}"} for item in items]
+        return Answer({"data": items, "has_more": False})
+
+    def _page(self, number: int) -> Answer:
+        self.before_page.pop(number, lambda: None)()
+        listed = [raw for run_id, raw in self.runs.items() if run_id not in self.unlisted]
+        start = (number - 1) * self.page_size
+        end = number * self.page_size
+        counts = {"has_more": end < len(listed), "total_count": len(listed)}
+        return Answer({"object": "list", "data": listed[start:end], **counts})
+
+    def _business(self, business_id: str) -> Json:
+        times = dict.fromkeys(["created_at", "updated_at"], "2026-02-03T10:00:00Z")
+        status = self.businesses.get(business_id)
+        return {
+            "object": "business",
+            "id": business_id,
+            "name": business_id,
+            "status": status,
+        } | times
+
+
+@pytest.fixture
+def account(server):
+    """Return an empty account that the server serves."""
+    return Account(server)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from contextlib import suppress
 import pytest
 
 import runkit
-import support
 from runkit.errors import RunkitError
 from runkit.local import answer_log
 from tests.client.conftest import Answer
@@ -26,20 +25,6 @@ def test_the_declared_name_is_that_of_the_hub_or_of_the_login(monkeypatch, hub, 
     monkeypatch.setenv("JUPYTERHUB_USER", hub)
     monkeypatch.setenv("LOGNAME", "login")
     assert answer_log.declared_name() == name
-
-
-@pytest.mark.parametrize(("step_id", "answered_by"), [("s1", ["Ada", ""]), (None, ["", ""])])
-def test_an_answer_belongs_to_the_step_that_was_answered(step_id, answered_by):
-    """An answer is not attributed to a question that was asked later under the same id."""
-    known = {"run_id": "r", "interrupt_id": "int-1", "step_id": step_id}
-    answer_log.settle(answer_log.claim(YES, "Ada", known), "confirmed", None, None)
-    named = {"interrupt_id": "int-1"}
-    pauses = (
-        support.question("s1", 10, 15, result=named),
-        support.question("s2", 20, 25, result=named),
-    )
-    f = runkit.frames(support.run(*pauses), answers=runkit.answer_log())
-    assert f.interrupts["answered_by"].fillna("").tolist() == answered_by
 
 
 def test_an_answer_is_in_the_log_before_it_leaves(server, client, run_json, state_dir):

@@ -6,9 +6,8 @@ from contextlib import suppress
 import pytest
 
 from runkit.client import Client
-from runkit.client._http import RETRY_AFTER_MAX
 from runkit.errors import RateLimited, RunkitError, Unavailable
-from tests.client.conftest import DROP, KEY, Answer
+from tests.client.conftest import KEY, Answer
 
 
 @pytest.mark.parametrize("seconds", [None, 10])
@@ -23,39 +22,11 @@ def test_reads_are_tried_again_for_the_time_of_a_call(server, make_client, fake_
         assert (seconds or 60) - 3 < fake_time.now - started <= (seconds or 60)
 
 
-@pytest.mark.parametrize("answer", [Answer(status=500), DROP])
-def test_a_read_that_the_server_fails_on_is_tried_five_times(server, client, answer):
-    server.script = lambda received: answer
-    with pytest.raises(Unavailable):
-        client.runs.list()
-    assert server.lines == ["GET /runs"] * 5
-
-
-@pytest.mark.parametrize("n_answered", [0, 1])
-def test_a_host_that_does_not_listen_is_given_up_soon(
-    server, make_client, run_json, fake_time, n_answered
-):
-    """Also one that has answered before."""
-    server.script = lambda received: Answer(run_json(), headers={"Connection": "close"})
-    client = make_client()
-    for _ in range(n_answered):
-        client.runs.get("run-1")
+def test_a_host_that_does_not_listen_is_given_up_soon(server, client, fake_time):
     server.socket.close()
     with pytest.raises(Unavailable, match="no connection"):
         client.runs.get("run-1")
     assert 1 < sum(fake_time.slept) <= 5
-
-
-def test_a_long_retry_after_is_raised(server, client, fake_time):
-    """A wait beyond the bound is not slept through but handed on."""
-    server.script = lambda received: Answer(
-        status=429, headers={"Retry-After": str(int(RETRY_AFTER_MAX) + 1)}
-    )
-    with pytest.raises(RateLimited) as caught:
-        client.runs.get("run-1")
-    assert caught.value.retry_after == RETRY_AFTER_MAX + 1
-    assert len(server.requests) == 1
-    assert fake_time.slept == []
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -51,25 +51,30 @@ def test_a_request_ends_although_its_response_does_not(server, slow_client, erro
     assert len(server.posts) == (error is MaybeSent)
 
 
-# -------------------------------------------------------------------------------------------- size
+def read_a_run(client):
+    return client.runs.get("run-1")
 
 
-@pytest.mark.parametrize("is_packed", [False, True])
-def test_an_answer_too_large_is_refused(server, client, monkeypatch, is_packed):
-    """Also when it only swells while it is unpacked."""
+def follow_a_run(client):
+    return [*client.runs.stream("run-1")]
+
+
+SPACES = b" " * 2**21
+PACKED = {"Content-Encoding": "gzip"}
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [
+        (read_a_run, Answer(SPACES)),
+        (read_a_run, Answer(gzip.compress(SPACES), headers=PACKED)),
+        (follow_a_run, Answer(chunks=[b"data: ", *[b"x" * 2**16] * 20])),
+    ],
+    ids=["large", "swells while it is unpacked", "an event without an end"],
+)
+def test_a_response_too_large_is_refused(server, client, monkeypatch, call, answer):
     monkeypatch.setattr(_http, "MAX_RESPONSE", 2**20)
-    body = b" " * 2**21
-    packed = Answer(gzip.compress(body), headers={"Content-Encoding": "gzip"})
-    server.script = lambda request: packed if is_packed else Answer(body)
+    server.script = lambda request: answer
     with pytest.raises(ContractError, match="larger than 1 MB"):
-        client.runs.get("run-1")
-    assert len(server.requests) == 1
-
-
-def test_an_event_too_large_is_refused(server, client, monkeypatch):
-    """Events of a stream may be many, but none is without an end."""
-    monkeypatch.setattr(_http, "MAX_RESPONSE", 2**20)
-    server.script = lambda request: Answer(chunks=[b"data: ", *[b"x" * 2**16] * 20])
-    with pytest.raises(ContractError, match="larger than 1 MB"):
-        list(client.runs.stream("run-1"))
+        call(client)
     assert len(server.requests) == 1

@@ -16,30 +16,26 @@ RUN = {
     "created_at": "2026-02-03T10:00:00Z",
     "updated_at": "2026-02-03T10:00:40Z",
     "status": "interrupted",
+    "requester": {"name": "Jane Doe"},
 }
 TEXT = json.dumps(RUN).encode()
 MODES = {
-    **{f"status {status}": Answer(status=status) for status in (204, 301, 307, 400, 401, 403)},
-    **{f"status {status}": Answer(status=status) for status in (404, 408, 418, 422, 429, 500, 503)},
+    **{f"status {status}": Answer(status=status) for status in (204, 301, 401, 404, 408, 429, 503)},
     "dropped": DROP,
     "cut": Answer(RUN, cut=9),
-    "html": Answer(b"<html>"),
+    "html": Answer(b"<html>Jane Doe</html>"),
     "empty": Answer(b""),
     "null": Answer(b"null"),
-    "text": Answer(b'"run"'),
+    "text": Answer(b'"Jane Doe"'),
     "list": Answer([RUN]),
     "deep": Answer(b"[" * 5_000),
-    "NaN": Answer(b'{"id": NaN}'),
     "not UTF-8": Answer(b'{"id": "\xff"}'),
-    "not gzip": Answer(TEXT, headers={"Content-Encoding": "gzip"}),
     "half of gzip": Answer(gzip.compress(TEXT)[:40], headers={"Content-Encoding": "gzip"}),
     "no id": Answer({**RUN, "id": None}),
-    "no status": Answer({**RUN, "status": None}),
     "no time": Answer({**RUN, "updated_at": "soon"}),
     "another run": Answer({**RUN, "id": "run-2"}),
     "not HTTP": Answer(parts=[b"hello\r\n\r\n"]),
     "no data": Answer({"object": "list", "has_more": False}),
-    "errors": Answer({"errors": [{"message": "down"}]}),
     "data is text": Answer({"data": "run-1"}),
     "has more": Answer({"data": [], "has_more": True}),
     "counts more": Answer({"data": [], "has_more": False, "total_count": 7}),
@@ -58,7 +54,7 @@ CALLS = {
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("call", CALLS)
 def test_a_read_ends_with_an_error_or_with_a_reason(server, make_client, call, mode):
-    """Nothing of it is an empty list that says it is complete, and the key is in no message."""
+    """Nothing is an empty list that says it is complete; no message has the key or what was sent."""
     server.script = lambda request: MODES[mode]
     result: Any = None
     message = ""
@@ -69,6 +65,7 @@ def test_a_read_ends_with_an_error_or_with_a_reason(server, make_client, call, m
     if result is None:
         assert message
         assert KEY not in message
+        assert "Doe" not in message
     else:
         assert isinstance(result, ApiList)
         assert len(result) == 0
