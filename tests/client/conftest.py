@@ -53,6 +53,7 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 100  # a connection more waits for a second or longer
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
