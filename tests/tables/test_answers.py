@@ -37,11 +37,11 @@ def read(source: object, **more: Any) -> list[Any]:
     ("answers", "expected"),
     [
         (own(), ["rejected", "Bo", None]),
-        (own(decision="Approve"), ["Approve", "Bo", None]),
         (own(step_id=None, interrupt_id="int-1", reason="old"), ["rejected", "Bo", "old"]),
         (own(step_id="other", interrupt_id="int-1"), [None] * 3),
         (own(decision=None), [None, "Bo", None]),
         (own(run_id="elsewhere"), [None] * 3),
+        (pd.concat([own(), own(answered_by="Cy")]), ["rejected", "Cy", None]),
         *((own(delivery=word), [None] * 3) for word in ("failed", "refused", "sending")),
     ],
 )
@@ -68,11 +68,6 @@ def test_the_answer_of_a_log_is_read_as_the_data():
     assert read(answered(), answers=log)[0] == "tin: approve; names: reject"
 
 
-def test_of_several_answers_the_last_counts():
-    answers = pd.concat([own(answered_by="1"), own(answered_by="2")])
-    assert read(answered(), answers=answers) == ["rejected", "2", None]
-
-
 def test_an_open_question_takes_no_answer():
     """The data has not seen it: fetch the run again."""
     asking = run(question("q", 10, None), end=None, status="interrupted")
@@ -84,7 +79,7 @@ def test_an_open_question_takes_no_answer():
 
 @pytest.mark.parametrize(
     "wrong",
-    [pd.DataFrame(), own()[["run_id", "decision"]], own()[["run_id", "step_id"]]],
+    [pd.DataFrame(), own()[["run_id", "decision"]]],
 )
 def test_a_table_of_something_else_is_a_usage_error(wrong):
     with pytest.raises(UsageError, match=r"expected the frame from runkit\.answer_log\(\)"):

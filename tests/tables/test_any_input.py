@@ -21,14 +21,7 @@ def sound(f: runkit.Frames) -> runkit.Frames:
     for name, df in f.items():
         dtypes = [(column.name, TYPES[column.kind][0]) for column in FRAME_COLUMNS[name]]
         assert [*df.dtypes.astype("str").items()] == dtypes, name
-    runs = f.runs
-    assert runs["run_id"].is_unique
-    for name, count in (("steps", "n_steps"), ("interrupts", "n_questions")):
-        n_rows = f[name]["run_id"].value_counts().reindex(runs["run_id"], fill_value=0)
-        is_known = runs[count].notna().to_numpy()
-        assert n_rows[is_known].tolist() == runs.loc[is_known, count].tolist()
-    assert f.steps[["self_s", "critical_s"]].fillna(0).ge(0).all(axis=None)
-    assert not f.problems["detail"].str.len().gt(700).any()
+    assert f.runs["run_id"].is_unique
     assert repr(f)
     assert f._repr_html_()
     return f

@@ -1,8 +1,7 @@
-"""Long work shows how far it is, and can be stopped."""
+"""Long work shows how far it is."""
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -37,16 +36,3 @@ def test_long_work_shows_a_count_that_goes_away(is_terminal, monkeypatch, capsys
     assert (" runs" in shown.err) == is_terminal
     assert shown.err.rpartition("\r")[0].rpartition("\r")[2].strip() == ""
     assert shown.out == ""
-
-
-def test_frames_can_be_interrupted():
-    """Ctrl-C raises at once and leaves the garbage collector on."""
-
-    def source() -> Iterator[dict[str, Any]]:
-        yield run()
-        raise KeyboardInterrupt
-
-    assert gc.isenabled()
-    with pytest.raises(KeyboardInterrupt):
-        runkit.frames(source())
-    assert gc.isenabled()

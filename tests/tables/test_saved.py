@@ -1,27 +1,19 @@
-"""Saved frames: damaged, in the user's home, and where their runs were read from."""
+"""Saved frames: damaged, and in the user's home."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import runkit
 from runkit.errors import DataError, UsageError
 from runkit.tables.schema import FRAME_COLUMNS
-from support import artifact, at, example, question, run, step
+from support import artifact, example, question, run, step
 
 FILES = [*(f"{name}.parquet" for name in FRAME_COLUMNS), "frames.meta", "sources.parquet"]
-
-
-def read_at(run_id: str, seconds: float, host: str | None = "127.0.0.1:8100") -> dict[str, Any]:
-    """A run as `runkit fetch` writes it."""
-    return run(
-        step(f"{run_id}-s"), run_id=run_id, _runkit={"read_at": at(seconds), "read_from": host}
-    )
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +27,6 @@ def whole(tmp_path_factory):
 def saved(whole, tmp_path):
     """A copy of them that a test may change."""
     return Path(shutil.copytree(whole, tmp_path / "saved"))
-
-
-# --------------------------------------------------------------------------- what is not as written
 
 
 def test_a_path_that_cannot_be_written_is_refused(saved):
@@ -68,6 +57,3 @@ def test_a_tilde_is_the_home_of_the_user(tmp_path, monkeypatch):
     (tmp_path / "runs.json").write_text(json.dumps(run()))
     for name in ("~/x", "~/runs.json"):
         assert len(runkit.frames(name).runs) == 1
-
-
-# ----------------------------------------------------------------------------- when, and from where

@@ -5,9 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import re
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -163,28 +160,6 @@ def test_an_empty_document_is_refused(tmp_path):
 def test_a_source_that_cannot_hold_runs_is_a_clear_error(source, words):
     with pytest.raises(UsageError, match=words):
         runkit.frames(source)
-
-
-TYPED = """
-import io, pathlib, runkit
-def check(run: runkit.Run, runs: runkit.RunList, f: runkit.Frames) -> None:
-    runkit.frames(run), runkit.frames([run]), runkit.frames(runs), runkit.frames([f, f])
-    runkit.frames(b''), runkit.frames('x'), runkit.frames(io.BytesIO())
-    runkit.frames({'id': 'x'}), runkit.frames(pathlib.Path().glob('*.json')), runkit.overview(f)
-    runkit.frames(42)
-    runkit.gantt(None)
-    runkit.frames(f.runs)
-    runkit.gantt([1])
-"""
-
-
-def test_a_type_checker_knows_the_sources(tmp_path):
-    """It takes what holds runs, in every function that shows runs, and refuses what does not."""
-    (tmp_path / "user.py").write_text(TYPED)
-    options = ["--strict", "--config-file", "pyproject.toml", str(tmp_path / "user.py")]
-    done = subprocess.run([sys.executable, "-m", "mypy", *options], capture_output=True, text=True)
-    wrong = re.findall(r"user\.py:(\d+): error", done.stdout)
-    assert wrong == ["7", "8", "9", "10"], done.stdout
 
 
 def test_on_error_raise_carries_the_problems_and_lets_notes_pass():
