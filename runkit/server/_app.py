@@ -23,8 +23,7 @@ from runkit.api.contract import Json
 from runkit.api.questions import answer_errors
 from runkit.local.secret import Secret
 from runkit.server import _web
-from runkit.server._accounts import ACCOUNT, iso
-from runkit.server._business_actions import actions_on, business_now
+from runkit.server._recordings import ACCOUNT, iso
 from runkit.server._replay import (
     Answer,
     PlacedInterrupt,
@@ -34,7 +33,7 @@ from runkit.server._replay import (
     status_at,
     updated,
 )
-from runkit.server._store import Store, get_or_404
+from runkit.server._store import Store, actions_on, business_now, get_or_404
 from runkit.server._web import AccessMiddleware, RequestError, error_response
 
 Item = TypeVar("Item")
@@ -67,7 +66,9 @@ router = APIRouter(prefix="/v1")
 def create_app(store: Store, key: Secret, latency: float, limit: int | None) -> FastAPI:
     """Build the app of a sandbox. `limit` is requests per second, `latency` seconds for each."""
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)
-    access = Middleware(AccessMiddleware, clock=store.clock, key=key, latency=latency, limit=limit)
+    access = Middleware(
+        AccessMiddleware, now=store.clock.now, key=key, latency=latency, limit=limit
+    )
     app = FastAPI(
         openapi_url=None,
         redirect_slashes=False,

@@ -18,22 +18,63 @@ whose runs have forms that other accounts send, one in turn is every seventh run
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import orjson
 
-from runkit.api.contract import Json
-from runkit.api.reading import agent_of, objects
-from runkit.display.text import agent_title
-from runkit.server._accounts import SPACE, id_in
+from runkit.api.contract import LOCAL, Json, parse_time
+from runkit.api.models import Run
+from runkit.api.reading import agent_of, objects, policy_of, result_of
+from runkit.api.validation import validated
+from runkit.api.words import RUN_STATUSES
+from runkit.display.messages import log
+from runkit.display.text import agent_title, first_text, plural
+from runkit.errors import UsageError
 
 ORCHESTRATOR = "cip_orchestrator"
 FOLDER = Path(__file__).with_name("recordings")
 SEEDED_AT = {"created_at": "2026-05-04T09:00:00.000Z", "updated_at": "2026-05-04T09:00:00.000Z"}
+
+# -- the account, ids and times
+
+# namespace of all ids made here
+SPACE = str(uuid5(NAMESPACE_URL, "https://runkit.example.com/sandbox"))
+START_OF_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def id_in(space: str, name: str) -> str:
+    """Return an id for a name in a namespace; equal names have equal ids."""
+    return str(uuid5(UUID(space), name))
+
+
+def iso(ms: int) -> str:
+    """Write a virtual time, in milliseconds since 1970, as the API does."""
+    return moment_of(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment_of(ms: int) -> datetime:
+    """Return a virtual time, in milliseconds since 1970, as a datetime in UTC."""
+    return START_OF_1970 + timedelta(milliseconds=ms)
+
+
+@lru_cache(100_000)
+def ms_of(text: str) -> int:
+    """Read a time of the API as virtual milliseconds. Raises `ValueError`."""
+    return round((parse_time(text) - START_OF_1970) / timedelta(milliseconds=1))
+
+
+ACCOUNT: Json = {"id": id_in(SPACE, "account"), "name": "Sandbox Bank", "email": None}
+"""The account of the key: requester, reviewer and actor of all its requests."""
+
+
+# -- recordings
 
 
 def agent_json(kind: str) -> Json:
@@ -116,3 +157,85 @@ def packaged() -> tuple[SeededBusiness, ...]:
         business_of(path.stem, orjson.loads(path.read_bytes())) for path in FOLDER.glob("*.json")
     ]
     return tuple(sorted(businesses, key=lambda business: business.id))
+
+
+# -- a user's file of finished runs
+
+
+def read_recordings(path: str | Path) -> list[SeededBusiness]:
+    """Return a business for each finished run of a file or folder.
+
+    The log says what is left out. Raises `UsageError` if nothing is left.
+    """
+    from runkit.tables.sources import records_of  # loads pandas
+
+    left_out: Counter[str] = Counter()
+    copies: dict[str, list[Json]] = defaultdict(list)
+    for record in records_of(path):
+        refusal = record.refusal
+        run, notes = (None, [refusal]) if refusal else validated(Run, record.raw)
+        if run:
+            copies[run["id"]].append(run)
+        else:
+            left_out[notes[0].problem] += 1
+    businesses = []
+    for rows in copies.values():
+        rows.sort(key=lambda row: str(row["updated_at"]))
+        final = [row for row in rows if _can_be_played(row)]
+        if final:
+            businesses.append(_played_business(final[-1], rows))
+        else:
+            left_out["not ended"] += len(rows)
+    reasons = ", ".join(f"{reason} {count}" for reason, count in left_out.items())
+    if not businesses:
+        raise UsageError(
+            f"replay={str(path)!r} has no run that can be played ({reasons or 'no record'}); "
+            "expected finished runs, such as those that runkit fetch writes."
+        )
+    if left_out:
+        n_left_out = plural(left_out.total(), "record")
+        n_runs = plural(len(businesses), "run")
+        log.warning("replay plays %s and leaves out %s: %s", n_runs, n_left_out, reasons)
+    return businesses
+
+
+def _can_be_played(run: Json) -> bool:
+    """Return whether a run has ended, and each of its steps has a start."""
+    steps = walk(run.get("steps"))
+    has_starts = all(step.get("started_at") and step.get("type") for step in steps)
+    return has_starts and RUN_STATUSES.is_a(run["status"], "over")
+
+
+def _played_business(newest: Json, copies: list[Json]) -> SeededBusiness:
+    """Return a business of its own for a run, from copies of it in the order of their times."""
+    run_id = newest["id"]
+    run = {key: value for key, value in newest.items() if key != LOCAL}
+    _add_questions(run, copies)
+    business_id = id_in(SPACE, f"replay/{run_id}")
+    body = {
+        "object": "business",
+        "id": business_id,
+        "name": Run(newest).label,
+        "status": "in_review",
+        "created_at": run["created_at"],
+        "updated_at": run["created_at"],
+    }
+    shows = f"a recorded run: {run['status']}"
+    recording = Recording(run, {}, [])
+    return SeededBusiness(business_id, body["name"], run_id, shows, body, [], [recording])
+
+
+def _add_questions(run: Json, copies: list[Json]) -> None:
+    """Add to each step of a question what was asked.
+
+    Copies of a run that waited have it; else the step itself says it.
+    """
+    found = (item for row in copies for item in objects(row.get("interrupts")))
+    items = {item["id"]: item for item in found if first_text(item.get("id"))}
+    for step in walk(run.get("steps")):
+        if step.get("type") == "interrupt" and policy_of(step) is None:
+            item_id = first_text(result_of(step).get("interrupt_id"), next(iter(items), None))
+            value = {key: step[key] for key in ("agent", "label", "artifacts") if step.get(key)}
+            # an id that is asked again is another question
+            item = items.pop(item_id, {"value": value})
+            step["asked"] = item | {"id": f"{item_id}/{step['id']}"}

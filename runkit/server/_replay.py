@@ -17,8 +17,7 @@ from typing import NamedTuple
 from runkit.api.contract import Json
 from runkit.api.questions import interrupt_kind, questions_in
 from runkit.api.reading import interrupt_value, objects, result_of
-from runkit.server._accounts import ACCOUNT, id_in, iso, ms_of
-from runkit.server._recordings import Recording, walk
+from runkit.server._recordings import ACCOUNT, Recording, id_in, iso, ms_of, walk
 
 NO_TIME = math.inf  # the time of everything that follows an open question
 # times of a run and of a step; those in results are data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +15,17 @@ from pydantic import Field
 from runkit.api.contract import Json
 from runkit.arguments import Moment, checked, read_moment
 from runkit.errors import UsageError
-from runkit.server._accounts import ACCOUNT, SPACE, id_in, iso
-from runkit.server._clock import Clock
-from runkit.server._recorded_files import read_recordings
-from runkit.server._recordings import Recording, agent_json, packaged
+from runkit.server._recordings import (
+    ACCOUNT,
+    SPACE,
+    Recording,
+    SeededBusiness,
+    agent_json,
+    id_in,
+    iso,
+    packaged,
+    read_recordings,
+)
 from runkit.server._replay import (
     Answer,
     PlacedInterrupt,
@@ -40,6 +48,40 @@ QUIET = 15 * MINUTE
 # for a question after which the recording goes on alike, whatever the answer
 ANY_VERDICT = ["approve", "reject"]
 Item = TypeVar("Item")
+
+
+class Clock:
+    """The server's virtual clock, without a background task.
+
+    It runs at `speed` while any run is working, and at real speed while every open run waits for a
+    reviewer. What a run will do says when it next stops (at a question or at its end), so the
+    latest stop, `busy_until`, is all the clock needs: virtual time is a piecewise linear function
+    of real time. A run that the operator ends early does not change `busy_until`. The clock can be
+    read from any thread, and never runs backward.
+
+    Virtual times are whole milliseconds since 1970 (UTC); real times are seconds as from
+    `time.time`.
+    """
+
+    def __init__(self, start: int, speed: float, real_time: Callable[[], float]) -> None:
+        self.speed = speed
+        self._real_time = real_time
+        self._anchor = (start, real_time(), 0)  # virtual, real, busy_until
+        self._latest = start
+
+    def now(self) -> int:
+        """Return the virtual time in milliseconds."""
+        virtual, real, busy_until = self._anchor
+        passed = max(0.0, (self._real_time() - real) * 1000)
+        busy = max(0, busy_until - virtual)
+        fast = min(passed * self.speed, busy)
+        slow = max(0.0, passed - busy / self.speed)
+        self._latest = max(self._latest, virtual + math.floor(fast + slow))
+        return self._latest
+
+    def expect(self, stop: int) -> None:
+        """Run at `speed` at least until `stop`, when a run next stops (0: it waits)."""
+        self._anchor = (self.now(), self._real_time(), max(self._anchor[2], stop))
 
 
 class Store:
@@ -154,6 +196,54 @@ def get_or_404(items: Mapping[str, Item], what: str, item_id: str) -> Item:
     if item_id not in items:
         raise RequestError(404, f"{what} not found: {item_id[:80]!r}")
     return items[item_id]
+
+
+# -- businesses
+
+
+def business_now(store: Store, business: SeededBusiness) -> Json:
+    """Return the JSON of a business, with the status of the last decision on it."""
+    decisions = [
+        action["payload"]["status"]
+        for action, spec in _done_on(store, business)
+        if action["type"] == "decision" and action["at"] > spec.history_until
+    ]
+    return business.body | {"status": [business.body["status"], *decisions][-1]}
+
+
+def actions_on(store: Store, business: SeededBusiness) -> list[Json]:
+    """Return the actions on a business and on its hit until now, in order."""
+    recorded = _done_on(store, business)
+    return [_action_json(action, spec, business) for action, spec in recorded]
+
+
+def _done_on(store: Store, business: SeededBusiness) -> list[tuple[Json, RunSpec]]:
+    """Return what the runs on a business did until now, in order."""
+    now = store.clock.now()
+    runs = [store.placed(run_id) for run_id in store.runs_of[business.id]]
+    actions = [(action, run.spec) for run in runs for action in run.actions(now)]
+    return sorted(actions, key=lambda item: item[0]["at"])
+
+
+def _action_json(action: Json, spec: RunSpec, business: SeededBusiness) -> Json:
+    """Return an action as the API shows it; the sandbox does not say what it changed."""
+    is_hit = action["type"] == "dismissal"
+    account = {"id": ACCOUNT["id"], "name": ACCOUNT["name"]}
+    run = {"id": spec.id, "thread_id": spec.thread_id, "agent": spec.agent, "status": "running"}
+    return {
+        "id": id_in(spec.id, action["id"]),
+        "type": action["type"],
+        "object_type": "Watchlist::Result" if is_hit else "Business",
+        "object_id": business.hit_id if is_hit else business.id,
+        "created_at": iso(action["at"]),
+        "note": action["note"],
+        "metadata": {},
+        "effects": [],
+        "actors": [
+            {"actor_type": "account", "data": account},
+            {"actor_type": "run", "data": run},
+        ],
+    }
 
 
 # -- the made-up history

@@ -9,6 +9,7 @@ import asyncio
 import hmac
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import Annotated, Any, Literal
@@ -22,8 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runkit.api.contract import MAX_COMMENT
 from runkit.local.secret import Secret
-from runkit.server._accounts import moment_of
-from runkit.server._clock import Clock
+from runkit.server._recordings import moment_of
 
 
 class RequestError(HTTPException):
@@ -52,7 +52,7 @@ class AccessMiddleware:
     """
 
     app: ASGIApp
-    clock: Clock
+    now: Callable[[], int]
     key: Secret
     latency: float
     limit: int | None
@@ -70,7 +70,7 @@ class AccessMiddleware:
 
         async def send_dated(message: Message) -> None:
             if message["type"] == "http.response.start":
-                date = format_datetime(moment_of(self.clock.now()), usegmt=True)
+                date = format_datetime(moment_of(self.now()), usegmt=True)
                 MutableHeaders(scope=message)["date"] = date
             await send(message)
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from runkit.arguments import Moment, checked, full_id
 from runkit.display.hide_keys import hide
 from runkit.errors import MissingExtra, UsageError
-from runkit.server._accounts import moment_of
-from runkit.server._recordings import SeededBusiness
+from runkit.server._recordings import SeededBusiness, moment_of
 
 if TYPE_CHECKING:
     from runkit.client import Client

@@ -1,6 +1,6 @@
 """Virtual time."""
 
-from runkit.server._clock import Clock
+from runkit.server._store import Clock
 from tests.server.conftest import RealTime
 
 

@@ -10,7 +10,7 @@ from pandas.testing import assert_frame_equal
 import runkit
 from runkit.api.questions import KIND_OF_NAME, interrupt_kind
 from runkit.errors import NotFound, UsageError
-from runkit.server._recorded_files import read_recordings
+from runkit.server._recordings import read_recordings
 from strangers import fleet, records
 from support import question, run, step
 
