@@ -3,7 +3,7 @@
 `checked` looks at flags, numbers, words, texts and paths: every argument whose annotation has only
 the names in `NAMES`, and builtins. All other arguments are data (runs, frames, clients, times),
 which is checked where it is read. `Client` and `sandbox` take a key, so they are not wrapped, which
-keeps it out of tracebacks, and check theirs by hand.
+keeps it out of tracebacks; `Secret` checks it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from numbers import Number
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal, TypeVar, cast, get_type_hints
+from weakref import finalize
 
-from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, PositiveInt, SecretStr, TypeAdapter, ValidationError
 
 from runkit.api.contract import parse_time
 from runkit.api.words import STATUS_OF
+from runkit.display.hide_keys import IN_USE, hide
 from runkit.display.text import brief
 from runkit.errors import UsageError
 
@@ -47,6 +49,7 @@ NAMES = {
 # Text is neither blank nor broken Unicode.
 STRICT = ConfigDict(strict=True, str_strip_whitespace=True, str_min_length=1)
 PREFIX = re.compile(r"^(Input should be|String should have) ")  # how messages of pydantic begin
+SHORTEST_KEY = 8  # in place of a shorter text, messages would lose common words
 MIN_PREFIX = 8  # characters; shorter prefixes often match several ids
 AGO = re.compile(r"(\d{1,4}) ?([mhdw])")
 SPAN_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -225,3 +228,28 @@ def full_ids(
             )
         ids[run_id] = None
     return list(ids)
+
+
+class Secret(SecretStr):
+    """A key whose repr hides it, and that cannot be copied into a file by pickle.
+
+    A key that cannot be one is a `UsageError` that names the argument and never repeats the key.
+    """
+
+    def __init__(self, value: object, name: str = "key") -> None:
+        value = hide(value)  # a traceback of these errors shows local variables
+        super().__init__(value if isinstance(value, str) else "")
+        if not isinstance(value, str):
+            raise UsageError(f"{name} must be a str; got {type(value).__name__}")
+        is_plain = value.isascii() and value.isprintable() and " " not in value
+        if len(value) < SHORTEST_KEY or not is_plain:
+            raise UsageError(
+                f"{name} ({len(value)} characters, not shown) is shorter than {SHORTEST_KEY}, or "
+                "contains white space, a line break or a character outside ASCII; copy only the "
+                "key again"
+            )
+        IN_USE[id(self)] = value
+        finalize(self, IN_USE.pop, id(self), None).atexit = False
+
+    def __reduce__(self) -> str:
+        raise TypeError("a key cannot be pickled")

@@ -21,9 +21,9 @@ from typing import Literal
 
 import httpx
 
+from runkit.arguments import Secret
 from runkit.display.hide_keys import LIVE_KEY, TEST_KEY, hide
 from runkit.errors import UsageError
-from runkit.local.secret import Secret
 
 KEY_NAME = "MIDDESK_API_KEY"
 URL_NAME = "MIDDESK_BASE_URL"

@@ -3,5 +3,4 @@
 answer_log    the log of sent answers, in one private file: `answer_log`
 fetch_files   what fetches wrote to a folder: a file for each, with its first and last record
 files         files and folders that only their owner can read
-secret        an API key as an object that never shows itself
 """

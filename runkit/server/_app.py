@@ -21,7 +21,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from runkit.api.contract import Json
 from runkit.api.questions import answer_errors
-from runkit.local.secret import Secret
+from runkit.arguments import Secret
 from runkit.server import _web
 from runkit.server._recordings import ACCOUNT, iso
 from runkit.server._replay import (

@@ -12,9 +12,8 @@ import uvicorn
 from pydantic import Field
 from starlette.types import ASGIApp
 
-from runkit.arguments import checked
+from runkit.arguments import Secret, checked
 from runkit.errors import UsageError
-from runkit.local.secret import Secret
 from runkit.server._app import create_app
 from runkit.server._store import Store
 

@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runkit.api.contract import MAX_COMMENT
-from runkit.local.secret import Secret
+from runkit.arguments import Secret
 from runkit.server._recordings import moment_of
 
 
