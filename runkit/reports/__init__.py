@@ -1,15 +1,14 @@
 """Reports to share: a template is executed on redacted data and becomes one offline HTML file.
 
 report        `report`: from runs to a notebook and one HTML file
-_bundle       reads and masks the data of a report
+report_data   `report_data`: the data of a report, read and masked
 redaction     what is masked: `Redaction`, and the table of rules
 templates     notebooks that a report executes, and that an analyst can open
-report_data   `report_data`: the data of a template
 _export       the executed notebook as one HTML page
 
 `runkit.report(f, path)`:
 
-1. `_bundle` reads the runs and masks each text (`redaction`).
+1. `report_data` reads the runs and masks each text (`redaction`).
 2. `templates` finds the notebook, writes the masked data to a private folder and executes the
    notebook in a kernel without the key.
 3. The cells show panels of `runkit.screens` and a chart of the masked frames.

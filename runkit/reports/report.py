@@ -16,7 +16,8 @@ from runkit.display.text import moment, plural, visible
 from runkit.errors import ReportError, UsageError
 from runkit.local import files
 from runkit.reports import templates
-from runkit.reports._bundle import (
+from runkit.reports.redaction import Masker, Redaction
+from runkit.reports.report_data import (
     Labels,
     ReportData,
     make_masker,
@@ -24,7 +25,6 @@ from runkit.reports._bundle import (
     redact_source,
     write_data,
 )
-from runkit.reports.redaction import Masker, Redaction
 from runkit.screens.pages import heading
 from runkit.tables import sources
 from runkit.tables.frames import Frames

@@ -1,30 +1,205 @@
-"""`report_data()`: the data of a template, in `report()` and when an analyst opens it."""
+"""`report_data()`: the data of a template, read and redacted here, then passed to its kernel.
+
+The kernel gets a private folder with the redacted data only: no API key, no answer log, no original
+data. Without that folder, in a notebook that an analyst opens, the runs are read again.
+"""
 
 from __future__ import annotations
 
 import os
+import pickle
+from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import pandas as pd
 from pydantic import PositiveInt
 
 import runkit
-from runkit.arguments import Words, checked
-from runkit.reports._bundle import (
-    ReportData,
-    ReportSource,
-    make_masker,
-    read_data,
-    read_source,
-    redact_source,
-)
-from runkit.reports.redaction import Redaction
-from runkit.reports.templates import DATA_NAME
-from runkit.tables.read_frames import frames
+from runkit.analysis.changes import changes
+from runkit.arguments import Words, check_kind, checked
+from runkit.display.hide_keys import IN_USE, hide
+from runkit.display.text import moment
+from runkit.errors import DISTRIBUTION
+from runkit.local import files
+from runkit.local.answer_log import answer_log
+from runkit.reports.redaction import Masker, Redaction
+from runkit.reports.templates import DATA_NAME, Template
+from runkit.screens.blocks import Details, dotted
+from runkit.screens.html import notebook_html
+from runkit.screens.pages import head
+from runkit.screens.panel import Panel
+from runkit.tables import sources
+from runkit.tables.frames import Frames
+from runkit.tables.read_frames import frames, open_source
 
+# characters; a shorter value, such as "none", is a common word and not a key
+MIN_KEY_LENGTH = 8
+DATA_FILE = "data.pickle"
 # The options of the sandbox that examples are taken from.
 EXAMPLES: dict[str, Any] = {"speed": 600, "history": 40, "seed": 7}
+NOT_MASKED = "names of people and companies, and postal addresses, are not masked"
+
+
+class Labels(NamedTuple):
+    """The texts of `report()` on the first page, each on one line; empty if there is none."""
+
+    title: str = ""
+    classification: str = ""
+    prepared_by: str = ""
+
+
+NO_LABELS = Labels()
+
+
+class Provenance(NamedTuple):
+    """Where the data of a report comes from, and what was masked; `line` is what it shows."""
+
+    run_ids: tuple[str, ...]
+    missing: str | None
+    masked: Mapping[str, int]
+    line: str
+
+    def __repr__(self) -> str:
+        return repr(self._panel())
+
+    def _repr_html_(self) -> str:
+        return self._panel()._repr_html_()
+
+    def _panel(self) -> Panel:
+        return Panel("", pd.DataFrame(), blocks=[Details("Where this comes from", self.line)])
+
+
+class ReportData(NamedTuple):
+    """The data of a report, redacted.
+
+    It is shown as the first screen of a report: how a run ended, or the counts of many.
+
+    `frames` are `runkit.Frames`. `answers` are the rows of `runkit.answer_log()` about these runs.
+    `provenance` is shown as a line. `labels` are the title and other words that were given to
+    `report()`, `sla_h` its limit, `changes` the frame of `runkit.changes()`, or None.
+    """
+
+    frames: Frames
+    answers: pd.DataFrame
+    provenance: Provenance
+    labels: Labels = NO_LABELS
+    sla_h: float | None = None
+    changes: pd.DataFrame | None = None
+
+    def __repr__(self) -> str:
+        return repr(self._head())
+
+    def _repr_html_(self) -> str:
+        return notebook_html(self._head().markup(level=1))
+
+    def _head(self) -> Panel:
+        title, classification, prepared_by = self.labels
+        by = f"prepared by {prepared_by}" if prepared_by else ""
+        return head(self.frames, title, classification, by, sla_h=self.sla_h)
+
+
+def make_masker(redact: bool | Redaction = True) -> Masker:
+    """Build a masker that also masks the API keys of the environment and of open clients.
+
+    `redact`: True is the default policy, False masks keys only. Raises `UsageError`.
+    """
+    check_kind("redact", redact, bool, Redaction)
+    policy = Redaction() if redact is True else redact or None
+    keys = {hide(os.environ.get("MIDDESK_API_KEY", "")), *IN_USE.values()}
+    return Masker(policy, [key for key in keys if len(key) >= MIN_KEY_LENGTH])
+
+
+class ReportSource(NamedTuple):
+    """The data of a report before redaction.
+
+    `more` are frames beside those of the runs, as in `ReportData`.
+    """
+
+    frames: Frames
+    more: Mapping[str, pd.DataFrame]
+
+
+def read_source(
+    source: sources.Source,
+    before: sources.Source | None = None,
+) -> ReportSource:
+    """Read the frames and the sent answers."""
+    f = frames(open_source(source))
+    answers = answer_log()
+    answers = answers[answers["run_id"].isin(f.runs["run_id"])]
+    f = frames(f, answers=answers) if len(answers) else f
+    more = {"answers": answers}
+    if before is not None:
+        more["changes"] = changes(before, f)
+    return ReportSource(f, more)
+
+
+def redact_source(
+    source: ReportSource,
+    masker: Masker,
+    template: Template | None = None,
+    labels: Labels = NO_LABELS,
+    sla_h: float | None = None,
+) -> ReportData:
+    """Mask the data and the labels, and describe the provenance."""
+    tables = masker.tables({**dict(source.frames.items()), **source.more})
+    more = {name: tables.pop(name) for name in source.more}
+    if "changes" in more:
+        sentence_of_changes = source.more["changes"].attrs["sentence"]
+        more["changes"].attrs["sentence"] = masker.text(sentence_of_changes)
+    # a tax number can be recovered from the digest of an answer by trying all numbers
+    more["answers"] = more["answers"].assign(question_digest=None, answer_digest=None)
+    reasons = tuple(map(masker.text, source.frames.source_missing))
+    f: Frames = replace(source.frames, **tables, source_missing=reasons)
+    masked_labels = Labels(*map(masker.text, labels))
+    about = _provenance(f, masker, template)
+    return ReportData(f, provenance=about, labels=masked_labels, sla_h=sla_h, **more)
+
+
+def _provenance(f: Frames, masker: Masker, template: Template | None) -> Provenance:
+    """Describe where the masked frames come from, and how many values were masked."""
+    times = f.runs["read_at"].dropna()
+    read_at = f"read {moment(times.max())}" if len(times) else "read at an unknown time"
+    hosts = ", ".join(f.read_from) or "an unknown host"
+    counts = ", ".join(f"{number:,} {name}" for name, number in masker.counts.items())
+    parts = [
+        f"{read_at} from {hosts}",
+        f"created {moment(datetime.now(UTC))} with {DISTRIBUTION} {runkit.__version__}",
+        template and masker.text(template.path.name),
+        f"masked: {counts}" if counts else "",
+        *_settings(masker.policy),
+        NOT_MASKED,
+    ]
+    missing = "; ".join(map(masker.text, f.missing)) or None
+    line = dotted(*parts)
+    return Provenance(tuple(f.runs["run_id"]), missing, dict(masker.counts), line)
+
+
+def _settings(policy: Redaction | None) -> tuple[str, ...]:
+    """Describe what is not the default; patterns may hold names, so they are not shown."""
+    if policy is None:
+        return ("redaction is off; only API keys are masked",)
+    notes = {
+        "custom rules": ", ".join(policy.patterns),
+        "patterns of values that stay": len(policy.keep),
+    }
+    return tuple(f"{name}: {note}" for name, note in notes.items() if note)
+
+
+def write_data(data: ReportData, folder: Path) -> None:
+    """Write the data to a private folder, readable by its owner only."""
+    files.make_file(folder / DATA_FILE)
+    (folder / DATA_FILE).write_bytes(pickle.dumps(data))
+
+
+def read_data(folder: Path) -> ReportData:
+    """Read the data that `write_data` wrote."""
+    data: ReportData = pickle.loads((folder / DATA_FILE).read_bytes())  # noqa: S301 - our own file
+    return data
 
 
 @checked

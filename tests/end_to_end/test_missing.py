@@ -4,7 +4,7 @@ import pytest
 
 import runkit
 from runkit.errors import ContractError
-from runkit.reports._bundle import make_masker, read_source, redact_source
+from runkit.reports.report_data import make_masker, read_source, redact_source
 from runkit.shell.cli import main
 from support import question, run, step
 from tests.client.conftest import (

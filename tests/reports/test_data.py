@@ -13,7 +13,7 @@ import pytest
 import runkit
 from runkit.errors import AuthError, UsageError
 from runkit.local import answer_log
-from runkit.reports._bundle import Provenance, make_masker, read_source, redact_source
+from runkit.reports.report_data import Provenance, make_masker, read_source, redact_source
 from support import question, run, step
 
 READ = datetime(2026, 2, 3, 12, tzinfo=UTC)

@@ -15,8 +15,8 @@ import pytest
 
 import runkit
 from runkit.errors import UsageError
-from runkit.reports._bundle import ReportData, make_masker, read_source, redact_source
 from runkit.reports.redaction import FIELD_RULES, RULES, Masker, Redaction
+from runkit.reports.report_data import ReportData, make_masker, read_source, redact_source
 from support import artifact, question, run, step
 
 EIN, EMAIL = "12-3456789", "jane.doe@acme.example"
