@@ -5,8 +5,7 @@ interrupt_inbox  `InterruptInbox`: everything that waits for a reviewer
 run_monitor      `RunMonitor`: a live run, with its question above the chart when it pauses
 _answer_form     one question, its inputs, the button that sends, and its receipt
 _inputs          the inputs of a question, and the answer that they make
-_question        one open question, and what a newer state of its run says of it
-_evidence        a question, its evidence and messages as HTML
+_question        one open question, what a newer state of its run says of it, and its HTML
 _work            work on the loop of the kernel, and the base of all widgets
 
 A press on Send, from the page to the log and the wire:

@@ -23,9 +23,8 @@ from runkit.display.text import Markup, block, moment, shorten
 from runkit.errors import Conflict, RunkitError
 from runkit.local import answer_log
 from runkit.local.answer_log import CONFIRMED, FAILED, REFUSED, UNCONFIRMED, UNKNOWN
-from runkit.widgets._evidence import MUTED, folded_html, note_html, question_html
 from runkit.widgets._inputs import QuestionInputs, WrongInput
-from runkit.widgets._question import OpenQuestion
+from runkit.widgets._question import MUTED, OpenQuestion, folded_html, note_html, question_html
 from runkit.widgets._work import Work
 
 SETTLE_S = 0.2  # a busy page may deliver the press before the text that was typed before it

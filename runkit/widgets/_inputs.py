@@ -13,7 +13,7 @@ from runkit.api.contract import MAX_COMMENT, Json
 from runkit.api.other_models import Document
 from runkit.api.questions import Choice, answer_kind
 from runkit.display.text import Markup, block, escape_unseen, in_words, live_moment, shorten
-from runkit.widgets._evidence import evidence_html, part_html
+from runkit.widgets._question import evidence_html, part_html
 
 MAX_RADIO = 5  # documents; more are a list that drops down
 LABEL = {"description_width": "70px"}

@@ -14,7 +14,7 @@ import ipywidgets as w
 from IPython.display import display
 
 from runkit.display.text import Markup, block
-from runkit.widgets._evidence import FORM_STYLE
+from runkit.widgets._question import FORM_STYLE
 
 Action = Coroutine[Any, Any, None]
 VIEW = "application/vnd.jupyter.widget-view+json"

@@ -14,8 +14,7 @@ from runkit.client.resume import is_stale
 from runkit.display.text import Markup, block, plural
 from runkit.local import answer_log
 from runkit.widgets._answer_form import AnswerForm, Receipt
-from runkit.widgets._evidence import note_html, saved_html
-from runkit.widgets._question import waiting_questions
+from runkit.widgets._question import note_html, saved_html, waiting_questions
 from runkit.widgets._work import SavedBox, Work, close_tree
 
 

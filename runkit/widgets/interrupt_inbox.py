@@ -29,8 +29,7 @@ from runkit.errors import RunkitError
 from runkit.screens.blocks import Table
 from runkit.screens.html import block_html
 from runkit.widgets._answer_form import AnswerForm, Receipt
-from runkit.widgets._evidence import UNIDENTIFIED, note_html
-from runkit.widgets._question import OpenQuestion, waiting_questions
+from runkit.widgets._question import UNIDENTIFIED, OpenQuestion, note_html, waiting_questions
 from runkit.widgets._work import SavedBox, Work, close_tree
 
 LINES_IN_VIEW = 6  # of the list

@@ -17,7 +17,7 @@ from runkit.display.text import Markup, block, plural, shorten
 from runkit.errors import RateLimited, RunkitError, Unavailable
 from runkit.tables.read_frames import frames
 from runkit.widgets._answer_form import Receipt
-from runkit.widgets._evidence import note_html
+from runkit.widgets._question import note_html
 from runkit.widgets._work import SavedBox
 from runkit.widgets.interrupt_form import RunForms
 
