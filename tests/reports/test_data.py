@@ -14,7 +14,7 @@ import runkit
 from runkit.errors import AuthError, UsageError
 from runkit.local import answer_log
 from runkit.reports.report_data import Provenance, make_masker, read_source, redact_source
-from support import question, run, step
+from support import at, question, run, step
 
 READ = datetime(2026, 2, 3, 12, tzinfo=UTC)
 
@@ -77,6 +77,14 @@ def test_there_is_no_digest_of_an_answer():
         "corrected_tin": "[number 2 …89]",
     }
     assert pd.isna([row["answer_digest"], row["question_digest"]]).all()
+
+
+@pytest.mark.parametrize(("hours", "words"), [(None, ""), (4, " · over 4 h"), (6, " · within 6 h")])
+def test_an_open_question_says_whether_it_is_over_the_limit(hours, words):
+    steps = [question("done", 5, 9), question("q", 0, None)]
+    f = runkit.frames(run(*steps, end=None, status="interrupted"), as_of=at(5 * 3600))
+    html = redact_source(read_source(f), make_masker(), sla_h=hours)._repr_html_()
+    assert re.findall(r"since [^<·]* UTC([^<]*)", html) == [f" · waited 5 h{words}"]
 
 
 # -------------------------------------------------------------------------------------------- facts
