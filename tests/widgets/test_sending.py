@@ -102,6 +102,20 @@ async def test_five_presses_send_at_most_one_answer(asking, name):
 
 
 @on_a_loop
+async def test_a_second_press_sends_nothing_while_an_answer_is_on_its_way(asking):
+    person = asking.form(asking.run())
+    arrived = asking.box.answers()
+    asking.box.fault("hold")
+    person.choose()
+    person.form.send_button.click()
+    await until(arrived)
+    await person.form.send()
+    asking.box.clear_faults()
+    await person.idle()
+    assert (person.result, arrived()) == ("confirmed", 1)
+
+
+@on_a_loop
 async def test_an_answer_that_was_refused_can_be_sent_again(asking):
     person = asking.form(asking.run())
     asking.box.fault("refuse", status=422)
