@@ -1,14 +1,15 @@
 """Widgets in a real kernel for a long time: twenty monitors at once."""
 
 import ast
-from pathlib import Path
+import os
 
 import pytest
+from jupyter_client.manager import start_new_kernel
 
 from runkit.server import sandbox
 from support import until
-from tests.end_to_end.kernels.conftest import Kernel
 
+TIMEOUT = 120  # seconds; twenty monitors draw beside each cell
 ROUNDS = 3  # of ten minutes
 MONITORS = 20
 FILES = 10  # more than before anything was imported and shown
@@ -55,6 +56,7 @@ for monitor in monitors:
             inputs.choice.value = inputs.kind.choices[0].word
         form.send_button.click()
 """
+HOLD = "now = held()"
 IS_OVER = "all(item.run.is_finished for item in monitors)"
 PASSED_S = 300  # virtual seconds of a round
 END = """
@@ -79,59 +81,53 @@ def box():
 
 
 @pytest.fixture
-def start(tmp_path, monkeypatch):
-    """Start a kernel that knows a sandbox; it ends with the test."""
-    monkeypatch.setattr(
-        "tests.end_to_end.kernels.conftest.TIMEOUT", 120
-    )  # twenty monitors draw beside each cell
-    kernels = []
+def run(box, tmp_path):
+    """Run a cell in a kernel that knows a sandbox; returns the value of an expression."""
+    folders = {"RUNKIT_STATE_DIR": "state", "IPYTHONDIR": "ipython"}
+    variables = os.environ | {name: str(tmp_path / folder) for name, folder in folders.items()}
+    manager, client = start_new_kernel(TIMEOUT, env=variables)
 
-    def begin(box):
-        environment = {
-            "RUNKIT_STATE_DIR": str(tmp_path / "state"),
-            "IPYTHONDIR": str(tmp_path / "ipython"),
-        }
-        tests = Path(__file__).parent.parent
-        kernels.append(Kernel("installed", tests, environment))
-        kernels[0].run(f"KEY, URL = {box.key!r}, {box.url!r}")
-        kernels[0].run(START)
-        return kernels[0]
+    def run_(code, expression="None"):
+        reply = client.execute_interactive(
+            code,
+            store_history=False,
+            user_expressions={"it": expression},
+            output_hook=lambda message: None,
+            timeout=TIMEOUT,
+        )
+        content = reply["content"]
+        assert content["status"] == "ok", content
+        return ast.literal_eval(content["user_expressions"]["it"]["data"]["text/plain"])
 
-    yield begin
-    for kernel in kernels:
-        kernel.close()
-
-
-def held_by(kernel):
-    kernel.run("state_now = held()")
-    return dict(ast.literal_eval(kernel.value("state_now")))
+    run_(f"KEY, URL = {box.key!r}, {box.url!r}\n{START}")
+    yield run_
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
 
 
 @pytest.mark.timeout(900)
-def test_twenty_monitors_leave_nothing(box, start):
+def test_twenty_monitors_leave_nothing(box, run):
     """Ten minutes of twenty runs, again and again, answered on the way.
 
     Each time nothing is left of them.
     """
-    kernel = start(box)
-    before = held_by(kernel)
+    before = run(HOLD, "now")
     sizes = []
     for _ in range(ROUNDS):
-        kernel.run(BEGIN.format(n=MONITORS))
+        run(BEGIN.format(n=MONITORS))
         begun = box.now()
-        for shown in range(MONITORS):
-            kernel.run(f"monitors[{shown}]._ipython_display_()")
+        for number in range(MONITORS):
+            run(f"monitors[{number}]._ipython_display_()")
 
         def has_passed(begun=begun):
-            kernel.run(ANSWER)
-            is_time_over = (box.now() - begun).total_seconds() > PASSED_S
-            return is_time_over and kernel.value(IS_OVER) == "True"
+            is_over = run(ANSWER, IS_OVER)
+            return is_over and (box.now() - begun).total_seconds() > PASSED_S
 
         until(has_passed, 120)
-        kernel.run(END + LET_GO.format(files=before["files"] + FILES))
-        now = held_by(kernel)
-        assert set(ast.literal_eval(kernel.value("states"))) == {"completed"}
-        assert (now["ours"], now["comms"], kernel.widgets) == ([], before["comms"], {})
+        run(END + LET_GO.format(files=before["files"] + FILES))
+        now = run(HOLD, "now")
+        assert set(run("", "states")) == {"completed"}
+        assert (now["ours"], now["comms"]) == ([], before["comms"])
         sizes.append(now)
     for name in ("threads", "sockets", "tasks"):
         assert [now[name] for now in sizes[1:]] == [sizes[0][name]] * (ROUNDS - 1), name

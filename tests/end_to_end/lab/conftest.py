@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
+import nbformat
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request
+from nbformat.v4 import new_code_cell, new_notebook
+from playwright.sync_api import Page
 
 from runkit.api.models import Run
 from support import BROWSER_TIMEOUT, until
@@ -29,10 +28,6 @@ READY = """() => {
     const session = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session;
     return session?.kernel?.connectionStatus === "connected" && session.kernel.status === "idle";
 }"""
-ASK = f"""async (it) => {{
-    const reply = await {KERNEL}.requestExecute({{code: "", silent: true, user_expressions: {{it}}}}).done;
-    return reply.content.user_expressions.it.data["text/plain"];
-}}"""
 RUN_ALL = "() => { void window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -136,57 +131,31 @@ def lab(request, tmp_path_factory):
         process.wait()
 
 
-def new_context(browser: Browser) -> BrowserContext:
-    """Make a context whose pages share nothing with those of others."""
-    opened = browser.new_context(viewport={"width": 1280, "height": 1000})
-    opened.set_default_timeout(BROWSER_TIMEOUT)
-    return opened
-
-
-@contextmanager
-def watched_requests(lab: Lab, opened: BrowserContext) -> Iterator[None]:
-    """Check that nothing left loopback, and end the pages and kernels."""
-    requests: list[str] = []
-
-    def note(request: Request) -> None:
-        requests.append(request.url)
-
-    opened.on("request", note)
-    yield
-    opened.remove_listener("request", note)
-    for page in opened.pages:
-        page.close()
-    lab.end_kernels()
-    near = (lab.url, lab.url.replace("http", "ws"), "data:", "blob:", "file:")
-    assert [url for url in requests if not url.startswith(near)] == []
-
-
 @pytest.fixture(scope="session")
 def shared_context(browser):
-    """Pages of many tests, so that the code of JupyterLab is loaded and compiled once."""
-    opened = new_context(browser)
+    """Pages of all tests, so that the code of JupyterLab is loaded and compiled once."""
+    opened = browser.new_context(viewport={"width": 1280, "height": 1000})
+    opened.set_default_timeout(BROWSER_TIMEOUT)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def context(lab, browser):
-    """Pages of one test that changes what its pages can do."""
-    opened = new_context(browser)
-    with watched_requests(lab, opened):
-        yield opened
-    opened.close()
+def pages(lab, shared_context):
+    """Where a test opens its pages; they end with it, as do kernels, and nothing leaves loopback."""
+    urls = []
 
+    def note(request):
+        urls.append(request.url)
 
-@pytest.fixture
-def pages(lab, request):
-    """Where a test opens its pages: a context of its own, if it asks for one."""
-    if "context" in request.fixturenames:
-        yield request.getfixturevalue("context")
-        return
-    opened = request.getfixturevalue("shared_context")
-    with watched_requests(lab, opened):
-        yield opened
+    shared_context.on("request", note)
+    yield shared_context
+    shared_context.remove_listener("request", note)
+    for page in shared_context.pages:
+        page.close()
+    lab.end_kernels()
+    near = (lab.url, lab.url.replace("http", "ws"), "data:", "blob:", "file:")
+    assert [url for url in urls if not url.startswith(near)] == []
 
 
 def wait_until_ready(page: Page) -> None:
@@ -207,10 +176,6 @@ class Session:
         """Start all cells."""
         self.page.evaluate(RUN_ALL)
 
-    def value(self, expression: str) -> Any:
-        """Ask the kernel for the value of an expression; it answers when no cell runs."""
-        return ast.literal_eval(self.page.evaluate(ASK, expression))
-
     def restart(self) -> None:
         """Restart the kernel."""
         self.page.evaluate(f"async () => {{ await {KERNEL}.restart(); }}")
@@ -230,7 +195,7 @@ def open_session(lab, pages, box):
     the client, and the client's `options`. What runkit keeps is kept beside it as well.
     """
 
-    def open_it(scenario, *cells, options="", setup=""):
+    def open_it(scenario, *cells, options="", setup="", page=None):
         folder = lab.folder / secrets.token_hex(4)
         folder.mkdir()
         with box.client() as client:
@@ -248,7 +213,7 @@ run = client.runs.get({run.id!r}).with_local_fields(business_id={run.business_id
         write_notebook(
             folder / "n.ipynb", "from session import businesses, client, run, runkit", *cells
         )
-        page = pages.new_page()
+        page = page or pages.new_page()
         page.goto(lab.address(f"{folder.name}/n.ipynb"))
         wait_until_ready(page)
         session = Session(page, folder / "n.ipynb", run)
@@ -260,22 +225,6 @@ run = client.runs.get({run.id!r}).with_local_fields(business_id={run.business_id
 
 def write_notebook(path: Path, *cells: str) -> None:
     """Write a notebook of code cells whose kernel is known, so that no dialog asks."""
-    made = [
-        {
-            "cell_type": "code",
-            "id": f"c{number}",
-            "metadata": {},
-            "source": source,
-            "outputs": [],
-            "execution_count": None,
-        }
-        for number, source in enumerate(cells)
-    ]
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    notebook = {
-        "cells": made,
-        "metadata": {"kernelspec": kernel},
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-    path.write_text(json.dumps(notebook))
+    code = [new_code_cell(source) for source in cells]
+    nbformat.write(new_notebook(cells=code, metadata={"kernelspec": kernel}), path)

@@ -36,44 +36,16 @@ class Spoiled(httpx.HTTPTransport):
 """
 
 
-class Watched:
-    """What happens in the pages of a browser besides what is wanted."""
-
-    def __init__(self, context):
-        context.add_init_script(WATCH)
-        self.happened = []
-        context.on(
-            "dialog", lambda dialog: (self.happened.append(dialog.message), dialog.dismiss())
-        )
-        context.on("request", self._note)
-
-    def _note(self, request):
-        url = str(request.url)
-        if "canary" in url and "/api/" not in url:
-            self.happened.append(url)
-
-    def check(self, page):
-        """Check that nothing ran, was asked for or made, but the formula that is ours."""
-        outputs(page).locator("mjx-container").first.wait_for()
-        page.wait_for_timeout(300)
-        assert page.evaluate("window.canary") is None
-        assert self.happened == []
-        made = [
-            item for item in page.evaluate(FOUND, SHOWN) if not item.startswith("<mjx-container")
-        ]
-        assert made == []
-        expect(outputs(page).locator("mjx-container")).to_have_count(1)
-        links = outputs(page).locator("a").evaluate_all("all => all.map(one => one.href)")
-        assert [link for link in links if not link.startswith(("https://", "http://"))] == []
+def watch(page):
+    """Watch a page before it is opened; return what happens besides what is wanted."""
+    happened = []
+    page.add_init_script(WATCH)
+    page.on("dialog", lambda dialog: (happened.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda request: happened.append(request.url))
+    return happened
 
 
-@pytest.fixture
-def watched(context):
-    """Watch all pages of a test."""
-    return Watched(context)
-
-
-def test_hostile_text_in_forms_does_nothing(open_session, watched):
+def test_hostile_text_in_forms_does_nothing(open_session, pages):
     """In forms of each kind, an inbox, their errors, and a monitor: texts are shown as they are."""
     asking = """def ask(scenario):
     made = client.runs.create("cip_orchestrator", businesses[scenario])
@@ -85,10 +57,14 @@ def test_hostile_text_in_forms_does_nothing(open_session, watched):
         TYPESET,
     ]
     setup = SPOIL.format(texts=[*SCRIPTS.values(), *SAMPLE.values()])
-    session = open_session(
-        "combined_proposal", FORM, asking, *cells, setup=setup, options="transport=Spoiled()"
+    page = pages.new_page()
+    happened = watch(page)
+    open_session(
+        *("combined_proposal", FORM, asking, *cells),
+        setup=setup,
+        options="transport=Spoiled()",
+        page=page,
     )
-    page = session.page
     expect(form(page)).to_have_count(6, timeout=90_000)
     headers = page.locator(".runkit-form .jupyter-widget-Collapse-header")
     for folded in headers.filter(visible=True).all():
@@ -107,4 +83,12 @@ def test_hostile_text_in_forms_does_nothing(open_session, watched):
         SHOWN,
     )
     assert wide == 0
-    watched.check(page)
+    outputs(page).locator("mjx-container").first.wait_for()
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.canary") is None
+    assert [url for url in happened if "canary" in url and "/api/" not in url] == []
+    made = page.evaluate(FOUND, SHOWN)
+    assert [item for item in made if not item.startswith("<mjx-container")] == []
+    expect(outputs(page).locator("mjx-container")).to_have_count(1)  # the formula that is ours
+    links = outputs(page).locator("a").evaluate_all("all => all.map(one => one.href)")
+    assert [link for link in links if not link.startswith(("https://", "http://"))] == []
