@@ -22,6 +22,7 @@ from runkit.api.reading import (
     note_of,
     objects,
     policy_of,
+    proposals_of,
     proposed_titles,
     question_text,
     result_of,
@@ -161,10 +162,10 @@ def _is_closed(step: Json) -> bool:
 def _question(run: int, at: int, step: Json, item: Json, *, is_over: bool) -> Question:
     """Build the row of a step, of an item, or of both."""
     value = interrupt_value(item)
-    proposed = value
-    if not n_proposals(value):  # the step has what it proposes
-        parts = [{"artifacts": [each]} for each in step.get("artifacts") or ()]
-        proposed = {**value, "proposals": parts}
+    parts = [{"artifacts": [each]} for each in step.get("artifacts") or ()]
+    of_step = {**value, "proposals": parts}
+    proposed = value if n_proposals(value) else of_step
+    has_artifacts = any(part.get("artifacts") for part in proposals_of(value))
     result = result_of(step)
     decision = decision_of(result, item)
     outcome = _outcome(step, decision, is_over=is_over)
@@ -177,7 +178,7 @@ def _question(run: int, at: int, step: Json, item: Json, *, is_over: bool) -> Qu
         agent=first_text(*agents),
         label=question_text(item, proposed, step),
         kind=question_kind(proposed),
-        proposed=proposed_titles(proposed),
+        proposed=proposed_titles(value if has_artifacts else of_step),
         n_proposals=n_proposals(proposed),
         outcome=outcome,
         decision=decision if is_answered else None,

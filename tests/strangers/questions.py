@@ -58,8 +58,11 @@ def combined(rng: random.Random) -> Stranger:
         "q", 20, None, label="Two to review", artifacts=[part["artifacts"][0] for part in parts]
     )
     if rng.random() < 0.5:
+        if rng.random() < 0.5:  # what the agents propose stands at the step alone
+            parts = [part | {"artifacts": None} for part in parts]
         open_item = item("int-1", type="combined_proposal", label="Two to review", proposals=parts)
         row: Json = {"outcome": "pending", "interrupt_id": "int-1", "n_proposals": 2}
+        row["proposed"] = "; ".join(titles)
         return Stranger(
             [waiting(rng, asks, items=[open_item])], {"n_pending": 1}, {"interrupts": [row]}
         )
