@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -129,6 +128,10 @@ def failure(result: Json) -> str | None:
     return f"{found} ({code})" if found and code is not None else found
 
 
+class NoTree(Exception):
+    """The steps of a run are no tree."""
+
+
 class Reading:
     """A record that is a run: its checked fields, its steps in tree order, its questions."""
 
@@ -146,50 +149,43 @@ class Reading:
         self.start, self.ended_at = instant(raw.get("started_at")), instant(raw.get("ended_at"))
         self.status = raw["status"]
         self.is_over = self.status in OVER or self.ended_at is not None
-        self.n_breaches = 0
         self.steps: list[Step] = []
-        self._read_steps(raw.get("steps"))
+        try:
+            self._read_steps(raw.get("steps") or [])
+        except NoTree:
+            self.steps = []
         self.items = objects(raw.get("interrupts")) or []
 
     def _read_steps(self, value: Any) -> None:
-        """Put the steps in tree order; any breach leaves the run without steps."""
-        if value is None:
-            return
-        nested: list[tuple[Any, Any]] = []  # the step and the id of its parent
+        """Put the steps in tree order."""
+        listed: list[tuple[Json, Any]] = []  # each step with the id of its parent
 
-        def collect(items: Any, parent: Any) -> None:
+        def collect(items: Any, parent_id: Any) -> None:
             if not isinstance(items, list):
-                items = [None]
+                raise NoTree
             for item in items:
                 if not isinstance(item, dict) or not text(item.get("id")):
-                    self.n_breaches += 1
-                    continue
-                nested.append((item, parent if parent is not None else item.get("parent_step_id")))
-                if item.get("steps") is not None:
-                    collect(item["steps"], item["id"])
-
-        collect(value, None)
-        ids = Counter(item["id"] for item, _ in nested)
-        self.n_breaches += sum(count - 1 for count in ids.values())
-        self.n_breaches += sum(parent is not None and parent not in ids for _, parent in nested)
-        if self.n_breaches:
-            return
+                    raise NoTree
+                listed.append((item, item.get("parent_step_id") if parent_id is None else parent_id))
+                collect(item.get("steps") or [], item["id"])
 
         def place(parent_id: Any, parent: Step | None) -> None:
-            for item, of in nested:
-                if of == parent_id:
+            for item, its_parent in listed:
+                if its_parent == parent_id:
                     step = Step(item, parent, self)
                     self.steps.append(step)
                     if parent:
                         parent.children.append(step)
                     place(item["id"], step)
 
+        collect(value, None)
+        ids = {item["id"] for item, _ in listed}
+        if len(ids) < len(listed) or any(parent not in {None, *ids} for _, parent in listed):
+            raise NoTree
         place(None, None)
-        lost = len(nested) - len(self.steps)  # those of a cycle hang on nothing
-        too_deep = sum(step.depth >= MAX_DEPTH for step in self.steps)
-        self.n_breaches = lost + too_deep
-        if self.n_breaches:
-            self.steps = []
+        # Those of a cycle hang on nothing.
+        if len(self.steps) < len(listed) or any(step.depth >= MAX_DEPTH for step in self.steps):
+            raise NoTree
 
     @property
     def times(self) -> list[int]:

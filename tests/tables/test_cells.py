@@ -75,6 +75,7 @@ def test_every_cell_of_an_analysts_own_file(seed, monkeypatch):
     monkeypatch.setattr("runkit.tables.sources.BATCH_RUNS", 7)
     records = strangers.records(strangers.fleet(seed))
     f = check(records)
+    assert f.problems.empty
     later = (f.as_of + timedelta(days=1, seconds=seed)).isoformat()
     check(records, later)
 
@@ -86,7 +87,8 @@ def test_every_cell_where_information_was_taken_away(name):
 
 
 def test_every_cell_of_the_examples():
-    check([example(name) for name in ("minimal", "completed", "interrupted", "object_page")])
+    f = check([example(name) for name in ("minimal", "completed", "interrupted", "object_page")])
+    assert f.problems.empty
 
 
 @fuzz(120)

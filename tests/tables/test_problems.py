@@ -22,6 +22,24 @@ BROKEN = {
     "output": run(output=[]),
     "interrupts": run(interrupts="?"),
 }
+ODD = [
+    (run(status="archived"), "", "unknown_word"),
+    (run(step("a", status="skipped")), ".steps", "unknown_word"),
+    (run(step("a", type="tool_call")), ".steps", "unknown_word"),
+    (run(end=-5), "", "contradiction"),
+    (run(end=None, status="completed"), "", "contradiction"),
+    (run(step("a", 10, 5)), ".steps", "contradiction"),
+    (run(step("a", 0, None, status="completed")), ".steps", "contradiction"),
+    (run(step("a", 0, None)), ".steps", "contradiction"),  # of a run that has ended
+]
+
+
+def test_an_unknown_word_and_a_contradiction_are_named_and_keep_the_run():
+    f = runkit.frames(numbered(raw for raw, *_ in ODD))
+    assert len(f) == len(ODD)
+    problems = f.problems.sort_values("run_id")[["location", "problem"]]
+    expected = [[f"$[{number}]{place}", kind] for number, (_, place, kind) in enumerate(ODD)]
+    assert problems.astype("str").to_numpy().tolist() == expected
 
 
 def test_a_broken_optional_field_is_named_by_its_place():
