@@ -7,14 +7,13 @@ real frames with it, cell by cell, but for `NOT_FIXED`: what no rule fixes.
 
 from oracle.compare import KEYS, NOT_FIXED, differences, in_order, rows_of
 from oracle.tables import Tables, tables
-from oracle.values import Row, compact
+from oracle.values import Row
 
 __all__ = [
     "KEYS",
     "NOT_FIXED",
     "Row",
     "Tables",
-    "compact",
     "differences",
     "in_order",
     "rows_of",

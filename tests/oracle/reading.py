@@ -166,7 +166,9 @@ class Reading:
             for item in items:
                 if not isinstance(item, dict) or not text(item.get("id")):
                     raise NoTree
-                listed.append((item, item.get("parent_step_id") if parent_id is None else parent_id))
+                listed.append(
+                    (item, item.get("parent_step_id") if parent_id is None else parent_id)
+                )
                 collect(item.get("steps") or [], item["id"])
 
         def place(parent_id: Any, parent: Step | None) -> None:

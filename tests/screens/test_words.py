@@ -70,7 +70,9 @@ def test_panels_of_many_runs_have_no_forbidden_word(file):
         check(show(f))
 
 
-@pytest.mark.parametrize("file", ["ordinary", "each form", "without steps", "without labels"])
+@pytest.mark.parametrize(
+    "file", ["ordinary", "each form", "without steps of runs", "without label of steps"]
+)
 def test_a_shell_shows_no_forbidden_word_and_no_python(file, tmp_path, capsys):
     f = runkit.frames(marked(copy.deepcopy(FILES[file])), on_error="collect")
     path = f.save(tmp_path / "runs")

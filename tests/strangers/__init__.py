@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from strangers import absent, damaged, questions, sent, words
+from strangers import damaged, questions, sent, words
 from strangers.build import DAY, HOUR, Stranger, page, records
 from strangers.ordinary import fleet, ordinary
 from strangers.reduced import REMOVALS, reduced
@@ -36,47 +36,35 @@ FORMS: dict[str, Form] = {
         sent.object_page,
         sent.webhook_log,
         sent.same_time_twice,
-        sent.lenders_log,
         sent.list_row,
-        sent.list_row_waiting,
         sent.first_documentation,
         sent.flat_steps,
         sent.nested_steps,
-        sent.offsets,
         sent.fetched,
-        absent.absent_lists,
-        absent.null_labels,
-        absent.no_start,
-        absent.completed_without_end,
-        absent.open_steps_in_ended,
-        absent.ends_before_start,
         words.other_tiers,
         words.other_confidences,
         words.unknown_words,
         words.results,
-        words.odd_results,
         words.failure_reasons,
-        words.error_step,
+        words.failures_without_a_result,
         words.two_causes,
-        words.failed_without_reason,
         questions.other_decisions,
         questions.two_decisions,
         questions.combined,
         questions.proposed_by_step,
         questions.question_texts,
-        questions.question_without_id,
-        questions.waiting_alone,
         questions.waiting_without_question,
         questions.two_open,
-        questions.two_open_alike,
         questions.repeated_question,
         questions.expired,
         questions.settled_by_policy,
         questions.repeats,
         damaged.refused,
         damaged.broken_fields,
-        damaged.broken_lists,
+        damaged.absent_lists,
         damaged.breaches,
+        damaged.unknown_lengths,
+        damaged.unknown_length_of_the_run,
         ordinary,
     )
 }

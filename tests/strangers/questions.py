@@ -45,36 +45,22 @@ def two_decisions(rng: random.Random) -> Stranger:
 
 def combined(rng: random.Random) -> Stranger:
     """A question that holds those of two agents, open, or answered with a decision for each."""
-    parts = [
-        {
-            "agent": agent,
-            "label": f"{agent}?",
-            "artifacts": [finding(f"Of {agent}", "medium", "primary")],
-        }
-        for agent in ("tin_verification", "watchlist_resolution")
-    ]
-    titles = [finding_["title"] for part in parts for finding_ in part["artifacts"]]
-    asks = question(
-        "q", 20, None, label="Two to review", artifacts=[part["artifacts"][0] for part in parts]
-    )
+    agents = ("tin_verification", "watchlist_resolution")
+    proposed = [finding(f"Of {agent}", "medium", "primary") for agent in agents]
+    asks = question("q", 20, None, label="Two to review", artifacts=proposed)
     if rng.random() < 0.5:
-        if rng.random() < 0.5:  # what the agents propose stands at the step alone
-            parts = [part | {"artifacts": None} for part in parts]
-        open_item = item("int-1", type="combined_proposal", label="Two to review", proposals=parts)
-        row: Json = {"outcome": "pending", "interrupt_id": "int-1", "n_proposals": 2}
-        row["proposed"] = "; ".join(titles)
-        return Stranger(
-            [waiting(rng, asks, items=[open_item])], {"n_pending": 1}, {"interrupts": [row]}
-        )
-    words = [rng.choice(["approve", "reject"]) for _ in parts]
-    decided = [
-        {"agent": p["agent"], "decision": word} for p, word in zip(parts, words, strict=True)
-    ]
+        is_at_step = rng.random() < 0.5  # what the agents propose stands at the step alone
+        parts = [
+            {"agent": agent, "label": f"{agent}?", "artifacts": None if is_at_step else [found]}
+            for agent, found in zip(agents, proposed, strict=True)
+        ]
+        items = [item("int-1", type="combined_proposal", label="Two to review", proposals=parts)]
+        titles = "; ".join(found["title"] for found in proposed)
+        row = {"interrupt_id": "int-1", "n_proposals": 2, "proposed": titles}
+        return Stranger([waiting(rng, asks, items=items)], {"n_pending": 1}, {"interrupts": [row]})
+    decided = [{"agent": agent, "decision": rng.choice(["approve", "reject"])} for agent in agents]
     asks |= {"status": "completed", "completed_at": at(70), "result": {"proposals": decided}}
-    decision = "; ".join(
-        f"{part['agent']}: {word}" for part, word in zip(parts, words, strict=True)
-    )
-    assert len(titles) == 2
+    decision = "; ".join(f"{part['agent']}: {part['decision']}" for part in decided)
     return Stranger([build(rng, asks)], {"n_pending": 0}, {"interrupts": [{"decision": decision}]})
 
 
@@ -101,31 +87,10 @@ def question_texts(rng: random.Random) -> Stranger:
         label = "Letter"
         value["artifacts"] = [finding(label)]
     asks = question("q", 20, None, label=None, agent="tin_verification")
-    raw = waiting(rng, step("work", 0, 20), asks, items=[item("int-1", **value)])
-    return Stranger(
-        [raw], {"n_pending": 1}, {"interrupts": [{"label": label, "outcome": "pending"}]}
-    )
-
-
-def question_without_id(rng: random.Random) -> Stranger:
-    """An item without an id, or without a value: it is the question itself."""
-    open_item: Json = {"label": "Is it so?", "agent": "a"}
-    if rng.random() < 0.5:
-        open_item = item(None, **open_item)
-    asks = question("q", rng.randint(20, 40), None, label="Is it so?", agent="a")
-    row = {"interrupt_id": None, "label": "Is it so?", "outcome": "pending"}
-    return Stranger(
-        [waiting(rng, asks, items=[open_item])], {"n_pending": 1}, {"interrupts": [row]}
-    )
-
-
-def waiting_alone(rng: random.Random) -> Stranger:
-    """A waiting run that is alone in its file: its newest time is that of its question."""
-    asks = question("q", 60, None, label="Approve?")
-    raw = waiting(
-        rng, step("work", 0, 60), asks, items=[item("int-1", label="Approve?")], changed=60
-    )
-    return Stranger([raw], {"n_pending": 1}, {"interrupts": [{"interrupt_id": "int-1"}]})
+    asked_item = rng.choice([item("int-1", **value), value])  # with an id, or as the whole item
+    raw = waiting(rng, step("work", 0, 20), asks, items=[asked_item])
+    rows = [{"label": label, "outcome": "pending", "interrupt_id": asked_item.get("id")}]
+    return Stranger([raw], {"n_pending": 1}, {"interrupts": rows})
 
 
 def waiting_without_question(rng: random.Random) -> Stranger:
@@ -136,27 +101,17 @@ def waiting_without_question(rng: random.Random) -> Stranger:
 
 
 def two_open(rng: random.Random) -> Stranger:
-    """Two open questions of one agent, which differ by their labels alone."""
-    labels = ["Dismiss the hit?", "Approve?"]
-    second = 20 + rng.randint(5, 50)
-    asks = [question(f"q{n}", start, None, label=labels[n]) for n, start in enumerate([20, second])]
+    """Two open questions of one agent: their labels tell which step is whose, or nothing does."""
+    labels = rng.choice([["Dismiss the hit?", "Approve?"], [None, None]])
+    asks = [question(f"q{n}", 20 + n, None, label=label) for n, label in enumerate(labels)]
     items = [
         item(f"int-{n}", label=label, agent="cip_orchestrator") for n, label in enumerate(labels)
     ]
     rng.shuffle(items)
-    rows = [{"label": label, "interrupt_id": f"int-{n}"} for n, label in enumerate(labels)]
     raw = waiting(rng, step("work", 0, 20), *asks, items=items)
+    step_ids = [asked["id"] if asked["label"] else None for asked in raw["steps"][1:]]
+    rows = [{"interrupt_id": f"int-{n}", "step_id": step_id} for n, step_id in enumerate(step_ids)]
     return Stranger([raw], {"n_pending": 2}, {"interrupts": rows})
-
-
-def two_open_alike(rng: random.Random) -> Stranger:
-    """Two open questions of one agent without labels: nothing says which step is whose."""
-    asks = [question(f"q{n}", 20 + n, None, label=None) for n in range(2)]
-    items = [item(f"int-{n}", agent="cip_orchestrator") for n in range(rng.choice([1, 2]))]
-    rows = [{"interrupt_id": each["id"], "step_id": None} for each in items]
-    return Stranger(
-        [waiting(rng, *asks, items=items)], {"n_pending": len(items)}, {"interrupts": rows}
-    )
 
 
 def repeated_question(rng: random.Random) -> Stranger:

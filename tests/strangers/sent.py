@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
 
 from strangers.build import (
     CONFIDENCES,
-    TIME_NAMES,
     Stranger,
     build,
     finding,
@@ -71,38 +69,17 @@ def same_time_twice(rng: random.Random) -> Stranger:
     return Stranger([*states, whole], {"n_copies": 3, "has_steps": True, "n_steps": 1})
 
 
-def lenders_log(rng: random.Random) -> Stranger:
-    """A lender's own words for everything that is an open word, its steps in one flat list."""
-    verdict = rng.choice(["decline", "escalate", "counteroffer"])
-    answer = {
-        "outcome": verdict,
-        "reviewed_by": {"name": "Ana Ortiz"},
-        "comment": "DTI above policy",
-    }
-    steps = [
-        step("pull", 0, 30, artifacts=[finding("Bureau pull", "very_low", "bureau")]),
-        question("q", 30, 90, label=None, prompt="Fund the loan?", result=answer),
-    ]
-    rows = [{"decision": verdict, "answered_by": "Ana Ortiz", "reason": "DTI above policy"}]
-    artifacts = [{"confidence": "very_low", "best_tier": "bureau"}]
-    truth = {"weakest": None, "waiting_s": 60.0}
-    return Stranger([build(rng, *steps)], truth, {"interrupts": rows, "artifacts": artifacts})
-
-
 def list_row(rng: random.Random) -> Stranger:
-    """A run as the list shows it: no steps, or an empty list of them, whatever its status."""
+    """A run as the list shows it, without steps: a question stands in `interrupts` alone."""
+    truth = {"has_steps": False, "n_steps": None, "n_errors": None, "n_findings": None}
+    if rng.random() < 0.5:
+        raw = waiting(rng, items=[item("int-1", label="Approve?", agent="tin_verification")])
+        row = {"label": "Approve?", "agent": "tin_verification", "step_id": None}
+        return Stranger([raw], truth | {"n_pending": 1}, {"interrupts": [row]})
     raw = build(rng, status=rng.choice(["completed", "error"]))
     if rng.random() < 0.5:
         del raw["steps"]
-    truth = {"has_steps": False, "n_steps": None, "n_errors": None, "n_findings": None}
     return Stranger([raw], truth | {"working_s": None, "duration_s": 100.0})
-
-
-def list_row_waiting(rng: random.Random) -> Stranger:
-    """A waiting run as the list shows it: its question stands in `interrupts` alone."""
-    raw = waiting(rng, items=[item("int-1", label="Approve?", agent="tin_verification")])
-    row = {"label": "Approve?", "agent": "tin_verification", "outcome": "pending", "step_id": None}
-    return Stranger([raw], {"has_steps": False, "n_pending": 1}, {"interrupts": [row]})
 
 
 def first_documentation(rng: random.Random) -> Stranger:
@@ -142,17 +119,6 @@ def nested_steps(rng: random.Random) -> Stranger:
     ]
     truth = {"duration_s": 100.0, "working_s": float(end), "idle_s": 100.0 - end}
     return Stranger([raw], truth, {"steps": rows})
-
-
-def offsets(rng: random.Random) -> Stranger:
-    """Times with other offsets than UTC, with and without fractions."""
-    length = rng.randint(20, 90)
-    raw = build(rng, step("work", 0, length))
-    for place in (raw, raw["steps"][0]):
-        for name in {*TIME_NAMES} & {*place}:
-            zone = timezone(timedelta(hours=rng.choice([-8, 2, 5.5])))
-            place[name] = datetime.fromisoformat(place[name]).astimezone(zone).isoformat()
-    return Stranger([raw], {"duration_s": 100.0, "working_s": float(length)})
 
 
 def fetched(rng: random.Random) -> Stranger:

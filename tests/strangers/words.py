@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from strangers.build import Stranger, build, finding
-from support import Json, artifact, step
+from support import Json, artifact, at, question, step
 
 
 def other_tiers(rng: random.Random) -> Stranger:
@@ -34,11 +34,12 @@ def other_confidences(rng: random.Random) -> Stranger:
 
 
 def unknown_words(rng: random.Random) -> Stranger:
-    """A status of runs, and a status and a type of steps, that nobody has heard of."""
+    """A status of runs, and a status and a type of steps, that nobody has heard of; and it waits."""
     odd = step("a", 0, 40, status="skipped", type="tool_call")
-    raw = build(rng, odd, step("b", 40, 60), status="archived", agent=rng.choice(["kyb", "cip"]))
-    truth = {"status": "archived", "duration_s": 100.0, "working_s": 60.0}
-    return Stranger([raw], truth, {"steps": [{"status": "skipped", "type": "tool_call"}, {}]})
+    asks = question("q", 40, None, label="Sure?")
+    raw = build(rng, odd, asks, status="archived", end=None, updated_at=at(60))
+    rows = [{"status": "skipped", "type": "tool_call", "state": "done"}, {"state": "waiting"}]
+    return Stranger([raw], {"status": "archived", "n_pending": 1}, {"steps": rows})
 
 
 def results(rng: random.Random) -> Stranger:
@@ -50,42 +51,6 @@ def results(rng: random.Random) -> Stranger:
     return Stranger([build(rng, step("work", 0, 50), output)], truth)
 
 
-ODD_RESULTS: list[Any] = [
-    {"error": True, "message": " ", "reason": {"detail": "No register"}},
-    {"error": {"status": 500}, "value": "text"},
-    {"title": "later", "detail": "No register", "type": "about:blank"},
-    {"code": 7, "errors": ["No register"]},
-    {"errors": []},
-    {"error": {"error": {"error": "too deep"}}},
-    {"decision": {"verdict": "ok"}, "flags": ["pep"]},
-    {"a": 1, "b": 2, "c": True, "d": 4, "e": 5},
-    {"decision": 1, "reviewer": ["Bo"], "comment": {"text": "seen"}},
-    {"user": {"id": "u"}, "approved": True, "input": {"note": "old"}},
-    {"resolution": "auto_approve", "reviewer": "Bo"},
-    {},
-    None,
-    "text",
-]
-
-
-def odd_results(rng: random.Random) -> Stranger:
-    """Results of any shape at a question, a failed step, an error step, and two output steps."""
-    record = artifact("No answer", type=rng.choice(["error", "cip_summary"]))
-    parts: list[Json] = [
-        {"type": "interrupt"},
-        {"status": "error", "artifacts": rng.choice([[], [record]])},
-        {"type": "error", "label": rng.choice([None, "Down"]), "artifacts": [record]},
-        {"type": "output"},
-        {"type": "output", "status": "completed"},
-    ]
-    steps = [
-        step(f"s{n}", 10 * n, 10 * n + rng.randint(5, 15), result=rng.choice(ODD_RESULTS), **more)
-        for n, more in enumerate(parts)
-    ]
-    raw = build(rng, *steps, status=rng.choice(["completed", "error"]))
-    return Stranger([raw], {"n_errors": 2})
-
-
 ERROR_NAMES = ("error", "message", "error_message", "reason", "detail", "exception", "errors")
 
 
@@ -95,27 +60,30 @@ def failure_reasons(rng: random.Random) -> Stranger:
     code = rng.choice([None, "E42", 502])
     name = rng.choice(ERROR_NAMES)
     own: Any = {} if code is None else {"code": code}
-    shape = rng.randrange(3)
     result: Json = {name: text} | own
-    if shape == 1:
+    if rng.random() < 0.3:
         result = {name: {rng.choice(ERROR_NAMES[:-1]): text} | own}
     if name == "errors":
         result = {name: [{"message": text} | own, {"message": "and another"}]}
-    failed = step("f", 20, 60, status="error", label="Reading", result=result)
+    failed = step("f", 20, 60, status="error", result=result)
     reason = text if code is None else f"{text} ({code})"
-    truth = {"outcome": reason, "n_errors": 1}
+    rows = [{"error": None}, {"error": reason, "state": "failed"}]
     raw = build(rng, step("work", 0, 20), failed, status="error")
-    return Stranger(
-        [raw], truth, {"steps": [{"error": None}, {"error": reason, "state": "failed"}]}
-    )
+    return Stranger([raw], {"outcome": reason, "n_errors": 1}, {"steps": rows})
 
 
-def error_step(rng: random.Random) -> Stranger:
-    """An error step inside a failed group: it is the cause, and its label the reason."""
+def failures_without_a_result(rng: random.Random) -> Stranger:
+    """An error step says why by its label, or by its artifact; a step that says nothing failed."""
     label = f"No answer from register {rng.randint(1, 9)}"
-    error = step("e", 60, 60, type="error", status="error", label=label)
+    errors = {
+        label: {"type": "error", "label": label},
+        "No answer": {"type": "error", "label": None, "artifacts": [artifact("No answer")]},
+        f"failed in {label}": {"label": label},
+    }
+    outcome = rng.choice([*errors])
+    error = step("e", 60, 60, status="error", **errors[outcome])
     raw = build(rng, step("group", 0, 60, status="error", steps=[error]), status="error")
-    return Stranger([raw], {"outcome": label, "n_errors": 1})
+    return Stranger([raw], {"outcome": outcome, "n_errors": 1})
 
 
 def two_causes(rng: random.Random) -> Stranger:
@@ -127,14 +95,3 @@ def two_causes(rng: random.Random) -> Stranger:
     ]
     raw = build(rng, step("group", 0, 95, status="error", steps=causes), status="error")
     return Stranger([raw], {"outcome": f"ended at {max(ends)}", "n_errors": 2})
-
-
-def failed_without_reason(rng: random.Random) -> Stranger:
-    """A failed step that does not say why, or a failed run without a failed step."""
-    is_known = rng.random() < 0.5
-    last = step(
-        "b", 20, 60, label="Reading the register", status="error" if is_known else "completed"
-    )
-    truth = {"n_errors": int(is_known)}
-    raw = build(rng, step("a", 0, 20), last, status="error")
-    return Stranger([raw], truth, {"steps": [{"error": None}, {"error": None}]})
