@@ -152,7 +152,7 @@ def is_same_id(left: str, right: str) -> bool:
 # -------------------------------------------------------------------- what runkit stores with a run
 
 LOCAL = "_runkit"  # the key, in a stored run, of what runkit knows and the API does not return
-BUSINESS_FIELDS = ("business_id", "business_name", "business_status", "business_status_at")
+BUSINESS_FIELDS = ("business_id", "business_name", "business_status")
 LOCAL_FIELDS = ("read_at", "read_from", "agent_name", *BUSINESS_FIELDS)
 
 

@@ -228,7 +228,6 @@ class LocalFields(ApiObject):
     business_id: str | None
     business_name: str | None
     business_status: str | None
-    business_status_at: Time | None
     agent_name: str | None
     read_at: Time | None
     read_from: str | None
@@ -266,9 +265,9 @@ class Run(LocalFields):
     steps : tuple of Step
         The steps as the API nests them, each with its `steps`; None if they were not requested, or
         if one of them is no step; `runkit.frames(run).problems` says why.
-    business_id, business_name, business_status, business_status_at
-        The business, its status, and when it had this status. The API's runs do not have them: the
-        client knows them if it created the run, listed it by business or read it from such a file.
+    business_id, business_name, business_status
+        The business and its status. The API's runs do not have them: the client knows them if it
+        created the run, listed it by business, identified it or read it from such a file.
     agent_name : str
         The display name of the agent, from the same sources.
     read_at, read_from : datetime, str

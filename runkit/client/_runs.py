@@ -31,8 +31,8 @@ from runkit.client._reader import RunReader
 from runkit.client.businesses import Businesses, id_of
 from runkit.client.fetch import Fetched, Take, fetch, fetch_into, is_unchanged
 from runkit.client.resume import Delivery, ResumeRequest
-from runkit.client.run_list import RunList, is_stopped, read_pages
-from runkit.display.text import brief, plural
+from runkit.client.run_list import RunFilter, RunList, is_stopped, read_runs
+from runkit.display.text import brief
 from runkit.errors import MaybeSent, UsageError
 from runkit.local.answer_log import UNKNOWN
 
@@ -44,7 +44,7 @@ class Runs:
 
     Every method takes a `Run`, its id or the first 8 characters of it, for which all runs are
     listed. The API does not return the business of a run: the client knows it of runs that it
-    created, listed by business or identified, and of `Run` objects that name it.
+    created, listed by business or identified.
     """
 
     def __init__(self, http: Http, businesses: Businesses) -> None:
@@ -81,12 +81,11 @@ class Runs:
             `runs.list` first.
         """
         known_id = None if business_id is None else id_of(business_id)
-        run = self._reader.from_reply(
-            self._http.post("/runs", contract.create_body(agent, known_id, thread_id, prompt))
-        )
-        if known_id is None:
+        body = contract.create_body(agent, known_id, thread_id, prompt)
+        run = self._reader.from_reply(self._http.post("/runs", body))
+        if business_id is None:
             return run
-        return run.with_local_fields(**self._businesses.assign(run.thread_id, known_id))
+        return run.with_local_fields(**self._businesses.note_created(run.thread_id, business_id))
 
     @checked
     def get(self, run: str | Run) -> Run:
@@ -147,50 +146,23 @@ class Runs:
         ApiError
             If the list cannot be read.
         """
-        statuses = status_words(status)
-        after = read_moment("since", since, self._now)
-        before = read_moment("until", until, self._now)
-        wanted = None if business_id is None else id_of(business_id)
-        threads = None if wanted is None else self._businesses.threads_of(wanted)
-        filters = contract.without_none(
-            status=statuses and ", ".join(sorted(statuses)),
-            since=since,
-            until=until,
-            business_id=wanted,
+        wanted = RunFilter(
+            statuses=status_words(status),
+            since=read_moment("since", since, self._now),
+            until=read_moment("until", until, self._now),
+            business_id=None if business_id is None else id_of(business_id),
         )
-        n_unassigned = 0  # runs without a thread and a business
-
-        def keep(run: Run) -> bool:
-            nonlocal n_unassigned
-            is_early = after is not None and run.created_at < after
-            is_late = before is not None and run.created_at >= before
-            if is_early or is_late or (statuses is not None and run.status not in statuses):
-                return False
-            n_unassigned += run.thread_id is None and run.business_id is None
-            return wanted is None or run.business_id == wanted
-
-        listed = read_pages(
-            self._http,
-            "/runs",
-            self._reader.parse,
-            keep=keep,
-            limit=limit,
-            since=after,
-            is_filtered=bool(filters),
-            progress=progress,
-        )
-        missing = [*listed.missing]
-        if threads is not None:
-            missing += (f"threads: {why}" for why in threads.missing)
-            if n_unassigned:
-                missing.append(f"{plural(n_unassigned, 'run')} without a thread may be missing")
-        query = {name: str(value) for name, value in filters.items()}
-        query |= {"limit": str(limit)} if limit else {}
-        runs = RunList(listed.items, tuple(missing), query=query, read_at=listed.read_at)
-        if not with_businesses or is_stopped(missing):
-            return runs
-        named = self._businesses.identify(runs, progress=progress)
-        return replace(runs.with_items(named), missing=(*missing, *named.missing))
+        missing: list[str] = []
+        if business_id is not None:
+            threads = self._businesses.note_threads(business_id)
+            missing += (f"threads: {reason}" for reason in threads.missing)
+        runs = read_runs(self._http, self._reader.parse, wanted, limit, progress)
+        missing += runs.missing
+        if with_businesses and not is_stopped(missing):
+            named = self._businesses.identify(runs, progress=progress)
+            missing += named.missing
+            runs = runs.with_items(named)
+        return replace(runs, missing=tuple(missing))
 
     @checked
     def fetch(
@@ -439,7 +411,6 @@ class Runs:
         """
         check_kind("run", run, Run, str)
         if isinstance(run, Run):
-            self._businesses.remember(run)
             return run.id
         path_to(run)  # refuses what is no id
         if not START_OF_ID.fullmatch(run):

@@ -12,16 +12,13 @@ from collections.abc import Iterable
 from threading import Event
 from typing import TypeAlias
 
-from pydantic import PositiveInt
-
-from runkit.api.contract import BUSINESS_FIELDS, Json, without_none
+from runkit.api.contract import Json, without_none
 from runkit.api.models import Run
 from runkit.api.other_models import Business, Thread
 from runkit.arguments import check_kind, checked
 from runkit.client._http import Http, path_to
-from runkit.client._replies import Reply
 from runkit.client.fetch import fetch
-from runkit.client.run_list import ApiList, RunList, read_pages
+from runkit.client.run_list import ApiList, RunList, read_all
 from runkit.display.messages import log
 from runkit.errors import RunkitError
 
@@ -39,79 +36,46 @@ class Threads:
         self._http = http
 
     @checked
-    def list(
-        self, business_id: str | None = None, limit: PositiveInt | None = None
-    ) -> ApiList[Thread]:
+    def list(self, business_id: str | None = None) -> ApiList[Thread]:
         """List threads, all or those of one business; the API does this filtering.
 
-        `missing` has the reasons why some may be missing, such as `limit`. Threads that
-        are listed by business have its id.
+        `missing` has the reasons why some may be missing. Threads that are listed by business have
+        its id.
         """
         if business_id is not None:
             path_to(business_id)  # an empty id would list all threads
-
         query = without_none(business_id=business_id)
-        return read_pages(
-            self._http,
-            "/threads",
-            lambda raw, reply: Thread.from_json(raw | query),  # it does not name its business
-            query,
-            limit=limit,
-        )
+
+        def parse(raw: Json) -> Thread:
+            return Thread.from_json(raw | query)  # it does not name its business
+
+        return read_all(self._http, "/threads", parse, query, is_paged=True)
 
 
 class Businesses:
     """The businesses of the account; read-only."""
 
     def __init__(self, http: Http) -> None:
-        # Threads share the dictionaries: each step changes one entry.
         self._http = http
         self.threads = Threads(http)
-        self._facts: dict[str, Json] = {}  # by the id of a business
-        # by the id of a thread; None if it is in no business
-        self._business_of: dict[str, str | None] = {}
+        # What is known of the business of each thread, by the id of the thread; empty if it is in
+        # none. Threads of Python share it: each step changes one entry.
+        self._facts: dict[str, Json] = {}
 
     @checked
-    def list(self, limit: PositiveInt | None = None, progress: bool = True) -> ApiList[Business]:
-        """List the businesses of the account.
+    def list(self) -> ApiList[Business]:
+        """List the businesses of the account, in the API's order.
 
-        Parameters
-        ----------
-        limit
-            The maximum number; None for all.
-        progress
-            Show a counter on stderr, or in the notebook, if it takes longer than 2 seconds.
-
-        Returns
-        -------
-        ApiList of Business
-            In the API's order. `missing` has the reasons why some may be missing.
-
-        Raises
-        ------
-        ApiError
-            If the list cannot be read.
+        `missing` has the reasons why some may be missing. Raises `ApiError` if the list cannot be
+        read.
         """
-        return read_pages(self._http, "/businesses", self._parse, limit=limit, progress=progress)
+        return read_all(self._http, "/businesses", Business.from_json, is_paged=True)
 
     @checked
     def get(self, business: str | Business) -> Business:
-        """Read one business.
+        """Read one business as it is now; `to_dict()` has all that the API says.
 
-        Parameters
-        ----------
-        business
-            Its id, or a `Business` to read again.
-
-        Returns
-        -------
-        Business
-            As it is now; `to_dict()` has all that the API says.
-
-        Raises
-        ------
-        NotFound
-            If there is no such business.
+        `business` is its id, or a `Business` to read again. Raises `NotFound`.
         """
         return self._read(id_of(business))
 
@@ -128,7 +92,7 @@ class Businesses:
         runs
             Runs of this account.
         progress
-            As in `list`.
+            Show a counter if it takes longer than 2 seconds.
 
         Returns
         -------
@@ -152,79 +116,65 @@ class Businesses:
 
     def facts_of(self, thread_id: str | None) -> Json:
         """Return what is known about the business of a thread."""
-        business_id = self._business_of.get(thread_id or "")
-        return {} if business_id is None else self._facts_about(business_id)
+        return self._facts.get(thread_id or "", {})
 
-    def remember(self, run: Run) -> None:
-        """Keep the business of the thread of a run that names it; what was read stays."""
-        if run.thread_id is not None and run.business_id is not None:
-            self._business_of.setdefault(run.thread_id, run.business_id)
-            facts = {name: getattr(run, name) for name in BUSINESS_FIELDS}
-            if run.business_name is not None:
-                self._facts.setdefault(run.business_id, facts)
+    def note_created(self, thread_id: str | None, business: str | Business) -> Json:
+        """Note the business of a new run's thread, and return what is known about it.
 
-    def assign(self, thread_id: str | None, business_id: str) -> Json:
-        """Note the business of a new run's thread, and return its facts.
-
-        Its name is read if it is not known, but soon given up.
+        Its name is read if it is not given, but soon given up.
         """
+        facts: Json = {"business_id": id_of(business)}
+        try:
+            if not isinstance(business, Business):
+                business = self._read(business, self._http.clock() + NAME_TIMEOUT)
+            facts = _facts_about(business)
+        except RunkitError as error:
+            log.info("the name of business %s is not known: %s", business, error)
         if thread_id is not None:
-            self._business_of[thread_id] = business_id
-        if business_id not in self._facts:
-            try:
-                self._read(business_id, self._http.clock() + NAME_TIMEOUT)
-            except RunkitError as error:
-                log.info("the name of business %s is not known: %s", business_id, error)
-        return self._facts_about(business_id)
+            self._facts[thread_id] = facts
+        return facts
 
-    def threads_of(self, business_id: str) -> ApiList[Thread]:
-        """Read a business and its threads. Raises `NotFound` for an unknown one."""
-        self._read(business_id)  # the API lists no threads of an unknown one either
-        return self._read_threads(business_id)
+    def note_threads(self, business: str | Business) -> ApiList[Thread]:
+        """Read the threads of a business, and note whose they are.
+
+        A business that is given by its id is read. Raises `NotFound` for an unknown one, of which
+        the API lists no threads either.
+        """
+        if not isinstance(business, Business):
+            business = self._read(business)
+        threads = self.threads.list(business_id=business.id)
+        self._facts |= dict.fromkeys(threads.ids, _facts_about(business))
+        return threads
 
     def search(self, threads: set[str], progress: bool) -> Reasons:
         """Read the threads of businesses until these have theirs; return why some have none."""
-
-        def unknown() -> set[str]:
-            return threads - self._business_of.keys()
+        if threads <= self._facts.keys():
+            return []
+        listed = self.list()
+        due = sorted(listed, key=lambda business: business.status != "in_review")
+        by_id = {business.id: business for business in due}
 
         def read(business_id: str, cancelled: Event) -> None:
-            if unknown() and not cancelled.is_set():
-                self._read_threads(business_id)
+            if not threads <= self._facts.keys() and not cancelled.is_set():
+                self.note_threads(by_id[business_id])
 
-        if not unknown():
-            return []
-        listed = self.list(progress=progress)
-        due = sorted(listed, key=lambda business: business.status != "in_review")
-        ids = [business.id for business in due]
-        found = fetch(read, ids, workers=WORKERS, progress=progress, words=BUSINESSES)
+        found = fetch(read, [*by_id], workers=WORKERS, progress=progress, words=BUSINESSES)
         missing = [*(f"businesses: {reason}" for reason in listed.missing), *found.missing]
         if not missing:
-            self._business_of |= dict.fromkeys(unknown())
+            self._facts |= {thread_id: {} for thread_id in threads - self._facts.keys()}
         return missing
-
-    def _facts_about(self, business_id: str) -> Json:
-        return self._facts.get(business_id, {"business_id": business_id})
 
     def _read(self, business_id: str, deadline: float = math.inf) -> Business:
         reply = self._http.get(path_to("businesses", business_id), deadline=deadline)
-        return reply.read(self._parse)
+        return reply.read(lambda raw, _: Business.from_json(raw))
 
-    def _read_threads(self, business_id: str) -> ApiList[Thread]:
-        threads = self.threads.list(business_id=business_id)
-        self._business_of |= dict.fromkeys(threads.ids, business_id)
-        return threads
 
-    def _parse(self, raw: Json, reply: Reply) -> Business:
-        """Read a business of a response, and remember its name and status."""
-        business = Business.from_json(raw)
-        self._facts[business.id] = {
-            "business_id": business.id,
-            "business_name": business.name,
-            "business_status": business.status,
-            "business_status_at": reply.read_at,
-        }
-        return business
+def _facts_about(business: Business) -> Json:
+    return {
+        "business_id": business.id,
+        "business_name": business.name,
+        "business_status": business.status,
+    }
 
 
 def id_of(business: str | Business) -> str:

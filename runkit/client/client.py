@@ -26,7 +26,7 @@ class Agents:
 
     def list(self) -> ApiList[Agent]:
         """List all agents; the API does not page them."""
-        return read_all(self._http, "/agents", Agent)
+        return read_all(self._http, "/agents", Agent.from_json, is_paged=False)
 
 
 class Actions:
@@ -44,7 +44,7 @@ class Actions:
         """
         path_to(object_id)  # refuses what is no id
         query = {"object_type": object_type, "object_id": object_id}
-        return read_all(self._http, "/actions", Action, query)
+        return read_all(self._http, "/actions", Action.from_json, query, is_paged=False)
 
 
 class Documents:
@@ -59,7 +59,8 @@ class Documents:
 
         `missing` has the reasons why some may be missing.
         """
-        return read_all(self._http, path_to("businesses", business_id, "documents"), Document)
+        path = path_to("businesses", business_id, "documents")
+        return read_all(self._http, path, Document.from_json, is_paged=False)
 
 
 class Client:

@@ -6,12 +6,12 @@ dropped; one that is deleted hides another, so that fewer arrive than the first 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, Self, SupportsIndex, TypeVar, overload
 
-from runkit.api.contract import PER_PAGE, Json, Page, read_page
+from runkit.api.contract import PER_PAGE, Json, read_page, without_none
 from runkit.api.models import ApiObject, Run
 from runkit.arguments import full_ids
 from runkit.client._http import Http, Query
@@ -26,8 +26,6 @@ STOPPED = "stopped by Ctrl-C"  # how the reason of a list or fetch begins that a
 
 Listed = TypeVar("Listed", bound=ApiObject)
 Parse = Callable[[Json, Reply], Listed]
-Keep = Callable[[Listed], bool]
-
 Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
 
 
@@ -74,36 +72,29 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     @overload
     def __getitem__(self, index: SupportsIndex | str) -> Item_co: ...
     @overload
-    def __getitem__(self, index: slice) -> Self: ...
-    def __getitem__(self, index: SupportsIndex | slice | str) -> Item_co | Self:
-        """Return one item by position or id, or a slice of the list.
+    def __getitem__(self, index: slice) -> tuple[Item_co, ...]: ...
+    def __getitem__(self, index: SupportsIndex | slice | str) -> Item_co | tuple[Item_co, ...]:
+        """Return one item by position or id, or some of them.
 
         Parameters
         ----------
         index
-            A position, a slice, an id, or at least the first 8 characters of an id.
+            A position, an id, at least the first 8 characters of an id, or a slice.
 
         Returns
         -------
-        ApiObject or ApiList
-            An item; for a slice, a list that says in `missing` that it is one.
+        ApiObject or tuple of ApiObject
+            An item; for a slice, a plain tuple, as it is no longer the list that was read.
 
         Raises
         ------
         UsageError
             For an id that is not here, and for the start of several ids.
         """
-        if isinstance(index, str):
-            [item_id] = full_ids([index], self.ids, "this list")
-            return self.items[self.ids.index(item_id)]
-        if not isinstance(index, slice):
+        if not isinstance(index, str):
             return self.items[index]
-        items = self.items[index]
-        if len(items) == len(self):
-            return replace(self, items=items)
-        part = f"{len(items):,} of {len(self):,}"
-        missing = (*self.missing, f"a slice: {part}")
-        return replace(self, items=items, missing=missing, query={**self.query, "slice": part})
+        [item_id] = full_ids([index], self.ids, "this list")
+        return self.items[self.ids.index(item_id)]
 
     def __repr__(self) -> str:
         gaps = one_line("; ".join(self.missing))
@@ -122,113 +113,159 @@ class RunList(ApiList[Run]):
 
 
 @dataclass
-class _Reading(Generic[Listed]):
-    """What was read of a list so far."""
+class Notes:
+    """What is known of a list besides its items, as far as it was read."""
 
-    parse: Parse[Listed]
-    keep: Keep[Listed]
-    kept: list[Listed] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
-    times: list[datetime] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    n_unreadable: int = 0
     total: int | None = None  # as the first page counted
     read_at: datetime | None = None  # the first page
-    n_unreadable: int = 0
-    missing: list[str] = field(default_factory=list)
+    may_go_on: bool = True
 
-    def add(self, page: Page, reply: Reply) -> None:
-        """Add the items of a page that are new."""
-        if not self.seen:
-            self.total = page.total_count
-            self.read_at = reply.read_at
-        for raw in page.data:
-            key = str(raw.get("id") or raw)
-            if key in self.seen:
-                continue
-            self.seen.add(key)
-            try:
-                item: Any = self.parse(raw, reply)
-            except ContractError as error:
-                self.n_unreadable += 1
-                log.warning("left out of the list: %s", error)
-                continue
-            if hasattr(item, "created_at"):
-                self.times.append(item.created_at)
-            if self.keep(item):
-                self.kept.append(item)
-
-    def is_past(self, since: datetime | None) -> bool:
-        """Return whether no item at or after `since` can follow.
-
-        [A] 18: nothing documents that lists are newest first. So this is known only while all items
-        were newest first; equal times show no order.
-        """
-        times = self.times
-        if since is None or not times or times[0] == times[-1]:
-            return False
-        return times == sorted(times, reverse=True) and times[-1] < since
-
-    def note_end(self, has_more: bool) -> None:
-        """Note how what arrived disagrees with what the API says."""
-        records = f"{plural(len(self.seen), 'record')} arrived"
-        if self.total not in (None, len(self.seen)):
-            self.missing.append(f"{records}, the API counts {self.total:,}")
-        elif has_more:
-            self.missing.append(f"{records}, the API has more")
+    def reasons(self) -> tuple[str, ...]:
+        """Return the reasons why some may be missing."""
+        if not self.n_unreadable:
+            return tuple(self.missing)
+        unreadable = plural(self.n_unreadable, "record")
+        return (*self.missing, f"{unreadable} could not be read (see the log)")
 
 
 def read_pages(
     http: Http,
     path: str,
     parse: Parse[Listed],
+    notes: Notes,
     query: Query | None = None,
     *,
-    keep: Keep[Listed] = lambda item: True,
-    limit: int | None = None,
-    since: datetime | None = None,
-    is_filtered: bool = False,
     is_paged: bool = True,
     progress: bool = False,
-) -> ApiList[Listed]:
-    """Read pages until the end, until `limit` items are kept, or until `since` is passed.
+) -> Iterator[list[Listed]]:
+    """Yield the new items of each page, until the end of the list or Ctrl-C.
 
-    With `progress` a line counts the items if reading takes long; it is cleared at the end. After
-    Ctrl-C, what arrived is returned.
+    With `progress` a line counts the items if reading takes long; it is cleared at the end.
     """
-    reading = _Reading(parse, keep)
+    seen: set[str] = set()
     try:
         with Progress("runs", progress=progress) as counter:
             for number in range(1, MAX_PAGES + 1):
                 paging = {"page": number, "per_page": PER_PAGE} if is_paged else {}
                 reply = http.get(path, {**(query or {}), **paging})
                 page = read_page(reply.value, reply.source)
-                n_before = len(reading.seen)
-                reading.add(page, reply)
-                n_new = len(reading.seen) - n_before
-                counter.total = reading.total
-                counter.update(n_new)
-                may_go_on = is_paged and n_new > 0 and page.has_more is not False
-                if limit is not None and len(reading.kept) + may_go_on > limit:
-                    is_counted = reading.total and not is_filtered
-                    of = f"of {reading.total:,}" if is_counted else f"(limit={limit})"
-                    reading.missing.append(f"{NEWEST} {limit:,} {of}")
+                if number == 1:
+                    notes.total = counter.total = page.total_count
+                    notes.read_at = reply.read_at
+                by_id = {str(raw.get("id") or raw): raw for raw in page.data}
+                new = [by_id[key] for key in by_id if key not in seen]
+                seen |= by_id.keys()
+                counter.update(len(new))
+                notes.may_go_on = is_paged and bool(new) and page.has_more is not False
+                yield _parsed(new, reply, parse, notes)
+                if not notes.may_go_on:
                     break
-                if reading.is_past(since):
-                    break
-                if not may_go_on or number == MAX_PAGES:
-                    reading.note_end(may_go_on or page.has_more is True)
-                    break
+        records = f"{plural(len(seen), 'record')} arrived"
+        if notes.total not in (None, len(seen)):
+            notes.missing.append(f"{records}, the API counts {notes.total:,}")
+        elif notes.may_go_on or page.has_more:
+            notes.missing.append(f"{records}, the API has more")
     except KeyboardInterrupt:
-        arrived = plural(len(reading.seen), "record")
-        reading.missing.append(f"{STOPPED}: {arrived} arrived, more were not read")
-    if reading.n_unreadable:
-        unreadable = plural(reading.n_unreadable, "record")
-        reading.missing.append(f"{unreadable} could not be read (see the log)")
-    missing = tuple(reading.missing)
-    return ApiList(tuple(reading.kept[:limit]), missing, read_at=reading.read_at)
+        arrived = plural(len(seen), "record")
+        notes.missing.append(f"{STOPPED}: {arrived} arrived, more were not read")
+
+
+def _parsed(new: Iterable[Json], reply: Reply, parse: Parse[Listed], notes: Notes) -> list[Listed]:
+    items = []
+    for raw in new:
+        try:
+            items.append(parse(raw, reply))
+        except ContractError as error:
+            notes.n_unreadable += 1
+            log.warning("left out of the list: %s", error)
+    return items
 
 
 def read_all(
-    http: Http, path: str, cls: type[Listed], query: Query | None = None
+    http: Http,
+    path: str,
+    parse: Callable[[Json], Listed],
+    query: Query | None = None,
+    *,
+    is_paged: bool,
 ) -> ApiList[Listed]:
-    """Read a list that the API does not page."""
-    return read_pages(http, path, lambda raw, reply: cls.from_json(raw), query, is_paged=False)
+    """Read a whole list."""
+    notes = Notes()
+    pages = read_pages(http, path, lambda raw, _: parse(raw), notes, query, is_paged=is_paged)
+    items = tuple(item for page in pages for item in page)
+    return ApiList(items, notes.reasons(), read_at=notes.read_at)
+
+
+# ------------------------------------------------------------------------------------ some of them
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs to list, as the API has no filters for them. None means all."""
+
+    statuses: frozenset[str] | None
+    since: datetime | None
+    until: datetime | None
+    business_id: str | None
+
+    def query(self, limit: int | None) -> dict[str, str]:
+        """Return what was asked for, in words."""
+        status = ", ".join(sorted(self.statuses)) if self.statuses is not None else None
+        given = without_none(
+            status=status,
+            since=self.since,
+            until=self.until,
+            business_id=self.business_id,
+            limit=limit,
+        )
+        return {name: str(value) for name, value in given.items()}
+
+    def has_state(self, run: Run) -> bool:
+        """Return whether a run has the status and the time of creation."""
+        if self.statuses is not None and run.status not in self.statuses:
+            return False
+        if self.since is not None and run.created_at < self.since:
+            return False
+        return self.until is None or run.created_at < self.until
+
+    def is_past(self, times: Sequence[datetime]) -> bool:
+        """Return whether no run at or after `since` can follow those that were created then.
+
+        [A] 18: nothing documents that lists are newest first. So this is known only while all runs
+        were newest first; equal times show no order.
+        """
+        if self.since is None or not times or times[0] == times[-1]:
+            return False
+        return times[-1] < self.since and list(times) == sorted(times, reverse=True)
+
+
+def read_runs(
+    http: Http, parse: Parse[Run], wanted: RunFilter, limit: int | None, progress: bool
+) -> RunList:
+    """Read runs until the end of the list, `limit` or `since`."""
+    kept: list[Run] = []
+    times: list[datetime] = []
+    n_unknown = 0  # runs whose business cannot be known
+    notes = Notes()
+    for page in read_pages(http, "/runs", parse, notes, progress=progress):
+        for run in page:
+            times.append(run.created_at)
+            if not wanted.has_state(run):
+                continue
+            if wanted.business_id in (None, run.business_id):
+                kept.append(run)
+            elif run.thread_id is None and run.business_id is None:
+                n_unknown += 1
+        if limit is not None and len(kept) + notes.may_go_on > limit:
+            is_counted = notes.total and not wanted.query(None)
+            of = f"of {notes.total:,}" if is_counted else f"(limit={limit})"
+            notes.missing.append(f"{NEWEST} {limit:,} {of}")
+            break
+        if wanted.is_past(times):
+            break
+    if n_unknown:
+        notes.missing.append(f"{plural(n_unknown, 'run')} without a thread may be missing")
+    query = wanted.query(limit)
+    return RunList(tuple(kept[:limit]), notes.reasons(), query=query, read_at=notes.read_at)

@@ -128,7 +128,7 @@ def fetched(rng: random.Random) -> Stranger:
     asks = question("q", 20, None, label="Approve?")
     raw = waiting(rng, step("work", 0, 20), asks, items=[item("int-1", **value)])
     read_at = moved(raw["updated_at"], rng.randint(-400, 400))
-    raw |= {"_runkit": business | {"business_status_at": read_at, "read_at": read_at}}
+    raw |= {"_runkit": business | {"read_at": read_at}}
     rows = [{"kind": "dismissal", "business_name": "Namesake LLC", "outcome": "pending"}]
     truth = business | {"agent_name": "CIP Orchestrator", "n_pending": 1}
     return Stranger([raw], truth, {"interrupts": rows})
