@@ -198,7 +198,10 @@ class Account:
             return self._page(int(request.query["page"]))
         if kind == "runs":
             run = self.runs.get(item_id)
-            return Answer(run and {**run, "steps": [step("a")]}, status=200 if run else 404)
+            return Answer(
+                run and {**run, "steps": run.get("steps") or [step("a")]},
+                status=200 if run else 404,
+            )
         if request.path.startswith("/businesses/"):
             is_known = item_id in self.businesses
             return Answer(self._business(item_id), status=200 if is_known else 404)

@@ -61,17 +61,10 @@ EVENTS = f"200 KEY\n{HEADS}\nContent-Type: text/event-stream; x=KEY\n\n" + EVENT
     "STATE_SNAPSHOT"
 )
 WAYS = {
-    **{
-        str(status): f"{status} KEY\n{HEADS}\n\n{ERROR}"
-        for status in (401, 404, 409, 422, 500, 503)
-    },
+    "401": f"401 KEY\n{HEADS}\n\n{ERROR}",
     "429": f"429 KEY\n{HEADS}\nRetry-After: KEY\n\n{ERROR}",
-    "429 long": f"429 KEY\n{HEADS}\nRetry-After: 9999\n\n{ERROR}",
     "error as HTML": f"404 KEY\n{HEADS}\nContent-Type: text/html; KEY\n\n<p>KEY",
     "redirect": f"302 KEY\n{HEADS}\nLocation: http://127.0.0.1:9/?k=KEY\n\n",
-    "bad redirect": f"302 KEY\n{HEADS}\nLocation: http://[KEY\n\n",
-    "HTML": f"200 KEY\n{HEADS}\nContent-Type: text/html; KEY\n\n<p>KEY",
-    "list": f'200 KEY\n{HEADS}\n\n["KEY"]',
     "run": f"200 KEY\n{HEADS}\n\n{RUN}",
     "no run": f'200 KEY\n{HEADS}\n\n{{"id": "KEY", "KEY": "KEY"}}',
     "page": f'200 KEY\n{HEADS}\n\n{{"object": "list", "has_more": "KEY", "data": ["KEY"]}}',
@@ -79,7 +72,6 @@ WAYS = {
     "cut": f'200 KEY\n{HEADS}\nContent-Length: 9999\n\n"KEY"',
     "bad header": "200 OK\nKEY\nKEY\x01: x\n\n",
     "bad status": "KEY 200 OK\n\n",
-    "bad chunk": "200 OK\nTransfer-Encoding: chunked\n\nKEY\n",
     "nothing": "",
     "events": EVENTS + EVENT.format("RUN_STARTED"),
     "bad events": EVENTS + "event: KEY\ndata: KEY\n\nevent: STATE_SNAPSHOT\ndata: {",
@@ -98,7 +90,7 @@ def repeat(way: str) -> Script:
         key = key_of(request)
         text = WAYS[way].replace("KEY", f"{key} {key.partition(' ')[2]}")
         head, _, body = text.partition("\n\n")
-        if not re.search("Content-Length|chunked|event-stream", head):
+        if not re.search("Content-Length|event-stream", head):
             head += f"\nContent-Length: {len(body)}"
         whole = f"HTTP/1.1 {head}\n\n".replace("\n", "\r\n") + body
         return Answer(parts=[whole.encode()] if text else [])

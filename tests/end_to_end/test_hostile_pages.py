@@ -8,10 +8,9 @@ from plotly.offline import get_plotlyjs
 
 import runkit
 from hostile.made import hostile_runs
-from hostile.payloads import FOUND, PAYLOADS, SAMPLE, SCRIPTS, WATCH
+from hostile.payloads import BATCHES, FOUND, PAYLOADS, SAMPLE, SCRIPTS, WATCH
 from runkit.display.text import visible
-from runkit.screens import fleet, one_run
-from tests.reports.conftest import write_template
+from tests.panel_texts import FLEET, ONE
 
 pytestmark = pytest.mark.browser
 
@@ -21,40 +20,25 @@ ROWS = """() => [...document.querySelectorAll(".js-plotly-plot .ytick text")].ma
   const label = e.getBoundingClientRect();
   return [plot.x + 5 + scrollX, (label.y + label.bottom) / 2 + scrollY];
 })"""
-SHOW_ALL = """
-import runkit
-from IPython.display import HTML, SVG, Javascript, Latex, Markdown, display
-
-data = runkit.report_data()
-# a link may stay
-bad = "".join(text for text in data.frames.steps["label"] if "//canary" not in text)
-display(HTML(bad), Markdown(bad), Latex(bad), Javascript("window.canary=20"))
-display(HTML("<script>window.canary=21</script><p onclick='window.canary=22'>near the script</p>"))
-display(SVG('<svg xmlns="http://www.w3.org/2000/svg" onload="window.canary=23"/>'))
-display(data.frames.steps.head(2)[["label"]].style)
-display({"text/html": f"<iframe src='//canary.example'></iframe>{bad}", "text/plain": bad}, raw=True)
-print(bad, "\\x1b[31m", bad)
-"""
 # without a policy that could save it
 PAGE = "<!doctype html><meta charset=utf-8><title>x</title><body>"
 
 
 def html_forms(path):
     """The HTML of frames, with every text in every field."""
-    html = runkit.frames(hostile_runs(PAYLOADS))._repr_html_()
-    path.write_text(PAGE + html, encoding="utf-8")
+    html = [runkit.frames(hostile_runs(batch))._repr_html_() for batch in BATCHES]
+    path.write_text(PAGE + "".join(html), encoding="utf-8")
 
 
-def figures(texts, path):
+def figures(path):
     """Titles, labels, ticks, legends and notes of panels and charts, as pictures and drawn by plotly."""
+    texts = SCRIPTS | SAMPLE
     runs = hostile_runs(texts)
     title = "".join(texts.values())[:200]
     f = runkit.frames(runs)
-    of_one = runkit.frames(runs[1])
-    panels = [getattr(fleet, name)(f) for name in fleet.__all__]
-    panels += [one_run.findings(of_one), one_run.questions(of_one)]
-    panels.append(one_run.beside_others(f, f.runs["run_id"][0]))
-    panels += [one_run.step(of_one, step_id) for step_id in of_one.steps["step_id"]]
+    of_one_run = runkit.frames(runs[1])
+    panels = [make(f) for make in FLEET.values()]
+    panels += [make(of_one_run) for make in ONE.values()]
     html = [panel._repr_mimebundle_()["text/html"] for panel in panels]
     live = [panel.figure for panel in panels if panel.figure is not None]
     live += [runkit.gantt(runs[:n_runs], title=title) for n_runs in (1, 2, 3, None)]
@@ -64,20 +48,17 @@ def figures(texts, path):
 
 
 def report(name, path):
-    """A report of ours, or of a template that shows text as HTML."""
     runs = hostile_runs(SAMPLE)
-    runs = runs[1] if name == "run" else runs
-    template = (
-        write_template(path.parent / "own.ipynb", "# Own", SHOW_ALL) if name == "own" else name
-    )
     title = "</title><script>canary=24</script> **b** [x](x) \\* $x$"
-    runkit.report(runs, path, template=template, title=title, progress=False)
+    source = runs[1] if name == "run" else runs
+    runkit.report(source, path, template=name, title=title, progress=False)
 
 
 PAGES = {
     "html forms": html_forms,
-    "figures": partial(figures, SCRIPTS | SAMPLE),
-    **{f"report, {name}": partial(report, name) for name in ("run", "runs", "own")},
+    "figures": figures,
+    "report, run": partial(report, "run"),
+    "report, runs": partial(report, "runs"),
 }
 
 

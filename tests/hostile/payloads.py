@@ -6,9 +6,7 @@ as its class or its name. Texts are short, so that they are whole where a text i
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
-
-from runkit.display.text import visible, web_host
+from runkit.display.text import visible
 
 SCRIPTS = {
     "img": "<img src=x onerror=canary=1>",
@@ -54,6 +52,12 @@ PLAIN = {
     "marks": "Z\u0300\u0301\u0302\u0303\u0304\u0305\u0306" * 3,
 }
 PAYLOADS = SCRIPTS | CHARACTERS | PLAIN
+_NAMES = [*PAYLOADS]
+# Three at a time: of similar problems three are named.
+BATCHES = [
+    {name: PAYLOADS[name] for name in _NAMES[start : start + 3]}
+    for start in range(0, len(_NAMES), 3)
+]
 SAMPLE = {
     name: PAYLOADS[name]
     for name in ("img", "attribute", "figure's", "latex", "plotly", "lines", "bidi")
@@ -73,73 +77,6 @@ FOUND = """(within) => [...document.querySelectorAll(within)].flatMap((e) => [e,
 WATCH = """Object.defineProperty(window, "canary", {
   get() { return this.__canary; }, set(value) { this.__canary ??= String(new Error(value).stack); },
 });"""
-TAGS = {
-    *(
-        "a",
-        "b",
-        "bdi",
-        "blockquote",
-        "br",
-        "caption",
-        "code",
-        "dd",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "h2",
-        "h3",
-        "h4",
-        "i",
-        "li",
-        "ol",
-        "p",
-        "pre",
-    ),
-    *(
-        "small",
-        "span",
-        "strong",
-        "style",
-        "summary",
-        "table",
-        "tbody",
-        "td",
-        "th",
-        "thead",
-        "tr",
-        "ul",
-    ),
-}
-ATTRIBUTES = {"class", "data-label", "href", "id", "open", "rel", "scope", "style", "target"}
-
-
-class _Reader(HTMLParser):
-    """Notes what HTML makes that ours does not."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.odd: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.odd += [tag] * (tag not in TAGS)
-        for name, value in attrs:
-            is_fine = name in ATTRIBUTES and (name != "href" or web_host(value or "") is not None)
-            self.odd += [f"{tag} {name}={value}"] * (not is_fine or value == "canary")
-
-    def handle_comment(self, data: str) -> None:
-        self.odd.append(data)
-
-    handle_decl = handle_pi = unknown_decl = handle_comment
-
-
-def check_html(html: str) -> None:
-    """Check that HTML holds our elements only and hides nothing."""
-    reader = _Reader()
-    reader.feed(str(html))
-    reader.close()
-    assert reader.odd == []
-    check_text(html)
 
 
 def check_text(text: str) -> None:

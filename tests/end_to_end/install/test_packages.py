@@ -1,6 +1,5 @@
 """What is in the wheel and in the source distribution."""
 
-import re
 import tarfile
 import zipfile
 from pathlib import Path
@@ -52,12 +51,6 @@ def test_the_source_distribution_holds_what_the_wheel_is_made_of(built):
         }
     more = {"PKG-INFO", "README.md", "pyproject.toml", ".gitignore"}
     assert names == files("runkit") | files("notebooks") | files("tests") | more
-
-
-def test_the_page_on_pypi_has_no_links_into_the_repository(wheel):
-    _, _, page = wheel.read(f"{INFO}/METADATA").decode().partition("\n\n")
-    assert page.startswith("# runkit")
-    assert not re.search(r"\]\((?!https:)", page)
 
 
 def test_the_command_is_installed(wheel):
