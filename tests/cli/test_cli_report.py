@@ -46,12 +46,3 @@ def test_report_picks_one_run_of_a_file(tmp_path, reported):
     [(f, options)] = reported
     assert f.runs["run_id"].tolist() == ["bbbbbbbb-1"]
     assert options == {"template": "run", "sla_h": 4}
-
-
-def test_report_refuses_a_run_that_is_not_in_the_file(tmp_path):
-    """Exit code 2, the id that is missing is named, and nothing is written."""
-    (tmp_path / "runs.ndjson").write_text(json.dumps(raw(run_id="83fe7317-a")))
-    done = run("report", "runs.ndjson", "0000", "-o", "report.html", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "0000" in done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["runs.ndjson"]

@@ -10,44 +10,33 @@ import pytest
 
 import runkit
 from support import run, step, until
-from tests import faults
 from tests.cli.conftest import environment
 from tests.cli.conftest import run as run_command
-from tests.client.conftest import KEY, Answer, page, server
+from tests.client.conftest import KEY, account, server
 
-__all__ = ["page", "server"]
+__all__ = ["account", "server"]
 
 DONE, FAILED, MISUSED, INCOMPLETE = range(4)
 STOPPED = 130
 RUNS = [run(step("a"), run_id=f"run-{number:02}") for number in range(60)]
-AT_ONCE = 32  # runs that a fetch asks for before it takes the first result
-
-
-class SlowApi:
-    """Answers with `RUNS`, the last ones only when released."""
-
-    def __init__(self, page):
-        self.list = page(*RUNS)
-        self.empty = page()
-        self.release = threading.Event()
-
-    def __call__(self, call):
-        """Answer one request."""
-        if call.path == "/runs":
-            return self.list
-        if call.path in ("/businesses", "/threads"):
-            return self.empty
-        number = int(call.path.rpartition("-")[2])
-        if number > AT_ONCE:
-            self.release.wait(60)
-        return Answer(RUNS[number])
+AT_ONCE = 32  # runs that a fetch reads before it takes the first result
+LATE = {raw["id"] for raw in RUNS[AT_ONCE + 1 :]}
 
 
 @pytest.fixture
-def api(server, page):
-    server.script = api = SlowApi(page)
-    yield api
-    api.release.set()
+def release(server, account):
+    """Serve `RUNS`, the last ones only when released."""
+    released = threading.Event()
+    account.add(*RUNS)
+
+    def answer(request):
+        if request.path.removeprefix("/runs/") in LATE:
+            released.wait(60)
+        return account.answer(request)
+
+    server.script = answer
+    yield released.set
+    released.set()
 
 
 def start_fetch(server, folder, *options):
@@ -64,12 +53,8 @@ def start_fetch(server, folder, *options):
     )
 
 
-def ids(path):
-    return list(runkit.frames(path).runs["run_id"])
-
-
 @pytest.fixture
-def stop(server, api, tmp_path):
+def stop(server, release, tmp_path):
     """Start a fetch, send it a signal once runs have arrived; return its code and stdout."""
 
     def stop_(sent, *options):
@@ -77,7 +62,7 @@ def stop(server, api, tmp_path):
         # the last of the runs at once is read only after a result was taken
         until(lambda: f"GET /runs/run-{AT_ONCE + 1}" in server.lines)
         process.send_signal(sent)
-        api.release.set()
+        release()
         output, _ = process.communicate(timeout=60)
         return process.returncode, output
 
@@ -111,59 +96,45 @@ def test_a_stopped_fetch_leaves_the_file_that_it_was_to_replace(stop, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["runs.ndjson"]
 
 
-def test_a_stopped_fetch_ends_a_pipe_with_its_last_record(stop, server, api):
+def test_a_stopped_fetch_ends_a_pipe_with_its_last_record(stop, account):
     """Also if the reader was slow, so that a line was interrupted."""
-
-    def with_long_lines(call):
-        body = api(call).body
-        return Answer(body | {"prompt": 50_000 * "x"} if body.get("object") == "run" else body)
-
-    server.script = with_long_lines
+    for raw in RUNS:
+        account.change(raw["id"], prompt=50_000 * "x")
     code, output = stop(signal.SIGINT, "-")
     last = json.loads(output.splitlines()[-1])
     assert (code, last["object"]) == (STOPPED, "runkit.fetched")
     assert last["missing"][0].startswith("stopped by Ctrl-C")
 
 
-@pytest.fixture(scope="module")
-def past():
-    """A sandbox with five past runs."""
-    with faults.sandbox(history=5) as running:
-        yield running
-
-
 @pytest.fixture
-def command(past, tmp_path):
-    """Run `runkit` in a folder of its own, on the sandbox."""
+def command(server, account, tmp_path):
+    """Run `runkit fetch` in a folder of its own, on an account with five runs."""
+    account.add(*RUNS[:5])
 
-    def command_(*arguments):
-        at = {"MIDDESK_API_KEY": past.key, "MIDDESK_BASE_URL": past.url}
-        return run_command(*arguments, cwd=tmp_path, **at)
+    def command_(*options):
+        at = {"MIDDESK_API_KEY": KEY, "MIDDESK_BASE_URL": server.url}
+        return run_command("fetch", "-o", "runs.ndjson", *options, cwd=tmp_path, **at)
 
-    yield command_
-    past.clear_faults()
+    return command_
 
 
-def test_a_fetch_that_lacks_a_run_says_so(command, past, tmp_path):
+def test_a_fetch_that_lacks_a_run_says_so(command, account, tmp_path):
     """The others are saved, and the exit code tells a script."""
-    with past.client() as client:
-        missing = client.runs.list(progress=False)[2].id
-    past.fault("refuse", on=f"GET /runs/{missing}", status=404, times=None)
-    done = command("fetch", "-o", "runs.ndjson")
+    account.refused = {"run-02": 404}
+    done = command()
     assert done.returncode == INCOMPLETE
-    assert missing in done.stderr
-    assert len(ids(tmp_path / "runs.ndjson")) == 4
-    assert missing not in ids(tmp_path / "runs.ndjson")
+    assert "run-02" in done.stderr
+    f = runkit.frames(tmp_path / "runs.ndjson")
+    assert f.runs["run_id"].tolist() == ["run-00", "run-01", "run-03", "run-04"]
 
 
-def test_a_fetch_that_fails_leaves_the_file_as_it_was(command, past, tmp_path):
+def test_a_fetch_that_fails_leaves_the_file_as_it_was(command, account, tmp_path):
     """Yesterday's runs are still there when the key is refused today, and nothing else is."""
-    assert command("fetch", "-o", "runs.ndjson").returncode == DONE
+    assert command().returncode == DONE
     before = (tmp_path / "runs.ndjson").read_bytes()
-    past.fault("refuse", on="GET /runs", status=401, times=None)
-    done = command("fetch", "-o", "runs.ndjson")
+    account.refused = {raw["id"]: 401 for raw in RUNS}
+    done = command()
     assert (done.returncode, "--overwrite" in done.stderr) == (MISUSED, True)
-    done = command("fetch", "-o", "runs.ndjson", "--overwrite")
-    assert done.returncode == FAILED
+    assert command("--overwrite").returncode == FAILED
     assert (tmp_path / "runs.ndjson").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["runs.ndjson"]

@@ -5,14 +5,13 @@ Nothing acts on the terminal.
 
 import json
 import re
-from urllib.parse import quote
 
 import pytest
 
 from hostile.made import hostile_runs
 from hostile.payloads import CHARACTERS, check_text
 from runkit.shell.cli import main
-from tests.client.conftest import Answer, server
+from tests.client.conftest import Account, Answer, server
 
 __all__ = ["server"]
 ODD = "".join(CHARACTERS.values())
@@ -22,7 +21,7 @@ NAME = re.sub(
 
 
 @pytest.fixture(autouse=True)
-def account(server, monkeypatch, tmp_path):
+def environment(server, monkeypatch, tmp_path):
     """Put a server in the place of Middesk's, and work in an empty folder."""
     monkeypatch.setenv("MIDDESK_API_KEY", "mk_test_0123456789abcdef")
     monkeypatch.setenv("MIDDESK_BASE_URL", server.url)
@@ -33,7 +32,6 @@ def output_of(capfd, code, *arguments):
     """Run a command; return what it wrote, which acts on no terminal."""
     ended = main(arguments)
     out, err = capfd.readouterr()
-    err = re.sub(r"(\r *\d+%\|[^\r\n]*)+\r *\r", "", err)  # a progress bar of a slow machine
     check_text(out)
     check_text(err)
     assert ended == code, err
@@ -43,21 +41,12 @@ def output_of(capfd, code, *arguments):
 @pytest.mark.parametrize("to", ["-", "runs/", f"{NAME}.ndjson"])
 def test_hostile_runs_are_fetched_without_acting_on_the_terminal(server, to, capfd):
     """Also on stdout, where the data are the same, written as escapes."""
-    runs = {run.id: run.to_dict() for run in hostile_runs(CHARACTERS)[::2]}
-    listed = {"data": [run | {"steps": None} for run in runs.values()], "has_more": False}
-    bodies = {"/runs": listed} | {
-        f"/runs/{quote(run_id, safe='')}": run for run_id, run in runs.items()
-    }
-
-    def answer(request):
-        body = bodies.get(request.path)
-        return Answer(body, status=200 if body else 404)
-
-    server.script = answer
+    account = Account(server)
+    account.add(*(run.to_dict() for run in hostile_runs(CHARACTERS)[::2]))
     shown = output_of(capfd, 0, "fetch", "-o", to)
     if to == "-":
         lines = [json.loads(line) for line in shown.splitlines() if line.startswith("{")]
-        assert {line["id"] for line in lines if "id" in line} == set(runs)
+        assert {line["id"] for line in lines if "id" in line} == set(account.runs)
 
 
 REFUSALS = {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
@@ -186,11 +186,11 @@ class Account:
 
     def change(self, run_id: str, **fields: Any) -> None:
         """Change a run a little later."""
-        self.runs[run_id] |= {"updated_at": "2026-02-03T10:00:41Z", **fields}
+        self.runs[run_id] = self.runs[run_id] | {"updated_at": "2026-02-03T10:00:41Z", **fields}
 
     def answer(self, request: Received) -> Answer:
         """Answer one request."""
-        kind, _, item_id = request.path[1:].partition("/")
+        kind, _, item_id = unquote(request.path[1:]).partition("/")
         item_id = item_id or request.query.get("business_id", "")
         if item_id in self.refused:
             return Answer(status=self.refused[item_id])
