@@ -1,10 +1,8 @@
-"""Rich answers, and what agents do after them."""
+"""What agents do after an answer."""
 
 import pytest
 
 from tests.server.conftest import BUSINESS
-
-TIN, WATCHLIST = "tin_verification", "watchlist_resolution"
 
 
 @pytest.mark.parametrize(
@@ -35,17 +33,3 @@ def test_a_decision_changes_the_business(server):
     business = server.get(f"/businesses/{BUSINESS['decision'].id}")
     assert business["status"] == "approved"
     assert business in server.get("/businesses", per_page=100)["data"]
-
-
-def test_each_proposal_is_answered_with_its_own_note(server):
-    """A proposal's own note goes with its action, the common one with the others."""
-    proposals = [{"agent": TIN, "decision": "approve"}]
-    proposals += [{"agent": WATCHLIST, "decision": "approve", "note": "born in another year"}]
-    run = server.reach("combined_proposal")
-    server.answer(run, note="checked", proposals=proposals)
-    notes = [
-        (action["type"], action["note"])
-        for action in server.actions("combined_proposal")
-        if action["actors"][1]["data"]["id"] == run["id"]
-    ]
-    assert notes == [("verify_tin", "checked"), ("dismissal", "born in another year")]

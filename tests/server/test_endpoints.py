@@ -75,3 +75,12 @@ def test_every_error_has_the_same_shape(server, method, path, content, status):
     [error] = answer.json()["errors"]
     assert error["message"]
     assert {*error} <= {"message", "parameter"}
+
+
+def test_every_response_has_the_date_of_virtual_time(serve):
+    """A refusal, too."""
+    server = serve()
+    server.time.seconds += 3600
+    for path in ("/runs", "/nowhere"):
+        answer = server.http.get(path)
+        assert answer.headers.get_list("date") == ["Tue, 03 Feb 2026 13:00:00 GMT"]

@@ -23,19 +23,6 @@ def test_the_history_of_a_sandbox_has_runs_of_two_weeks(serve):
     assert server.actions("watchlist_hit")
 
 
-def test_a_question_of_the_past_can_be_answered(serve):
-    """What was done in a made-up past changes no business.
-
-    What follows from an answer of today does.
-    """
-    server = serve(history=60, seed=1)
-    business = BUSINESS["decision"]
-    question = next(run for run in runs_of(server) if business.name in str(run["interrupts"]))
-    assert server.get(f"/businesses/{business.id}")["status"] == "in_review"
-    server.answer(question, decision="rejected", note="why")
-    assert server.get(f"/businesses/{business.id}")["status"] == "rejected"
-
-
 def test_every_seventh_run_of_history_has_a_form_of_strangers(serve):
     """Ten forms in turn, so that whoever looks at a history of 70 runs meets all of them."""
     server = serve(history=70)

@@ -1,6 +1,5 @@
 """A user's own finished runs, played by the sandbox."""
 
-import gzip
 import json
 import logging
 
@@ -9,7 +8,7 @@ from pandas.testing import assert_frame_equal
 
 import runkit
 from runkit.api.questions import KIND_OF_NAME, interrupt_kind
-from runkit.errors import NotFound, UsageError
+from runkit.errors import UsageError
 from runkit.server._recordings import read_recordings
 from strangers import fleet, records
 from support import question, run, step
@@ -89,14 +88,6 @@ def test_a_replayed_run_asks_at_the_recorded_time(box, client):
     assert result == {"interrupt_id": item.id}
 
 
-def test_other_businesses_and_agents_are_refused(box, client):
-    assert {agent.type for agent in client.agents.list()} == {"cip_orchestrator"}
-    with pytest.raises(NotFound):
-        client.runs.create("cip_orchestrator", business_id="00000000-0000-4000-8000-000000000000")
-    with pytest.raises(NotFound):
-        client.runs.create("tin_verification", business_id=box.business(ASKED["id"]))
-
-
 def test_what_replay_leaves_out_is_counted_by_its_reason(tmp_path, caplog):
     """A file is only read; a finished run without steps is played, too."""
     bare = run(run_id="0ddddddd-0000-4000-8000-000000000001")
@@ -131,13 +122,3 @@ def test_a_file_without_a_run_to_play_is_refused(tmp_path, text):
         runkit.sandbox(replay=write(tmp_path / "runs.ndjson", text))
     with pytest.raises(UsageError):
         runkit.sandbox(replay=tmp_path / "missing.ndjson")
-
-
-def test_a_file_is_read_by_its_content(tmp_path):
-    path = tmp_path / "runs.json"
-    for text in (json.dumps([WAITING, ASKED]), json.dumps({"data": [ASKED]}, indent=1)):
-        path.write_bytes(gzip.compress(text.encode()))
-        assert [business.scenario for business in read_recordings(path)] == [ASKED["id"]]
-    path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(UsageError, match=r"no run that can be played .*bad_json 1"):
-        read_recordings(path)
