@@ -19,7 +19,6 @@ MODULES = (
     "runkit",
     "runkit.errors",
     "runkit.api.models",
-    "runkit.api.other_models",
     "runkit.screens.fleet",
     "runkit.screens.one_run",
 )

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from runkit.api.models import Artifact, Run, Source, Step
-from runkit.api.validation import fields
+from runkit.api.views import fields
 from support import Json, artifact, run, step
 
 TIMES = float(os.environ.get("RUNKIT_FUZZ", "0"))

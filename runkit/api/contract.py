@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from runkit.api.words import RUN_STATUSES
 from runkit.display.text import brief, kind
-from runkit.errors import ContractError, UsageError
+from runkit.errors import ContractError
 
 Json = dict[str, Any]
 
@@ -51,8 +51,6 @@ def format_time(when: datetime) -> str:
 # ----------------------------------------------------------------------------------------- requests
 
 PER_PAGE = 100  # [A] 18: the documented maximum; always sent, because no default is documented
-MAX_COMMENT = 5000  # characters; the limit on the page of submit-agent-run-feedback
-RATINGS = ("positive", "negative")  # sent in capitals
 
 
 def create_body(
@@ -68,20 +66,8 @@ def resume_body(interrupt_id: str, answer: Mapping[str, Any]) -> Json:
 
 
 def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
-    """Build the body of POST /runs/{id}/feedback.
-
-    Raises `UsageError` for what the API would refuse.
-    """
-    word = rating.strip().lower()
-    if word not in RATINGS:
-        raise UsageError.one_of("rating", rating, RATINGS)
-    text = (comment or "").strip()
-    if len(text) > MAX_COMMENT:
-        raise UsageError(
-            f"the comment has {len(text):,} characters; the API accepts at most "
-            f"{MAX_COMMENT:,}. Shorten it."
-        )
-    return without_none(rating=word.upper(), artifact_id=artifact_id, comment=text or None)
+    """Build the body of POST /runs/{id}/feedback."""
+    return without_none(rating=rating.upper(), artifact_id=artifact_id, comment=comment)
 
 
 def is_updated_at_reliable(status: str) -> bool:
@@ -186,8 +172,8 @@ RUN_READ = "RUN_READ"  # runkit's own: the run as read after the stream
 def event_fields(name: str, data: object) -> Json | None:
     """Read one message of the stream; None for a type that is not in `EVENT_TYPES`.
 
-    The type is in the `event:` line (Middesk), else in the data (AG-UI); ids are in snake or camel
-    case. [A] 10: a snapshot is the run with its steps.
+    The type is in the `event:` line (Middesk), else in the data (AG-UI). [A] 10: a snapshot is the
+    run with its steps.
     """
     if not isinstance(data, dict):
         return None

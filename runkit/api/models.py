@@ -1,9 +1,10 @@
-"""A run and its parts, one class per table of the contract.
+"""The API's objects, one class per table of the contract: a run and its parts, and all others.
 
-Every object keeps the JSON it came from (`to_dict()`), so nothing is lost. Unknown fields are
-attributes, words are kept as they came, and an optional field that breaks the contract is None and
-logged. Only a missing or broken *required* field is an error (`ContractError`). A step's `graph`,
-of the first documentation, is read as its agent.
+Every object keeps the JSON it came from (`to_dict()`), so nothing is lost. A class declares the
+fields that runkit reads; all others are attributes as they came. Words are kept as they came, and
+an optional field that breaks the contract is None and logged. Only a missing or broken *required*
+field is an error (`ContractError`). A step's `graph`, of the first documentation, is read as its
+agent.
 
 A `__repr__` shows ids and fixed words, and of a run its label, which names the business; no other
 names, no texts or addresses.
@@ -13,113 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Literal
 
-from runkit.api import contract, jsontext
+from runkit.api import contract
 from runkit.api.contract import Json
 from runkit.api.reading import agent_of, interrupt_value
-from runkit.api.validation import (
-    Field,
-    Id,
-    OpenWord,
-    Time,
-    View,
-    fields,
-    validated,
-)
-from runkit.api.words import PROBLEMS, RUN_STATUSES, STEP_STATUSES
+from runkit.api.views import ApiObject, Id, OpenWord, Time
+from runkit.api.words import RUN_STATUSES, STEP_STATUSES
 from runkit.display import text
-from runkit.display.messages import log
 from runkit.display.text import plural, shorten
-from runkit.errors import ContractError
-
-LOST = PROBLEMS.meaning("lost")
-IN_REPR = ("id", "agent", "type", "status", "rating", "confidence")  # ids and fixed words
-
-# --------------------------------------------------------------------------------------------- base
-
-
-class ApiObject(View):
-    """The base of all objects: an immutable, lazy view of the JSON they came from.
-
-    The annotations of a subclass are its fields; `runkit.api.validation` checks JSON against them.
-    """
-
-    def __init__(self, clean: Json, raw: Json | None = None) -> None:
-        self.__dict__["_clean"] = self._with_derived_fields(clean)
-        self.__dict__["_raw"] = clean if raw is None else raw
-
-    @classmethod
-    def _fields(cls: Any) -> dict[str, Field]:  # mypy takes no class with a `__hash__` as hashable
-        return fields(cls)
-
-    @classmethod
-    def from_json(cls, data: Any) -> Self:
-        """Build from parsed JSON data.
-
-        Raises `ContractError` that names the fields, never their values.
-        """
-        clean, notes = validated(cls, data)
-        if clean is None:
-            what = notes[0].detail.partition(", found ")[0]
-            raise ContractError(
-                f"the API's {cls.__name__} does not match its documentation ({what}). "
-                "If this persists, the API has changed: please report it."
-            )
-        for note in notes:
-            if note.problem in LOST:
-                path = ".".join(map(str, note.path))
-                log.warning("%s: %s breaks the contract and is left out", cls.__name__, path)
-        return cls(clean, data)
-
-    @staticmethod
-    def _with_derived_fields(clean: Json) -> Json:
-        """Return the JSON with the fields that are read from elsewhere in it."""
-        return clean
-
-    def __getattr__(self, name: str) -> Any:
-        is_public = not name.startswith("_")
-        field = self._fields().get(name) if is_public else None
-        if field is not None:
-            value = self.__dict__[name] = field.read(self._clean.get(name))
-            return value
-        if is_public and name in self._clean:
-            return self._clean[name]
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{type(self).__name__} cannot be changed")
-
-    def __dir__(self) -> Iterable[str]:
-        return {*super().__dir__(), *self._fields(), *self._clean}
-
-    def to_dict(self) -> Json:
-        """Return the JSON object as it came (shared, not copied: treat it as read-only)."""
-        raw: Json = self._raw
-        return raw
-
-    def to_json(self) -> str:
-        """Write the object as compact JSON, as it came and at any depth.
-
-        Raises `DataError` for values that JSON cannot hold, such as NaN.
-        """
-        return jsontext.dumps(self._raw)
-
-    def __eq__(self, other: object) -> bool:
-        """Compare the API's JSON; what runkit stored with it, such as `read_at`, does not count."""
-        if not isinstance(other, ApiObject) or type(self) is not type(other):
-            return NotImplemented
-        left, right = ({**view._raw, contract.LOCAL: None} for view in (self, other))
-        return left == right
-
-    def __hash__(self) -> int:
-        return hash((type(self), str(self._raw.get("id"))))
-
-    def __repr__(self) -> str:
-        values = ((name, getattr(self, name, None)) for name in IN_REPR)
-        parts = [f"{name}={shorten(word, 40)!r}" for name, word in values if isinstance(word, str)]
-        return f"{type(self).__name__}({', '.join(parts)})"
-
 
 # ---------------------------------------------------------------------------- what a run is made of
 
@@ -129,7 +32,7 @@ class Source(ApiObject):
 
     url: str | None
     source_name: str | None
-    source_tier: OpenWord
+    source_tier: OpenWord | None
     source_type: str | None
 
 
@@ -141,7 +44,7 @@ class Artifact(ApiObject):
 
     title: str | None
     type: str | None
-    confidence: OpenWord
+    confidence: OpenWord | None
     summary: str | None
     sources: tuple[Source, ...]
     id: str | None
@@ -162,34 +65,31 @@ class Requester(ApiObject):
 
 
 class Proposal(ApiObject):
-    """What an agent asks: free-form, these are the fields that runkit reads."""
+    """What an agent asks: free-form, these are the fields that runkit reads.
+
+    A combined one has the `proposals` of several agents.
+    """
 
     agent: str | None
     label: str | None
     artifacts: tuple[Artifact, ...]
-
-
-class CombinedProposal(Proposal):
-    """What several agents ask at once, or a proposal of one."""
-
     proposals: tuple[Proposal, ...]
 
 
-class Interrupt(CombinedProposal):
+class Interrupt(Proposal):
     """A question that waits for a person; one without an id cannot be answered through the API.
 
-    `value` is what is asked, free-form and different from agent to agent; without a value, the item
-    itself.
+    `value` is what is asked, different from agent to agent; without a value, the item itself. Its
+    fields are those of the question, too: `interrupt.label`.
     """
 
     id: str | None
-    value: Annotated[Json, CombinedProposal]
+    value: Proposal | None
 
     @staticmethod
     def _with_derived_fields(clean: Json) -> Json:
         value = interrupt_value(clean)
         agent = clean.get("agent") or value.get("agent")
-        # `interrupt.label` is short for `interrupt.value["label"]`
         return value | {"agent": agent, "id": clean.get("id"), "value": value}
 
 
@@ -347,3 +247,81 @@ class Run(LocalFields):
         if self.interrupts:
             state += f", {plural(len(self.interrupts), 'question')}"
         return f"Run({self.label}: {state})"
+
+
+# ----------------------------------------------------------------------------------- other objects
+
+
+class Agent(ApiObject):
+    """An agent that Middesk offers; its `type` is the word that creates a run."""
+
+    id: str
+    type: str
+    name: str | None
+    description: str | None
+
+
+class Thread(ApiObject):
+    """Runs about one context.
+
+    `business_id` is known only if the client listed threads by business.
+    """
+
+    id: str
+    status: str | None
+    business_id: str | None
+
+
+class Feedback(ApiObject):
+    """A rating of one artifact, as the API recorded it."""
+
+    id: str
+
+
+class Action(ApiObject):
+    """A recorded change of a business or a watchlist result, as the API has it.
+
+    Each of `effects` has its `operation`, and in `diff` the values before and after, by field; each
+    of `actors` an `actor_type`: an account, a user or a run.
+    """
+
+    id: str
+    type: str
+
+
+class Business(ApiObject):
+    """A business of the account. All its data is in `to_dict()`.
+
+    `status` is open, pending, in_audit, in_review, approved or rejected; unknown words are kept.
+    """
+
+    id: str
+    name: str
+    status: str
+
+
+class Document(ApiObject):
+    """A file of a business: what it is and where to get it (`download_url`), not its content."""
+
+    id: str
+    document_type: str | None
+    filename: str | None
+    created_at: Time | None
+
+
+class Event(ApiObject):
+    """One event of a run's stream, in Middesk's or AG-UI's format.
+
+    `type` is `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, or `RUN_READ`: the
+    client's own last event of every stream.
+    """
+
+    type: str
+    snapshot: Json | None
+
+    @property
+    def run(self) -> Run | None:
+        """The run in this event, if the event has a complete one."""
+        if self.snapshot is None or "id" not in self.snapshot:
+            return None
+        return Run.from_json(self.snapshot)

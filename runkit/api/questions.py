@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from runkit.api.contract import Json, without_none
-from runkit.api.reading import decision_of, objects, proposals_of, trimmed
+from runkit.api.reading import NOTHING, decision_of, objects, proposals_of, trimmed
 from runkit.api.words import Vocabulary, Word
 from runkit.display.text import brief, first_text, shorten
 from runkit.errors import UsageError
@@ -56,7 +56,11 @@ NEEDED = {
     "raw": '"{}" needs an answer as JSON.',
 }
 _ADD = (Choice("approve", "Add to the business", is_yes=True), Choice("reject", "Don't add"))
-_ANY = (Choice("approve", "Approve", is_yes=True), Choice("reject", "Reject"))
+_ANY = (
+    Choice("approve", "Approve", is_yes=True),
+    Choice("reject", "Reject"),
+    Choice("raw", "Send the JSON", ("raw",)),
+)
 TABLE = (
     Kind(
         "dismissal",
@@ -95,13 +99,8 @@ TABLE = (
     ),
     Kind("add_sources", "Add sources", _ADD, inputs=("payload",)),
     Kind("add_attributes", "Add attributes", _ADD, inputs=("payload",)),
-    Kind("mixed", "Mixed", _ANY),
-    Kind(
-        "other",
-        "Other",
-        (*_ANY, Choice("raw", "Send the JSON", ("raw",))),
-        inputs=("raw",),
-    ),
+    Kind("mixed", "Mixed", _ANY, inputs=("raw",)),
+    Kind("other", "Other", _ANY, inputs=("raw",)),
 )
 FREE = ("mixed", "other")  # kinds without fixed words
 KIND_OF_NAME = {kind.name: kind for kind in TABLE}
@@ -135,12 +134,6 @@ def _kinds_of(*items: Json) -> set[str]:
     return {_KIND_OF_TYPE.get(str(item.get("type")), "") for item in items} - {""}
 
 
-def answer_kind(question: Json) -> Kind:
-    """Return how a question is answered: one of several kinds, or with a schema, as any other."""
-    kind = KIND_OF_NAME[interrupt_kind(question)]
-    return KIND_OF_NAME["other"] if kind.name == "mixed" or has_schema(question) else kind
-
-
 # ---------------------------------------------------------------------------------------- questions
 
 
@@ -154,16 +147,7 @@ def questions_in(value: Json) -> list[Json]:
     if len(proposals) == 1:
         return [{**value, **proposals[0]}]
     agents = {proposal["agent"] for proposal in proposals if first_text(proposal.get("agent"))}
-    return proposals if len(agents) == len(proposals) and not has_schema(value) else [value]
-
-
-def has_schema(question: Json) -> bool:
-    """Return whether a question has a JSON Schema for its answer.
-
-    [A] 36: by AG-UI's name or a likely one.
-    """
-    names = ("response_schema", "responseSchema", "schema")
-    return any(isinstance(question.get(name), dict) for name in names)
+    return proposals if len(agents) == len(proposals) else [value]
 
 
 def proposed_payload(proposal: Json, action: str) -> Json:
@@ -222,11 +206,11 @@ def answer_errors(kind: str, answer: Json) -> dict[str, str]:
     """
     if kind in FREE:
         return {}
-    choices = {choice.word: choice for choice in KIND_OF_NAME[kind].choices}
+    choices = KIND_OF_NAME[kind].choices
     decision = answer.get("decision")
-    choice = choices.get(str(decision))
+    choice = next((choice for choice in choices if choice.word == decision), None)
     if choice is None:
-        expected = " or ".join(choices)
+        expected = " or ".join(choice.word for choice in choices)
         return {"decision": f"decision must be {expected}; got {brief(decision)}."}
     required = choice.requires
     return {name: choice.missing(name) for name in required if not first_text(answer.get(name))}
@@ -235,16 +219,13 @@ def answer_errors(kind: str, answer: Json) -> dict[str, str]:
 def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
     """Check an answer to an interrupt with this value. Raises `UsageError` if it does not fit.
 
-    Questions with a schema, and those of a kind without fixed words, accept any answer.
+    A question of a kind without fixed words accepts any answer.
     """
-    parts = objects(answer.get("proposals"))
+    parts = {part.get("agent"): part for part in objects(answer.get("proposals"))}
     for question in questions_in(value):
-        if has_schema(question):
-            continue
         agent = question.get("agent")
-        part = next((part for part in parts if part.get("agent") == agent), {})
-        errors = answer_errors(interrupt_kind(question), {**answer, **part})
-        for name, message in errors.items():
+        fields = {**answer, **parts.get(agent, NOTHING)}
+        for name, message in answer_errors(interrupt_kind(question), fields).items():
             to = shorten(str(agent or "the question"), 80)
             raise UsageError(f"the answer to {to}, {name}: {message} Nothing was sent.")
 

@@ -10,8 +10,7 @@ from httpx_sse import ServerSentEvent
 
 from runkit.api import contract, jsontext
 from runkit.api.contract import RUN_READ, Json, event_fields, is_same_id
-from runkit.api.models import Run
-from runkit.api.other_models import Event
+from runkit.api.models import Event, Run
 from runkit.client._http import Http, path_to
 from runkit.client._replies import Reply
 from runkit.client.businesses import Businesses

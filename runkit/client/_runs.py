@@ -8,13 +8,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from pydantic import PositiveInt
 
 from runkit.api import contract
-from runkit.api.models import Run
-from runkit.api.other_models import Business, Event, Feedback
+from runkit.api.models import Business, Event, Feedback, Run
 from runkit.arguments import (
     Moment,
     Seconds,
@@ -243,7 +242,7 @@ class Runs:
 
     def _unchanged(self, wanted: Mapping[str, str | Run], known: RunList | None) -> dict[str, Run]:
         """Return, by id, the known runs that are listed as they were read, as of the list."""
-        kept = {}
+        kept: dict[str, Run] = {}
         for run in known if known and known.with_steps else ():
             listed = wanted.get(run.id)
             if isinstance(listed, Run) and is_unchanged(listed, contract.state_of(run.to_dict())):
@@ -374,17 +373,17 @@ class Runs:
 
     @checked
     def feedback(
-        self, run: str | Run, artifact_id: str | None, rating: str, comment: str | None = None
+        self,
+        run: str | Run,
+        artifact_id: str,
+        rating: Literal["positive", "negative"],
+        comment: str | None = None,
     ) -> Feedback:
-        """Rate the artifact `artifact_id` of a run: `rating` is `positive` or `negative`.
+        """Rate the artifact `artifact_id` of a run.
 
-        `comment` has at most 5,000 characters. Raises `UsageError` without an id, and any other
-        `ApiError`.
+        `Invalid` if the API refuses it: a comment has at most 5,000 characters. Raises any other
+        `ApiError`, too.
         """
-        if not artifact_id:
-            raise UsageError(
-                "the artifact has no id, so the API cannot rate it; expected the id of an artifact"
-            )
         run_id = self._full_id(run)
         body = contract.feedback_body(artifact_id, rating, comment)
         reply = self._http.post(path_to("runs", run_id, "feedback"), body)

@@ -13,8 +13,7 @@ from threading import Event
 from typing import TypeAlias
 
 from runkit.api.contract import Json, without_none
-from runkit.api.models import Run
-from runkit.api.other_models import Business, Thread
+from runkit.api.models import Business, Run, Thread
 from runkit.arguments import check_kind, checked
 from runkit.client._http import Http, path_to
 from runkit.client.fetch import fetch

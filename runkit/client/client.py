@@ -8,7 +8,7 @@ from typing import Self
 
 import httpx
 
-from runkit.api.other_models import Action, Agent, Document
+from runkit.api.models import Action, Agent, Document
 from runkit.arguments import Seconds, check, check_kind, checked
 from runkit.client._http import Http, RateLimiter, connect, path_to
 from runkit.client._runs import Runs

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
-from runkit.api.contract import resume_body
+from runkit.api.contract import Json, resume_body
 from runkit.api.models import Interrupt, Run
 from runkit.api.questions import check_answer, interrupt_kind, other_decision
 from runkit.api.reading import result_of
@@ -84,7 +84,7 @@ class ResumeRequest:
         does not stop the answer. Raises as `Runs.deliver`.
         """
         if self.interrupt is not None:
-            check_answer(self.interrupt.value, self.answer)
+            check_answer(self.asked, self.answer)
         number = _try_log(self._claim)
         if number is None:
             return Delivery(TAKEN, self.known, "the log has another answer to this question")
@@ -106,6 +106,12 @@ class ResumeRequest:
         """The question in the known run."""
         interrupts = self.known.interrupts if self.known else ()
         return next((item for item in interrupts if item.id == self.id), None)
+
+    @property
+    def asked(self) -> Json:
+        """What the question asks, as JSON."""
+        value = self.interrupt.value if self.interrupt else None
+        return value.to_dict() if value else {}
 
     @cached_property
     def asked_by(self) -> str | None:
@@ -129,9 +135,9 @@ class ResumeRequest:
         if self.interrupt is not None:
             columns |= {
                 "agent": self.interrupt.agent,
-                "kind": interrupt_kind(self.interrupt.value),
+                "kind": interrupt_kind(self.asked),
                 "label": self.interrupt.label,
-                "question_digest": answer_log.digest(self.interrupt.value),
+                "question_digest": answer_log.digest(self.asked),
             }
         return answer_log.claim(self.answer, self.who, columns, self.seen)
 

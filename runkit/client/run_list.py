@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any, Generic, Self, SupportsIndex, TypeVar, overload
 
 from runkit.api.contract import PER_PAGE, Json, read_page, without_none
-from runkit.api.models import ApiObject, Run
+from runkit.api.models import Run
+from runkit.api.views import ApiObject
 from runkit.arguments import full_ids
 from runkit.client._http import Http, Query
 from runkit.client._replies import Reply

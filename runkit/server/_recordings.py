@@ -32,7 +32,7 @@ import orjson
 from runkit.api.contract import LOCAL, Json, parse_time
 from runkit.api.models import Run
 from runkit.api.reading import agent_of, objects, policy_of, result_of
-from runkit.api.validation import validated
+from runkit.api.views import validated
 from runkit.api.words import RUN_STATUSES
 from runkit.display.messages import log
 from runkit.display.text import agent_title, first_text, plural

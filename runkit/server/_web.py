@@ -21,7 +21,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runkit.api.contract import MAX_COMMENT
 from runkit.arguments import Secret
 from runkit.server._recordings import moment_of
 
@@ -98,7 +97,8 @@ class AccessMiddleware:
 
 ObjectType = Literal["businesses", "watchlist_result"]
 Uuid = Annotated[str, AfterValidator(lambda text: str(UUID(text)))]
-Comment = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_COMMENT)]
+# the limit on the page of submit-agent-run-feedback
+Comment = Annotated[str, StringConstraints(strip_whitespace=True, max_length=5000)]
 
 
 class NewRun(BaseModel):
@@ -120,7 +120,7 @@ class Fields(BaseModel):
     """[A] 2: what answers one question. `actions` are there only if a person changed them."""
 
     decision: Any = None
-    note: Comment | None = None
+    note: str | None = None
     document_id: str | None = None
     actions: list[Selected] | None = None
 

@@ -15,7 +15,7 @@ saved         frames in a folder of Parquet files, or in a workbook
 `runkit.frames(path)`:
 
 1. `read_frames` reads in batches; `sources` yields raw runs, each with its location in the file.
-2. `flatten` checks each with `api/validation` by the annotations of `Run`, and walks over it once:
+2. `flatten` checks each with `api/views` by the annotations of `Run`, and walks over it once:
    steps in tree order, questions, artifacts, sources. What is wrong is a row of `problems`.
 3. `columns` makes Arrow columns of each batch; older states of runs are dropped at the end.
 4. `derive` finds what disagrees, and adds what follows from the columns.

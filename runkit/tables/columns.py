@@ -15,7 +15,7 @@ from runkit.api import contract, jsontext
 from runkit.api.contract import Json, has_ended
 from runkit.api.models import Artifact, Run, Source, Step
 from runkit.api.reading import agent_of, reason_of
-from runkit.api.validation import fields
+from runkit.api.views import Id, OpenWord, fields
 from runkit.api.words import STEP_STATUSES, STEP_TYPES, Vocabulary
 from runkit.display.text import first_text
 from runkit.tables.flatten import ArtifactRow, Rows
@@ -29,6 +29,7 @@ Columns = dict[str, Any]
 NEVER = np.iinfo(np.int64).min  # a missing time among int64 microseconds; numpy's NaT
 _NULLABLE = {pa.int32(): pd.Int32Dtype(), pa.bool_(): pd.BooleanDtype()}
 Parts = dict[str, Columns]  # columns by the name of the frame
+TEXT_TYPES = (str, Id, OpenWord, datetime)  # of the fields that are columns
 FAILED_TYPES = STEP_TYPES.meaning("failed")
 FAILED_STATUSES = STEP_STATUSES.meaning("failed")
 
@@ -108,15 +109,14 @@ def _has_failed(step: Json) -> bool:
 def _object_columns(objects: Sequence[Json], model: Any) -> Columns:
     """Return the text and time fields of checked objects; times are int64 microseconds."""
     types = {name: field.type for name, field in fields(model).items()}
-    names = [name for name, kind in types.items() if kind in (str, datetime)]
+    names = [name for name, kind in types.items() if kind in TEXT_TYPES]
     arrays = pa.array(objects, pa.struct(dict.fromkeys(names, TEXT))).flatten()
-    open_words = {name for name, field in fields(model).items() if field.is_open_word}
     columns: Columns = {}
     for name, array in zip(names, arrays, strict=True):
         if types[name] is datetime:
             columns[name] = micros(array)
         else:
-            columns[name] = _trimmed(array) if name in open_words else array
+            columns[name] = _trimmed(array) if types[name] is OpenWord else array
     return columns
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runkit.api import jsontext
-from runkit.api.validation import Note, Path
+from runkit.api.views import Note, Path
 from runkit.api.words import (
     CONFIDENCES,
     OUTCOMES,

@@ -24,7 +24,7 @@ import pandas as pd
 
 from runkit.api import contract, jsontext
 from runkit.api.models import Run
-from runkit.api.validation import Note
+from runkit.api.views import Note
 from runkit.display.text import brief, kind, shorten
 from runkit.errors import UsageError
 from runkit.local import files

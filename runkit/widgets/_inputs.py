@@ -9,9 +9,9 @@ from typing import Any
 import ipywidgets as w
 
 from runkit.api import jsontext, questions
-from runkit.api.contract import MAX_COMMENT, Json
-from runkit.api.other_models import Document
-from runkit.api.questions import Choice, answer_kind
+from runkit.api.contract import Json
+from runkit.api.models import Document
+from runkit.api.questions import KIND_OF_NAME, Choice, interrupt_kind
 from runkit.display.text import Markup, block, escape_unseen, in_words, live_moment, shorten
 from runkit.widgets._question import evidence_html, part_html
 
@@ -57,7 +57,7 @@ class ProposalInputs:
 
     def __init__(self, proposal: Json, number: int, on_change: Callable[..., object]) -> None:
         self.proposal = proposal
-        self.kind = answer_kind(proposal)
+        self.kind = KIND_OF_NAME[interrupt_kind(proposal)]
         self._payload = questions.proposed_payload(proposal, self.kind.name)
         options = [(choice.button, choice.word) for choice in self.kind.choices]
         self.choice = w.ToggleButtons(
@@ -151,16 +151,8 @@ class ProposalInputs:
             return _json_object(self.texts["raw"])
         document_id = self._value("document_id") if "document_id" in chosen.requires else None
         actions = self._actions() if chosen.is_yes else None
-        return questions.answer_to(chosen.word, self._note(), document_id, actions)
-
-    def _note(self) -> str | None:
-        """Return the reason. Raises `WrongInput`."""
-        field = self.texts["note"]
-        note = self._value("note")
-        if len(note) > MAX_COMMENT:
-            text = f"The reason has {len(note):,} characters; at most {MAX_COMMENT:,} can be sent."
-            raise WrongInput(text, field)
-        return note or None
+        note = self._value("note") or None
+        return questions.answer_to(chosen.word, note, document_id, actions)
 
     def _actions(self) -> list[tuple[str, Json]] | None:
         """Return the proposal as a person changed it, None if nobody did."""

@@ -162,8 +162,9 @@ class OpenQuestion:
         """Return why it can't be answered in a newer state of the run; empty if it is open."""
         step = self.step_in(run)
         if is_pending(run, self.interrupt_id or "", self.step_id) or _waits(step, run):
-            current = next((item for item in run.interrupts if item.id == self.interrupt_id), None)
-            is_same = current is None or answer_log.digest(current.value) == self.digest
+            asked = (item.value for item in run.interrupts if item.id == self.interrupt_id)
+            current = next(filter(None, asked), None)
+            is_same = current is None or answer_log.digest(current.to_dict()) == self.digest
             return "" if is_same else CHANGED
         if step is None or step.completed_at is None:
             return LAPSED if run.is_finished and step else "Already answered."

@@ -46,7 +46,7 @@ def test_each_status_has_its_error_class(server, client, status, kind):
     assert caught.value.parameter == "type"
 
 
-@pytest.mark.parametrize("body", [b"<html>", {"id": "run-1"}])
+@pytest.mark.parametrize("body", [b"<html>", {"object": "run"}])
 @pytest.mark.parametrize("write", [write for write in WRITES if write != "resume"])
 def test_an_unreadable_response_to_a_post_says_that_it_may_be_done(server, client, write, body):
     """A POST answered 201 was carried out, whatever the body looks like."""

@@ -13,7 +13,8 @@ from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from runkit.api.contract import LOCAL, LOCAL_FIELDS
-from runkit.api.models import ApiObject, Run, Step
+from runkit.api.models import Interrupt, Proposal, Run, Step
+from runkit.api.views import ApiObject
 from support import Json, at
 
 KINDS = ("activity", "interrupt", "error", "output")
@@ -35,8 +36,12 @@ def filled(cls: type[ApiObject], text: str, **given: Any) -> Json:
     """
     hints = get_type_hints(cls, include_extras=True)
     made = {
-        name: _value(hint, text) for name, hint in hints.items() if name not in ("steps", LOCAL)
+        name: _value(hint, text)
+        for name, hint in hints.items()
+        if name not in ("steps", "proposals", LOCAL)
     }
+    if cls is Interrupt:
+        made["value"]["proposals"] = [filled(Proposal, text)]
     if "id" in made:
         made["id"] = f"{text}{next(_numbers)}"
     if "object" in made:

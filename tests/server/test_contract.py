@@ -5,7 +5,7 @@ import pytest
 from runkit.api.models import Run
 from runkit.api.questions import KIND_OF_NAME, interrupt_kind
 from runkit.api.reading import interrupt_value
-from runkit.api.validation import validated
+from runkit.api.views import validated
 from support import example
 from tests.server.conftest import BUSINESS
 from tests.server.published import faults

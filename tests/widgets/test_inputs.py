@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from runkit.api.contract import MAX_COMMENT
-from runkit.api.other_models import Document
+from runkit.api.models import Document
 from runkit.api.questions import TABLE, answer_errors
 from runkit.widgets._inputs import QuestionInputs, WrongInput
 
@@ -52,7 +51,6 @@ def test_each_answer_of_each_kind_is_sent_as_its_button_says(kind, word, button)
     ("value", "word", "typed", "error"),
     [
         (asks("dismissal"), "approve", {}, '"Dismiss the hit" needs a reason.'),
-        (asks("dismissal"), "reject", {"note": "x" * (MAX_COMMENT + 1)}, "at most 5,000"),
         (asks("decision"), "rejected", {}, '"Reject" needs a reason.'),
         (asks("document"), "approve", {}, '"Provide the document" needs a document.'),
         (asks("decision"), None, {}, "Choose an answer."),
@@ -124,8 +122,3 @@ def test_a_combined_question_is_sent_when_each_part_has_an_answer():
     assert inputs.chosen == "verify the TIN, keep the hit"
     parts = [{"agent": "tin", "decision": "approve"}, {"agent": "list", "decision": "reject"}]
     assert inputs.answer() == {"proposals": parts}
-
-
-def test_a_question_with_a_schema_is_answered_as_json():
-    value = asks("decision", responseSchema={"type": "object"})
-    assert answer(value, "raw", raw='{"risk": 4}') == {"risk": 4}

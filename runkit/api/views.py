@@ -1,0 +1,317 @@
+"""The API's JSON as objects: their check against the contract, and their attributes.
+
+The annotations of a class, such as `Run`, are the contract: `str` is required, `str | None` is
+optional, `tuple[Step, ...]` is an optional list. pydantic's list of errors is the check. An
+optional field whose value breaks the contract is null, and noted; where that field is `steps`, the
+run has no steps. An object that lacks a required field is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
+from functools import cache
+from types import UnionType
+from typing import (
+    Annotated,
+    Any,
+    NamedTuple,
+    NotRequired,
+    Self,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from pydantic import StringConstraints, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from runkit.api import jsontext
+from runkit.api.contract import LOCAL, Json, format_time, parse_time
+from runkit.api.words import PROBLEMS
+from runkit.display.messages import log
+from runkit.display.text import brief, kind, shorten
+from runkit.errors import ContractError
+
+Path = tuple[str | int, ...]
+# The times that Arrow reads as they are; `parse_time` reads other forms, and 29 February.
+_DAY = (
+    "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+    "|02-(0[1-9]|1[0-9]|2[0-8]))"
+)
+_HOUR = "([01][0-9]|2[0-3]):[0-5][0-9]"
+TIME = rf"^[12][0-9]{{3}}-{_DAY}[T ]{_HOUR}:[0-5][0-9](\.[0-9]{{1,6}})?(Z|[+-]{_HOUR})$"
+MAX_LEVELS = 255  # of nested steps; pydantic checks no more
+LOST = PROBLEMS.meaning("lost")
+IN_REPR = ("id", "agent", "type", "status", "confidence")  # ids and fixed words
+
+
+# --------------------------------------------------------------------------------------- objects
+
+
+class ApiObject:
+    """The base of all objects: an immutable, lazy view of the JSON they came from.
+
+    The annotations of a subclass are its fields.
+    """
+
+    def __init__(self, clean: Json, raw: Json | None = None) -> None:
+        self.__dict__["_clean"] = self._with_derived_fields(clean)
+        self.__dict__["_raw"] = clean if raw is None else raw
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        return handler.generate_schema(_record(source))
+
+    @classmethod
+    def from_json(cls, data: Any) -> Self:
+        """Build from parsed JSON data.
+
+        Raises `ContractError` that names the fields, never their values.
+        """
+        clean, notes = validated(cls, data)
+        if clean is None:
+            what = notes[0].detail.partition(", found ")[0]
+            raise ContractError(
+                f"the API's {cls.__name__} does not match its documentation ({what}). "
+                "If this persists, the API has changed: please report it."
+            )
+        for note in notes:
+            if note.problem in LOST:
+                path = ".".join(map(str, note.path))
+                log.warning("%s: %s breaks the contract and is left out", cls.__name__, path)
+        return cls(clean, data)
+
+    @staticmethod
+    def _with_derived_fields(clean: Json) -> Json:
+        """Return the JSON with the fields that are read from elsewhere in it."""
+        return clean
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        cls: Any = type(self)  # mypy takes no class with a `__hash__` as hashable
+        field = fields(cls).get(name)
+        if field is not None:
+            value = self.__dict__[name] = field.read(self._clean.get(name))
+            return value
+        if name in self._clean:
+            return self._clean[name]
+        raise AttributeError(f"{cls.__name__} has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} cannot be changed")
+
+    def __dir__(self) -> Iterable[str]:
+        cls: Any = type(self)
+        return {*super().__dir__(), *fields(cls), *self._clean}
+
+    def to_dict(self) -> Json:
+        """Return the JSON object as it came (shared, not copied: treat it as read-only)."""
+        raw: Json = self._raw
+        return raw
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the API's JSON; what runkit stored with it, such as `read_at`, does not count."""
+        if not isinstance(other, ApiObject) or type(self) is not type(other):
+            return NotImplemented
+        left, right = ({**view._raw, LOCAL: None} for view in (self, other))
+        return left == right
+
+    def __hash__(self) -> int:
+        return hash(str(self._raw.get("id")))
+
+    def __repr__(self) -> str:
+        values = ((name, getattr(self, name, None)) for name in IN_REPR)
+        parts = [f"{name}={shorten(word, 40)!r}" for name, word in values if isinstance(word, str)]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+# ------------------------------------------------------------------------------------- annotations
+
+
+class Id(str):
+    """A text that is not empty."""
+
+    __slots__ = ()
+
+
+class OpenWord(str):
+    """A text in whose place a number may stand."""
+
+    __slots__ = ()
+
+
+Time = datetime
+JSON_TYPES: dict[Any, Any] = {  # how the types of fields that JSON does not have are checked
+    Time: Annotated[str, StringConstraints(pattern=TIME)],
+    Id: Annotated[str, StringConstraints(min_length=1)],
+    OpenWord: str,
+}
+
+
+class Field(NamedTuple):
+    """What an annotation says of a field: the type of its value, or of the items of a list."""
+
+    type: Any
+    is_list: bool
+    is_required: bool
+    absent: tuple[()] | None  # the value for null
+
+    @property
+    def view(self) -> Any:
+        """The class of its objects; None for other values."""
+        is_view = isinstance(self.type, type) and issubclass(self.type, ApiObject)
+        return self.type if is_view else None
+
+    @property
+    def json_type(self) -> Any:
+        """The type of its JSON."""
+        value = JSON_TYPES.get(self.type, self.type)
+        if self.is_list:
+            value = list[value]  # type: ignore[valid-type]
+        return value if self.is_required else NotRequired[value | None]
+
+    def read(self, value: Any) -> Any:
+        """Return the value of the field in a view, from its JSON."""
+        if value is None:
+            return self.absent
+        if self.type is Time:
+            return parse_time(value)
+        if self.view is None:
+            return value
+        return tuple(map(self.type, value)) if self.is_list else self.type(value)
+
+
+@cache
+def fields(cls: Any) -> dict[str, Field]:
+    """Return the fields of a view by name."""
+    return {name: _field(hint) for name, hint in get_type_hints(cls).items()}
+
+
+def _field(hint: Any) -> Field:
+    is_nullable = get_origin(hint) in (Union, UnionType)
+    inner = get_args(hint)[0] if is_nullable else hint
+    is_list = get_origin(inner) is tuple
+    return Field(
+        type=get_args(inner)[0] if is_list else inner,
+        is_list=is_list,
+        is_required=not (is_nullable or is_list),
+        absent=() if is_list and not is_nullable else None,
+    )
+
+
+@cache
+def _record(cls: Any) -> Any:
+    """Build the TypedDict of the JSON of a view; fields that the API adds are not looked at."""
+    keys = {name: field.json_type for name, field in fields(cls).items()}
+    return TypedDict(cls.__name__, keys)  # type: ignore[operator]
+
+
+# ------------------------------------------------------------------------------------------- check
+
+
+class Note(NamedTuple):
+    """One thing that is wrong in a record, with a word of the problems frame, and where."""
+
+    problem: str
+    detail: str
+    path: Path = ()
+    n: int = 1
+
+
+class Checked(NamedTuple):
+    """A checked object: the JSON without what breaks the contract, and what was wrong.
+
+    `clean` is the JSON as it came if nothing was wrong, else a copy; None if a required field is
+    missing or wrong.
+    """
+
+    clean: Json | None
+    notes: list[Note]
+
+
+class _Breach(NamedTuple):
+    """What breaks the contract: the optional field that is null for it, or holds `instead`."""
+
+    place: Path
+    instead: str | None
+    note: Note | None
+
+
+@cache
+def _checker(view: Any) -> Any:
+    return TypeAdapter(view).validator
+
+
+def validated(cls: Any, raw: Any) -> Checked:
+    """Check parsed JSON, which is not changed, against a view such as `Run`."""
+    try:
+        _checker(cls).validate_python(raw, strict=True)
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_context=False)
+    else:
+        return Checked(raw, [])
+    breaches = [_breach(cls, error) for error in errors]
+    refused = [breach.note for breach in breaches if breach.note and not breach.place]
+    if refused:
+        return Checked(None, refused[:1])
+    lost = [breach.note for breach in breaches if breach.place[-1] == "steps" and breach.note]
+    if lost:  # the run has no steps, so that nothing else is wrong in them
+        others = [breach for breach in breaches if breach.place[0] != "steps"]
+        breaches = [*others, _Breach(("steps",), None, lost[0]._replace(n=len(lost)))]
+    clean = jsontext.loads(jsontext.dumps(raw).encode())
+    notes: dict[Path, Note] = {}
+    for place, value, note in breaches:
+        _put(clean, place, value)
+        if note:
+            notes.setdefault(place, note)
+    return Checked(clean, [*notes.values()])
+
+
+def _breach(cls: Any, error: Any) -> _Breach:
+    path, value = error["loc"], error["input"]
+    place, field = _optional(cls, path)
+    if error["type"] == "string_pattern_mismatch":
+        with suppress(ValueError):
+            return _Breach(path, format_time(parse_time(value)), None)
+    if field and field.type is OpenWord and type(value) in (int, float):
+        return _Breach(place, jsontext.dumps(value), None)
+    *_, name = path or ("the object",)
+    if isinstance(name, int):
+        name = f"item {name}"
+    found = "required but absent"
+    if "ecursion" in error["msg"]:
+        found = f"nested deeper than {MAX_LEVELS} levels"
+    elif error["type"] != "missing" and value is not None:
+        expected = error["msg"].removeprefix("Input should be ")
+        found = f"expected {expected}, found {kind(value)} {brief(value, 40)}"
+    problem = "steps_not_read" if place[-1:] == ("steps",) else "bad_field"
+    return _Breach(place, None, Note(problem, f"{name}: {found}", path))
+
+
+def _optional(cls: Any, path: Path) -> tuple[Path, Field | None]:
+    """Return the place of the innermost optional field of a path, and the field."""
+    place: Path = ()
+    found = None
+    for number, name in enumerate(path, 1):
+        if isinstance(name, int):
+            continue
+        field = fields(cls)[name]
+        if not field.is_required:
+            place, found = path[:number], field
+        cls = field.view
+        if cls is None:
+            break
+    return place, found
+
+
+def _put(holder: Any, path: Path, value: str | None) -> None:
+    """Replace a value in JSON, unless what holds it was replaced."""
+    *outer, name = path
+    for part in outer:
+        holder = holder[part] if holder else holder
+    if holder:
+        holder[name] = value
