@@ -53,7 +53,7 @@ def finish(client, business_id):
     )
     while made.status == "interrupted":
         for item in made.interrupts:
-            kind = interrupt_kind(item.value)
+            kind = interrupt_kind(item.value.to_dict())
             verdict = "reject" if kind == "document" else KIND_OF_NAME[kind].choices[0].word
             client.runs.resume(made, item.id, {"decision": verdict, "note": "seen"})
         made = client.runs.wait(made, poll=0.01)
@@ -75,7 +75,7 @@ def test_a_replayed_run_asks_at_the_recorded_time(box, client):
         client.runs.create("cip_orchestrator", business_id=box.business(ASKED["id"])), poll=0.01
     )
     [item] = made.interrupts
-    assert item.value == ITEM["value"]
+    assert item.value.to_dict() == ITEM["value"]
     waiting = runkit.frames(client.runs.get(made.id))
     delay = waiting.interrupts["asked_at"] - waiting.runs["created_at"]
     assert delay.dt.total_seconds().tolist() == [31]
