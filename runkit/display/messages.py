@@ -10,13 +10,13 @@ import logging
 import shutil
 import sys
 import textwrap
-import time
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
-from runkit.display.text import duration, one_line, visible
+from tqdm import tqdm
+
+from runkit.display.text import one_line, visible
 
 DELAY = 2.0  # seconds; what is done sooner shows no progress
-INTERVAL = 0.2  # seconds between two lines of progress
 
 
 def _escape(record: logging.LogRecord) -> bool:
@@ -49,11 +49,11 @@ def _wrapped(line: str, width: int) -> str:
     return textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
 
 
-class Progress:
-    """A line that counts what is done, after `DELAY`: `312 of 500 runs, 20 s left`.
+class Progress(tqdm):  # type: ignore[misc]
+    """A bar of tqdm, which shows how much of long work is done, after `DELAY`.
 
     It is on stderr if that is a terminal, or in a notebook in one output of the cell. It is cleared
-    at the end, so that it is not in a saved notebook.
+    at the end, so that it is not in a saved notebook. `update()` counts.
 
     Parameters
     ----------
@@ -62,71 +62,45 @@ class Progress:
     total
         How many there will be, None if that is not known; it may be set later.
     progress
-        Whether to show the line.
+        Whether to show the bar.
     """
 
+    monitor_interval = 0  # starts no thread; tqdm's own always does
+
     def __init__(self, units: str, *, total: int | None = None, progress: bool) -> None:
-        self.units = units
-        self.total = total
-        self._n = 0
-        self._start = time.monotonic()
-        self._next = self._start + DELAY
-        self._line: _CellLine | _TerminalLine | None = None
-        if progress and _is_kernel():
-            self._line = _CellLine()
-        elif progress and sys.stderr.isatty():
-            self._line = _TerminalLine()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._line and self._line.text:
-            self._line.show("")
-
-    def update(self, n: int = 1) -> None:
-        """Count `n` more, and show it from time to time."""
-        self._n += n
-        now = time.monotonic()
-        if self._line and now >= self._next:
-            self._next = now + INTERVAL
-            self._line.show(self._words(now - self._start))
-
-    def _words(self, elapsed_s: float) -> str:
-        if not self.total or self._n > self.total:
-            return f"{self._n:,} {self.units}"
-        left_s = elapsed_s / max(self._n, 1) * (self.total - self._n)
-        left = duration(round(left_s))
-        return f"{self._n:,} of {self.total:,} {self.units}, {left} left"
+        is_in_cell = _is_kernel()
+        super().__init__(
+            total=total,
+            unit=f" {units}",
+            delay=DELAY,
+            miniters=1,  # looks at the clock each time: some runs take longer than others
+            leave=False,
+            disable=None if progress else True,  # None: on a terminal and in a cell only
+            file=_CellOutput() if is_in_cell else None,
+            position=0 if is_in_cell else None,
+        )
 
 
-class _TerminalLine:
-    """A line of the terminal, which the next text replaces."""
+class _CellOutput:
+    """A file for tqdm: one output of the running cell, as a cleared stderr leaves a red box."""
 
-    text = ""
-
-    def show(self, text: str) -> None:
-        width = shutil.get_terminal_size().columns - 1
-        blank = " " * min(len(self.text), width)
-        self.text = text
-        sys.stderr.write(f"\r{blank}\r{text[:width]}")
-        sys.stderr.flush()
-
-
-class _CellLine:
-    """One output of the running cell, which the next text replaces."""
-
-    text = ""
+    encoding = "utf-8"  # tqdm draws blocks if its file has this
 
     def __init__(self) -> None:
         from IPython.display import DisplayHandle
 
+        self._line = ""
         self._handle: Any = DisplayHandle()
 
-    def show(self, text: str) -> None:
-        show = self._handle.update if self.text else self._handle.display
-        self.text = text
-        show({"text/plain": text}, raw=True)
+    def write(self, text: str) -> None:
+        line = text.strip()
+        if line != self._line:
+            show = self._handle.update if self._line else self._handle.display
+            show({"text/plain": line}, raw=True)
+            self._line = line
+
+    def flush(self) -> None:
+        """Do nothing: outputs are sent immediately."""
 
 
 def _is_kernel() -> bool:
