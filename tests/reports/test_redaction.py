@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import pandas as pd
 import pytest
 
 import runkit
 from runkit.errors import UsageError
 from runkit.reports.redaction import FIELD_RULES, RULES, Masker, Redaction
 from runkit.reports.report_data import ReportData, make_masker, read_source, redact_source
-from support import artifact, question, run, step
+from support import artifact, check_equal, run, step
 
 EIN, EMAIL = "12-3456789", "jane.doe@acme.example"
 KEY = "mk_live_abcdef0123456789"
@@ -114,14 +113,12 @@ def test_a_value_with_the_name_of_a_secret_is_masked(name):
     value = "blue harbor"
     fields: list[Any] = [
         {name: value},
-        {name: [value]},
-        {"a": [{name: {"value": value}}, {name: {"current": value}}]},
+        {"a": [{name: {"value": value}}, {name: {"current": [value]}}]},
         {"name": name, "value": value},
         {"body": json.dumps({name: value})},
     ]
     texts = [json.dumps(item) for item in fields]
-    texts += [f"got {text}" for text in (json.dumps({name: value}), str({name: value}))]
-    texts += [json.dumps({name: value}).replace('"', '\\"'), f"{name} = `{value}`, then"]
+    texts += [f"got {fields[0]}", texts[0].replace('"', '\\"'), f"{name} = `{value}`, then"]
     texts += [f"https://x.example/?a=1&{name}=blue-harbor&b=2", f'{name} "{value}"']
     assert [text for text in texts if re.search("blue|harbor", masked(text))] == []
 
@@ -134,66 +131,6 @@ def test_a_value_with_the_name_of_a_tax_number_is_masked_if_it_has_a_digit(name)
     assert masked_json({name: {"value": "ending 6789"}}) == {name: {"value": "[number 1]"}}
     stays = {name: "not found", f"{name}_status": "5 of 9", "martin": "C1"}
     assert masked_json(stays) == stays
-
-
-# ----------------------------------------------------------------------------------- ordinary texts
-
-BUSINESSES = [
-    # name, address, date, filing number, phone, amount
-    ("Smith & Co. LLC", "123 Main St, Suite 500", "2026-02-03", "C1234567", "(415) 555-0137", "$482,915,003"),
-    ("AT&T Inc.", "PO Box 123456", "March 4, 2019", "202683920145", "415.555.0137", "€ 1,250.75"),
-    ("O'Neil Brothers, Inc.", "1600 Pennsylvania Ave NW", "02/03/2026", "0801234567", "+1-415-555-0137", "$1.2M"),
-    ("Northwind Basic Energy Services LP", "88 Colin P Kelly Jr St", "3 Feb 2026", "LLC-2019-00123", "+44 7911 123456", "$12-15 million"),
-    ("Bearer Holdings GmbH", "Torstraße 140, 10119 Berlin", "2026-02-03T10:41:01Z", "HRB 123456 B", "+49 30 901820", "€482.915,03"),
-    ("Société Générale S.A.", "29 boulevard Haussmann, 75009 Paris", "Q3 2025", "552 120 222", "+33 1 42 14 20 00", "1,000,000 shares"),
-    ("Token Ring Networks Corp", "1 Infinite Loop, Cupertino 95014-2083", "FY2024", "3582691-DCA", "1-800-356-9377", "USD 250000"),
-    ("Victoria's Secret & Co.", "4 Limited Pkwy E", "Nov 25, 2026, 08:00 UTC", "DE-7654321", "614-577-7000", "£9,999"),
-    ("三菱商事株式会社", "東京都千代田区丸の内2-3-1", "2026年2月3日", "0100-01-008771", "+81 3-3210-2121", "¥182,000,000,000"),
-    ("Key Person Insurance Agency", "Unit 4B, 77 Water St", "10:41 on 2026-02-03", "BL-2024-77-0012", "212 555 0188", "25%"),
-]  # fmt: skip
-SENTENCES = """\
-{name} was registered on {date} under {number}.
-The Secretary of State lists {name} as active since {date}.
-Its principal address is {address}.
-{name} filed annual report {number} on {date}.
-No password is needed to read the filing of {date}.
-Call {phone} and ask for the registered agent of {name}.
-Revenue of {name} was {amount} in 2025.
-The key finding: {name} shares {address} with 3 other businesses.
-Score 0.9134, confidence 98.7%, 5 of 6 checks passed for {name}.
-See https://sos.example.gov/entity?id={url}&page=2 for {name}.
-UCC lien {number} of {amount} was released on {date}.
-The owner of 25% or more is J. Doe, born {date}.
-EIN verified for {name} by the IRS letter of {date}.
-Watchlist: 0 hits among 12,345 names similar to {name}.
-Run 83fe7317 of {name} took 5 d 20 h 15 min.
-The session token expired on {date}; the agent signed in again.
-NAICS 541511, SIC 7372; {name} has 12 employees.
-{name} (formerly {name} of {address}) uses fax {phone}.
-Document 7b0f6c1e-0a51-4a6e-9d6e-2f6f0f8f1a11 shows {number}.
-Authorization of {name} was signed {date}.
-Form 10-K of {name} states {amount}, 2 pages, v1.2.3.
-Good standing until {date}; case 2:21-cv-04567 is closed.
-The domain of {name} was bought {date}; TLS is valid for 90 days.
-{"business": {"name": "{name}", "address": "{address}", "phones": ["{phone}"]}}
-{"filing": {"number": "{number}", "date": "{date}", "score": 0.91, "tokens": 15200}}
-{"tin_match": true, "tin_status": "verified", "checked_at": "{date}"}
-["{name}", "{amount}", 71, null, false]
-Author: Smith2020, {date}. Bearer shares: none.
-Tax rate 21 percent; tax year 2024; sales of {amount}.
-Lat 41.878876, long -87.635918 is {address}.""".splitlines()
-
-
-def test_three_hundred_ordinary_sentences_stay():
-    texts = []
-    for sentence, business in product(SENTENCES, BUSINESSES):
-        text = sentence
-        names = ("name", "address", "date", "number", "phone", "amount")
-        for name, value in zip(names, business, strict=True):
-            text = text.replace(f"{{{name}}}", value)
-        texts.append(text.replace("{url}", quote(business[0])))
-    assert len({*texts}) == 300
-    assert [(text, masked(text)) for text in texts if masked(text) != text] == []
 
 
 # ------------------------------------------------------------------------------------------- masks
@@ -214,13 +151,6 @@ def test_only_the_value_is_masked_and_the_rest_of_a_text_stays():
 
 def test_two_fields_with_equal_masks_stay_apart():
     assert masked_json({EMAIL: 1, EMAIL.upper(): 2}) == {"[email 1]": 1, "[email 1] (2)": 2}
-
-
-def test_masking_twice_changes_nothing():
-    once = masked(f"password={KEY} {EIN} {EMAIL}")
-    assert masked(once) == once
-    once = masked(json.dumps({"password": "blue", "tin": EIN}))
-    assert masked(once) == once
 
 
 def test_a_long_text_takes_no_longer_than_its_length():
@@ -331,32 +261,19 @@ def test_a_named_secret_is_masked_in_all_other_texts():
 
 
 def test_a_plain_word_is_masked_only_where_it_was_named():
-    plain = ("cip_orchestrator", "hunter2", "2026-02-03T10:00:01Z", "two words 1")
-    steps = [step(f"s{n}", label=f"of {v}!", result={"token": v}) for n, v in enumerate(plain)]
-    done = material([run(*steps)]).frames.steps
-    assert done["label"].tolist() == [f"of {value}!" for value in plain]
-    tokens = [json.loads(result)["token"] for result in done["result"]]
-    assert tokens == [f"[secret {n}]" for n in range(1, len(plain) + 1)]
+    raw = run(step("s", label="of hunter2!", result={"token": "hunter2"}))
+    [row] = material(raw).frames.steps.to_dict("records")
+    assert (row["label"], row["result"]) == ("of hunter2!", '{"token":"[secret 1]"}')
 
 
 def test_ids_stay_and_frames_are_masked_as_runs_are():
-    """A report on frames works where one on their runs does, and says the same; dtypes stay."""
+    """A report on frames says the same as one on their runs."""
     both = f"{EIN} {EMAIL}"
-    run_id = "01HZX3V9K2M4N6P8Q0RSTUVWXY"
-    finding = artifact(
-        both, summary=both, type=both, sources=[{"url": f"https://h.example/{EIN}?e={EMAIL}"}]
-    )
-    result = {"deep": [{both: {"tin": 123456789, "at": f"x {EMAIL}"}}], "of": run_id}
-    steps = [
-        step("a", label=both, agent=both, artifacts=[finding], result=result),
-        question("q", 1, None),
-    ]
-    raw = run(*steps, run_id=run_id, agent=both, status=both, requester={"id": both, "name": both})
+    found = artifact(both, summary=both, sources=[{"url": f"https://h.example/{EIN}?e={EMAIL}"}])
+    looked = step("a", label=both, artifacts=[found], result={"deep": [{both: {"tin": 123456789}}]})
+    raw = run(looked, run_id="01HZX3V9K2M4N6P8Q0RSTUVWXY", status=both, requester={"name": both})
     of_runs = material(raw).frames
-    of_frames = material(runkit.frames(raw)).frames
-    for name, df in of_runs.items():
-        pd.testing.assert_frame_equal(of_frames[name], df)
-        assert df.dtypes.map(type).equals(runkit.frames(raw)[name].dtypes.map(type))
+    check_equal(of_runs, material(runkit.frames(raw)).frames)
+    for df in dict(of_runs).values():
         assert not re.search(r"12-3456789|123456789|jane\.doe|acme\.example", df.to_csv())
-    assert of_runs.runs["run_id"].tolist() == [run_id]
-    assert run_id in of_runs.steps["result"].iloc[0]
+    assert of_runs.runs["run_id"].tolist() == [raw["id"]]

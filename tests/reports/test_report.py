@@ -95,6 +95,7 @@ def test_a_template_that_prints_its_folder_fails(tmp_path):
         ("nowhere/a.html", {}, "is in a folder that does not exist"),
         ("pipe.html", {}, r"pipe\.ipynb is a folder or a device"),  # reading it would wait for ever
         ("a.html", {"template": "nowhere.ipynb"}, "cannot be read .FileNotFoundError"),
+        ("a.html", {"template": "odd.ipynb"}, r"odd\.ipynb"),
         ("a.html", {"before": run()}, "before= is for the report on many runs"),
         ("a.html", {"template": "compare"}, "is not known; expected one of"),
         ("own.html", {"template": "own.ipynb"}, r"own\.ipynb exists and was not made by a report"),
@@ -109,9 +110,10 @@ def test_wrong_arguments_are_refused_before_a_kernel_starts(
     (tmp_path / "folder.html").mkdir()
     os.mkfifo(tmp_path / "pipe.ipynb")
     write_template(tmp_path / "own.ipynb", READ)
+    (tmp_path / "odd.ipynb").write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match=reason):
         make(example("completed"), Path(path), **options)
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 @pytest.mark.usefixtures("leaves_nothing")

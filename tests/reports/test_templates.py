@@ -1,4 +1,4 @@
-"""Templates: found by name or path, with parameters and a title, and sanitized."""
+"""Templates: their parameters, and the links of their pages."""
 
 from __future__ import annotations
 
@@ -8,24 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from runkit.errors import UsageError
 from runkit.reports._export import to_html
-from runkit.reports.templates import Template, find_template
-
-
-@pytest.mark.parametrize("name", ["run", "runs"])
-def test_built_in_templates_take_the_ids_of_runs(name):
-    sources = [cell.source for cell in find_template(name).notebook(["a"]).cells]
-    assert "run_ids = ['a']" in sources
-
-
-@pytest.mark.parametrize("content", [b"{}", b"no json", b"\xff\xfe"])
-def test_a_template_that_is_no_notebook_is_refused(tmp_path, content):
-    """No library's error comes through."""
-    path = tmp_path / "odd.ipynb"
-    path.write_bytes(content)
-    with pytest.raises(UsageError, match=r"odd\.ipynb"):
-        find_template(path).notebook(["a"])
+from runkit.reports.templates import Template
 
 
 def test_the_parameters_are_the_ids_whatever_they_hold():
