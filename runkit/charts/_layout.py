@@ -143,7 +143,7 @@ def chart_of(
     bottom = top + area + AXIS_PX
     placed_legend = _legend(legend, bottom + LEGEND_PX / 2)
     if legend:
-        bottom += LEGEND_PX
+        bottom = placed_legend[-1].y + LEGEND_PX / 2
     return Chart(
         alt="Timeline: " + ". ".join(map(words, [title, *subtitle])),
         title=heading[0],
@@ -175,17 +175,15 @@ def _heading(title: Line, subtitle: list[Line]) -> tuple[list[Placed], float]:
 
 
 def _legend(entries: list[Line], y: float) -> list[Placed]:
-    """Place a legend in one line; agents have equal shares of it if their names have no room."""
-    agents = [entry for entry in entries if entry[0].color.startswith("#")]
-    others_px = sum(width_px(entry) for entry in entries if entry not in agents)
-    room = WIDTH - EDGE_PX - ENTRY_GAP_PX * len(entries) - others_px
-    is_wide = sum(map(width_px, agents)) > room
+    """Place the entries of a legend side by side, in as many lines as they need."""
     placed = []
     x = float(EDGE_PX)
     for entry in entries:
-        line = fitted(entry, room / len(agents)) if is_wide and entry in agents else entry
-        placed.append(Placed(x, y, line))
-        x += width_px(line) + ENTRY_GAP_PX
+        if x + width_px(entry) > WIDTH - EDGE_PX:
+            x = float(EDGE_PX)
+            y += LEGEND_PX
+        placed.append(Placed(x, y, entry))
+        x += width_px(entry) + ENTRY_GAP_PX
     return placed
 
 

@@ -201,5 +201,5 @@ def _legend(items: Items, marks: pd.DataFrame) -> list[Line]:
         if color in used:
             entries.append([Span("■ ", color), Span(shown(name, MAX_AGENT), "muted")])
     if "solid" in set(marks["look"]):
-        entries.append([Span("Solid: on the critical path", "muted")])
+        entries.append([Span("Agents in solid color: on the critical path", "muted")])
     return entries

@@ -53,9 +53,9 @@ DARK = Theme(
     link="#6FB0FF",
     on_accent="#0B1B30",
 )
-# Colors of agents in charts, at least 3:1 on both grounds, none near red or amber. The first is for
-# the agent of the run itself.
-AGENT_COLORS = ("#5B6B7F", "#0B7285", "#7950F2", "#2B8A3E", "#8A6D00", "#1864AB")
+# Colors of agents in charts, at least 3:1 on both grounds, none near red or amber, and apart for
+# people who see two colors. The first is for the agent of the run itself.
+AGENT_COLORS = ("#5B6B7F", "#3B8AF0", "#7A35F0", "#3B9A2F", "#7A6500", "#C455BE")
 OTHER_COLOR = "#868E96"  # for further agents
 
 

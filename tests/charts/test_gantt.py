@@ -156,13 +156,12 @@ def test_what_failed_has_its_reason_in_its_row_and_in_the_line_below_the_title()
 
 
 def test_a_legend_names_agents():
-    """The run's own agent is first; beyond six they share a color, and long names are cut."""
+    """The run's own agent is first; beyond six they share a color. No name is cut: lines wrap."""
     agents = [step(f"{n}", n, n + 1, agent=f"enhanced_specialist_{n}") for n in range(9)]
     chart = draw(run(step("o", 0, 9), *agents))
     assert chart.legend[0].startswith("CIP")
-    assert len(chart.legend) == 8
-    assert chart.legend[6].startswith("Other")
-    assert chart.legend[-1] == "Solid: on the critical path"
+    assert chart.legend[1:6] == [f"Enhanced Specialist {n}" for n in range(5)]
+    assert chart.legend[6:] == ["Other agents", "Agents in solid color: on the critical path"]
 
 
 def test_hover_has_agent_state_times_findings_and_values():
