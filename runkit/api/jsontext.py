@@ -2,7 +2,7 @@
 
 It reads at most 1,024 levels (about 500 nested steps) and no lone surrogates; an integer beyond 64
 bits becomes a float, as in most JSON libraries. It writes only what it can read back.
-`mask_secrets` is for a result that is shown; a report has stricter rules.
+The values of a result are masked where they are shown; a report has stricter rules.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -18,7 +19,6 @@ from runkit.display.hide_keys import SENSITIVE_NAME, redact
 from runkit.display.text import one_line
 from runkit.errors import DataError
 
-MAX_VALUES = 3  # values of a result that one phrase names
 Leaf = tuple[str, str]  # the path of a value, such as `owners[0].name`, and the value
 
 # This finds in JSON text the value of a field with the name of a secret, what follows such a name
@@ -41,29 +41,28 @@ def dumps(value: Any, *, sort_keys: bool = False) -> str:
     Raises `DataError` for what could not be read back: NaN, lone surrogates, keys that are not
     text, values that are too deep or contain themselves, and other Python objects.
     """
+    option = orjson.OPT_SORT_KEYS if sort_keys else None
     try:
-        return _dumps(value, sort_keys)
-    except RecursionError:
-        raise DataError("the value exceeds the depth at which JSON can be read again") from None
+        text = orjson.dumps(value, option=option).decode()
+        if "null" in text and orjson.loads(text) != value:
+            json.dumps(value, allow_nan=False, default=str)  # orjson writes NaN as null
+        return text
     except (TypeError, ValueError) as error:
-        raise DataError(str(error)) from None
+        if "ecursion" not in str(error):
+            raise DataError(str(error)) from None
+    return _deep(value, sort_keys)
 
 
-def _dumps(value: Any, sort_keys: bool) -> str:
+def _deep(value: Any, sort_keys: bool) -> str:
+    """Write JSON of more than the 254 levels that orjson writes, if it can read them."""
+    separators = (",", ":")
     try:
-        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None).decode()
-    except TypeError as error:
-        # orjson writes 254 levels and integers of 64 bits, and reads more
-        if "ecursion" not in str(error) and "64-bit" not in str(error):
-            raise
         text = json.dumps(
-            value, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+            value, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False, separators=separators
         )
         loads(text.encode())
-        return text
-    if "null" in text and orjson.loads(text) != value:
-        # refuses NaN, which orjson writes as null
-        json.dumps(value, allow_nan=False, default=str)
+    except (RecursionError, ValueError):
+        raise DataError("the value exceeds the depth at which JSON can be read again") from None
     return text
 
 
@@ -77,16 +76,6 @@ def as_unicode(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def mask_secrets(text: str) -> str:
-    """Return JSON text with `[key]` for keys in use, and for what is named as a secret."""
-    return _SECRET.sub(r"\1\2[key]", redact(text, "[key]"))
-
-
-def masked(result: str) -> Any:
-    """Read a step's result without the values of fields whose name says that they are secret."""
-    return loads(mask_secrets(result).encode())
-
-
 def leaves(result: object) -> list[Leaf]:
     """Return a row for each value in a step's result, given as JSON text.
 
@@ -94,28 +83,31 @@ def leaves(result: object) -> list[Leaf]:
     """
     if not isinstance(result, str):
         return []
+    masked = _SECRET.sub(r"\1\2[key]", redact(result, "[key]"))
     rows: list[Leaf] = []
-    stack: list[tuple[str, Any]] = [("", masked(result))]
+    stack: list[tuple[str, Any]] = [("", loads(masked.encode()))]
     while stack:
         path, value = stack.pop()
-        if isinstance(value, dict) and value:
-            prefix = f"{path}." if path else ""
-            stack += reversed([(prefix + one_line(name), inner) for name, inner in value.items()])
-        elif isinstance(value, list) and value:
-            stack += reversed([(f"{path}[{number}]", inner) for number, inner in enumerate(value)])
-        elif path:
+        parts = [(_path(path, name), part) for name, part in _items(value)]
+        stack += reversed(parts)
+        if path and not parts:
             rows.append((path, value if isinstance(value, str) else dumps(value)))
     return rows
+
+
+def _items(value: Any) -> Iterable[tuple[str | int, Any]]:
+    """Return the parts of an object or a list by name or number."""
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()
+
+
+def _path(outer: str, name: str | int) -> str:
+    if isinstance(name, int):
+        return f"{outer}[{name}]"
+    return f"{outer}.{one_line(name)}".removeprefix(".")
 
 
 def returned(result: object) -> list[str]:
     """Return the values in a step's result in words: `risk score: 71`."""
     return [f"{re.sub('[._]', ' ', path)}: {value}" for path, value in leaves(result)]
-
-
-def returned_words(result: object) -> str | None:
-    """Return the first values in a step's result in words, and how many more there are."""
-    values = returned(result)
-    n_more = len(values) - MAX_VALUES
-    more = f" +{n_more}" if n_more > 0 else ""
-    return ", ".join(values[:MAX_VALUES]) + more or None

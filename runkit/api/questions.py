@@ -178,16 +178,13 @@ def answer_to(
     decision: str,
     note: str | None,
     document_id: str | None,
-    actions: Iterable[tuple[str, Json]] | None,
+    actions: list[Json] | None,
 ) -> Json:
     """Build the input that answers one question.
 
-    [A] 2: `actions` only if a person changed the proposal.
+    [A] 2: `actions`, each with its type and payload, only if a person changed the proposal.
     """
-    fields = without_none(decision=decision, note=note, document_id=document_id)
-    if actions is not None:
-        fields["actions"] = [{"type": word, "payload": payload} for word, payload in actions]
-    return fields
+    return without_none(decision=decision, note=note, document_id=document_id, actions=actions)
 
 
 def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:

@@ -21,6 +21,7 @@ TEXTS = ("label", "message", "question", "prompt", "title", "text", "description
 DECISION_NAMES = ("decision", "outcome", "answer", "approved", "verdict", "resolution")
 PEOPLE = ("answered_by", "decided_by", "reviewer", "reviewed_by", "approved_by", "user")
 NOTES = ("reason", "note", "comment")
+ACTOR_NAMES = ("name", "email", "id")
 POLICY = OUTCOMES.meaning("policy")
 NOTHING: Json = {}
 
@@ -41,9 +42,9 @@ def trimmed(*values: object) -> str | None:
     return text.strip() if text else None
 
 
-def actor_name(data: Json) -> str | None:
-    """Read the name of an account or a user. [A] 40: a user's fields."""
-    return first_text(*map(data.get, ("name", "email", "id")))
+def first_of(names: Iterable[str], *holders: Json) -> str | None:
+    """Return the first text that objects have under some names."""
+    return trimmed(*(holder.get(name) for name in names for holder in holders))
 
 
 # ------------------------------------------------------------------------------------- runs, steps
@@ -55,11 +56,12 @@ def agent_of(run: Json) -> str | None:
     The object page shows a run without its agent. A step's agent was called its graph at first.
     """
     top = (step for step in objects(run.get("steps")) if not step.get("parent_step_id"))
-    for holder in chain([run], top):
-        agent = first_text(holder.get("agent"), holder.get("graph"))
-        if agent is not None:
-            return agent
-    return None
+    return next(filter(None, map(agent_of_step, chain([run], top))), None)
+
+
+def agent_of_step(step: Json) -> str | None:
+    """Return the agent of a step; the API's first documentation called it the graph."""
+    return first_text(step.get("agent"), step.get("graph"))
 
 
 def result_of(step: Json) -> Json:
@@ -93,16 +95,12 @@ def _reason_in(result: object) -> str | None:
         value = holder.get(name)
         inner = value[0] if isinstance(value, list) and value else value
         inner_object = object_in(inner)
-        text = trimmed(inner, *map(inner_object.get, REASONS))
+        text = trimmed(inner) or first_of(REASONS, inner_object)
         if text:
-            return _with_code(text, inner_object.get("code", holder.get("code")))
+            code = inner_object.get("code", holder.get("code"))
+            is_code = type(code) in (str, int) and code != ""
+            return f"{text} ({code})" if is_code else text
     return None
-
-
-def _with_code(text: str, code: object) -> str:
-    """Add a code in brackets."""
-    is_code = isinstance(code, str | int) and not isinstance(code, bool)
-    return f"{text} ({code})" if is_code and code != "" else text
 
 
 # --------------------------------------------------------------------------------------- questions
@@ -139,8 +137,8 @@ def proposed_titles(value: Json) -> str | None:
 
 def question_text(item: Json, value: Json, step: Json) -> str | None:
     """Read the text of a question: its label, else another text, what it proposes, or its type."""
-    own = (holder.get(name) for name in TEXTS for holder in (value, item))
-    return trimmed(*own, step.get("label"), proposed_titles(value), value.get("type"))
+    own = first_of(TEXTS, value, item)
+    return own or trimmed(step.get("label"), proposed_titles(value), value.get("type"))
 
 
 # ----------------------------------------------------------------------------------------- answers
@@ -183,14 +181,15 @@ def _word(name: str, value: object) -> str | None:
 
 
 def answerer_of(answer: Json, item: Json = NOTHING) -> str | None:
-    """Read who answered."""
+    """Read who answered; [A] 40: the fields of a person."""
     values = (holder.get(name) for name in PEOPLE for holder in holders_of(answer, item))
-    return trimmed(*(actor_name(who) if isinstance(who, dict) else who for who in values))
+    return trimmed(
+        *(first_of(ACTOR_NAMES, who) if isinstance(who, dict) else who for who in values)
+    )
 
 
 def note_of(answer: Json, item: Json = NOTHING) -> str | None:
     """Read why it was answered so; of a combined answer the notes of its parts."""
     holders = holders_of(answer, item)
-    own = trimmed(*(holder.get(name) for name in NOTES for holder in holders))
-    notes = filter(None, (trimmed(*map(part.get, NOTES)) for part in parts_of(holders)))
-    return own or "; ".join(dict.fromkeys(notes)) or None
+    notes = filter(None, (first_of(NOTES, part) for part in parts_of(holders)))
+    return first_of(NOTES, *holders) or "; ".join(dict.fromkeys(notes)) or None

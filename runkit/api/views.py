@@ -30,7 +30,6 @@ from typing_extensions import TypedDict
 
 from runkit.api import jsontext
 from runkit.api.contract import LOCAL, Json, format_time, parse_time
-from runkit.api.words import PROBLEMS
 from runkit.display.messages import log
 from runkit.display.text import brief, kind, shorten
 from runkit.errors import ContractError
@@ -44,7 +43,6 @@ _DAY = (
 _HOUR = "([01][0-9]|2[0-3]):[0-5][0-9]"
 TIME = rf"^[12][0-9]{{3}}-{_DAY}[T ]{_HOUR}:[0-5][0-9](\.[0-9]{{1,6}})?(Z|[+-]{_HOUR})$"
 MAX_LEVELS = 255  # of nested steps; pydantic checks no more
-LOST = PROBLEMS.meaning("lost")
 IN_REPR = ("id", "agent", "type", "status", "confidence")  # ids and fixed words
 
 
@@ -79,9 +77,8 @@ class ApiObject:
                 "If this persists, the API has changed: please report it."
             )
         for note in notes:
-            if note.problem in LOST:
-                path = ".".join(map(str, note.path))
-                log.warning("%s: %s breaks the contract and is left out", cls.__name__, path)
+            path = ".".join(map(str, note.path))
+            log.warning("%s: %s breaks the contract and is left out", cls.__name__, path)
         return cls(clean, data)
 
     @staticmethod
@@ -282,12 +279,12 @@ def _breach(cls: Any, error: Any) -> _Breach:
     *_, name = path or ("the object",)
     if isinstance(name, int):
         name = f"item {name}"
-    found = "required but absent"
-    if "ecursion" in error["msg"]:
+    expected = error["msg"].removeprefix("Input should be ")
+    found = f"expected {expected}, found {kind(value)} {brief(value, 40)}"
+    if error["type"] == "missing":
+        found = "required but absent"
+    elif error["type"] == "recursion_loop":
         found = f"nested deeper than {MAX_LEVELS} levels"
-    elif error["type"] != "missing" and value is not None:
-        expected = error["msg"].removeprefix("Input should be ")
-        found = f"expected {expected}, found {kind(value)} {brief(value, 40)}"
     problem = "steps_not_read" if place[-1:] == ("steps",) else "bad_field"
     return _Breach(place, None, Note(problem, f"{name}: {found}", path))
 

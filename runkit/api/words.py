@@ -48,14 +48,14 @@ class Vocabulary:
         """Return whether a word is known to have a meaning."""
         return meaning in self.find(word).means
 
-    def meaning(self, *meanings: str) -> tuple[str, ...]:
-        """Return the words that have one of some meanings."""
-        return tuple(line.word for line in self.lines if {*line.means} & {*meanings})
+    def meaning(self, meaning: str) -> tuple[str, ...]:
+        """Return the words that have a meaning."""
+        return tuple(line.word for line in self.lines if meaning in line.means)
 
     def position(self, word: object) -> int:
         """Return the place of a word in the order; unknown words are behind all others."""
-        known = [line.word for line in self.lines]
-        return known.index(word.lower()) if isinstance(word, str) and word in self else len(known)
+        key = str(word).lower()
+        return [*self, key].index(key)
 
 
 # `pending` and `failed` are the words of the API's first documentation.

@@ -47,6 +47,7 @@ from runkit.tables.sources import Record
 from runkit.time_budget import Flags, Ints
 
 PATH: Path = ("steps",)  # of what disagrees in steps
+MAX_VALUES = 3  # of a result, in `runs.outcome`
 _HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^:/?#\\]*)"
 
 
@@ -258,9 +259,17 @@ def _returned(is_silent: Flags, steps: Columns) -> pa.Array:
     """Return in words what the last output step of each of some runs returned."""
     is_output = is_word(steps["type"], [OUTPUT]) & (steps["depth"] == 0)
     rows = np.flatnonzero(is_output & is_silent[steps["run"]])[::-1]
-    words = text(map(jsontext.returned_words, take(steps["result"], rows).to_pylist()))
+    results = map(jsontext.returned, take(steps["result"], rows).to_pylist())
+    words = text(_first_values(values) for values in results)
     has_words = np.flatnonzero(flags(words.is_valid()))
     return first_in_group(steps["run"][rows], has_words, words, len(is_silent))
+
+
+def _first_values(values: Sequence[str]) -> str | None:
+    """Return the first values of a result, and how many more there are."""
+    n_more = len(values) - MAX_VALUES
+    more = f" +{n_more}" if n_more > 0 else ""
+    return ", ".join(values[:MAX_VALUES]) + more or None
 
 
 # ---------------------------------------------------------------------------------- contradictions

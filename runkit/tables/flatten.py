@@ -14,11 +14,11 @@ import pandas as pd
 from runkit.api.contract import Json
 from runkit.api.jsontext import as_unicode
 from runkit.api.models import Run
-from runkit.api.reading import agent_of, objects, proposals_of
+from runkit.api.reading import agent_of, agent_of_step, objects, proposals_of
 from runkit.api.views import MAX_LEVELS, Note, Path, validated
 from runkit.api.words import PROBLEMS
 from runkit.display.text import brief, first_text, shorten
-from runkit.tables.questions import Question, agent_of_step, questions_of
+from runkit.tables.questions import Question, questions_of
 from runkit.tables.schema import cast
 from runkit.tables.sources import Record
 

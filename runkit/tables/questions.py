@@ -15,6 +15,7 @@ from runkit.api.contract import Json, has_ended, parse_time
 from runkit.api.questions import question_kind
 from runkit.api.reading import (
     NOTHING,
+    agent_of_step,
     answerer_of,
     decision_of,
     interrupt_value,
@@ -87,11 +88,6 @@ def _first_of(steps: Steps) -> int:
     """Return the number of the step that began first, -1 if no start is known."""
     starts = [(step.get("started_at"), at) for at, step in steps.items()]
     return min(((parse_time(start), at) for start, at in starts if start), default=(None, -1))[1]
-
-
-def agent_of_step(step: Json) -> str | None:
-    """Return the agent of a step; the API's first documentation called it the graph."""
-    return first_text(step.get("agent"), step.get("graph"))
 
 
 # ----------------------------------------------------------------------------------------- pairing

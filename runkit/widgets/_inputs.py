@@ -154,13 +154,13 @@ class ProposalInputs:
         note = self._value("note") or None
         return questions.answer_to(chosen.word, note, document_id, actions)
 
-    def _actions(self) -> list[tuple[str, Json]] | None:
+    def _actions(self) -> list[Json] | None:
         """Return the proposal as a person changed it, None if nobody did."""
         field = self.texts.get("payload")
         if field is None or field.value == self._start["payload"]:
             return None
         payload = _json_object(field)
-        return None if payload == self._payload else [(self.kind.name, payload)]
+        return None if payload == self._payload else [{"type": self.kind.name, "payload": payload}]
 
 
 class QuestionInputs:
