@@ -243,9 +243,9 @@ def failed_steps(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        A row for each `reason`, the most frequent first; `label` is a step that failed so, an
-        activity where there is one; `run_ids` has the runs, the newest first. Groups that failed
-        with a step in them are left out.
+        A row for each `reason`, the most frequent first; `label` has the steps that failed so, but
+        for a label that is the reason; `run_ids` has the runs, the newest first. Groups that
+        failed with a step in them are left out.
 
     Raises
     ------
@@ -254,13 +254,11 @@ def failed_steps(f: Frames) -> Panel:
     """
     check_kind("f", f, Frames)
     failed = failures_of(f)
+    labels = failed["label"].mask(failed["label"].eq(failed["reason"])).dropna()
+    labels = labels.groupby(failed["kind"]).agg(lambda steps: "; ".join(steps.unique()))
     failed = failed.assign(reason=failed["kind"], since=failed["started_at"])
-    activities_first = failed.sort_values(
-        "type", kind="stable", key=lambda types: types.eq("error")
-    )
-    labels = activities_first.groupby("reason")["label"].first()
     table = _by_words(failed, ["reason"]).rename(columns={"since": "newest_at"})
-    table = table.assign(label=table["reason"].map(labels))
+    table = table.assign(label=table["reason"].map(labels).astype("str"))
     return Panel("Failed steps", table[FAILED_STEP], what_was_read(f))
 
 

@@ -91,11 +91,26 @@ FRAME_COLUMNS: dict[str, tuple[Column, ...]] = {
             "idle_s", "seconds", "time in which no step was open; the three add up to duration_s"
         ),
         Column("n_steps", "count", "rows in steps"),
-        Column("n_errors", "count", "failed steps without a failed child", is_own=True),
+        Column(
+            "n_errors",
+            "count",
+            "failed steps without a failed child; a step and an error beside it are two",
+            is_own=True,
+        ),
         Column("n_questions", "count", "rows in interrupts"),
         Column("n_pending", "count", "questions that wait for a person"),
-        Column("n_findings", "count", "artifacts of origin finding that are no repeat"),
-        Column("n_sources", "count", "rows in sources"),
+        Column(
+            "n_findings",
+            "count",
+            "artifacts of origin finding that are no repeat; null where one step of the run has no "
+            "list of artifacts, not even an empty one",
+        ),
+        Column(
+            "n_sources",
+            "count",
+            "rows in sources; null where one step has no list of artifacts, or one artifact none "
+            "of sources",
+        ),
         Column(
             "outcome",
             "text",
@@ -213,7 +228,11 @@ def schema_frame() -> pd.DataFrame:
     for frame, columns in FRAME_COLUMNS.items():
         for column in columns:
             dtype, _, unit = TYPES[column.kind]
-            rows.append((frame, column.name, dtype, unit, column.meaning))
+            meaning = column.meaning
+            if column.words:
+                known = ", ".join(column.words)
+                meaning += f"; categories, with rows or without: {known}, then others"
+            rows.append((frame, column.name, dtype, unit, meaning))
     return pd.DataFrame(rows, columns=["frame", "column", "dtype", "unit", "meaning"], dtype="str")
 
 

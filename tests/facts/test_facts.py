@@ -82,6 +82,15 @@ def test_a_failed_step_has_the_reason_of_the_error_that_follows():
     assert rows == [["HTTP 503", "Checking the address", 1]]
 
 
+def test_each_step_that_failed_with_a_reason_is_named():
+    steps = [
+        step(name, status="error", label=f"Asking {name}", result={"error": "HTTP 503"})
+        for name in ("a", "b", "c")
+    ]
+    table = runkit.fleet.failed_steps(runkit.frames([run(*steps)])).table
+    assert table["label"].tolist() == ["Asking a; Asking b; Asking c"]
+
+
 def test_what_was_read_says_the_clock_once_and_what_is_missing_first():
     f = runkit.frames([run(run_id="r1"), run(step("a"), run_id="r2"), {"object": "run"}])
     words = str(what_was_read(f))
