@@ -183,9 +183,8 @@ def _word(name: str, value: object) -> str | None:
 def answerer_of(answer: Json, item: Json = NOTHING) -> str | None:
     """Read who answered; [A] 40: the fields of a person."""
     values = (holder.get(name) for name in PEOPLE for holder in holders_of(answer, item))
-    return trimmed(
-        *(first_of(ACTOR_NAMES, who) if isinstance(who, dict) else who for who in values)
-    )
+    names = (first_of(ACTOR_NAMES, who) if isinstance(who, dict) else who for who in values)
+    return trimmed(*names)
 
 
 def note_of(answer: Json, item: Json = NOTHING) -> str | None:

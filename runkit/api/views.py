@@ -281,7 +281,7 @@ def _breach(cls: Any, error: Any) -> _Breach:
         name = f"item {name}"
     expected = error["msg"].removeprefix("Input should be ")
     found = f"expected {expected}, found {kind(value)} {brief(value, 40)}"
-    if error["type"] == "missing":
+    if value is None or error["type"] == "missing":
         found = "required but absent"
     elif error["type"] == "recursion_loop":
         found = f"nested deeper than {MAX_LEVELS} levels"
