@@ -90,25 +90,12 @@ def copy_sources(to: Path) -> Path:
     return to
 
 
-def build(source: Path, to: Path, *options: str) -> None:
-    """Build what `options` say, with the hatchling that is installed here."""
-    command = [
-        sys.executable,
-        "-m",
-        "build",
-        "--no-isolation",
-        *options,
-        "--outdir",
-        str(to),
-        str(source),
-    ]
+def build_both(source: Path, to: Path) -> Built:
+    """Build the wheel and the source distribution with the hatchling that is installed here."""
+    options = ["--no-isolation", "--wheel", "--sdist", "--outdir", str(to), str(source)]
+    command = [sys.executable, "-m", "build", *options]
     done = subprocess.run(command, capture_output=True, text=True, env=environment())
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def build_both(source: Path, to: Path) -> Built:
-    """Build the wheel and the source distribution, each from the source."""
-    build(source, to, "--wheel", "--sdist")
     (wheel,) = to.glob("*.whl")
     (sdist,) = to.glob("*.tar.gz")
     return Built(wheel, sdist)

@@ -6,7 +6,6 @@ import stat
 import pytest
 
 import runkit
-from runkit.local import answer_log
 from runkit.shell.cli import main
 
 
@@ -29,14 +28,11 @@ def test_files_are_written_for_their_owner_only(tmp_path, monkeypatch):
     with runkit.sandbox(history=2) as box, box.client() as client:
         monkeypatch.setenv("MIDDESK_API_KEY", box.key)
         monkeypatch.setenv("MIDDESK_BASE_URL", box.url)
-        answer_log.claim(
-            {"note": "typed"}, "Ada", {"host": "h", "run_id": "r", "interrupt_id": "q"}
-        )
         runkit.frames(client.runs.fetch(client.runs.list())).save("frames")
         (tmp_path / "runs.ndjson").touch(0o666)  # a file that others can read is replaced
         for words in (["runs.ndjson", "--overwrite"], ["new/"]):
             assert main(["fetch", "-o", *words]) == 0
     paths = [*tmp_path.rglob("*")]
-    assert len(paths) == 3 + 1 + 1 + 7 + 1
+    assert len(paths) == 1 + 1 + 8 + 1
     for path in paths:
         assert mode(path) == (0o700 if path.is_dir() else 0o600), path

@@ -287,26 +287,3 @@ def run_json():
         }
 
     return compose
-
-
-@pytest.fixture
-def page():
-    """Return what composes one page of a list; None leaves a field out."""
-
-    def compose(*items, has_more=False, total=None):
-        extra = {"object": "list", "data": list(items), "has_more": has_more, "total_count": total}
-        return Answer({name: value for name, value in extra.items() if value is not None})
-
-    return compose
-
-
-@pytest.fixture
-def question():
-    """Return a question that waits for a person."""
-    return {"id": "int-1", "value": {"type": "dismissal", "label": "Dismiss?"}}
-
-
-@pytest.fixture
-def pending(run_json, question):
-    """Return the run while its question waits."""
-    return Answer(run_json(status="interrupted", interrupts=[question]))

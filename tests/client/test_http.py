@@ -30,10 +30,10 @@ def test_a_host_that_does_not_listen_is_given_up_soon(server, client, fake_time)
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_pause_counts_into_the_time_of_a_call(server, make_client, page, fake_time, status):
+def test_a_pause_counts_into_the_time_of_a_call(server, make_client, fake_time, status):
     """A call of 60 seconds outlasts a pause of 40, one of 10 does not."""
     pause = Answer(status=status, headers={"Retry-After": "40"})
-    server.say(pause, page(), pause)
+    server.say(pause, Answer({"data": []}), pause)
     assert make_client().runs.list().missing == ()
     assert fake_time.slept == [40]
     client = make_client(call_timeout=10)

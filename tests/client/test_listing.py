@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from runkit.client import run_list
+from tests.client.conftest import Answer
 
 
 @pytest.fixture
@@ -38,9 +39,11 @@ def test_a_list_has_all_runs_or_says_that_it_has_not(
     assert (runs.missing, len(server.requests)) == (missing, n_pages)
 
 
-def test_a_list_that_never_ends_is_cut(server, client, run_json, page, monkeypatch):
+def test_a_list_that_never_ends_is_cut(server, client, run_json, monkeypatch):
     monkeypatch.setattr(run_list, "MAX_PAGES", 20)
-    server.script = lambda received: page(run_json(received.query["page"]), has_more=True)
+    server.script = lambda received: Answer(
+        {"data": [run_json(received.query["page"])], "has_more": True}
+    )
     runs = client.runs.list()
     assert (len(runs), runs.missing) == (20, ("20 records arrived, the API has more",))
     assert len(server.requests) == 20

@@ -27,10 +27,10 @@ FILES = [
 
 
 @pytest.mark.timeout(120)
-def test_a_merge_keeps_the_newest_copy_of_each_run(server, client, page, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("account")
+def test_a_merge_keeps_the_newest_copy_of_each_run(client, tmp_path, monkeypatch):
     """As `runkit.frames` does for the folder, in values and dtypes."""
     monkeypatch.chdir(tmp_path)
-    server.script = lambda request: page()
     (tmp_path / "runs").mkdir()
     first = {"object": "runkit.fetch", "host": "h", "query": {}, "started_at": at(0)}
     for number, runs in enumerate(FILES):

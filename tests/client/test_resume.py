@@ -20,6 +20,7 @@ from tests.client.conftest import DROP, Answer
 
 YES = {"decision": "approve", "note": "tax number 12-3456789"}
 ERRORS = {"errors": [{"message": "note is missing", "parameter": "note"}]}
+OPEN = {"id": "int-1", "value": {"type": "dismissal", "label": "Dismiss?"}}
 DOUBTFUL = {"drop": DROP, "408": Answer(status=408), "html": Answer(b"<html>")}
 REFUSALS = {
     409: (Invalid, "refused"),
@@ -27,6 +28,12 @@ REFUSALS = {
     401: (AuthError, "failed"),
     429: (RateLimited, "failed"),
 }
+
+
+@pytest.fixture
+def pending(run_json):
+    """Return the run while its question waits."""
+    return Answer(run_json(status="interrupted", interrupts=[OPEN]))
 
 
 @pytest.mark.parametrize(("is_open", "delivery"), [(False, "confirmed"), (True, "unknown")])

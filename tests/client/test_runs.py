@@ -72,7 +72,7 @@ def test_wait_ends_with_the_real_error(server, client):
 
 
 WAITING = {"id": "int-1", "value": {"label": "?"}}
-ASKED = {"id": "s", "type": "interrupt", "status": "running", "started_at": NOW, "steps": []}
+OPEN_STEP = {"id": "s", "type": "interrupt", "status": "running", "started_at": NOW, "steps": []}
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ ASKED = {"id": "s", "type": "interrupt", "status": "running", "started_at": NOW,
     [
         ({"status": "interrupted"}, True),
         ({"status": "paused", "interrupts": [WAITING]}, True),
-        ({"status": "paused", "steps": [ASKED]}, True),
-        ({"status": "paused", "steps": [ASKED | {"completed_at": NOW}]}, False),
+        ({"status": "paused", "steps": [OPEN_STEP]}, True),
+        ({"status": "paused", "steps": [OPEN_STEP | {"completed_at": NOW}]}, False),
         ({"status": "paused"}, False),
         ({"status": "completed", "interrupts": [WAITING]}, False),
         ({"status": "paused", "interrupts": [WAITING], "ended_at": NOW}, False),

@@ -16,14 +16,7 @@ def proposal(*types, **fields):
         ({"type": "document_request"}, "document"),
         (proposal("add_sources", "add_sources"), "add_sources"),
         (proposal("add_sources", "dismissal"), "mixed"),
-        (
-            {
-                "type": "combined_proposal",
-                "proposals": [proposal("dismissal"), proposal("document")],
-            },
-            "mixed",
-        ),
-        ({"type": 7, "artifacts": "none", "proposals": {"a": 1}}, "other"),
+        ({"type": "combined_proposal", "proposals": [proposal("dismissal")]}, "dismissal"),
         ({"artifacts": [None, 1, {"type": ["dismissal"]}], "proposals": [None]}, "other"),
     ],
 )

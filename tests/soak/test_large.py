@@ -42,7 +42,7 @@ def test_200_000_steps_become_frames_and_a_chart(wide):
     assert "200,000 steps" in repr(f)
 
 
-def test_a_result_of_50_mb_is_read_saved_and_drawn(tmp_path):
+def test_a_result_of_50_mb_is_read_saved_and_shown(tmp_path):
     """It is read, kept whole, written and read back, drawn and shown in short."""
     size = 50_000_000
     text = json.dumps(run(step("a", result={"text": "HERE"}))).replace("HERE", "x" * size).encode()

@@ -9,11 +9,11 @@ import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
-from tests.client.conftest import fake_time, make_client, question, run_json, server
+from tests.client.conftest import server
 from tests.faults import sandbox
 from tests.widgets.asking import Asking
 
-__all__ = ["fake_time", "make_client", "question", "run_json", "server"]
+__all__ = ["server"]
 
 
 @pytest.fixture(scope="session")

@@ -15,39 +15,29 @@ from IPython.display import display
 import runkit
 
 
-def runs(history: int = 6) -> runkit.RunList:
-    """Runs of the sandbox, one of them just made."""
-    with runkit.sandbox(history=history, speed=3000) as box, box.client() as client:
-        business = box.business("clean_pass")
-        client.runs.wait(client.runs.create("cip_orchestrator", business_id=business))
-        return client.runs.fetch(client.runs.list(), progress=False)
-
-
 def sandbox() -> None:
-    """Frames, a Gantt page, and a form that shows its question."""
-    f = runkit.frames(runs())
-    assert not f.missing
-    assert len(f.runs) == 7
-    assert len(f.problems) == 0
-    f.save("saved")
-    assert runkit.frames("saved").steps.equals(f.steps)
-    runkit.gantt(f).write_html("gantt.html", include_plotlyjs=True)
-    with runkit.sandbox(speed=3000) as box, box.client() as client:
+    """Frames, a Gantt page, and an answer."""
+    with runkit.sandbox(history=6, speed=3000) as box, box.client() as client:
+        f = runkit.frames(client.runs.fetch(client.runs.list()))
         run = client.runs.create("cip_orchestrator", business_id=box.business("watchlist_hit"))
         run = client.runs.wait(run)
         form = runkit.InterruptForm(client, run)
         display(form)
         assert "open, SANDBOX" in repr(form)
-        run = client.runs.resume(
-            run, run.interrupts[0].id, {"decision": "approve", "note": "Another person"}
-        )
+        answer = {"decision": "approve", "note": "Another person"}
+        run = client.runs.resume(run, run.interrupts[0].id, answer)
         assert client.runs.wait(run).status == "completed"
+    assert (f.missing, len(f.runs), len(f.problems)) == ((), 6, 0)
+    f.save("saved")
+    assert runkit.frames("saved").steps.equals(f.steps)
+    runkit.gantt(f).write_html("gantt.html", include_plotlyjs=True)
 
 
 def report() -> None:
-    """A report of them, and the executed notebook."""
-    made = runkit.report(runs(), "report.html", template="runs", progress=False)
-    assert made.n_runs == 7
+    """A report of runs, and the executed notebook."""
+    with runkit.sandbox(history=6) as box, box.client() as client:
+        runs = client.runs.fetch(client.runs.list())
+    assert runkit.report(runs, "report.html", template="runs").n_runs == 6
 
 
 if __name__ == "__main__":
