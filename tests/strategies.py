@@ -72,7 +72,7 @@ def runs(draw: st.DrawFn) -> Json:
             "parent_step_id": parent_id,
             "steps": some_steps(depth + 1, made["id"]),
             "artifacts": [artifact()] * draw(st.integers(0, 1)),
-            "result": draw(st.sampled_from(RESULTS)) if kind == "interrupt" else None,
+            "result": {**draw(st.sampled_from(RESULTS))} if kind == "interrupt" else None,
         }
 
     start, end = sorted((draw(seconds), draw(seconds)))
