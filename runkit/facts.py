@@ -15,7 +15,9 @@ import pandas as pd
 from runkit.api.jsontext import returned
 from runkit.api.words import CONFIDENCES, OUTCOMES, RUN_STATUSES, TIERS, Vocabulary
 from runkit.display.text import HOUR, duration, flag, plural, short_id
+from runkit.tables.columns import without_failed_child
 from runkit.tables.frames import Frames
+from runkit.tables.measure import parents_of
 
 NOT_IN_THE_DATA = "The question is not in the data"
 MIN_IDLE = 0.05  # a smaller share of the time that is no waiting is not mentioned
@@ -121,11 +123,9 @@ def failures_of(f: Frames) -> pd.DataFrame:
     That is the error, else that of the next failed step of the run, else in what the run failed.
     `kind` groups reasons that differ in numbers.
     """
-    failed = f.steps[f.steps["state"].eq("failed")]
-    key = ["run_id", "parent_step_id"]
-    parents = pd.MultiIndex.from_frame(failed[key].dropna())
-    is_cause = ~pd.MultiIndex.from_frame(failed[["run_id", "step_id"]]).isin(parents)
-    failed = failed[is_cause]
+    has_failed = f.steps["state"].eq("failed").to_numpy()
+    parent = parents_of(f.steps["depth"].to_numpy())
+    failed = f.steps[without_failed_child(has_failed, parent)]
     error = failed.groupby("run_id", sort=False)["error"].bfill()
     reason = error.fillna("failed in " + failed["label"].fillna("a step"))
     return failed.assign(reason=reason, kind=alike(reason))

@@ -178,6 +178,11 @@ def is_in(numbers: Ints, n: int) -> Flags:
     return found
 
 
+def without_failed_child(has_failed: Flags, parent: Ints) -> Flags:
+    """Return which steps are causes: they failed, and no child of theirs did."""
+    return has_failed & ~is_in(parent[has_failed], len(parent))
+
+
 # ------------------------------------------------------------------------------------------ frames
 
 

@@ -39,6 +39,7 @@ from runkit.tables.columns import (
     take,
     text,
     to_frame,
+    without_failed_child,
 )
 from runkit.tables.flatten import FINDING, OUTPUT, Row, problem_row
 from runkit.tables.questions import EXPIRED, PENDING
@@ -79,7 +80,7 @@ def _add_step_columns(runs: Columns, steps: Columns, interrupts: Columns) -> Non
     is_question = is_word(steps["type"], ["interrupt"])
     has_failed = is_word(steps["status"], FAILED_STATUSES) & ~is_question
     has_failed |= is_word(steps["type"], FAILED_TYPES)
-    is_cause = has_failed & ~is_in(parent[has_failed], n)
+    is_cause = without_failed_child(has_failed, parent)
     steps |= {
         "step_id": steps["id"],
         "parent_step_id": take(steps["id"], parent),

@@ -103,7 +103,7 @@ def spans_of(runs: Frame, steps: Frame, interrupts: Frame, moment: int) -> Spans
         is_run_known=is_run_known,
         has_steps=runs["has_steps"].to_numpy(np.bool_),
         run=np.append(run, numbers),
-        parent=np.append(_parents(depth), np.full(n, -1)),
+        parent=np.append(parents_of(depth), np.full(n, -1)),
         depth=np.append(depth, np.zeros(n, np.int64)),
         start=np.append(start, _times(asked["asked_at"])),
         end=np.append(end, np.full(n, moment)),
@@ -132,7 +132,7 @@ def _known(start: Ints, end: Ints) -> tuple[Ints, Ints, Flags]:
     return np.where(is_known, start, 0), np.where(is_known, end, 0), is_known
 
 
-def _parents(depth: Ints) -> Ints:
+def parents_of(depth: Ints) -> Ints:
     """Return the row of the parent of each step: the last one before it, one level higher."""
     parents = []
     above = [-1]  # the row of the step that is open in each level, from the top
