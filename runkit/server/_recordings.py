@@ -32,7 +32,6 @@ import orjson
 from runkit.api.contract import LOCAL, Json, parse_time
 from runkit.api.models import Run
 from runkit.api.reading import agent_of, objects, policy_of, result_of
-from runkit.api.views import validated
 from runkit.api.words import RUN_STATUSES
 from runkit.display.messages import log
 from runkit.display.text import agent_title, first_text, plural
@@ -172,8 +171,7 @@ def read_recordings(path: str | Path) -> list[SeededBusiness]:
     left_out: Counter[str] = Counter()
     copies: dict[str, list[Json]] = defaultdict(list)
     for record in records_of(path):
-        refusal = record.refusal
-        run, notes = (None, [refusal]) if refusal else validated(Run, record.raw)
+        run, notes = record.run()
         if run:
             copies[run["id"]].append(run)
         else:

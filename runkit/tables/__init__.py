@@ -1,16 +1,14 @@
 """Runs as linked DataFrames: `runkit.frames`, `runkit.Frames`.
 
-read_frames   `frames`: any source of runs becomes six DataFrames
+read_frames   `frames`: any source of runs becomes six DataFrames; the businesses of runs
 sources       raw runs, one at a time, with their location in a file
 flatten       one walk over each run: the rows of the frames as JSON objects, and of problems
-questions     the questions of a run: items and steps that are one question are one row
+questions     the questions of a run: items and steps that are one question are one row; answers
 columns       the columns that are fields of the JSON, and the newest state of each run
 derive        what follows from them, whatever the time is, and what disagrees
-measure       what is counted up to `as_of`: lengths, the time budget, the critical path
-schema        every column with its dtype, unit and meaning
-frames        the class `Frames`
-additions     answers of a log or a table, and businesses of a client or a table
-saved         frames in a folder of Parquet files, or in a workbook
+measure       `as_of`, and what is counted up to it: lengths, the time budget, the critical path
+schema        every column with its dtype, unit and meaning; frames in a folder of Parquet files
+frames        the class `Frames`, also as a workbook
 
 `runkit.frames(path)`:
 
@@ -19,5 +17,5 @@ saved         frames in a folder of Parquet files, or in a workbook
    steps in tree order, questions, artifacts, sources. What is wrong is a row of `problems`.
 3. `columns` makes Arrow columns of each batch; older states of runs are dropped at the end.
 4. `derive` finds what disagrees, and adds what follows from the columns.
-5. `read_frames` sets the clock, `measure` counts everything open to it, once.
+5. `measure` sets the clock, and counts everything open to it, once.
 """

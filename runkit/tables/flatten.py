@@ -13,9 +13,8 @@ import pandas as pd
 
 from runkit.api.contract import Json
 from runkit.api.jsontext import as_unicode
-from runkit.api.models import Run
 from runkit.api.reading import agent_of, agent_of_step, objects, proposals_of
-from runkit.api.views import MAX_LEVELS, Note, Path, validated
+from runkit.api.views import MAX_LEVELS, Note, Path
 from runkit.api.words import PROBLEMS
 from runkit.display.text import brief, first_text, shorten
 from runkit.tables.questions import Question, questions_of
@@ -72,14 +71,11 @@ class Rows:
     problems: list[Row] = field(default_factory=list)
 
 
-def read_runs(records: Iterable[Record], first_run: int = 0, first_step: int = 0) -> Rows:
+def flatten_runs(records: Iterable[Record], first_run: int = 0, first_step: int = 0) -> Rows:
     """Check records, and walk over those that are runs; others are refused."""
     rows = Rows(first_run, first_step)
     for record in records:
-        if refusal := record.refusal:
-            rows.problems.append(problem_row(record, refusal))
-            continue
-        run, notes = validated(Run, record.raw)
+        run, notes = record.run()
         number = None
         if run is not None:
             number = first_run + len(rows.runs)

@@ -1,12 +1,12 @@
-"""`Frames`: six DataFrames that join on ids."""
+"""`Frames`: six DataFrames that join on ids, also as an Excel workbook, where text stays text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Never
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,17 +15,16 @@ from runkit.api.models import Run
 from runkit.api.words import RUN_STATUSES
 from runkit.arguments import checked, full_ids
 from runkit.display.text import brief, day, moment, plural
-from runkit.errors import UsageError
-from runkit.tables.saved import write_saved, write_workbook
-from runkit.tables.schema import FRAME_COLUMNS, schema_frame
+from runkit.errors import MissingExtra, UsageError
+from runkit.local import files
+from runkit.tables.schema import FRAME_COLUMNS, schema_frame, write_saved
 
+MAX_SHEET_ROWS = 1_048_575  # rows of a sheet, without its head
+MAX_CELL_TEXT = 32_767  # characters of a cell
+MAX_WIDTH = 400  # pixels of a column
+TEXT_OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 # where `as_of` comes from
 GIVEN, READ, NEWEST, NOW = "given", "read", "newest time in the data", "now"
-# what an error offers to type
-NEXT = (
-    "f.runs, f.steps, f.interrupts …; f.schema; f.select(run_id); "
-    "runkit.overview(f), runkit.gantt(f)"
-)
 BY_NAME = ' To select by name: f.select(f.runs["business_name"] == name).'
 
 
@@ -116,11 +115,6 @@ class Frames:
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name in FRAME_COLUMNS
-
-    if not TYPE_CHECKING:  # a type checker knows all attributes
-
-        def __getattr__(self, name: str) -> Never:
-            raise AttributeError(f"f.{name}: see {NEXT}", name=name, obj=self)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         """Return the frame of a name: `f["steps"]` is `f.steps`."""
@@ -259,3 +253,48 @@ class Frames:
         from runkit.screens.pages import runs_panel
 
         return runs_panel(self)._repr_html_()
+
+
+# ----------------------------------------------------------------------------------------- workbook
+
+
+def write_workbook(tables: Mapping[str, pd.DataFrame], path: str | Path) -> Path:
+    """Write a sheet for each frame, and return the file. Raises `UsageError`."""
+    try:
+        import xlsxwriter  # type: ignore[import-untyped]  # noqa: F401
+    except ImportError:
+        raise MissingExtra.of("excel", "an Excel file") from None
+    target = files.file_at(path)
+    if target.suffix.lower() != ".xlsx":
+        raise UsageError(
+            f"{brief(target.name)} is no Excel file; expected a name that ends in .xlsx"
+        )
+    for name, df in tables.items():
+        if len(df) > MAX_SHEET_ROWS:
+            raise UsageError(
+                f"{name} has {len(df):,} rows; a sheet holds {MAX_SHEET_ROWS:,}. Select fewer, or "
+                "use f.save()."
+            )
+    with (
+        files.replacing(target) as part,
+        part.open("wb") as file,
+        pd.ExcelWriter(file, engine="xlsxwriter", engine_kwargs={"options": TEXT_OPTIONS}) as book,
+    ):
+        for name, df in tables.items():
+            _for_excel(df).to_excel(
+                book, sheet_name=name, index=False, freeze_panes=(1, 0), autofilter=True
+            )
+            book.sheets[name].autofit(max_width=MAX_WIDTH)
+    return target
+
+
+def _for_excel(df: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame without time zones, which are UTC, and with texts that fit into a cell."""
+    times = df.select_dtypes("datetimetz").apply(lambda column: column.dt.tz_localize(None))
+    texts: pd.DataFrame = df.select_dtypes("str").map(_shortened, na_action="ignore")
+    return df.assign(**times, **texts)
+
+
+def _shortened(text: str) -> str:
+    note = f"… [{len(text):,} characters; a cell holds {MAX_CELL_TEXT:,}]"
+    return text if len(text) <= MAX_CELL_TEXT else text[: MAX_CELL_TEXT - len(note)] + note

@@ -1,4 +1,4 @@
-"""What is counted up to `as_of`: how long runs, steps and questions last, and the critical path.
+"""The clock, and what is counted up to it: lengths of runs, steps and waits, the critical path.
 
 It is measured from the columns of the frames alone, so that frames that are combined are measured
 again. A length that nobody knows is null, and so is what depends on it.
@@ -6,7 +6,8 @@ again. A length that nobody knows is null, and so is what depends on it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,11 @@ import pandas as pd
 
 from runkit import time_budget
 from runkit.api.words import OUTCOMES, RUN_STATUSES, STATES
+from runkit.display.text import moment
+from runkit.errors import UsageError
 from runkit.tables.columns import NEVER
+from runkit.tables.frames import GIVEN, NEWEST, NOW, READ, Frames
+from runkit.tables.schema import FRAME_COLUMNS, cast
 from runkit.time_budget import CriticalPath, Flags, Ints
 
 OPEN_STATES = STATES.meaning("open")
@@ -75,6 +80,80 @@ def measured(frames: dict[str, Frame], as_of: datetime) -> dict[str, Frame]:
         "steps": steps.assign(**_step_columns(spans, len(steps))),
         "interrupts": interrupts.assign(wait_s=_waits(interrupts, moment)),
     }
+
+
+# ------------------------------------------------------------------------------------------- clock
+
+
+def clock(
+    tables: dict[str, pd.DataFrame],
+    list_read_at: datetime | None,
+    given: datetime | None,
+    events: Iterable[datetime] = (),
+) -> tuple[datetime, str]:
+    """Return the time up to which everything open is counted, and where it comes from.
+
+    Raises `UsageError` for a given time before the newest time in the data.
+    """
+    in_data = max([*newest_times(tables), *events], default=None)
+    if given is not None:
+        if in_data is not None and given < in_data:
+            raise UsageError(
+                f"as_of={moment(given)} is before the newest time in the data, {in_data}; expected "
+                "that time or a later one."
+            )
+        return given, GIVEN
+    times = [list_read_at, tables["runs"]["read_at"].max()]
+    read_at = max(filter(pd.notna, times), default=None)
+    if read_at is not None and (in_data is None or read_at >= in_data):
+        return pd.Timestamp(read_at).to_pydatetime(), READ
+    if in_data is not None:
+        return in_data, NEWEST
+    return datetime.now(UTC), NOW
+
+
+def recounted(f: Frames, as_of: datetime, basis: str) -> Frames:
+    """Return frames in which everything open is counted to another time.
+
+    Raises `UsageError` for a time before the newest time in the data.
+    """
+    clock(dict(f.items()), None, as_of)
+    fields: dict[str, Any] = measured(dict(f.items()), as_of)
+    return replace(f, **fields, as_of=as_of, as_of_basis=basis)
+
+
+def combined(parts: Sequence[Any]) -> Frames:
+    """Return several `Frames` as one; of a run that several have, the newest state is kept."""
+    if not all(isinstance(part, Frames) for part in parts):
+        raise UsageError(
+            "source has Frames and others; expected only Frames: [f, runkit.frames(other)]."
+        )
+    tables = {name: _joined([part[name] for part in parts]) for name in FRAME_COLUMNS}
+    states = tables["runs"]
+    in_order = states.sort_values(["updated_at", "has_steps"], kind="stable")
+    newest = in_order.drop_duplicates("run_id", keep="last").set_index("run_id")["part"]
+    n_copies = states.groupby("run_id")["n_copies"].sum()
+    tables["runs"] = states.assign(n_copies=states["run_id"].map(n_copies))
+    for name, df in tables.items():
+        part = df["run_id"].map(newest)
+        kept = df[part.isna() | part.eq(df["part"])]  # a problem may be of no run
+        tables[name] = cast(kept.reset_index(drop=True), name)
+    with_runs = [part for part in parts if len(part)] or parts  # the clock of others is the call's
+    latest = max(with_runs, key=lambda part: part.as_of)
+    reasons = dict.fromkeys(reason for part in parts for reason in part.source_missing)
+    return Frames(
+        **measured(tables, latest.as_of),
+        as_of=latest.as_of,
+        as_of_basis=latest.as_of_basis,
+        source_missing=tuple(reasons),
+        read_from=tuple(sorted({host for part in parts for host in part.read_from})),
+    )
+
+
+def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return frames as one, with the number of the part that a row is from."""
+    numbered = [df.assign(part=number) for number, df in enumerate(parts)]
+    return pd.concat(numbered, ignore_index=True)
 
 
 def newest_times(frames: dict[str, Frame]) -> list[datetime]:

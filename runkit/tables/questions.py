@@ -3,13 +3,19 @@
 An item and a step that are one question are one row. They are the same if they alone have an id,
 else if they alone have an agent and label, else if exactly one open one of each is left. Where
 several are left, the items are the rows, and their open steps are not counted beside them.
+
+Answers that the data lacks come from a log or a table.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
+
+import pandas as pd
 
 from runkit.api.contract import Json, has_ended, parse_time
 from runkit.api.questions import question_kind
@@ -29,9 +35,21 @@ from runkit.api.reading import (
     result_of,
 )
 from runkit.api.words import RUN_STATUSES, STEP_STATUSES
-from runkit.display.text import first_text
+from runkit.display.text import brief, first_text, plural
+from runkit.errors import UsageError
+from runkit.local.answer_log import CONFIRMED
+from runkit.tables.frames import Frames
+from runkit.tables.schema import cast
 
 PENDING, ANSWERED, EXPIRED = "pending", "answered", "expired"
+FILLED = ("decision", "answered_by", "reason")
+ANSWER_IDS = ("run_id", "step_id", "interrupt_id")
+ANSWER_TEXTS = (*ANSWER_IDS, *FILLED, "answer", "delivery")
+RUN_TIME = "run_created_at"
+EXPECTED_ANSWERS = (
+    "expected the frame from runkit.answer_log(), or a table with the columns run_id, step_id or "
+    "interrupt_id, and decision, answered_by or reason."
+)
 Steps = dict[int, Json]  # the steps of questions by their number
 
 
@@ -192,3 +210,74 @@ def _outcome(step: Json, decision: str | None, *, is_over: bool) -> str:
     if decision or _is_closed(step):
         return ANSWERED
     return EXPIRED if is_over else PENDING
+
+
+# ----------------------------------------------------------------------------------------- answers
+
+
+def with_answers(f: Frames, answers: pd.DataFrame) -> Frames:
+    """Return frames with the decisions, names and reasons of answers where the data has none.
+
+    Of several answers to a question the last counts. Raises `UsageError` for a table that is none
+    of answers.
+    """
+    log = read_answers(answers)
+    questions = f.interrupts
+    is_answered = questions["outcome"].eq("answered")
+    is_open = questions["outcome"].eq("pending")
+    n_open = _question_of(log, questions[is_open], f.runs).nunique()
+    log = log.assign(question=_question_of(log, questions[is_answered], f.runs))
+    last = log.dropna(subset="question").drop_duplicates("question", keep="last")
+    last = last.set_index("question").reindex(questions.index)
+    filled = {name: questions[name].fillna(last[name]) for name in FILLED}
+    reason = f"{plural(n_open, 'question')} answered, but still open in the data"
+    return replace(
+        f,
+        interrupts=cast(questions.assign(**filled), "interrupts"),
+        source_missing=(*f.source_missing, reason) if n_open else f.source_missing,
+    )
+
+
+def read_answers(answers: pd.DataFrame) -> pd.DataFrame:
+    """Check a table of answers, and return those that arrived.
+
+    Decision and reason are read from the `answer` of a log. Raises `UsageError`.
+    """
+    has_ids = "run_id" in answers and {"step_id", "interrupt_id"} & {*answers}
+    if not has_ids or not {"answer", *FILLED} & {*answers}:
+        raise UsageError(f"answers is {brief(answers)}; {EXPECTED_ANSWERS}")
+    log = answers.reset_index(drop=True).reindex(columns=[*ANSWER_TEXTS, RUN_TIME])
+    log[[*ANSWER_TEXTS]] = log[[*ANSWER_TEXTS]].astype("str")
+    log[RUN_TIME] = pd.to_datetime(log[RUN_TIME], utc=True, errors="coerce", format="ISO8601")
+    values = log["answer"].map(_read)
+    log["decision"] = log["decision"].fillna(values.map(decision_of).astype("str"))
+    log["reason"] = log["reason"].fillna(values.map(note_of).astype("str"))
+    return log[log["delivery"].fillna(CONFIRMED).eq(CONFIRMED)]
+
+
+def _read(answer: object) -> Json:
+    try:
+        value = json.loads(str(answer))
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _question_of(log: pd.DataFrame, questions: pd.DataFrame, runs: pd.DataFrame) -> pd.Series[Any]:
+    """Return the label of the question of each answer: that of its step, else of its interrupt id.
+
+    Two sandboxes with the same seed have equal ids; the creation time tells their runs apart.
+    """
+    created_at = log["run_id"].map(runs.set_index("run_id")["created_at"])
+    is_same = log["run_created_at"].isna() | log["run_created_at"].eq(created_at)
+    by_step, by_interrupt = (_look_up(log, questions, name) for name in ANSWER_IDS[1:])
+    return by_step.fillna(by_interrupt.where(log["step_id"].isna())).where(is_same)
+
+
+def _look_up(log: pd.DataFrame, questions: pd.DataFrame, name: str) -> pd.Series[Any]:
+    """Return the label of the only question with the run and the id of each answer, else null."""
+    key = ["run_id", name]
+    known = questions.loc[questions[name].notna(), key].drop_duplicates(keep=False)
+    known = known.rename_axis("question").reset_index()
+    labels: pd.Series[Any] = log[key].merge(known, "left", key)["question"]
+    return labels

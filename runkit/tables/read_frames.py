@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,22 +16,20 @@ import pandas as pd
 from runkit.api.models import Run
 from runkit.arguments import Moment, checked, read_moment
 from runkit.display.messages import Progress
-from runkit.display.text import moment, plural
+from runkit.display.text import brief, plural, shorten
 from runkit.errors import DataError, UsageError
-from runkit.tables.additions import with_answers, with_businesses
 from runkit.tables.columns import Parts, fields_of, joined, newest_states
 from runkit.tables.derive import contradictions, derived
-from runkit.tables.flatten import COST_DATA, Row, Rows, problems_frame, read_runs
-from runkit.tables.frames import GIVEN, NEWEST, NOW, READ, Frames
-from runkit.tables.measure import measured, newest_times
-from runkit.tables.saved import is_saved, read_saved
-from runkit.tables.schema import FRAME_COLUMNS, cast
+from runkit.tables.flatten import COST_DATA, Row, Rows, flatten_runs, problems_frame
+from runkit.tables.frames import GIVEN, Frames
+from runkit.tables.measure import clock, combined, measured, recounted
+from runkit.tables.questions import with_answers
+from runkit.tables.schema import cast, is_saved, read_saved
 from runkit.tables.sources import (
     IN_MEMORY,
     Fetches,
     Record,
     Source,
-    in_batches,
     local_path,
     records_of,
 )
@@ -39,7 +37,25 @@ from runkit.tables.sources import (
 if TYPE_CHECKING:
     from runkit.client import Client
 
+BUSINESS_KEYS = (
+    "run_id",
+    "thread_id",
+    "business_id",
+)  # of these, the first that a table has is used
+BUSINESS_COLUMNS = (
+    "business_id",
+    "business_name",
+    "business_status",
+)  # columns that a table may have
+EXPECTED_BUSINESSES = (
+    "expected a Client, or a DataFrame with a column run_id, thread_id or business_id, and one "
+    "business_name."
+)
 SHOWN_PROBLEMS = 5
+# bytes of JSON text per batch: large enough that the 400 calls to numpy and Arrow cost little,
+# small enough that its objects (five times as many bytes) do not count beside the frames
+BATCH_BYTES = 4_000_000
+BATCH_RUNS = 2_000
 
 
 @checked
@@ -160,7 +176,7 @@ class _Reading:
 
     def add(self, records: list[Record]) -> None:
         """Add a batch of records."""
-        rows = read_runs(records, len(self.records), self.n_steps)
+        rows = flatten_runs(records, len(self.records), self.n_steps)
         self.batches.append(fields_of(rows))
         self.problems += rows.problems
         self.records += [record._replace(raw={"id": record.raw["id"]}) for record in rows.records]
@@ -178,6 +194,22 @@ class _Reading:
         if n_refused:
             reasons.append(f"{n_refused:,} of {plural(self.n_records, 'record')} refused")
         return reasons
+
+
+def in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """Yield records in batches that fit into memory."""
+    batch: list[Record] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += record.n_bytes
+        if size >= BATCH_BYTES or len(batch) >= BATCH_RUNS:
+            full = batch
+            batch = []
+            size = 0
+            yield full
+    if batch:
+        yield batch
 
 
 @contextmanager
@@ -233,77 +265,6 @@ def _read(source: Any, given: datetime | None, progress: bool) -> Frames:
     )
 
 
-def clock(
-    tables: dict[str, pd.DataFrame],
-    list_read_at: datetime | None,
-    given: datetime | None,
-    events: Iterable[datetime] = (),
-) -> tuple[datetime, str]:
-    """Return the time up to which everything open is counted, and where it comes from.
-
-    Raises `UsageError` for a given time before the newest time in the data.
-    """
-    in_data = max([*newest_times(tables), *events], default=None)
-    if given is not None:
-        if in_data is not None and given < in_data:
-            raise UsageError(
-                f"as_of={moment(given)} is before the newest time in the data, {in_data}; expected "
-                "that time or a later one."
-            )
-        return given, GIVEN
-    times = [list_read_at, tables["runs"]["read_at"].max()]
-    read_at = max(filter(pd.notna, times), default=None)
-    if read_at is not None and (in_data is None or read_at >= in_data):
-        return pd.Timestamp(read_at).to_pydatetime(), READ
-    if in_data is not None:
-        return in_data, NEWEST
-    return datetime.now(UTC), NOW
-
-
-def recounted(f: Frames, as_of: datetime, basis: str) -> Frames:
-    """Return frames in which everything open is counted to another time.
-
-    Raises `UsageError` for a time before the newest time in the data.
-    """
-    clock(dict(f.items()), None, as_of)
-    fields: dict[str, Any] = measured(dict(f.items()), as_of)
-    return replace(f, **fields, as_of=as_of, as_of_basis=basis)
-
-
-def combined(parts: Sequence[Any]) -> Frames:
-    """Return several `Frames` as one; of a run that several have, the newest state is kept."""
-    if not all(isinstance(part, Frames) for part in parts):
-        raise UsageError(
-            "source has Frames and others; expected only Frames: [f, runkit.frames(other)]."
-        )
-    tables = {name: _joined([part[name] for part in parts]) for name in FRAME_COLUMNS}
-    states = tables["runs"]
-    in_order = states.sort_values(["updated_at", "has_steps"], kind="stable")
-    newest = in_order.drop_duplicates("run_id", keep="last").set_index("run_id")["part"]
-    n_copies = states.groupby("run_id")["n_copies"].sum()
-    tables["runs"] = states.assign(n_copies=states["run_id"].map(n_copies))
-    for name, df in tables.items():
-        part = df["run_id"].map(newest)
-        kept = df[part.isna() | part.eq(df["part"])]  # a problem may be of no run
-        tables[name] = cast(kept.reset_index(drop=True), name)
-    with_runs = [part for part in parts if len(part)] or parts  # the clock of others is the call's
-    latest = max(with_runs, key=lambda part: part.as_of)
-    reasons = dict.fromkeys(reason for part in parts for reason in part.source_missing)
-    return Frames(
-        **measured(tables, latest.as_of),
-        as_of=latest.as_of,
-        as_of_basis=latest.as_of_basis,
-        source_missing=tuple(reasons),
-        read_from=tuple(sorted({host for part in parts for host in part.read_from})),
-    )
-
-
-def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return frames as one, with the number of the part that a row is from."""
-    numbered = [df.assign(part=number) for number, df in enumerate(parts)]
-    return pd.concat(numbered, ignore_index=True)
-
-
 def _data_error(problems: pd.DataFrame, where: str, advice: str) -> DataError:
     first = problems.head(SHOWN_PROBLEMS)
     return DataError(
@@ -311,3 +272,57 @@ def _data_error(problems: pd.DataFrame, where: str, advice: str) -> DataError:
         f"documents them. The first:\n{first.to_string(index=False)}\n{advice}",
         problems,
     )
+
+
+# -------------------------------------------------------------------------------------- businesses
+
+
+def with_businesses(f: Frames, businesses: Client | pd.DataFrame, progress: bool) -> Frames:
+    """Return frames with the businesses of runs; what is not in a table stays.
+
+    Raises `UsageError` for a table without the columns, or with two businesses for one key.
+    """
+    if isinstance(businesses, pd.DataFrame):
+        return _named(f, businesses)
+    return _named(f, _of_client(f, businesses, progress))
+
+
+def _named(f: Frames, table: pd.DataFrame) -> Frames:
+    key = next((name for name in BUSINESS_KEYS if name in table), None)
+    if key is None or "business_name" not in table:
+        columns = shorten(", ".join(map(str, table.columns)), 200)
+        raise UsageError(
+            f"businesses is a DataFrame with the columns {columns}; {EXPECTED_BUSINESSES}"
+        )
+    names = table.columns.isin([key, *BUSINESS_COLUMNS])
+    rows = table.loc[:, names].astype("str").dropna(subset=[key, "business_name"])
+    return _with_table(f, key, rows.drop_duplicates())
+
+
+def _of_client(f: Frames, client: Client, progress: bool) -> pd.DataFrame:
+    """Return the businesses of the threads of runs without one."""
+    businesses = getattr(client, "businesses", None)
+    if businesses is None:
+        raise UsageError(f"businesses={brief(client)}; {EXPECTED_BUSINESSES}")
+    unnamed = f.runs.loc[f.runs["business_name"].isna(), "thread_id"].dropna()
+    businesses.search(set(unnamed), progress)
+    columns = pd.Index(["thread_id", *BUSINESS_COLUMNS])
+    found = {thread_id: businesses.facts_of(thread_id) for thread_id in set(unnamed)}
+    rows = [{"thread_id": thread_id, **facts} for thread_id, facts in found.items() if facts]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _with_table(f: Frames, key: str, rows: pd.DataFrame) -> Frames:
+    is_shared = rows[key].duplicated()
+    if is_shared.any():
+        value = rows.loc[is_shared, key].iloc[0]
+        raise UsageError(
+            f"businesses has several businesses for {key} {brief(value)}; expected one for each."
+        )
+    table = rows.set_index(key, drop=False)
+    fields = [name for name in BUSINESS_COLUMNS if name in table]
+    new = {name: f.runs[key].map(table[name]).combine_first(f.runs[name]) for name in fields}
+    runs = cast(f.runs.assign(**new), "runs")
+    names = runs.set_index("run_id")["business_name"]
+    named = f.interrupts.assign(business_name=f.interrupts["run_id"].map(names))
+    return replace(f, runs=runs, interrupts=cast(named, "interrupts"))

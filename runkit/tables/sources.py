@@ -18,17 +18,21 @@ from datetime import datetime
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Protocol, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
 from runkit.api import contract, jsontext
+from runkit.api.contract import Json
 from runkit.api.models import Run
-from runkit.api.views import Note
+from runkit.api.views import Note, validated
 from runkit.display.text import brief, kind, shorten
 from runkit.errors import UsageError
 from runkit.local import files
 from runkit.local.fetch_files import MARK, Fetch, fetch_of, missing_after, oldest_first
+
+if TYPE_CHECKING:
+    from runkit.tables.frames import Frames
 
 
 class Fetches:
@@ -65,33 +69,14 @@ class Fetches:
         return times
 
 
-class HasFrames(Protocol):
-    """`Frames`, which a module above this one defines."""
-
-    @property
-    def interrupts(self) -> pd.DataFrame:
-        """A row for each question."""
-
-
-class OpenFile(Protocol):
-    """An open file, text or binary, or anything else with `read()`."""
-
-    def read(self) -> str | bytes:
-        """Read all that is left."""
-
-
 JsonText: TypeAlias = bytes | bytearray | memoryview
-_One: TypeAlias = "Run | HasFrames | OpenFile | dict[str, Any] | JsonText | str | Path"
+_One: TypeAlias = "Frames | Run | IO[Any] | dict[str, Any] | JsonText | str | Path"
 Source: TypeAlias = "_One | Iterable[_One]"
 """What `runkit.frames` takes, and every function that shows runs; its docstring describes it."""
 
 # A file of runs: its name, "" for text in memory, and what opens it.
 File: TypeAlias = tuple[str, Callable[[], AbstractContextManager[IO[bytes]]]]
 
-# bytes of JSON text per batch: large enough that the 400 calls to numpy and Arrow cost little,
-# small enough that its objects (five times as many bytes) do not count beside the frames
-BATCH_BYTES = 4_000_000
-BATCH_RUNS = 2_000
 SUFFIXES = (".json", ".ndjson", ".jsonl")
 GZIP_MAGIC = b"\x1f\x8b"
 # what reading a damaged gzip file raises
@@ -113,36 +98,22 @@ class Record(NamedTuple):
     at: datetime | None = None
     has_more: bool | None = None
 
-    @property
-    def refusal(self) -> Note | None:
-        """Why it is not a run; None if it looks like one."""
-        if self.fault:
-            return self.fault
-        if not isinstance(self.raw, dict):
-            return Note("not_a_run", f"expected a run, found {kind(self.raw)}")
-        word = self.raw.get("object")
-        if word not in (None, "run"):
-            return Note("not_a_run", f"expected an object of kind 'run', found {brief(word)}")
-        if word is None and not {"id", "status"} & self.raw.keys():
-            detail = "expected a run, found an object without object, id and status"
-            return Note("not_a_run", detail)
-        return None
+    def run(self) -> tuple[Json | None, list[Note]]:
+        """Return the checked run, None if the record is refused, and what was wrong."""
+        refusal = self.fault or _refusal(self.raw)
+        return (None, [refusal]) if refusal else validated(Run, self.raw)
 
 
-def in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Yield records in batches that fit into memory."""
-    batch: list[Record] = []
-    size = 0
-    for record in records:
-        batch.append(record)
-        size += record.n_bytes
-        if size >= BATCH_BYTES or len(batch) >= BATCH_RUNS:
-            full = batch
-            batch = []
-            size = 0
-            yield full
-    if batch:
-        yield batch
+def _refusal(raw: Any) -> Note | None:
+    """Return why a record is not a run; None if it looks like one."""
+    if not isinstance(raw, dict):
+        return Note("not_a_run", f"expected a run, found {kind(raw)}")
+    word = raw.get("object")
+    if word not in (None, "run"):
+        return Note("not_a_run", f"expected an object of kind 'run', found {brief(word)}")
+    if word is None and not {"id", "status"} & raw.keys():
+        return Note("not_a_run", "expected a run, found an object without object, id and status")
+    return None
 
 
 # ------------------------------------------------------------------------------------------ objects

@@ -72,7 +72,7 @@ def test_every_cell_of_strangers_runs(name):
 @pytest.mark.parametrize("seed", range(2))
 def test_every_cell_of_an_analysts_own_file(seed, monkeypatch):
     """Ordinary runs in several batches, to their own newest time, and to a time that was given."""
-    monkeypatch.setattr("runkit.tables.sources.BATCH_RUNS", 7)
+    monkeypatch.setattr("runkit.tables.read_frames.BATCH_RUNS", 7)
     records = strangers.records(strangers.fleet(seed))
     f = check(records)
     assert f.problems.empty

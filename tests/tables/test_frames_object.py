@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pandas as pd
 import pytest
 
@@ -85,13 +83,6 @@ def test_frames_are_a_mapping_of_names_to_dataframes():
     assert ("runs" in f, "run" in f, len(f)) == (True, False, 2)
     with pytest.raises(UsageError, match="expected one of 'runs', 'steps'"):
         f["step"]
-
-
-def test_a_name_that_frames_lack_says_where_to_look():
-    f = runkit.frames([])
-    with pytest.raises(AttributeError, match=re.escape("f.select(run_id)")):
-        getattr(f, "findings")  # noqa: B009
-    assert not hasattr(f, "findings")
 
 
 def test_the_schema_is_a_frame_of_all_columns():

@@ -29,8 +29,8 @@ def test_long_work_shows_a_count_that_goes_away(is_terminal, monkeypatch, capsys
     """It counts runs on stderr and is wiped at the end; a file or a pipe gets none."""
     monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal)
     monkeypatch.setattr("runkit.display.messages.DELAY", 1e-9)
-    monkeypatch.setattr("runkit.tables.sources.BATCH_RUNS", 1)
-    monkeypatch.setattr("runkit.tables.sources.BATCH_BYTES", 1)
+    monkeypatch.setattr("runkit.tables.read_frames.BATCH_RUNS", 1)
+    monkeypatch.setattr("runkit.tables.read_frames.BATCH_BYTES", 1)
     runkit.frames(slow(many()))
     shown = capsys.readouterr()
     assert (" runs" in shown.err) == is_terminal
