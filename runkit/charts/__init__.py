@@ -3,8 +3,7 @@
 gantt         `gantt`: what runs did and when, and the words around it
 _items        what is drawn: steps, questions, the critical path, and the marks of each
 _rows         which of them have a row, and the words in it
-_time_axis    seconds since each run started, without waits
-_layout       where all this stands, in pixels: a `Chart`
+_layout       where all this stands, on the time axis and in pixels: a `Chart`
 look          how marks look; lines of text, measured, cut and wrapped
 svg           a chart as a static SVG
 figure        a chart as plotly's figure, with the picture and a sentence beside it
@@ -14,7 +13,7 @@ figure        a chart as plotly's figure, with the picture and a sentence beside
 1. `gantt` takes the runs in their order, chooses those that have a row, and writes the title.
 2. `_items` makes a table of their steps and questions, and of the stretches of critical paths.
 3. `_rows` chooses the rows and writes their labels and texts; `_items` makes the table of marks,
-   and `_time_axis` folds the waits.
-4. `_layout` places rows and marks in a `Chart`, which `figure` and `svg` draw.
+   and `_layout` folds the waits.
+4. It places rows and marks in a `Chart`, which `figure` and `svg` draw.
 5. In a notebook, `RunFigure` shows plotly's figure, and the picture for exports.
 """

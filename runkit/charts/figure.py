@@ -16,7 +16,7 @@ import plotly.io
 from IPython import get_ipython
 from IPython.display import display
 
-from runkit.charts._layout import ABOVE_PX, EDGE_PX, TITLE_PX, Chart
+from runkit.charts._layout import ABOVE_PX, EDGE_PX, TITLE_PX, WIDTH, Chart
 from runkit.charts.look import (
     BAND_ALPHA,
     FIGURE_RULES,
@@ -210,7 +210,7 @@ def _layout(chart: Chart, theme: Theme) -> Json:
         "height": chart.height,
         "margin": {
             "l": chart.left,
-            "r": chart.right,
+            "r": WIDTH - chart.left - chart.plot,
             "t": chart.top,
             "b": chart.height - chart.bottom,
         },

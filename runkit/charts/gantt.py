@@ -10,9 +10,8 @@ from pydantic import Field
 from runkit.api.words import RUN_STATUSES
 from runkit.arguments import checked
 from runkit.charts._items import Items, items_of, marks_of
-from runkit.charts._layout import Chart, chart_of
+from runkit.charts._layout import Chart, axis_of, chart_of
 from runkit.charts._rows import MAX_CHART_ROWS, RUN_ROW, choose_rows, rows_of_items, with_texts
-from runkit.charts._time_axis import axis_of
 from runkit.charts.look import Line, Span, shown
 from runkit.display.text import agent_title, first_text, moment, plural
 from runkit.errors import UsageError

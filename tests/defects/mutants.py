@@ -50,7 +50,7 @@ TESTS = {
     "screens/overview": ["tests/screens"],
     **{
         f"charts/{name}": [f"tests/charts/test_{test}.py" for test in ("gantt", "marks")]
-        for name in ("gantt", "_items", "_rows", "_time_axis", "_layout")
+        for name in ("gantt", "_items", "_rows", "_layout")
     },
     "api/questions": ["tests/widgets", CLIENT.format("resume"), "tests/core/test_questions.py"],
     **{
