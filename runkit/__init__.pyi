@@ -1,5 +1,5 @@
 from runkit import errors as errors
-from runkit.analysis.changes import changes as changes
+from runkit.analysis.compare import changes as changes
 from runkit.analysis.compare import compare as compare
 from runkit.analysis.decisions import decisions as decisions
 from runkit.analysis.search import search as search

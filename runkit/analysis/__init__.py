@@ -1,7 +1,6 @@
 """Analyses of many runs.
 
 search        `search`: where a text is in runs
-changes       `changes`: what has changed between two states of some runs
-compare       `compare`: two runs, step by step
+compare       `compare`: two runs, step by step; `changes`: two states of some runs
 decisions     `decisions`: what reviewers decided, and how long questions waited
 """

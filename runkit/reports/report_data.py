@@ -19,7 +19,7 @@ import pandas as pd
 from pydantic import PositiveInt
 
 import runkit
-from runkit.analysis.changes import changes
+from runkit.analysis.compare import changes
 from runkit.arguments import Words, check_kind, checked
 from runkit.display.hide_keys import IN_USE, hide
 from runkit.display.text import moment
