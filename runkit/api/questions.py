@@ -48,6 +48,12 @@ class Kind(NamedTuple):
     inputs: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
 
+    @property
+    def fields(self) -> list[str]:
+        """The fields of an answer: an edited payload is sent in `actions`."""
+        names = ("actions" if name == "payload" else name for name in self.inputs)
+        return ["decision", "note", *names]
+
 
 # messages by the name of a required input
 NEEDED = {
@@ -221,10 +227,20 @@ def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
     parts = {part.get("agent"): part for part in objects(answer.get("proposals"))}
     for question in questions_in(value):
         agent = question.get("agent")
-        fields = {**answer, **parts.get(agent, NOTHING)}
-        for name, message in answer_errors(interrupt_kind(question), fields).items():
+        given = {**answer, **parts.pop(agent, NOTHING)}
+        kind = KIND_OF_NAME[interrupt_kind(question)]
+        if kind.name in FREE:
+            parts = {}
+            continue
+        unknown = given.keys() - {"agent", "proposals", *kind.fields}
+        takes = f"is not known; the question takes {', '.join(kind.fields)}."
+        errors = dict.fromkeys(sorted(unknown), takes) | answer_errors(kind.name, given)
+        for name, message in errors.items():
             to = shorten(str(agent or "the question"), 80)
-            raise UsageError(f"the answer to {to}, {name}: {message} Nothing was sent.")
+            field = shorten(str(name), 80)
+            raise UsageError(f"the answer to {to}, {field}: {message} Nothing was sent.")
+    for agent in parts:
+        raise UsageError(f"proposals: {brief(agent)} does not ask. Nothing was sent.")
 
 
 def other_decision(answer: Mapping[str, Any], result: Json) -> str | None:

@@ -29,7 +29,7 @@ from runkit.client._http import Http, path_to
 from runkit.client._reader import RunReader
 from runkit.client.businesses import Businesses, id_of
 from runkit.client.fetch import Fetched, Take, fetch, fetch_into, is_unchanged
-from runkit.client.resume import Delivery, ResumeRequest
+from runkit.client.resume import Asked, Delivery, deliver
 from runkit.client.run_list import RunFilter, RunList, is_stopped, read_runs
 from runkit.display.text import brief
 from runkit.errors import MaybeSent, UsageError
@@ -43,7 +43,7 @@ class Runs:
 
     Every method takes a `Run`, its id or the first 8 characters of it, for which all runs are
     listed. The API does not return the business of a run: the client knows it of runs that it
-    created, listed by business or identified.
+    created, listed by business or identified, and of `Run` objects that name it.
     """
 
     def __init__(self, http: Http, businesses: Businesses) -> None:
@@ -296,9 +296,10 @@ class Runs:
         Parameters
         ----------
         run
-            The run. With a `Run` that shows the question, the answer is checked before it is sent:
-            its decision must fit the kind of question, and dismissing a hit needs a note. The first
-            characters of an id must be those of one run only; all runs are listed to find out.
+            The run. With a `Run` the answer is checked before it is sent: one that was read with
+            its steps must ask the question, and the fields and the decision must fit it; dismissing
+            a hit needs a note. The first characters of an id must be those of one run only; all
+            runs are listed to find out.
         interrupt_id
             The id of the question. One without an id (None) can only be answered in Middesk.
         answer
@@ -330,6 +331,8 @@ class Runs:
             last check.
         """
         delivery = self.deliver(run, interrupt_id, answer, who=who)
+        if delivery.error is not None:
+            raise delivery.error
         if delivery.outcome == UNKNOWN or delivery.run is None:
             raise MaybeSent(delivery.message)
         return delivery.run
@@ -344,32 +347,22 @@ class Runs:
         who: str | None = None,
         step_id: str | None = None,
         seen: int | None = None,
-        on_claimed: Callable[[int], object] | None = None,
         on_checking: Callable[[str], object] | None = None,
     ) -> Delivery:
-        """Answer as `resume` does, and return the outcome: confirmed, unconfirmed or unknown.
+        """Answer as `resume` does, and return the outcome, as the forms need it.
 
         Parameters are those of `resume`, and for `runkit.answer_log()` `step_id`, the step of the
         question. `seen` is the newest entry of the log about this question that the person knew of:
-        if there is a newer one, nothing is sent, and the outcome is `taken`. `on_claimed` is called
-        with the number of the new entry, and `on_checking` with the reason before the run is read
-        to check whether the answer arrived. Raises as `resume`, but never `MaybeSent`.
+        if there is a newer one, nothing is sent, and the outcome is `taken`. `on_checking` is
+        called with the reason before the run is read to check whether the answer arrived. Raises
+        `UsageError` if it cannot be an answer; any later error is in the outcome.
         """
         check_kind("answer", answer, Mapping)
         if interrupt_id is None:
             raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
-        return ResumeRequest(
-            self._reader,
-            run_id=self._full_id(run),
-            id=interrupt_id,
-            answer=answer,
-            known=run if isinstance(run, Run) else None,
-            who=who,
-            step_id=step_id,
-            seen=seen,
-            on_claimed=on_claimed,
-            on_checking=on_checking,
-        ).deliver()
+        known = run if isinstance(run, Run) else None
+        asked = Asked(self._full_id(run), interrupt_id, known, step_id)
+        return deliver(self._reader, asked, answer, who=who, seen=seen, on_checking=on_checking)
 
     @checked
     def feedback(
@@ -410,6 +403,7 @@ class Runs:
         """
         check_kind("run", run, Run, str)
         if isinstance(run, Run):
+            self._businesses.note_run(run)
             return run.id
         path_to(run)  # refuses what is no id
         if not START_OF_ID.fullmatch(run):

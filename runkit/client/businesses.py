@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from threading import Event
 from typing import TypeAlias
 
-from runkit.api.contract import Json, without_none
+from runkit.api.contract import BUSINESS_FIELDS, Json, without_none
 from runkit.api.models import Business, Run, Thread
 from runkit.arguments import check_kind, checked
 from runkit.client._http import Http, path_to
@@ -116,6 +116,12 @@ class Businesses:
     def facts_of(self, thread_id: str | None) -> Json:
         """Return what is known about the business of a thread."""
         return self._facts.get(thread_id or "", {})
+
+    def note_run(self, run: Run) -> None:
+        """Note the business of a run that names it."""
+        if run.thread_id is not None and run.business_id is not None:
+            facts = {name: getattr(run, name) for name in BUSINESS_FIELDS}
+            self._facts.setdefault(run.thread_id, facts)
 
     def note_created(self, thread_id: str | None, business: str | Business) -> Json:
         """Note the business of a new run's thread, and return what is known about it.

@@ -18,9 +18,9 @@ import ipywidgets as w
 from runkit.api.contract import Json
 from runkit.api.models import Run
 from runkit.client import Client
-from runkit.client.resume import REFUSALS, TAKEN, is_stale
+from runkit.client.resume import TAKEN, is_stale
 from runkit.display.text import Markup, block, moment, shorten
-from runkit.errors import Conflict, RunkitError
+from runkit.errors import RunkitError
 from runkit.local import answer_log
 from runkit.local.answer_log import CONFIRMED, FAILED, REFUSED, UNCONFIRMED, UNKNOWN
 from runkit.widgets._inputs import QuestionInputs, WrongInput
@@ -238,20 +238,16 @@ class AnswerForm:
 
     def _deliver(self, answer: Json, chosen: str) -> Outcome:
         """Check that the same question is still open, and answer it once; on a thread."""
-        is_claimed = False
-
-        def note_claim(number: int) -> None:
-            nonlocal is_claimed
-            is_claimed = True
-            self._seen = max(number, self._seen)
-
         try:
             run = self.client.runs.get(self.run)
-            if is_stale(run, self.run):
-                why = "The API shows an older state of the run. Try again in a moment."
-                return Outcome(FAILED, values={"why": why})
-            if self.question.closed_in(run):
-                return Outcome(CLOSED, run)
+        except RunkitError as error:
+            return Outcome(FAILED, values={"why": str(error)})
+        if is_stale(run, self.run):
+            why = "The API shows an older state of the run. Try again in a moment."
+            return Outcome(FAILED, values={"why": why})
+        if self.question.closed_in(run):
+            return Outcome(CLOSED, run)
+        try:
             delivery = self.client.runs.deliver(
                 run,
                 self.question.interrupt_id,
@@ -259,25 +255,23 @@ class AnswerForm:
                 who=self._who,
                 step_id=self.question.step_id,
                 seen=self._seen,
-                on_claimed=note_claim,
                 on_checking=self._note_check,
             )
         except RunkitError as error:
-            if isinstance(error, Conflict) and is_claimed:
-                return Outcome(UNCONFIRMED, error.run or self.run)
-            refused = REFUSED if isinstance(error, REFUSALS) and is_claimed else FAILED
-            return Outcome(refused, values={"why": str(error)})
+            return Outcome(FAILED, values={"why": str(error)})
         except Exception as error:  # an answer that has left may arrive whatever fails here
-            self._may_have_sent |= is_claimed
-            why = f"{type(error).__name__}: {error}."
-            why += f" It {MAY_ARRIVE}." if is_claimed else ""
-            return Outcome(UNKNOWN if is_claimed else FAILED, values={"why": why})
+            self._may_have_sent = True
+            why = f"{type(error).__name__}: {error}. It {MAY_ARRIVE}."
+            return Outcome(UNKNOWN, values={"why": why})
+        self._seen = max(delivery.number, self._seen)
         if delivery.outcome == TAKEN:
             return Outcome(TAKEN, values={"why": self._warning()})
+        if delivery.error is not None and delivery.run is not None:
+            return Outcome(UNCONFIRMED, delivery.run)
         if delivery.outcome == UNKNOWN or delivery.run is None:
-            self._may_have_sent = True
-            return Outcome(UNKNOWN, values={"why": delivery.message})
-        unlogged = "" if delivery.is_logged else " It is NOT in runkit.answer_log()."
+            self._may_have_sent |= delivery.outcome == UNKNOWN
+            return Outcome(delivery.outcome, values={"why": delivery.message})
+        unlogged = "" if delivery.number else " It is NOT in runkit.answer_log()."
         values = {"chosen": chosen, "unlogged": unlogged}
         return Outcome(delivery.outcome, delivery.run, values)
 

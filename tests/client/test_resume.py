@@ -23,7 +23,8 @@ ERRORS = {"errors": [{"message": "note is missing", "parameter": "note"}]}
 OPEN = {"id": "int-1", "value": {"type": "dismissal", "label": "Dismiss?"}}
 DOUBTFUL = {"drop": DROP, "408": Answer(status=408), "html": Answer(b"<html>")}
 REFUSALS = {
-    409: (Invalid, "refused"),
+    409: (Conflict, "refused"),
+    422: (Invalid, "refused"),
     404: (NotFound, "refused"),
     401: (AuthError, "failed"),
     429: (RateLimited, "failed"),
@@ -77,13 +78,14 @@ def test_after_a_doubtful_reply_the_run_is_read(
 def test_after_a_refusal_the_run_is_read(server, client, run_json, pending, status):
     """A refusal is one, unless the question is closed: somebody was first."""
     refusal = Answer(ERRORS, status=status)
-    outcomes = [(pending, *REFUSALS[status]), (Answer(run_json()), Conflict, "unconfirmed")]
+    outcomes = [(pending, *REFUSALS[status]), (Answer(run_json()), Conflict, "refused")]
     for after, error, delivery in outcomes:
         server.script = lambda request, after=after: refusal if request.method == "POST" else after
         server.requests.clear()
         with pytest.raises(error, match="note is missing") as caught:
             client.runs.resume("run-1", "int-1", YES)
         assert (caught.value.status, caught.value.parameter) == (status, "note")
+        assert (getattr(caught.value, "run", None) is None) is (after is pending)
         assert server.lines == ["POST /runs/run-1/resume", "GET /runs/run-1"]
         assert answer_log.entries()[-1].delivery == delivery
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from runkit.errors import NotFound
-from runkit.server import sandbox
+from runkit.errors import Conflict, NotFound, UsageError
+from runkit.local import answer_log
+from tests.faults import sandbox
 
 
 def test_the_lists_of_the_api_hold_what_was_made():
@@ -19,3 +20,44 @@ def test_the_lists_of_the_api_hold_what_was_made():
         assert "irs_letter" in {item.document_type for item in client.documents.list(business)}
         with pytest.raises(NotFound):
             client.documents.list("unknown")
+
+
+@pytest.fixture
+def asking():
+    """Return a sandbox, a client and a run that asks to dismiss a hit, read with its steps."""
+    with sandbox(speed=2000) as box, box.client(rate=None) as client:
+        run = client.runs.create("cip_orchestrator", box.business("watchlist_hit"))
+        yield box, client, client.runs.wait(run, poll=0.02)
+
+
+NOTE = {"decision": "approve", "note": "Another date of birth"}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "words"),
+    [
+        ({"interrupt_id": "int-9"}, NOTE, "does not ask 'int-9' as it was read; it asks '{id}'"),
+        ({"step_id": "s-9"}, NOTE, "does not ask '{id}'"),
+        ({}, NOTE | {"reason": "x"}, "reason: is not known; the question takes decision, note."),
+        ({}, NOTE | {"actions": []}, "actions: is not known; the question takes decision, note."),
+        ({}, NOTE | {"proposals": [{"agent": "nobody", **NOTE}]}, "'nobody' does not ask"),
+    ],
+)
+def test_an_answer_to_nothing_is_refused_before_it_is_sent(asking, question, answer, words):
+    box, client, run = asking
+    [item] = run.interrupts
+    arrived = box.answers()
+    with pytest.raises(UsageError, match=words.format(id=item.id)):
+        client.runs.deliver(run, **{"interrupt_id": item.id, **question}, answer=answer)
+    assert (arrived(), answer_log.entries(run.id)) == (0, [])
+
+
+def test_an_answer_that_the_api_refuses_is_logged_as_refused(asking):
+    """The second one is late: its question is closed."""
+    _, client, run = asking
+    client.runs.resume(run, run.interrupts[0].id, NOTE)
+    with pytest.raises(Conflict) as caught:
+        client.runs.resume(run, run.interrupts[0].id, NOTE)
+    assert caught.value.run.id == run.id
+    logged = [entry.delivery for entry in answer_log.entries(run.id)]
+    assert logged == ["confirmed", "refused"]
