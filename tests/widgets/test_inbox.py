@@ -117,15 +117,11 @@ async def test_a_limit_marks_what_is_late(asking, sla_h, is_late):
 
 def test_every_question_that_waits_is_there():
     """As many as runs are interrupted in the past 30 days of the server's clock."""
-    now = "2026-05-04T10:00:00Z"
-    with runkit.sandbox(history=90, now=now) as box, box.client(rate=None) as client:
-        listed = client.runs.list(since="30d", status="interrupted", progress=False)
-        assert len(listed) > 3
+    with runkit.sandbox(history=90) as box, box.client(rate=None) as client:
+        listed = client.runs.list(since="30d", progress=False)
         inbox = runkit.InterruptInbox(client)
-        assert {*waiting(inbox)} == {*listed.ids}
-        looked_at = len(client.runs.list(since="30d", progress=False))
-        assert f"in {looked_at:,} runs created since" in inbox.listing.sentence
-        assert len(runkit.InterruptInbox(client, since=None).questions) >= len(listed)
+        assert {*waiting(inbox)} == {run.id for run in listed if run.status == "interrupted"}
+        assert f"in {len(listed):,} runs created since" in inbox.listing.sentence
 
 
 # -------------------------------------------------------------------------- a list of another account

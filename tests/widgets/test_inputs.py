@@ -11,7 +11,6 @@ from runkit.api.questions import TABLE, answer_errors
 from runkit.widgets._inputs import QuestionInputs, WrongInput
 
 Json = dict[str, Any]
-SOURCE = {"url": "https://board.example.gov/1", "source_name": "Board", "tier": "government"}
 
 
 def asks(kind: str, **more: Any) -> Json:
@@ -71,17 +70,12 @@ def test_a_wrong_input_is_one_sentence_at_its_field(value, word, typed, error):
 
 def test_a_proposal_is_sent_as_json_only_if_a_person_changed_it():
     hidden = {"url": "https://x.example", "source_name": "Board \u202e\u00ad\r\nend"}
-    value = asks("add_sources", payload={"sources": [SOURCE, hidden], "why": "license"})
-    inputs = inputs_of(value, "approve")
+    inputs = inputs_of(asks("add_sources", payload={"sources": [hidden], "why": "a"}), "approve")
     field = inputs.proposals[0].texts["payload"]
     assert r"\u202e" in field.value
     assert inputs.answer() == {"decision": "approve"}
-    before = field.value
-    field.value = before + "\n"
-    assert inputs.answer() == {"decision": "approve"}
-    field.value = before.replace("license", "permit")
-    changed = {"sources": [SOURCE, hidden], "why": "permit"}
-    action = {"type": "add_sources", "payload": changed}
+    field.value = field.value.replace('"a"', '"b"')
+    action = {"type": "add_sources", "payload": {"sources": [hidden], "why": "b"}}
     assert inputs.answer() == {"decision": "approve", "actions": [action]}
     inputs.proposals[0].choice.value = "reject"
     assert inputs.answer() == {"decision": "reject"}
