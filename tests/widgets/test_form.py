@@ -85,7 +85,9 @@ async def test_it_is_a_vbox_that_composes_and_closes(asking, kind):
 
 @on_a_loop
 async def test_the_documents_of_the_business_are_offered(asking):
-    form = runkit.InterruptForm(asking.client, asking.run("tin_mismatch")).forms.form
+    client = asking.client
+    [run] = client.businesses.identify([client.runs.get(asking.run("tin_mismatch").id)])
+    form = runkit.InterruptForm(client, run).forms.form
     [proposal] = form.inputs.proposals
     await until(lambda: proposal.document is not None)
     proposal.document.value = proposal.document.options[0][1]
