@@ -1,21 +1,112 @@
-"""The numbers of panels are those of a plain loop over the JSON, whoever sent it."""
+"""The numbers of every screen are those of a plain loop over the JSON, whoever sent it."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable
+from html import unescape
 from statistics import median
+from typing import Any
 
 import pytest
 
 import oracle
 import runkit
 import strangers
+from chart import draw
 from panel_texts import headings, tiles
+from runkit.display.text import duration
 from runkit.screens import pages
 from support import column
 
 RATINGS = ("high", "medium", "low")
-STATUSES = {"interrupted": "◷", "error": "✕", "failed": "✕", "running": "●", "pending": "●"}
+LABELS = {
+    "interrupted": "waiting",
+    "error": "failed",
+    "failed": "failed",
+    "running": "running",
+    "pending": "running",
+    "completed": "completed",
+}
+ICONS = {"waiting": "◷", "failed": "✕", "running": "●"}
+NOT_IN_THE_DATA = "The question is not in the data"
+
+
+class Truth:
+    """What a plain loop says of a file of runs."""
+
+    def __init__(self, rows: oracle.Tables) -> None:
+        self.runs, self.steps, self.questions = rows.runs, rows.steps, rows.interrupts
+        self.pending = [row for row in self.questions if row["outcome"] == "pending"]
+        self.waiting = {row["run_id"] for row in self.pending}
+        self.words = {
+            row["run_id"]: LABELS.get(row["status"].lower(), row["status"]) for row in self.runs
+        }
+        self.findings = [
+            row for row in rows.artifacts if row["origin"] == "finding" and not row["is_repeat"]
+        ]
+        outputs = [row for row in rows.artifacts if row["origin"] == "output"]
+        self.done = [row for row in self.runs if self.words[row["run_id"]] == "completed"]
+        done_ids = {row["run_id"] for row in self.done}
+        rated = [row for row in (*self.findings, *outputs) if row["run_id"] in done_ids]
+        self.ratings = [(row["run_id"], row["confidence"]) for row in rated]
+
+    def of_run(self, rows: list[oracle.Row], run_id: str) -> list[oracle.Row]:
+        """Return the rows of one run."""
+        return [row for row in rows if row["run_id"] == run_id]
+
+    def is_low(self, run: oracle.Row) -> bool | None:
+        """Return whether a run has something of low confidence; None where nobody knows."""
+        words = [str(word).lower() for run_id, word in self.ratings if run_id == run["run_id"]]
+        if "low" in words:
+            return True
+        return False if {*words} <= {*RATINGS} and run["n_findings"] is not None else None
+
+    @property
+    def groups(self) -> dict[str, int]:
+        """How many runs need somebody."""
+        return {
+            "Waiting for a reviewer": len(self.waiting),
+            "Failed": [*self.words.values()].count("failed"),
+            "Low confidence": [*map(self.is_low, self.done)].count(True),
+        }
+
+    @property
+    def statuses(self) -> Counter[str]:
+        """How many runs have each status; one with an open question waits."""
+        words = self.words | dict.fromkeys(self.waiting, "waiting")
+        return Counter(words.values())
+
+    @property
+    def tiles(self) -> dict[str, str]:
+        """The four counts."""
+        odd = [word for word in self.words.values() if word not in LABELS.values()]
+        found = {}
+        for label, icon in ICONS.items():
+            flags: list[bool | None] = []
+            for run_id, word in self.words.items():
+                is_so = run_id in self.waiting if label == "waiting" else word == label
+                flags.append(True if is_so else None if word in odd else False)
+            found[f"{label.capitalize()} {icon}"] = count(flags, "runs", odd)
+        words = [word for _, word in self.ratings if word and word.lower() not in RATINGS]
+        found["Low confidence"] = count(map(self.is_low, self.done), "completed", words)
+        return found
+
+
+def count(flags: Iterable[bool | None], noun: str, words: list[str]) -> str:
+    """A count by hand: `3 of 19 known runs, 1 not known: paused`."""
+    flags = list(flags)
+    n_known = sum(flag is not None for flag in flags)
+    others = ": ".join(["", ", ".join(dict.fromkeys(words))]) if words else ""
+    if flags and not n_known:
+        return f"– of {len(flags)} {noun}, not known{others}"
+    known = f"{flags.count(True)} of {n_known}"
+    if n_known < len(flags):
+        return f"{known} known {noun}, {len(flags) - n_known} not known{others}"
+    return f"{known} {noun}{others}"
+
+
 FILES = {
     **{f"form {name}": name for name in strangers.FORMS},
     **{f"without {name}": name for name in strangers.REMOVALS},
@@ -24,7 +115,7 @@ FILES = {
 
 def records_of(file: str) -> list[object]:
     """A file of runs: six in a form beside ordinary ones, or all with something removed."""
-    ordinary = strangers.fleet(seed=5, n_runs=8)
+    ordinary = strangers.fleet(seed=5, n_runs=9)
     name = FILES[file]
     if file.startswith("form"):
         return strangers.records([*ordinary, *strangers.several(name, 6)])
@@ -33,115 +124,76 @@ def records_of(file: str) -> list[object]:
 
 @pytest.fixture(params=FILES, scope="module")
 def file(request):
-    """The frames of a file, and its rows by a plain loop."""
+    """The frames of a file, and what a plain loop says of it."""
     records = records_of(request.param)
-    return runkit.frames(records), oracle.tables(records)
+    return runkit.frames(records), Truth(oracle.tables(records))
 
 
-def count(flags: Iterable[bool | None], noun: str, words: Iterable[str]) -> str:
-    """A count by hand: `3 of 19 known runs, 1 not known: paused`."""
-    flags = list(flags)
-    known = [flag for flag in flags if flag is not None]
-    others = ", ".join(dict.fromkeys(words))
-    if flags and not known:
-        text = f"– of {len(flags)} {noun}, not known"
-    else:
-        n_unknown = len(flags) - len(known)
-        text = f"{sum(known)} of {len(known)}{' known' if n_unknown else ''} {noun}"
-        text += f", {n_unknown} not known" if n_unknown else ""
-    return f"{text}: {others}" if others else text
+def test_the_counts_of_every_screen(file):
+    """Of the overview, a report of many runs, the shell, the inbox and the chart."""
+    f, truth = file
+    overview = runkit.overview(f)
+    assert tiles(overview) == tiles(pages.head(f)) == truth.tiles
+    assert headings(overview) == headings(runkit.fleet.needs_attention(f)) == truth.groups
+    assert headings(pages.inbox_panel(f)) == {"waiting for a reviewer": len(truth.waiting)}
+    shown = headings(pages.show_panel(f))
+    shown.pop("Problems in the data", None)
+    assert shown == truth.statuses
+    title, *words = draw(f).title.split(" · ")
+    assert title == f"{len(truth.runs)} runs"
+    counted = {label: n for label, n in truth.statuses.items() if label != "completed"}
+    assert {*words} == {f"{n} {label}" for label, n in counted.items()}
 
 
-def is_low(row: oracle.Row, rated: list[oracle.Row]) -> bool | None:
-    """Whether a run has something of low confidence; None where nobody knows."""
-    words = [one["confidence"] for one in rated if one["run_id"] == row["run_id"]]
-    if any(str(word).lower() == "low" for word in words):
-        return True
-    is_known = all(str(word).lower() in RATINGS for word in words)
-    return False if is_known and row["n_findings"] is not None else None
+def cells(rows: Any, names: list[str]) -> list[str]:
+    """The cells of some columns, in an order that does not depend on that of the rows."""
+    return sorted(str([row[name] for name in names]) for row in rows)
 
 
-def test_the_four_counts_and_the_numbers_of_the_groups(file):
-    f, rows = file
-    waiting = {row["run_id"] for row in rows.interrupts if row["outcome"] == "pending"}
-    icons = [STATUSES.get(str(row["status"]).lower()) for row in rows.runs]
-    done = [row for row in rows.runs if str(row["status"]).lower() == "completed"]
-    odd = [
-        row["status"]
-        for row, icon in zip(rows.runs, icons, strict=True)
-        if icon is None and row not in done
-    ]
-    ids = {row["run_id"] for row in done}
-    rated = [
-        row
-        for row in rows.artifacts
-        if row["run_id"] in ids
-        and (row["origin"] == "output" or (row["origin"] == "finding" and not row["is_repeat"]))
-    ]
-    expected = {}
-    for name, icon in (("Waiting", "◷"), ("Failed", "✕"), ("Running", "●")):
-        flags: list[bool | None] = []
-        for row, its in zip(rows.runs, icons, strict=True):
-            is_so = row["run_id"] in waiting if icon == "◷" else its == icon
-            is_known = is_so or row["status"] not in odd
-            flags.append(is_so if is_known else None)
-        expected[f"{name} {icon}"] = count(flags, "runs", odd)
-    words = [
-        row["confidence"]
-        for row in sorted(rated, key=lambda row: row["origin"] == "output")
-        if row["confidence"] and row["confidence"].lower() not in RATINGS
-    ]
-    flags = [is_low(row, rated) for row in done]
-    expected["Low confidence"] = count(flags, "completed", words)
-    assert tiles(pages.head(f)) == expected
-    groups = headings(runkit.fleet.needs_attention(f))
-    failed = sum(icon == "✕" for icon in icons)
-    assert groups == {
-        "Waiting for a reviewer": len(waiting),
-        "Failed": failed,
-        "Low confidence": sum(flag is True for flag in flags),
-    }
+def test_the_questions_of_every_screen(file):
+    """Those that wait in the inbox and the overview, and those that were answered in a report."""
+    f, truth = file
+    waits = [row["wait_s"] for row in truth.pending]
+    for panel in (pages.inbox_panel(f), runkit.fleet.needs_attention(f)):
+        known = column(panel.table, "wait_s")[: len(waits)]
+        assert known == sorted(waits, reverse=True)
+    names = ["decision", "answered_by", "reason", "wait_s"]
+    answered = [row for row in truth.questions if row["outcome"] == "answered"]
+    table = pages.answered_panel(f).table
+    assert cells(zip(*(column(table, name) for name in names), strict=True), [0, 1, 2, 3]) == cells(
+        answered, names
+    )
 
 
 def test_waits_of_questions(file):
     """Of all kinds together: no rule fixes what the kinds are."""
-    f, rows = file
-    waits = {"pending": [], "answered": []}
-    for row in rows.interrupts:
-        waits.get(row["outcome"], []).append(row["wait_s"])
-    known = [wait for wait in (*waits["pending"], *waits["answered"]) if wait is not None]
-    longest = max((wait for wait in waits["pending"] if wait is not None), default=None)
+    f, truth = file
+    answered = [row["wait_s"] for row in truth.questions if row["outcome"] == "answered"]
+    pending = [row["wait_s"] for row in truth.pending]
+    known = [wait for wait in (*pending, *answered) if wait is not None]
     table = runkit.fleet.waits(f, sla_h=4).table
     sums = table[["n_pending", "n_answered", "n_late"]].sum()
-    late = sum(wait > 4 * 3600 for wait in known)
-    assert sums.tolist() == [len(waits["pending"]), len(waits["answered"]), late]
-    assert table["longest_pending_s"].max() == longest or longest is None
-    if len(table) == 1:
-        answered = [wait for wait in waits["answered"] if wait is not None]
-        middle = pytest.approx(median(answered)) if answered else None
-        assert column(table, "median_s") == [middle]
+    late = sum(wait > 4 * strangers.HOUR for wait in known)
+    assert sums.tolist() == [len(pending), len(answered), late]
+    assert [*filter(None, [table["longest_pending_s"].max()])][: len(pending)] == [
+        max(pending)
+    ] * bool(pending)
 
 
 def test_what_failed_and_where_the_time_went(file):
-    f, rows = file
-    parents = {
-        (row["run_id"], row["parent_step_id"]) for row in rows.steps if row["state"] == "failed"
+    f, truth = file
+    failed = {
+        (row["run_id"], row["step_id"]): row for row in truth.steps if row["state"] == "failed"
     }
-    failed = [
-        row
-        for row in rows.steps
-        if row["state"] == "failed" and (row["run_id"], row["step_id"]) not in parents
-    ]
-    table = runkit.fleet.failed_steps(f).table
-    pairs = {(row["run_id"]) for row in failed}
-    assert {run_id for run_ids in table["run_ids"] for run_id in run_ids} == pairs
+    parents = {(row["run_id"], row["parent_step_id"]) for row in failed.values()}
+    causes = {run_id for run_id, step_id in failed if (run_id, step_id) not in parents}
+    assert {*runkit.fleet.failed_steps(f).table["run_ids"].explode().dropna()} == causes
     critical = sum(
         row["critical_s"]
-        for row in rows.steps
+        for row in truth.steps
         if row["type"] != "interrupt"
         and row["completed_at"] is not None
-        and row["self_s"] is not None
-        and row["critical_s"] is not None
+        and None not in (row["self_s"], row["critical_s"])
     )
     slowest = runkit.fleet.slowest_steps(f).table
     if len(slowest) < 15:
@@ -149,34 +201,55 @@ def test_what_failed_and_where_the_time_went(file):
 
 
 def test_panels_of_each_run_have_its_rows(file):
-    f, rows = file
-    for run_id in f.runs["run_id"][::3]:
-        one = f.select(run_id)
-        asked = [row for row in rows.interrupts if row["run_id"] == run_id]
-        found = [
-            row["title"]
-            for row in rows.artifacts
-            if row["run_id"] == run_id and row["origin"] == "finding" and not row["is_repeat"]
-        ]
-        questions = runkit.one_run.questions(one).table
-        findings = runkit.one_run.findings(one).table
-        assert sorted(map(str, column(questions, "decision"))) == sorted(
-            str(row["decision"]) for row in asked
+    """Its findings and questions, the first screen of its report, the shell's tree, its chart."""
+    f, truth = file
+    for run in truth.runs[::3]:
+        own = f.select(run["run_id"])
+        questions = truth.of_run(truth.questions, run["run_id"])
+        findings = truth.of_run(truth.findings, run["run_id"])
+        steps = truth.of_run(truth.steps, run["run_id"])
+        decisions = Counter(row["decision"] for row in questions)
+        titles = Counter(row["title"] for row in findings)
+        assert Counter(column(runkit.one_run.questions(own).table, "decision")) == decisions
+        assert Counter(column(runkit.one_run.findings(own).table, "title")) == titles
+        shown = [(item.question, item.decision) for item in pages.decisions_of(own)]
+        assert Counter(shown) == Counter(
+            (row["label"] or NOT_IN_THE_DATA, row["decision"] or "") for row in questions
         )
-        assert sorted(map(str, column(findings, "title"))) == sorted(map(str, found))
-        beside = runkit.one_run.beside_others(f, run_id).table
-        run = next(row for row in rows.runs if row["run_id"] == run_id)
+        tree = column(pages.show_panel(own).table, "state")
+        assert tree == [row["state"] for row in steps]
+        if run["working_s"] is not None:
+            assert f"{duration(run['working_s'])} work" in draw(own).alt
+
+
+def test_a_run_beside_the_others_of_its_agent(file):
+    f, truth = file
+    for run in truth.runs[::3]:
         others = [
             row["working_s"]
-            for row in rows.runs
-            if row["agent"] == run["agent"]
-            and row["agent"]
-            and row["run_id"] != run_id
-            and str(row["status"]).lower() == "completed"
-            and row["working_s"] is not None
+            for row in truth.done
+            if row["agent"] == run["agent"] is not None and row["run_id"] != run["run_id"]
         ]
-        middle = pytest.approx(median(others)) if others else None
-        cells = beside.astype(object).where(beside.notna(), None).iloc[0].tolist()
-        assert cells == ["Work", pytest.approx(run["working_s"]), middle, len(others)] or (
-            cells == ["Work", None, middle, len(others)] and run["working_s"] is None
-        )
+        known = [work for work in others if work is not None]
+        table = runkit.one_run.beside_others(f, run["run_id"]).table.head(1)
+        middle = pytest.approx(median(known)) if known else None
+        names = ["what", "this_run_s", "median_s", "n_others"]
+        found = [value for name in names for value in column(table, name)]
+        assert found == ["Work", pytest.approx(run["working_s"]), middle, len(known)]
+
+
+@pytest.mark.parametrize("n_runs", [1, 30])
+def test_a_report_has_these_numbers(n_runs, tmp_path):
+    """As its page shows them: of one run its decisions and work, of many the four counts."""
+    records = strangers.records(strangers.fleet(seed=5, n_runs=n_runs))
+    truth = Truth(oracle.tables(records))
+    report = runkit.report(records, tmp_path / "report.html", progress=False)
+    text = re.sub(r"<style>.*?</style>|<[^>]*>", " ", report.html.read_text(), flags=re.DOTALL)
+    words = " ".join(unescape(text).split())
+    expected = [f"{name} {counted}" for name, counted in truth.tiles.items()]
+    if n_runs == 1:
+        [run] = truth.runs
+        expected = [str(row["label"]) for row in truth.questions]
+        expected.append(f"{duration(run['working_s'])} work")
+    for phrase in expected:
+        assert phrase in words
