@@ -95,14 +95,14 @@ def test_failed_runs_keep_a_third_of_45_rows_and_the_line_says_which_have_one(
 
 
 def test_as_many_levels_of_steps_have_rows_as_fit():
-    """Two runs of 7 steps are trees, six runs show top steps, forty only themselves."""
+    """Two runs of 7 steps are trees, six to 15 runs show top steps, more only themselves."""
 
     def tree(run_id):
         inner = [step(f"{n}", n, n + 1) for n in range(5)]
         return run(step("g", 0, 5, steps=inner), step("z", 5, 6), run_id=run_id)
 
-    sizes = {n: draw([tree(f"{k}") for k in range(n)]) for n in (2, 6, 40)}
-    assert {n: len(chart.rows) for n, chart in sizes.items()} == {2: 16, 6: 18, 40: 40}
+    sizes = {n: draw([tree(f"{k}") for k in range(n)]) for n in (2, 6, 15, 16)}
+    assert {n: len(chart.rows) for n, chart in sizes.items()} == {2: 16, 6: 18, 15: 45, 16: 16}
     assert sizes[6].lines[1] == "12 of 42 steps have a row"
 
 

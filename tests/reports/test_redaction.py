@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -59,38 +58,6 @@ def test_an_example_is_masked_or_stays_or_is_a_known_miss(verdict, text, part):
     else:
         assert verdict == "known miss"
         assert part in result
-
-
-SECRETS = {
-    "email": ("olga.hrdlicka@kestrel.example", "мария@пример.рф", "o'neil+kyb@sub.acme.co"),
-    "number": ("471839265", "47-1839265", "471-83-9265", "471 83 9265", "４７–１８３９２６５"),
-    "secret": (
-        "sk_test_q8Zt4Lw2Xc7Vb1Nm",
-        "ghp_q8Zt4Lw2Xc7Vb1NmAb34",
-        "q8Zt4Lw2Xc7Vb1NmAb34",
-        "Bearer q8Zt-4Lw2",
-        "//olga:q8Zt@kestrel.example",
-        "password: q8Zt4Lw2",
-        "client_secret=q8Zt4Lw2",
-    ),
-}
-CARRIERS = (
-    "{}",
-    "The applicant sent ({}), and no more.",
-    'Read {{"a": {{"b": ["{}"]}}}} from the page.',
-    "https://x.example/a?b=1&note={}&c=2",
-    '{{"a": [{{"b": "{}"}}]}}',
-    '{{"body": "{{\\"note\\": \\"{}\\"}}"}}',
-)
-
-
-@pytest.mark.parametrize(("name", "carrier"), [*product(SECRETS, CARRIERS)])
-def test_no_secret_is_left_whatever_stands_around_it(name, carrier):
-    for secret in SECRETS[name]:
-        text = carrier.format(secret)
-        result = masked(text)
-        assert re.search(rf"\[{name} 1(?: …65)?\]", result), text
-        assert not re.search("q8Zt|hrdlicka|мария|neil|839", result), text
 
 
 NAMED = (

@@ -21,12 +21,6 @@ def test_kinds_of_steps_without_names_are_known_by_their_labels():
     assert table["critical_s"].to_dict() == {"Review": 18, "Lookup": 6}
 
 
-def test_a_step_that_has_not_ended_is_no_measure():
-    open_step = step("b", 10, None, label="Open")
-    f = runkit.frames(run(step("a", 0, 10), open_step, status="running", end=None))
-    assert runkit.fleet.slowest_steps(f).table["label"].tolist() == ["Step a"]
-
-
 def test_the_weakest_finding_is_first_with_its_weakness_as_data():
     source = {"url": "https://a.example", "source_tier": "government"}
     found = [

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable
 from html import unescape
 from statistics import median
-from typing import Any
 
 import pytest
 
@@ -145,24 +144,17 @@ def test_the_counts_of_every_screen(file):
     assert {*words} == {f"{n} {label}" for label, n in counted.items()}
 
 
-def cells(rows: Any, names: list[str]) -> list[str]:
-    """The cells of some columns, in an order that does not depend on that of the rows."""
-    return sorted(str([row[name] for name in names]) for row in rows)
-
-
 def test_the_questions_of_every_screen(file):
     """Those that wait in the inbox and the overview, and those that were answered in a report."""
     f, truth = file
-    waits = [row["wait_s"] for row in truth.pending]
+    waits = sorted((row["wait_s"] for row in truth.pending), key=lambda wait: -(wait or 0))
     for panel in (pages.inbox_panel(f), runkit.fleet.needs_attention(f)):
-        known = column(panel.table, "wait_s")[: len(waits)]
-        assert known == sorted(waits, reverse=True)
-    names = ["decision", "answered_by", "reason", "wait_s"]
-    answered = [row for row in truth.questions if row["outcome"] == "answered"]
+        assert column(panel.table, "wait_s")[: len(waits)] == waits
+    names = ["decision", "answered_by", "reason"]
     table = pages.answered_panel(f).table
-    assert cells(zip(*(column(table, name) for name in names), strict=True), [0, 1, 2, 3]) == cells(
-        answered, names
-    )
+    shown = zip(*(column(table, name) for name in names), strict=True)
+    answered = [row for row in truth.questions if row["outcome"] == "answered"]
+    assert Counter(shown) == Counter(tuple(row[name] for name in names) for row in answered)
 
 
 def test_waits_of_questions(file):
@@ -175,9 +167,8 @@ def test_waits_of_questions(file):
     sums = table[["n_pending", "n_answered", "n_late"]].sum()
     late = sum(wait > 4 * strangers.HOUR for wait in known)
     assert sums.tolist() == [len(pending), len(answered), late]
-    assert [*filter(None, [table["longest_pending_s"].max()])][: len(pending)] == [
-        max(pending)
-    ] * bool(pending)
+    longest = [wait for wait in column(table, "longest_pending_s") if wait is not None]
+    assert max(longest, default=None) == max(filter(None, pending), default=None)
 
 
 def test_what_failed_and_where_the_time_went(file):
@@ -212,10 +203,9 @@ def test_panels_of_each_run_have_its_rows(file):
         titles = Counter(row["title"] for row in findings)
         assert Counter(column(runkit.one_run.questions(own).table, "decision")) == decisions
         assert Counter(column(runkit.one_run.findings(own).table, "title")) == titles
-        shown = [(item.question, item.decision) for item in pages.decisions_of(own)]
-        assert Counter(shown) == Counter(
-            (row["label"] or NOT_IN_THE_DATA, row["decision"] or "") for row in questions
-        )
+        blocks = pages.head(own).blocks
+        shown = [item.question for block in blocks for item in getattr(block, "decisions", ())]
+        assert Counter(shown) == Counter(row["label"] or NOT_IN_THE_DATA for row in questions)
         tree = column(pages.show_panel(own).table, "state")
         assert tree == [row["state"] for row in steps]
         if run["working_s"] is not None:
@@ -244,7 +234,8 @@ def test_a_report_has_these_numbers(n_runs, tmp_path):
     records = strangers.records(strangers.fleet(seed=5, n_runs=n_runs))
     truth = Truth(oracle.tables(records))
     report = runkit.report(records, tmp_path / "report.html", progress=False)
-    text = re.sub(r"<style>.*?</style>|<[^>]*>", " ", report.html.read_text(), flags=re.DOTALL)
+    page = re.sub(r'<img alt="([^"]*)"[^>]*>', r"\1", report.html.read_text())
+    text = re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.DOTALL)
     words = " ".join(unescape(text).split())
     expected = [f"{name} {counted}" for name, counted in truth.tiles.items()]
     if n_runs == 1:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 import runkit
@@ -81,8 +82,12 @@ def test_the_longest_wait_is_first_and_a_heading_counts_runs():
 
 def test_equal_findings_and_equal_reasons_are_one_row():
     failed = [
-        run(step("a", status="error", result={"error": f"Register {n} is down"}), run_id=f"f{n}")
-        | {"status": "error"}
+        run(
+            step("a", status="error", result={"error": f"Register {n} is down"}),
+            run_id=f"f{n}",
+            end=100 + n,
+            status="error",
+        )
         for n in range(3)
     ]
     low = [done(f"l{n}", "No evidence") for n in range(8)]
@@ -93,6 +98,7 @@ def test_equal_findings_and_equal_reasons_are_one_row():
         ["Low confidence", "No evidence", 8],
         ["Low confidence", "Weak", 1],
     ]
+    assert panel.table["since"][0] == pd.Timestamp(at(102))  # the newest
     assert headings(panel) == {"Waiting for a reviewer": 0, "Failed": 3, "Low confidence": 9}
     assert tiles(panel)["Low confidence"] == "9 of 10 completed"
 
