@@ -176,9 +176,9 @@ def interrupt_row(run: Reading, question: Question) -> Row:
     outcome = "expired" if run.is_over else "pending"
     if is_settled:
         outcome = step.policy or "answered"
-    asked_at = step.start if step else None
+    since = step.start if step else None
     if step is None and outcome == "pending":
-        asked_at = run.updated_at if question.since is None else question.since
+        since = run.updated_at if question.since is None else question.since
     answered_at = step.completed if is_settled else None
     places = [result, item or {}, part(result.get("input"))]
     is_answered = outcome == "answered"
@@ -191,9 +191,9 @@ def interrupt_row(run: Reading, question: Question) -> Row:
         "label": question.label,
         "proposed": question.titles,
         "n_proposals": len(question.proposals),
-        "asked_at": asked_at,
+        "asked_at": since,
         "answered_at": answered_at,
-        "wait_s": seconds(asked_at, run.as_of if outcome == "pending" else answered_at),
+        "wait_s": seconds(since, run.as_of if outcome == "pending" else answered_at),
         "outcome": outcome,
         "decision": decision(result, item) if is_answered else None,
         "answered_by": person(*places) if is_answered else None,

@@ -140,7 +140,7 @@ def test_a_report_prints_in_light_colors_on_few_pages(made, open_file):
     assert page.locator("main :is(table, img)").evaluate_all(wide) == 0
 
 
-def test_a_figure_of_the_user_is_drawn_or_named():
+def test_a_figure_of_the_user_is_a_picture_or_named():
     """A chart is a picture; of another figure its title says where to look."""
     bars = go.Figure(go.Bar(x=["a"], y=[1])).update_layout(title="Runs by <b>week</b>")
     shown = {PLOTLY: json.loads(bars.to_json())}, runkit.gantt(run())._repr_mimebundle_()

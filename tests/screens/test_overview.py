@@ -41,10 +41,10 @@ def done(run_id, title="Match", confidence="low", **more):
     return run(step("a", artifacts=[found]), run_id=run_id, **more)
 
 
-def waiting(run_id, asked_s):
-    """A run with a question that is open since `asked_s`."""
-    asks = question("q", asked_s, None, label=f"Since {asked_s}?")
-    return run(asks, run_id=run_id, end=None, status="interrupted", updated_at=at(asked_s))
+def waiting(run_id, since_s):
+    """A run with a question that is open since `since_s`."""
+    asks = question("q", since_s, None, label=f"Since {since_s}?")
+    return run(asks, run_id=run_id, end=None, status="interrupted", updated_at=at(since_s))
 
 
 @pytest.mark.parametrize(

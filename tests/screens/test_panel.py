@@ -145,9 +145,9 @@ def test_no_panel_is_wider_than_its_screen(open_file, tmp_path, width):
         step("b", 90, 95, status="error", result={"error": long}),
     ]
     f = runkit.frames([run(*steps, run_id=f"{n}-run", status="error") for n in range(3)])
-    one = f.select("0-run")
+    own = f.select("0-run")
     panels = [getattr(runkit.fleet, name)(f) for name in runkit.fleet.__all__]
-    panels += [runkit.one_run.findings(one), runkit.one_run.step(one, "b"), runkit.overview(f)]
+    panels += [runkit.one_run.findings(own), runkit.one_run.step(own, "b"), runkit.overview(f)]
     path = tmp_path / "page.html"
     path.write_text(page_of("Runs", panels), encoding="utf-8")
     page = open_file(path, width).page

@@ -88,11 +88,11 @@ def test_panels_of_one_run_have_no_forbidden_word(form):
     made = [*strangers.several("ordinary", 1), *strangers.several(form, 1)]
     f = runkit.frames(marked(strangers.records(made)))
     for run_id in f.runs["run_id"][1:]:
-        one = f.select(run_id)
+        own = f.select(run_id)
         for show in ONE.values():
-            check(show(one))
-        for step_id in one.steps["step_id"]:
-            check(runkit.one_run.step(one, step_id))
+            check(show(own))
+        for step_id in own.steps["step_id"]:
+            check(runkit.one_run.step(own, step_id))
 
 
 @pytest.mark.parametrize("name", FLEET)

@@ -87,9 +87,9 @@ def question_texts(rng: random.Random) -> Stranger:
         label = "Letter"
         value["artifacts"] = [finding(label)]
     asks = question("q", 20, None, label=None, agent="tin_verification")
-    asked_item = rng.choice([item("int-1", **value), value])  # with an id, or as the whole item
-    raw = waiting(rng, step("work", 0, 20), asks, items=[asked_item])
-    rows = [{"label": label, "outcome": "pending", "interrupt_id": asked_item.get("id")}]
+    open_item = rng.choice([item("int-1", **value), value])  # with an id, or as the whole item
+    raw = waiting(rng, step("work", 0, 20), asks, items=[open_item])
+    rows = [{"label": label, "outcome": "pending", "interrupt_id": open_item.get("id")}]
     return Stranger([raw], {"n_pending": 1}, {"interrupts": rows})
 
 
@@ -109,7 +109,7 @@ def two_open(rng: random.Random) -> Stranger:
     ]
     rng.shuffle(items)
     raw = waiting(rng, step("work", 0, 20), *asks, items=items)
-    step_ids = [asked["id"] if asked["label"] else None for asked in raw["steps"][1:]]
+    step_ids = [each["id"] if each["label"] else None for each in raw["steps"][1:]]
     rows = [{"interrupt_id": f"int-{n}", "step_id": step_id} for n, step_id in enumerate(step_ids)]
     return Stranger([raw], {"n_pending": 2}, {"interrupts": rows})
 

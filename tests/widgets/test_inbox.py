@@ -130,7 +130,7 @@ def test_every_question_that_waits_is_there():
 OPEN: dict[str, Any] = {"id": "q", "value": {"type": "dismissal", "label": "Dismiss?"}}
 
 
-def asked(run_id="aaaaaaaa-1", **more):
+def waiting_run(run_id="aaaaaaaa-1", **more):
     step = support.question("s1", 20, None)
     fields = {"status": "interrupted", "interrupts": [OPEN], **more}
     return support.run(step, run_id=run_id, end=None, **fields)
@@ -139,9 +139,9 @@ def asked(run_id="aaaaaaaa-1", **more):
 @pytest.mark.parametrize(
     "listed",
     [
-        asked(),
-        asked(status="awaiting_human"),
-        asked(status="awaiting_human", interrupts=[]),
+        waiting_run(),
+        waiting_run(status="awaiting_human"),
+        waiting_run(status="awaiting_human", interrupts=[]),
     ],
     ids=["interrupted", "unknown status", "only a step"],
 )
@@ -164,14 +164,16 @@ async def test_a_question_waits_whatever_the_status_is_called(server, listed):
 
 
 @on_a_loop
-async def test_a_run_that_cannot_be_read_again_stays_and_is_said_to_be_missing(server):
-    listed = asked()
+async def test_a_run_that_cannot_be_read_again_stays_and_is_missing(server):
+    listed = waiting_run()
     status = [200]
 
     def reply(request):
         if request.path == "/runs":
             return Answer({"data": [listed], "has_more": False, "total_count": 1})
-        return Answer(asked() if "aaaaaaaa" in request.path else {"data": []}, status=status[0])
+        return Answer(
+            waiting_run() if "aaaaaaaa" in request.path else {"data": []}, status=status[0]
+        )
 
     server.script = reply
     with quick_client(KEY, server.url, []) as client:
