@@ -6,7 +6,10 @@ themes. A state is never shown by its color alone: an icon and a word go with it
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
+
+from runkit.display.text import Markup, environment
 
 
 class Theme(NamedTuple):
@@ -70,3 +73,17 @@ def faded(color: str, alpha: float) -> str:
         return color
     red, green, blue = bytes.fromhex(color[1:])
     return f"rgba({red},{green},{blue},{alpha})"
+
+
+_environment = environment(Path(__file__).with_name("static"))
+_environment.globals |= {"light": LIGHT, "dark": DARK}
+_variables = _environment.get_template("colors.css.j2")
+
+
+def css_variables(selector: str, *, is_page: bool = False) -> Markup:
+    """Write the colors as CSS variables (`--runkit-ok`) within `selector`.
+
+    They follow the theme of JupyterLab or VS Code, or on a page of its own the reader's; paper is
+    light.
+    """
+    return Markup(_variables.render(selector=selector, is_page=is_page))  # noqa: S704

@@ -21,6 +21,7 @@ from types import NoneType
 from typing import Any, Self
 
 import markupsafe
+from jinja2 import Environment, FileSystemLoader
 
 __all__ = ["unescape"]  # exported so that escaping and unescaping are in one module
 
@@ -65,6 +66,11 @@ _LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({
 # JupyterLab's MathJax skips these classes; it would act on `$\href{…}$` in a text.
 _BLOCK = Markup('<div class="runkit-static mathjax_ignore tex2jax_ignore">{}</div>')
 esc = Markup.escape  # text enters runkit's HTML only this way
+
+
+def environment(folder: Path) -> Environment:
+    """Return the environment of the templates in a folder, which escape each value."""
+    return Environment(loader=FileSystemLoader(folder), autoescape=True, finalize=esc)
 
 
 def visible(text: str) -> str:

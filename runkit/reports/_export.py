@@ -16,8 +16,7 @@ import nh3
 from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-from runkit.display.templates import environment
-from runkit.display.text import Markup, static_file, unescape, visible, web_host
+from runkit.display.text import Markup, environment, static_file, unescape, visible, web_host
 from runkit.screens.html import offline_page
 
 PICTURE = "data:image/svg+xml,"  # how the address of a chart begins

@@ -8,8 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runkit.api.words import Word
-from runkit.display.templates import css_variables, environment
-from runkit.display.text import Markup, block, shorten, static_file, truncated, web_host
+from runkit.display.colors import css_variables
+from runkit.display.text import (
+    Markup,
+    block,
+    environment,
+    shorten,
+    static_file,
+    truncated,
+    web_host,
+)
 from runkit.facts import ReadLine
 from runkit.screens.blocks import (
     Block,

@@ -17,7 +17,7 @@ from runkit.api.reading import answerer_of, decision_of, objects, proposals_of, 
 from runkit.api.words import CONFIDENCES, OUTCOMES, TIERS
 from runkit.client import Client
 from runkit.client.resume import is_pending
-from runkit.display.templates import css_variables
+from runkit.display.colors import css_variables
 from runkit.display.text import (
     Markup,
     agent_title,
