@@ -19,7 +19,8 @@ def box(request):
         yield running
 
 
-@pytest.mark.parametrize("box", [40], indirect=True)  # the run takes some seconds more than its cell
+# the run takes some seconds more than its cell
+@pytest.mark.parametrize("box", [40], indirect=True)
 def test_a_monitor_follows_a_run_from_start_to_end(open_session):
     """The question is answered in place, with Send in view, above the chart."""
     session = open_session("watchlist_hit", NEW.format("watchlist_hit"))
