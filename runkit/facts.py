@@ -300,13 +300,17 @@ class ReadLine(NamedTuple):
         return " · ".join(filter(None, self))
 
 
-def what_was_read(f: Frames) -> ReadLine:
-    """Write what is missing, how many runs were read, and up to when they are counted."""
-    counted_runs = [f"{plural(len(f.runs), 'run')} read"]
+def what_was_read(f: Frames, *notes: str) -> ReadLine:
+    """Write what is missing, how many runs were read, and up to when they are counted.
+
+    `notes` stand before it, but for empty ones.
+    """
+    counted_runs = f"{plural(len(f.runs), 'run')} read"
     n_several = int(f.runs["n_copies"].gt(1).sum())
     if n_several:
-        counted_runs.append(f"{n_several:,} in several states, the newest counts")
-    return ReadLine(" · ".join(f.missing), " · ".join([", ".join(counted_runs), f.clock]))
+        counted_runs += f", {n_several:,} in several states, the newest counts"
+    parts = [*filter(None, notes), counted_runs, f.clock]
+    return ReadLine(" · ".join(f.missing), " · ".join(parts))
 
 
 def runs_in_order(runs: pd.DataFrame) -> pd.DataFrame:

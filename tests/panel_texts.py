@@ -7,7 +7,7 @@ from collections.abc import Callable
 from html import unescape
 
 import runkit
-from runkit.screens import pages
+from runkit.screens import one_run, pages
 from runkit.screens.panel import Panel
 
 HIDDEN = re.compile(r"<style>.*?</style>", re.DOTALL)
@@ -23,7 +23,7 @@ FLEET: dict[str, Callable[[runkit.Frames], Panel]] = {
     "frames": pages.runs_panel,
     "answered": pages.answered_panel,
     "head": pages.head,
-    "folded": pages.folded_panel,
+    "folded": pages.folded_runs,
     "show": lambda f: pages.show_panel(f, sla_h=4),
     "inbox": lambda f: pages.inbox_panel(f, sla_h=4),
     "changes": lambda f: pages.changed_panel(runkit.changes([], f)),
@@ -33,7 +33,7 @@ ONE: dict[str, Callable[[runkit.Frames], Panel]] = {
     "questions": runkit.one_run.questions,
     "beside others": lambda f: runkit.one_run.beside_others(f, f.runs["run_id"][0]),
     "head": pages.head,
-    "folded": pages.folded_panel,
+    "folded": one_run.folded_steps,
     "show": lambda f: pages.show_panel(f, sla_h=4),
 }
 

@@ -6,8 +6,8 @@ terminal   any block as text
 panel      `Panel`: a title, what was read, blocks, and sometimes a figure
 overview   `overview`: the state of an account
 fleet      panels of many runs; what needs somebody, in three groups
-one_run    panels of one run
-pages      the first screen of a report, its counts, the runs of some frames, what the shell shows
+one_run    panels of one run; how it ended, and its steps
+pages      panels of whole frames: four counts, their runs, their questions, what changed
 
 `runkit.overview(f)`:
 
@@ -17,19 +17,6 @@ pages      the first screen of a report, its counts, the runs of some frames, wh
 4. `html` writes each block by a macro of Jinja; `blocks` writes the values of its tables.
 """
 
-from importlib import import_module
-from types import ModuleType
+from runkit.screens import fleet, one_run
 
-from runkit.screens.panel import Panel
-
-__all__ = ["Panel", "fleet", "one_run"]
-
-
-def __getattr__(name: str) -> ModuleType:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f"{__name__}.{name}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__all__ = ["fleet", "one_run"]

@@ -14,11 +14,10 @@ import pandas as pd
 
 from runkit.api.words import CONFIDENCES, OUTCOMES, RUN_STATUSES, STATES, TIERS, Vocabulary, Word
 from runkit.display.text import MISSING, agent_title, in_words, lasted, moment, short_id, visible
-from runkit.facts import short_ids
+from runkit.facts import ReadLine, short_ids
 
 SHOWN_ROWS = 20  # rows of a table; the others are folded
 IDS = ("run_id", "step_id", "interrupt_id", "run_ids")
-LISTS = ("run_ids", "sources")
 HEADS = {  # heads that do not follow from a column's name
     "agent_name": "Agent",
     "answered_at": "When",
@@ -57,11 +56,13 @@ PLAIN: dict[str, Callable[[str], str]] = {
     "asked_by": agent_title,
     "kind": in_words,
     "name": in_words,
+    "problem": in_words,
     "type": in_words,
 }
 # of the share of rows with one name; a name that most rows share says nothing
 MOST = 0.5
 NUMBERS, TIME = "iuf", "M"  # kinds of dtypes
+MAX_SHORT_CELL = 26  # characters of a text that does not break
 
 
 class Tile(NamedTuple):
@@ -95,9 +96,10 @@ class Table(NamedTuple):
 
 
 class Quote(NamedTuple):
-    """What an agent or a person wrote, with the status that it has, and a note."""
+    """What an agent or a person wrote, with the status that it has, since when, and a note."""
 
     status: Word
+    when: str
     heading: str
     text: str = ""
     note: str = ""
@@ -134,6 +136,14 @@ class Details(NamedTuple):
 Block: TypeAlias = Tiles | Table | Quote | Decisions | Details
 
 
+class Content(NamedTuple):
+    """What people see of a panel."""
+
+    title: str
+    read: ReadLine
+    blocks: Sequence[Block]
+
+
 # ------------------------------------------------------------------------------------------ cells
 
 
@@ -154,7 +164,7 @@ class TableColumn(NamedTuple):
     name: str
     head: str
     cells: list[Any]
-    kind: str  # text, word, number, time or id
+    kind: str  # id, word, number, time, text, or short: a text that does not break
 
 
 def columns_of(df: pd.DataFrame) -> list[TableColumn]:
@@ -165,24 +175,27 @@ def columns_of(df: pd.DataFrame) -> list[TableColumn]:
     columns: list[TableColumn] = []
     for name in names:
         values = named[name]
-        if name in IDS and name not in LISTS:
+        if name in IDS and name != "run_ids":
             values = short_ids(values)  # but for those that would look alike
         cells = [cell_of(value, name, values.dtype.kind) for value in values]
         is_repeated = len(cells) > 1 and any(cells == column.cells for column in columns)
         if not is_repeated:
-            columns.append(TableColumn(name, head_of(name), cells, _kind(name, values.dtype.kind)))
+            kind = _kind(name, values.dtype.kind, cells)
+            columns.append(TableColumn(name, head_of(name), cells, kind))
     return columns
 
 
-def _kind(name: str, dtype: str) -> str:
-    """Return the kind of a column by its name and the kind of its dtype."""
+def _kind(name: str, dtype: str, cells: list[Any]) -> str:
+    """Return the kind of a column by its name, the kind of its dtype, and its cells."""
     if name in IDS:
         return "id"
     if name in VOCABULARIES or name in MARKED:
         return "word"
     if dtype in NUMBERS:
         return "number"
-    return "time" if dtype == TIME else "text"
+    if dtype == TIME:
+        return "time"
+    return "text" if max(len(str(cell)) for cell in cells) > MAX_SHORT_CELL else "short"
 
 
 def with_name(df: pd.DataFrame) -> pd.DataFrame:

@@ -29,13 +29,7 @@ from runkit.screens.blocks import Table
 from runkit.screens.panel import Panel
 from runkit.tables.frames import Frames
 
-__all__ = [
-    "failed_steps",
-    "needs_attention",
-    "slowest_steps",
-    "waits",
-    "weak_findings",
-]
+__all__ = ["failed_steps", "needs_attention", "slowest_steps", "waits", "weak_findings"]
 
 RUN_NAMES = ["business_name", "agent_name"]
 WAITING, FAILED, LOW = "Waiting for a reviewer", "Failed", "Low confidence"
@@ -130,8 +124,7 @@ def needs_tables(needs: pd.DataFrame) -> list[Table]:
 
 def _waiting(facts: Facts) -> pd.DataFrame:
     """Return a row for each open question, the longest first."""
-    questions = facts.waiting.drop(columns="business_name")
-    questions = questions.merge(facts.runs[["run_id", *RUN_NAMES]], "left", "run_id")
+    questions = with_names(facts.waiting, facts.frames)
     rows = questions.assign(
         what=questions["label"].fillna(NOT_IN_THE_DATA),
         asked_by=questions["agent"],
@@ -140,6 +133,12 @@ def _waiting(facts: Facts) -> pd.DataFrame:
         run_ids=questions["run_id"].map(lambda run_id: [run_id]),
     )
     return with_limit(rows, facts.sla_h)
+
+
+def with_names(df: pd.DataFrame, f: Frames) -> pd.DataFrame:
+    """Add to rows of runs what names the runs on screens."""
+    others = df.drop(columns="business_name", errors="ignore")
+    return others.merge(f.runs[["run_id", *RUN_NAMES]], "left", "run_id")
 
 
 def with_limit(table: pd.DataFrame, sla_h: float | None) -> pd.DataFrame:
@@ -205,29 +204,29 @@ def waits(f: Frames, *, sla_h: Hours | None = None) -> Panel:
     """
     check_kind("f", f, Frames)
     questions = Facts(f, sla_h).ended("pending", "answered")
-    is_open = questions["outcome"].eq("pending")
-    questions = questions.assign(
-        kind=questions["kind"].astype("str"),
-        is_open=is_open,
-        is_answered=~is_open,
-        open_s=questions["wait_s"].where(is_open),
-        answered_s=questions["wait_s"].mask(is_open),
-    )
-    by = questions.groupby("kind", sort=False)
-    kinds = by.agg(
-        n_pending=("is_open", "sum"),
-        longest_pending_s=("open_s", "max"),
-        n_answered=("is_answered", "sum"),
-        median_s=("answered_s", "median"),
-        p90_s=("answered_s", lambda seconds: seconds.quantile(0.9)),
-        n_late=("is_late", lambda flags: flags.sum(min_count=1)),
-        late=("is_late", counted),
-    )
-    kinds = kinds.sort_index(key=lambda names: names.map(QUESTION_KINDS.position)).reset_index()
-    table = kinds[[*WAITS]].astype(WAITS)
+    kinds = questions["kind"].astype("str")
+    rows = []
+    for kind in sorted(kinds.unique(), key=QUESTION_KINDS.position):
+        its = questions[kinds.eq(kind)]
+        is_open = its["outcome"].eq("pending")
+        open_s = its.loc[is_open, "wait_s"]
+        answered_s = its.loc[~is_open, "wait_s"]
+        row = {
+            "kind": kind,
+            "n_pending": len(open_s),
+            "longest_pending_s": open_s.max(),
+            "n_answered": len(answered_s),
+            "median_s": answered_s.median(),
+            "p90_s": answered_s.quantile(0.9),
+            "n_late": its["is_late"].sum(min_count=1),
+            "late": counted(its["is_late"]),
+        }
+        rows.append(row)
+    by_kind = pd.DataFrame(rows, columns=[*WAITS, "late"])
+    table = by_kind[[*WAITS]].astype(WAITS)
     seen = table.drop(columns="n_late")
     if sla_h is not None:
-        seen[f"over_{sla_h:g}_h"] = kinds["late"].astype("str")
+        seen[f"over_{sla_h:g}_h"] = by_kind["late"]
     return Panel("Waits by kind of question", table, what_was_read(f), [Table(seen)])
 
 
@@ -336,11 +335,9 @@ def weak_findings(f: Frames) -> Panel:
     findings = Facts(f).findings
     is_weak = findings["is_low"] | findings["is_bare"] | ~findings["is_strong"]
     weak = findings[is_weak.fillna(True).astype("bool")]
-    weak = weakest_first(weak).merge(f.runs[["run_id", *RUN_NAMES]], on="run_id")
-    table = weak[["run_id", *RUN_NAMES, *WEAK]]
-    return Panel(
-        "Weak findings", table, what_was_read(f), [Table(table.drop(columns="artifact_no"))]
-    )
+    table = with_names(weakest_first(weak), f)[["run_id", *RUN_NAMES, *WEAK]]
+    seen = Table(table.drop(columns="artifact_no"))
+    return Panel("Weak findings", table, what_was_read(f), [seen])
 
 
 def weakest_first(findings: pd.DataFrame) -> pd.DataFrame:

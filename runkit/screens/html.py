@@ -18,15 +18,14 @@ from runkit.display.text import (
     truncated,
     web_host,
 )
-from runkit.facts import ReadLine
 from runkit.screens.blocks import (
     Block,
+    Content,
     Decisions,
     Details,
     Quote,
     SourceCell,
     Table,
-    TableColumn,
     Tiles,
     columns_of,
 )
@@ -36,10 +35,8 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent / "static"
 MAX_UNFOLDED = 80  # characters of a cell; what is longer is folded
-SHORT = 26  # characters of a cell that does not break
 MAX_ROWS = 200  # rows of a table that are written at all
 MAX_IDS, MAX_ITEMS = 1, 4  # of a list in a cell; the others are folded
-FONT = '-apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif'
 
 
 def notebook_html(panel: Markup) -> str:
@@ -48,10 +45,10 @@ def notebook_html(panel: Markup) -> str:
     return block(style, panel)
 
 
-def panel_html(title: str, read: ReadLine, blocks: Sequence[Block], level: int) -> Markup:
+def panel_html(panel: Content, level: int) -> Markup:
     """Write a panel; its title is a heading of a level, those of its tables of the next one."""
-    parts = [block_html(part, level + 1) for part in blocks]
-    return _render("panel", title=title, read=read, parts=parts, level=level)
+    parts = [block_html(part, level + 1) for part in panel.blocks]
+    return _render("panel", panel=panel, parts=parts, level=level)
 
 
 def block_html(part: Block, level: int = 3) -> Markup:
@@ -64,44 +61,31 @@ def block_html(part: Block, level: int = 3) -> Markup:
 
 def table_html(table: Table, level: int = 3) -> Markup:
     """Write a table; the rows beyond the first ones are folded."""
-    df = table.df.head(MAX_ROWS)
-    columns = columns_of(df)
-    styles_of = [_style(column) for column in columns]
-    rows = list(zip(*(column.cells for column in columns), strict=True)) or [()] * len(df)
-    lines = []
-    for number, row in enumerate(rows):
-        cells = [_cell(cell, column) for cell, column in zip(row, columns, strict=True)]
-        code = table.code[number] if number < len(table.code) else ""
-        if code and cells:
-            cells[0] = _render("coded", label=cells[0], code=code)
-        lines.append(list(zip(cells, styles_of, [column.head for column in columns], strict=True)))
+    columns = columns_of(table.df.head(MAX_ROWS))
+    cells = [[_cell(cell, column.kind) for cell in column.cells] for column in columns]
+    if table.code:
+        coded = zip(cells[0], table.code, strict=False)  # a table may be cut
+        cells[0] = [_render("coded", label=label, code=code) for label, code in coded]
+    rows = list(zip(*cells, strict=True))
     return _render(
         "table",
         table=table,
         level=level,
         n_rows=len(table.df),
-        heads=list(zip([column.head for column in columns], styles_of, strict=True)),
-        first=lines[: table.shown],
-        rest=lines[table.shown :],
+        columns=columns,
+        first=rows[: table.shown],
+        rest=rows[table.shown :],
     )
 
 
-def _style(column: TableColumn) -> str:
-    """Return the CSS class of a column; a text column with short cells does not break."""
-    if column.kind != "text":
-        return column.kind
-    width = max([len(str(cell)) for cell in column.cells], default=0)
-    return "text" if width > SHORT else "short"
-
-
-def _cell(cell: Any, column: TableColumn) -> Markup:
+def _cell(cell: Any, kind: str) -> Markup:
     if isinstance(cell, Word):
         return _render("pill", word=cell)
     if isinstance(cell, list):
         items = [_source(item) if isinstance(item, SourceCell) else item for item in cell]
-        n_first = MAX_IDS if column.kind == "id" else MAX_ITEMS
+        n_first = MAX_IDS if kind == "id" else MAX_ITEMS
         return _render("items", first=items[:n_first], rest=items[n_first:])
-    if column.kind == "time":
+    if kind == "time":
         return _render("time", parts=cell.rpartition(", "))
     return _render(
         "text",
@@ -144,9 +128,5 @@ def offline_page(title: str, sections: Sequence[Markup], *, style: Markup | None
 
     `style` is CSS of our own that comes on top.
     """
-    font = Markup(":root {{ --runkit-font: {} }}\n").format(Markup(FONT))  # noqa: S704 - ours
-    page_style = static_file(STATIC / "page.css")
-    sheets = [css_variables(":root", is_page=True), font, page_style, styles(), style or ""]
-    page = static_file(STATIC / "page.html")
-    body = Markup("\n").join(sections)
-    return str(page.format(title=title, style=Markup("").join(sheets), sections=body))
+    sheets = [css_variables(":root", is_page=True), static_file(STATIC / "page.css"), styles()]
+    return str(_render("page", title=title, sheets=[*sheets, style or ""], sections=sections))

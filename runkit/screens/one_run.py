@@ -1,4 +1,4 @@
-"""Panels of one run: what it found, what it asked of reviewers, what a step returned.
+"""Panels of one run: what it found, what it asked of reviewers, what a step returned, how it ended.
 
 `findings`, `questions` and `step` take `Frames` of exactly one run, `beside_others` those of
 several; each returns a `Panel`. `runkit.one_run` is this module.
@@ -10,13 +10,31 @@ import pandas as pd
 
 from runkit.analysis.compare import one_run
 from runkit.api import jsontext
-from runkit.api.words import TIERS
+from runkit.api.words import OUTCOMES, RUN_STATUSES, TIERS
 from runkit.arguments import check_kind, checked
-from runkit.display.text import MISSING, agent_title, brief, short_id
+from runkit.display.text import (
+    MISSING,
+    agent_title,
+    brief,
+    first_text,
+    lasted,
+    moment,
+    short_id,
+)
 from runkit.errors import UsageError
-from runkit.facts import ReadLine, findings_of, what_was_read
-from runkit.screens.blocks import Block, SourceCell, Table, dotted, records
-from runkit.screens.fleet import weakest_first, work_of
+from runkit.facts import NOT_IN_THE_DATA, findings_of, outputs_of, returned_by, what_was_read
+from runkit.screens.blocks import (
+    Block,
+    Decision,
+    Decisions,
+    Quote,
+    SourceCell,
+    Table,
+    confidence_word,
+    dotted,
+    records,
+)
+from runkit.screens.fleet import weakest_first, with_limit, work_of
 from runkit.screens.panel import Panel
 from runkit.tables.frames import Frames
 
@@ -24,7 +42,6 @@ __all__ = ["beside_others", "findings", "questions", "step"]
 
 SHORTEST_ID = 8  # characters of an id that are enough
 N_SLOWEST = 5  # steps beside those of other runs
-KIND = ["agent", "name"]  # what makes two steps alike
 FINDING_COLUMNS = [
     "title",
     "summary",
@@ -33,6 +50,8 @@ FINDING_COLUMNS = [
     "best_tier",
     "agent",
     "artifact_no",
+    "type",
+    "step_id",
 ]
 QUESTION_COLUMNS = [
     *("label", "kind", "agent", "proposed", "outcome", "decision", "answered_by", "answered_at"),
@@ -40,6 +59,11 @@ QUESTION_COLUMNS = [
 ]
 AUDIT = ["label", "proposed", "outcome", "decision", "answered_by", "answered_at", "reason"]
 AUDIT_NAMES = {"label": "question", "wait_s": "waited_s"}
+FINDING_SHOWN = ["title", "summary", "confidence", "sources", "agent"]
+STEP_FINDING = ["title", "summary", "confidence", "sources"]
+WHOLE = {"working_s": "Work", "waiting_s": "Waiting"}
+TIMES_OF_RUN = ["duration_s", "working_s", "waiting_s"]
+INDENT = "\u2003"  # before a child step
 BESIDE = {"what": "str", "this_run_s": "float64", "median_s": "float64", "n_others": "Int64"}
 
 
@@ -68,8 +92,8 @@ def findings(f: Frames) -> Panel:
     """
     f = _of_one(f)
     table = weakest_first(findings_of(f)).reset_index(drop=True)
-    seen = Table(with_sources(f, table)[["title", "summary", "confidence", "sources", "agent"]])
-    return Panel("Findings", table[[*FINDING_COLUMNS, "type", "step_id"]], what_was_read(f), [seen])
+    seen = Table(with_sources(f, table)[FINDING_SHOWN])
+    return Panel("Findings", table[FINDING_COLUMNS], what_was_read(f), [seen])
 
 
 def with_sources(f: Frames, artifacts: pd.DataFrame) -> pd.DataFrame:
@@ -140,30 +164,9 @@ def step(f: Frames, name: str) -> Panel:
     values = pd.DataFrame(jsontext.leaves(row["result"]), columns=["path", "value"], dtype="str")
     is_own = f.artifacts["step_id"].eq(row["step_id"]) & f.artifacts["origin"].eq("finding")
     own = with_sources(f, f.artifacts[is_own])
-    parts = {
-        "Result": values,
-        "Findings": own[["title", "summary", "confidence", "sources"]],
-    }
-    blocks: list[Block] = [Table(table)]
-    blocks += [Table(part, heading) for heading, part in parts.items() if len(part)]
-    missing, counted_runs = what_was_read(f)
-    run = f.runs.iloc[0]
-    where = dotted(
-        run["business_name"], agent_title(row["agent"]), f"run {short_id(run['run_id'])}"
-    )
-    return Panel(str(row["label"]), values, ReadLine(missing, f"{where} · {counted_runs}"), blocks)
-
-
-def tables_of_step(f: Frames, name: str) -> dict[str, pd.DataFrame]:
-    """Return the rows of one step in each frame; see `step`."""
-    ids = _find_steps(f.steps, name)["step_id"]
-    artifacts = f.artifacts[f.artifacts["step_id"].isin(ids)]
-    return {
-        "steps": f.steps[f.steps["step_id"].isin(ids)],
-        "artifacts": artifacts,
-        "sources": f.sources[f.sources["artifact_no"].isin(artifacts["artifact_no"])],
-        "interrupts": f.interrupts[f.interrupts["step_id"].isin(ids)],
-    }
+    parts = {"": table, "Result": values, "Findings": own[STEP_FINDING]}
+    blocks = [Table(part, heading) for heading, part in parts.items() if len(part)]
+    return Panel(str(row["label"]), values, what_was_read(f), blocks)
 
 
 def step_table(steps: pd.DataFrame) -> pd.DataFrame:
@@ -178,17 +181,17 @@ def _find_steps(steps: pd.DataFrame, name: str) -> pd.DataFrame:
 
     Raises `UsageError` if there is none.
     """
-    by_id = steps["step_id"]
-    is_prefix = by_id.str.startswith(name) & (len(name) >= SHORTEST_ID)
+    step_id = steps["step_id"]
     words = name.strip().casefold()
-    is_label, is_name = (steps[column].str.casefold().eq(words) for column in ("label", "name"))
-    for is_match in (by_id.eq(name), is_prefix, is_label, is_name):
-        if is_match.any():
-            return steps[is_match]
-    raise UsageError(
-        f"no step is {brief(name)}; expected the id of a step, its first {SHORTEST_ID} characters, "
-        "its name or its label."
-    )
+    is_id = step_id.eq(name) | step_id.str.startswith(name) & (len(name) >= SHORTEST_ID)
+    is_word = steps["label"].str.casefold().eq(words) | steps["name"].str.casefold().eq(words)
+    found = steps[is_id | is_word]
+    if found.empty:
+        raise UsageError(
+            f"no step is {brief(name)}; expected the id of a step, its first {SHORTEST_ID} "
+            "characters, its name or its label."
+        )
+    return found
 
 
 @checked
@@ -205,9 +208,9 @@ def beside_others(f: Frames, run_id: str) -> Panel:
     Returns
     -------
     Panel
-        Rows for its work, its waiting and its five slowest steps: `this_run_s`, the `median_s` of
-        the other runs, and `n_others`, how many runs that is the median of. Of steps the time is
-        their own, without that of their child steps.
+        Rows for its work, its waiting and its five slowest steps by name: `this_run_s`, the
+        `median_s` of the other runs, and `n_others`, how many runs that is the median of. Of steps
+        the time is their own, without that of their child steps.
 
     Raises
     ------
@@ -218,22 +221,21 @@ def beside_others(f: Frames, run_id: str) -> Panel:
     run = f.select(run_id).runs.iloc[0]
     is_other = f.runs["agent"].eq(run["agent"]) & f.runs["run_id"].ne(run["run_id"])
     others = f.runs[is_other & f.runs["status"].eq("completed")]
-    rows = []
-    for what, column in (("Work", "working_s"), ("Waiting", "waiting_s")):
-        known = others[column].dropna()
-        rows.append((what, run[column], known.median(), len(known)))
+    wholes = f.runs.set_index("run_id")[list(WHOLE)].T
     work = work_of(f)
-    own = work[work["run_id"].eq(run["run_id"])]
-    slowest = own.groupby(KIND, dropna=False).agg(label=("label", "first"), own_s=("self_s", "sum"))
-    sums = work[work["run_id"].isin(others["run_id"])].groupby([*KIND, "run_id"], dropna=False)
-    by_run = sums["self_s"].sum().groupby(KIND, dropna=False)
-    medians = slowest.join(by_run.agg(median_s="median", n="size"))
-    for _, kind in medians.nlargest(N_SLOWEST, "own_s").iterrows():
-        n_others = 0 if pd.isna(kind["n"]) else int(kind["n"])
-        rows.append((kind["label"], kind["own_s"], kind["median_s"], n_others))
-    table = pd.DataFrame(rows, columns=[*BESIDE]).astype(BESIDE)
-    name = run["business_name"] if pd.notna(run["business_name"]) else agent_title(run["agent"])
-    title = f"{name} {short_id(run['run_id'])} beside others"
+    steps = work.pivot_table("self_s", "name", "run_id", "sum").reindex(columns=wholes.columns)
+    slowest = steps[run["run_id"]].dropna().nlargest(N_SLOWEST).index
+    labels = work[work["run_id"].eq(run["run_id"])].groupby("name")["label"].first()
+    times = pd.concat([wholes, steps.loc[slowest]])
+    of_others = times[others["run_id"]]
+    columns = {
+        "what": [*WHOLE.values(), *labels[slowest]],
+        "this_run_s": times[run["run_id"]],
+        "median_s": of_others.median(axis=1),
+        "n_others": of_others.count(axis=1),
+    }
+    table = pd.DataFrame(columns).astype(BESIDE).reset_index(drop=True)
+    title = f"{name_of_run(f.select(run_id))} {short_id(run['run_id'])} beside others"
     return Panel(title, table, what_was_read(f))
 
 
@@ -241,3 +243,92 @@ def _of_one(f: Frames) -> Frames:
     """Check that frames hold exactly one run. Raises `UsageError`."""
     check_kind("f", f, Frames)
     return one_run(f, "f")
+
+
+# ------------------------------------------------------------------------- how it ended, its steps
+
+
+def head_of_run(f: Frames, title: str = "", *notes: str, sla_h: float | None = None) -> Panel:
+    """Show how a run ended, and what was decided beside what was proposed."""
+    run = f.runs.iloc[0]
+    name = title or name_of_run(f)
+    agent = agent_title(run["agent"], run["agent_name"])
+    of_agent = agent if name != agent else ""
+    line = what_was_read(f, *notes, of_agent, f"run {short_id(run['run_id'])}")
+    blocks: list[Block] = [_ending(f)]
+    if decisions := decisions_of(f, sla_h):
+        blocks.append(Decisions(decisions))
+    return Panel(name, f.runs, line, blocks)
+
+
+def name_of_run(f: Frames) -> str:
+    """Return what a run is about: its business, else its agent."""
+    run = f.runs.iloc[0]
+    return first_text(run["business_name"]) or agent_title(run["agent"], run["agent_name"])
+
+
+def _ending(f: Frames) -> Quote:
+    """Quote the status of a run, and its failure or what it delivered."""
+    [run] = records(f.runs)
+    status = RUN_STATUSES.find(run["status"])
+    when = f"created {moment(run['created_at'])}"
+    if run["ended_at"]:
+        when = f"ended {moment(run['ended_at'])}"
+    title = run["outcome"] if "over" in status.means else None
+    if "failed" in status.means:
+        return Quote(status, when, title or "")
+    output = next(iter(records(outputs_of(f).tail(1))), {})
+    title = title or output.get("title") or ""
+    confidence = output.get("confidence")
+    word = confidence_word(confidence) if confidence else None
+    returned = dotted(*returned_by(f))
+    return Quote(status, when, title, output.get("summary") or "", returned, word)
+
+
+def decisions_of(f: Frames, sla_h: float | None) -> list[Decision]:
+    """Return the questions of a run with their decisions, open ones first, then the newest."""
+    proposals: dict[str, list[tuple[str, str]]] = {}
+    for artifact in records(f.artifacts[f.artifacts["origin"].eq("proposal")]):
+        proposal = artifact["title"] or "", artifact["summary"] or ""
+        proposals.setdefault(artifact["step_id"], []).append(proposal)
+    questions = records(with_limit(f.interrupts, sla_h)[::-1])
+    questions.sort(key=lambda question: question["outcome"] != "pending")
+    decisions = []
+    for question in questions:
+        when = question["answered_at"] and moment(question["answered_at"])
+        since = question["asked_at"] and f"since {moment(question['asked_at'])}"
+        waited = question["wait_s"] and f"waited {lasted(question['wait_s'])}"
+        decision = Decision(
+            question["label"] or NOT_IN_THE_DATA,
+            OUTCOMES.find(question["outcome"]),
+            proposals.get(question["step_id"], [(question["proposed"] or "", "")]),
+            question["decision"] or "",
+            question["reason"] or "",
+            dotted(question["answered_by"], when or since, waited, question.get("limit")),
+        )
+        decisions.append(decision)
+    return decisions
+
+
+def folded_steps(f: Frames) -> Panel:
+    """Show the steps of a run, which its chart draws, and its other results as folded tables."""
+    results = with_sources(f, outputs_of(f).iloc[:-1])[FINDING_SHOWN]
+    parts = {"Steps": indented(f.steps), "Other results": results}
+    blocks = [Table(part, name, shown=0) for name, part in parts.items() if len(part)]
+    return Panel("", f.steps, what_was_read(f), blocks)
+
+
+def indented(steps: pd.DataFrame) -> pd.DataFrame:
+    """Return steps for people, a child step further right than its parent."""
+    indent = steps["depth"].map(lambda depth: INDENT * depth).astype("str")
+    return step_table(steps.assign(label=indent + steps["label"]))
+
+
+def tree_panel(f: Frames, sla_h: float | None) -> Panel:
+    """Show a run in a terminal: how it ended, its times, and its steps as a tree."""
+    first = head_of_run(f, sla_h=sla_h)
+    blocks = [*first.blocks, Table(f.runs[TIMES_OF_RUN])]
+    if len(f.steps):
+        steps = indented(f.steps)[["step", "state", "error", "duration_s"]]
+        blocks.append(Table(steps, "Steps"))
+    return Panel(first.title, f.steps, first.read, blocks)

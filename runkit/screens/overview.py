@@ -13,7 +13,7 @@ from runkit.charts.gantt import gantt
 from runkit.client import Client, RunList
 from runkit.display.messages import log
 from runkit.errors import ApiError
-from runkit.facts import Facts, ReadLine, short_ids, what_was_read
+from runkit.facts import Facts, what_was_read
 from runkit.screens.blocks import Block
 from runkit.screens.fleet import FAILED, LOW, WAITING, needs_of, needs_tables
 from runkit.screens.pages import status_tiles
@@ -24,18 +24,17 @@ from runkit.tables.sources import Source
 
 # What the last overview of a client read: the next one reads what has changed.
 _READ: WeakKeyDictionary[Client, RunList] = WeakKeyDictionary()
-# The line of code for a row of each group, with frames and with a client.
+# The line of code for the newest run of a row of each group, with frames and with a client.
 OF_FRAMES = {
-    WAITING: "runkit.one_run.questions({name}.select({ids!r}))",
-    FAILED: "runkit.gantt({name}.select({ids!r}))",
-    LOW: "runkit.fleet.weak_findings({name}.select({ids!r}))",
+    WAITING: "runkit.one_run.questions({name}.select({run_id!r}))",
+    FAILED: "runkit.gantt({name}.select({run_id!r}))",
+    LOW: "runkit.fleet.weak_findings({name}.select({run_id!r}))",
 }
 OF_CLIENT = {
-    WAITING: "runkit.InterruptForm({name}, {ids!r})",
-    FAILED: "runkit.gantt({name}.runs.fetch({ids!r}))",
-    LOW: "runkit.fleet.weak_findings(runkit.frames({name}.runs.fetch({ids!r})))",
+    WAITING: "runkit.InterruptForm({name}, {run_id!r})",
+    FAILED: "runkit.gantt({name}.runs.fetch({run_id!r}))",
+    LOW: "runkit.fleet.weak_findings(runkit.frames({name}.runs.fetch({run_id!r})))",
 }
-MAX_CODE_IDS = 8  # runs in a line of code
 
 
 @checked
@@ -64,7 +63,8 @@ def overview(
     -------
     Panel
         A snapshot; run it again for a new one. Its table is that of `fleet.needs_attention`. A row
-        unfolds the line of code that takes it further, if `source` has a name in the notebook.
+        unfolds the line of code that takes its newest run further, if `source` has a name in the
+        notebook.
 
     Raises
     ------
@@ -75,8 +75,7 @@ def overview(
     """
     if not isinstance(source, Client):
         f = frames(source, progress=progress)
-        codes = OF_FRAMES if f is source else {}
-        return _overview(f, sla_h, codes, _name_of(source))
+        return _overview(f, sla_h, OF_FRAMES, _name_of(source) if f is source else "")
     runs = source.runs.list(limit=limit, progress=progress)
     try:
         source.businesses.identify(runs, progress=progress)
@@ -95,18 +94,15 @@ def _overview(
     facts = Facts(f, sla_h)
     needs = needs_of(facts)
     tables = needs_tables(needs)
-    if name and codes:
-        short = dict(zip(f.runs["run_id"], short_ids(f.runs["run_id"]), strict=True))
+    if name:
         for number, table in enumerate(tables):
-            run_ids = needs.loc[needs["group"].eq(table.heading), "run_ids"]
-            ids = [[short[run_id] for run_id in group[:MAX_CODE_IDS]] for group in run_ids]
-            code = [_code(codes[table.heading], name, row) for row in ids]
+            run_ids = needs.loc[needs["group"].eq(table.heading), "run_id"]
+            line = codes[table.heading]
+            code = [line.format(name=name, run_id=run_id) for run_id in run_ids]
             tables[number] = table._replace(code=code)
-    missing, counted_runs = what_was_read(f)
-    line = " · ".join(filter(None, [where, counted_runs]))
     blocks: list[Block] = [status_tiles(facts), *tables]
     figure = gantt(f) if len(f) else None
-    return Panel("Overview", needs, ReadLine(missing, line), blocks, figure)
+    return Panel("Overview", needs, what_was_read(f, where), blocks, figure)
 
 
 def _name_of(source: Any) -> str:
@@ -116,8 +112,3 @@ def _name_of(source: Any) -> str:
         return ""
     own = (name for name, value in names.items() if value is source and not name.startswith("_"))
     return next(own, "")
-
-
-def _code(line: str, name: str, run_ids: list[str]) -> str:
-    """Return the line of code for the runs of a row."""
-    return line.format(name=name, ids=run_ids if len(run_ids) > 1 else run_ids[0])

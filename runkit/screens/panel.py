@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from IPython.display import display
@@ -12,7 +12,7 @@ from IPython.display import display
 from runkit.display.text import Markup
 from runkit.facts import ReadLine
 from runkit.screens import html, terminal
-from runkit.screens.blocks import Block, Table
+from runkit.screens.blocks import Block, Content, Table
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -48,37 +48,26 @@ class Panel:
         return len(self.table)
 
     def __repr__(self) -> str:
-        return terminal.panel_text(self.title, self.read, self._shown())
+        return terminal.panel_text(self._content())
 
     def _repr_html_(self) -> str:
         return html.notebook_html(self.markup())
 
     def _ipython_display_(self) -> None:
-        display(self._texts(), raw=True)
+        display({"text/html": self._repr_html_(), "text/plain": repr(self)}, raw=True)
         if self.figure is not None:
             display(self.figure)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """Return all of it as one output, for front ends that ask for nothing else, as marimo."""
-        texts = self._texts()
-        if self.figure is None:
-            return texts
-        figure = self.figure._repr_mimebundle_()
-        return {**figure, **texts, "text/html": texts["text/html"] + figure["text/html"]}
-
-    def _texts(self) -> dict[str, str]:
-        return {"text/html": self._repr_html_(), "text/plain": repr(self)}
-
-    def _shown(self) -> Sequence[Block]:
-        return self.blocks or (Table(self.table),)
+    def _content(self) -> Content:
+        return Content(self.title, self.read, self.blocks or (Table(self.table),))
 
     def markup(self, level: int = 2) -> Markup:
         """Return the panel as HTML without its figure; its title is a heading of a level."""
-        return html.panel_html(self.title, self.read, self._shown(), level)
+        return html.panel_html(self._content(), level)
 
     def print(self, *, has_all: bool = False) -> None:
         """Write the panel for a shell; a terminal gets ten rows of a table unless `has_all`."""
-        terminal.write_panel(self.title, self.read, self._shown(), has_all=has_all)
+        terminal.write_panel(self._content(), has_all=has_all)
 
 
 def page_of(title: str, panels: Sequence[Panel]) -> str:

@@ -7,9 +7,8 @@ codes.
 from __future__ import annotations
 
 import io
-import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Literal
 
 from rich.console import Console, RenderableType
@@ -18,8 +17,7 @@ from rich.text import Text
 
 from runkit.api.words import Word
 from runkit.display.text import visible
-from runkit.facts import ReadLine
-from runkit.screens.blocks import Block, Decisions, Details, Quote, Table, Tiles, columns_of
+from runkit.screens.blocks import Block, Content, Decisions, Quote, Table, Tiles, columns_of
 
 STYLES = {  # rich's style by the role of a color, or "bold"
     "accent": "blue",
@@ -37,50 +35,37 @@ LEFT_OUT = ("run_ids", "artifact_no", "asked_at", "asked_by")
 GAP = 2  # spaces between two columns
 
 
-def write_panel(
-    title: str, read: ReadLine, blocks: Sequence[Block], *, has_all: bool = False
-) -> None:
+def write_panel(panel: Content, *, has_all: bool = False) -> None:
     """Write a panel to stdout; a pipe gets each row of its tables, as with `has_all`."""
     is_terminal = sys.stdout.isatty()
-    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    console = Console(
-        file=sys.stdout,
-        width=None if is_terminal else PIPE,
-        color_system=None if is_plain else "auto",
-        highlight=False,
-    )
-    counted = read.counted.replace("as_of= sets", "--as-of sets")  # the option of the shell
-    read = read._replace(counted=counted)
+    console = Console(file=sys.stdout, width=None if is_terminal else PIPE, highlight=False)
     shown = MAX_SHOWN_ROWS if is_terminal and not has_all else sys.maxsize
-    _print(console, title, read, blocks, shown, "+ {rest:,} {heading}: --all")
+    _print(console, panel, shown, "+ {rest:,} {heading}: --all")
 
 
-def panel_text(title: str, read: ReadLine, blocks: Sequence[Block]) -> str:
+def panel_text(panel: Content) -> str:
     """Return a panel as plain text."""
     target = io.StringIO()
     console = Console(
         file=target,
         width=PLAIN_WIDTH,
-        color_system=None,
         highlight=False,
         force_jupyter=False,
         force_terminal=False,
     )
-    _print(console, title, read, blocks, MAX_SHOWN_ROWS, "{shown:,} of {n:,}")
+    _print(console, panel, MAX_SHOWN_ROWS, "{shown:,} of {n:,}")
     lines = (line.rstrip() for line in target.getvalue().split("\n"))
     return "\n".join(lines).rstrip()
 
 
-def _print(
-    console: Console, title: str, read: ReadLine, blocks: Sequence[Block], shown: int, more: str
-) -> None:
+def _print(console: Console, panel: Content, shown: int, more: str) -> None:
     """Print a panel with `shown` rows of each table, and `more` of the others."""
-    if title:
-        console.print(line_of(title, "bold"))
-    for line, style in ((read.missing, "attention"), (read.counted, "muted")):
+    if panel.title:
+        console.print(line_of(panel.title, "bold"))
+    for line, style in ((panel.read.missing, "attention"), (panel.read.counted, "muted")):
         if line:
             console.print(Text(visible(line), STYLES[style]))
-    for block in blocks:
+    for block in panel.blocks:
         console.print()
         for part in _block(block, shown):
             console.print(part)
@@ -92,34 +77,35 @@ def _print(
 
 def _block(block: Block, shown: int) -> Iterator[RenderableType]:
     if isinstance(block, Tiles):
-        tiles = []
         for tile in block.tiles:
             number = line_of(tile.number, f"bold {STYLES[tile.role]}")
-            tiles.append(line_of(f"{tile.name} ") + number + line_of(f" {tile.rest}", "muted"))
-        yield from tiles
+            yield _joined(line_of(tile.name), number, line_of(tile.rest, "muted"))
     elif isinstance(block, Table):
         yield from _table(block, shown)
     elif isinstance(block, Quote):
-        parts = [_cell(block.status)]
-        if block.heading:
-            parts.append(Text(visible(block.heading)))
+        yield _joined(_cell(block.status), line_of(block.when, "muted"))
+        parts = _wrapped(block.heading)
         if block.confidence:
-            parts += [Text("confidence", STYLES["muted"]), _cell(block.confidence)]
-        yield Text("  ").join(parts)
-        for text in (block.text, block.note):
-            if text:
-                yield Text(visible(text))
+            parts += [line_of("confidence", "muted"), _cell(block.confidence)]
+        yield _joined(*parts)
+        yield from _wrapped(block.text, block.note)
     elif isinstance(block, Decisions):
         for item in block.decisions:
-            outcome = f"{item.outcome.label} {item.outcome.icon}"
-            yield line_of(item.question, "bold") + line_of(f"  {outcome}", item.outcome.role)
-            proposed = [" ".join(filter(None, texts)) for texts in item.proposals]
-            decided = "  ".join(filter(None, [item.decision, item.reason, item.note]))
-            for text in filter(None, [*proposed, decided]):
-                yield Text(visible(text))
-    elif isinstance(block, Details):
+            yield _joined(line_of(item.question, "bold"), _cell(item.outcome))
+            yield from _wrapped(*map(" ".join, item.proposals))
+            yield from _wrapped(item.decision, item.reason, item.note)
+    else:
         yield line_of(block.heading, "bold")
-        yield Text(visible(block.text))
+        yield from _wrapped(block.text)
+
+
+def _joined(*parts: Text) -> Text:
+    return Text("  ").join(parts)
+
+
+def _wrapped(*texts: str) -> list[Text]:
+    """Return the texts that there are, each in as many lines as it takes."""
+    return [Text(visible(text.strip())) for text in texts if text.strip()]
 
 
 def _table(table: Table, shown: int) -> Iterator[RenderableType]:

@@ -202,7 +202,7 @@ def show_runs(arguments: argparse.Namespace) -> int:
         names = list(f.keys()) if is_one else ["runs"]
         tables = {name: f[name] for name in names}
         if arguments.step is not None:
-            tables = one_run.tables_of_step(f, arguments.step)
+            tables = {"step": panel.table}
         _write_json({name: _records(table) for name, table in tables.items()})
     else:
         panel.print(has_all=arguments.all or is_one)

@@ -102,9 +102,7 @@ class Frames:
     @property
     def clock(self) -> str:
         """The time up to which everything open is counted, in words."""
-        how = ""
-        if self.as_of_basis == NEWEST:
-            how = f" ({NEWEST}; as_of= sets another)"
+        how = f" ({NEWEST})" if self.as_of_basis == NEWEST else ""
         return f"as of {moment(self.as_of)}{how}"
 
     def __len__(self) -> int:

@@ -78,12 +78,12 @@ def groups(shown):
 
 
 def on_a_terminal(*arguments):
-    """Run a command; return what it writes to a terminal."""
+    """Run a command; return what it writes to a terminal, without what makes it bold."""
     screen = io.StringIO()
     screen.isatty = lambda: True
     with contextlib.redirect_stdout(screen):
         main(arguments)
-    return screen.getvalue()
+    return re.sub("\x1b\\[[01]m", "", screen.getvalue())
 
 
 def show(folder, *runs, options=(), code=0):
@@ -102,9 +102,9 @@ def test_a_run_is_shown_as_a_tree(tmp_path):
     lines = show(tmp_path, raw(group, gate, step("c", 70, 100, label="Last")))
     assert lines[0] == "CIP Orchestrator"
     assert lines[1].startswith("run r · 1 run read · as of Feb 3, 2026, 10:01 UTC (newest time in")
-    assert lines[3] == "Completed ✓"
+    assert lines[3] == "Completed ✓ ended Feb 3, 2026, 10:01 UTC"
     assert "Approve? Answered ✓" in lines
-    assert lines[lines.index("Steps") - 2] == "Feb 3, 2026, 09:59 UTC 1 min 40 s 1 min 10 s 30 s"
+    assert lines[lines.index("Steps") - 2] == "1 min 40 s 1 min 10 s 30 s"
     first = lines.index("Steps") + 2
     assert lines[first : first + 5] == [
         "Group Done ✓ – 40 s",
@@ -137,12 +137,15 @@ def test_a_limit_stands_beside_each_wait(tmp_path):
 
 def test_one_step_is_shown_and_written_as_json(tmp_path):
     """Without an only run it is refused."""
-    runs = [raw(step("a"), step("b"), run_id="aaaaaaaa-1"), raw(step("c"), run_id="bbbbbbbb-1")]
+    runs = [
+        raw(step("a", result={"match": True}), run_id="aaaaaaaa-1"),
+        raw(step("c"), run_id="bbbbbbbb-1"),
+    ]
     assert show(tmp_path, *runs, options=("aaaaaaaa", "--step", "Step a"))[0] == "Step a"
     tables = json.loads(
         "".join(show(tmp_path, *runs, options=("aaaaaaaa", "--step", "a", "--json")))
     )
-    assert [row["label"] for row in tables["steps"]] == ["Step a"]
+    assert tables["step"] == [{"path": "match", "value": "true"}]
     show(tmp_path, *runs, options=("--step", "a"), code=2)
 
 

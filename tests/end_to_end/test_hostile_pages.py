@@ -39,7 +39,7 @@ def figures(path):
     of_one_run = runkit.frames(runs[1])
     panels = [make(f) for make in FLEET.values()]
     panels += [make(of_one_run) for make in ONE.values()]
-    html = [panel._repr_mimebundle_()["text/html"] for panel in panels]
+    html = [panel._repr_html_() for panel in panels]
     live = [panel.figure for panel in panels if panel.figure is not None]
     live += [runkit.gantt(runs[:n_runs], title=title) for n_runs in (1, 2, 3, None)]
     for figure in live:

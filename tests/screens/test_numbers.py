@@ -98,9 +98,8 @@ def count(flags: Iterable[bool | None], noun: str, words: list[str]) -> str:
     flags = list(flags)
     n_known = sum(flag is not None for flag in flags)
     others = ": ".join(["", ", ".join(dict.fromkeys(words))]) if words else ""
-    if flags and not n_known:
-        return f"– of {len(flags)} {noun}, not known{others}"
-    known = f"{flags.count(True)} of {n_known}"
+    number = flags.count(True) if n_known or not flags else "–"
+    known = f"{number} of {n_known}"
     if n_known < len(flags):
         return f"{known} known {noun}, {len(flags) - n_known} not known{others}"
     return f"{known} {noun}{others}"

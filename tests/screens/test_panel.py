@@ -93,7 +93,7 @@ def test_a_long_cell_is_folded_and_nothing_is_lost():
     [
         Tiles([Tile(HOSTILE, HOSTILE, HOSTILE)]),
         Table(pd.DataFrame({HOSTILE: [HOSTILE]}), HOSTILE, 1, 20, [HOSTILE]),
-        Quote(WORD, HOSTILE, HOSTILE, HOSTILE),
+        Quote(WORD, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
         Decisions([Decision(HOSTILE, WORD, [(HOSTILE, HOSTILE)], HOSTILE, HOSTILE, HOSTILE)]),
         Details(HOSTILE, HOSTILE),
     ],
@@ -114,13 +114,6 @@ def test_a_notebook_gets_the_blocks_and_then_the_figure(monkeypatch):
     panel._ipython_display_()
     assert "tiles" in outputs[0]["text/html"]
     assert outputs[1] is panel.figure
-
-
-def test_other_front_ends_get_one_output():
-    bundle = runkit.overview(example("completed"))._repr_mimebundle_()
-    assert type(bundle["text/html"]) is str
-    assert bundle["text/html"].index("tiles") < bundle["text/html"].index("<img alt=")
-    assert "application/vnd.plotly.v1+json" in bundle
 
 
 def test_a_page_has_headings_in_order_and_says_once_what_was_read():

@@ -39,8 +39,7 @@ for call in calls:
         call()
     except MissingExtra as error:
         print(error)
-for shown in (runkit.gantt("runs.json"), runkit.overview("runs.json")):
-    print(*sorted(shown._repr_mimebundle_()))
+print(*sorted(runkit.gantt("runs.json")._repr_mimebundle_()))
 """
 
 
