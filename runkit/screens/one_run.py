@@ -276,7 +276,7 @@ def _ending(f: Frames) -> Quote:
         when = f"ended {moment(run['ended_at'])}"
     title = run["outcome"] if "over" in status.means else None
     if "failed" in status.means:
-        return Quote(status, when, title or "")
+        return Quote(status, when, "", note=title or "")
     output = next(iter(records(outputs_of(f).tail(1))), {})
     title = title or output.get("title") or ""
     confidence = output.get("confidence")

@@ -87,7 +87,8 @@ def _block(block: Block, shown: int) -> Iterator[RenderableType]:
         parts = _wrapped(block.heading)
         if block.confidence:
             parts += [line_of("confidence", "muted"), _cell(block.confidence)]
-        yield _joined(*parts)
+        if parts:
+            yield _joined(*parts)
         yield from _wrapped(block.text, block.note)
     elif isinstance(block, Decisions):
         for item in block.decisions:

@@ -133,7 +133,7 @@ def test_the_counts_of_every_screen(file):
     overview = runkit.overview(f)
     assert tiles(overview) == tiles(pages.head(f)) == truth.tiles
     assert headings(overview) == headings(runkit.fleet.needs_attention(f)) == truth.groups
-    assert headings(pages.inbox_panel(f)) == {"waiting for a reviewer": len(truth.waiting)}
+    assert headings(pages.inbox_panel(f)) == {"Waiting for a reviewer": len(truth.waiting)}
     shown = headings(pages.show_panel(f))
     shown.pop("Problems in the data", None)
     assert shown == truth.statuses
