@@ -18,9 +18,10 @@ from typing import Literal
 
 from runkit.api import contract
 from runkit.api.contract import Json
+from runkit.api.questions import is_unanswered
 from runkit.api.reading import agent_of, interrupt_value
 from runkit.api.views import ApiObject, Id, OpenWord, Time
-from runkit.api.words import RUN_STATUSES, STEP_STATUSES
+from runkit.api.words import RUN_STATUSES
 from runkit.display import text
 from runkit.display.text import plural, shorten
 
@@ -114,12 +115,6 @@ class Step(ApiObject):
     @staticmethod
     def _with_derived_fields(clean: Json) -> Json:
         return clean if clean.get("agent") else {**clean, "agent": clean.get("graph")}
-
-    @property
-    def is_open_question(self) -> bool:
-        """Return whether this is a question that has no answer yet."""
-        is_closed = self.completed_at is not None or STEP_STATUSES.is_a(self.status, "over")
-        return self.type == "interrupt" and not is_closed
 
 
 class LocalFields(ApiObject):
@@ -219,8 +214,8 @@ class Run(LocalFields):
 
     @property
     def is_finished(self) -> bool:
-        """Return whether the run has ended: `completed` or `error`."""
-        return RUN_STATUSES.is_a(self.status, "over")
+        """Return whether the run has ended: `completed` or `error`, or it has an `ended_at`."""
+        return contract.has_ended(self._clean)
 
     @property
     def is_waiting(self) -> bool:
@@ -228,11 +223,35 @@ class Run(LocalFields):
 
         The status may be any word; an `interrupted` run waits although its question is not known.
         """
-        if contract.has_ended(self._clean):
+        if self.is_finished:
             return False
-        if self.status == "interrupted" or self.interrupts:
-            return True
-        return any(step.is_open_question for step in self.walk())
+        has_item = bool(self.interrupts) or RUN_STATUSES.is_a(self.status, "waiting")
+        return has_item or any(is_unanswered(step.to_dict()) for step in self.walk())
+
+    @property
+    def may_wait(self) -> bool:
+        """Return whether a question may be open in a run that was read without its steps.
+
+        They may show one where the status is a word that runkit does not know.
+        """
+        is_unknown = not self.is_finished and self.status not in RUN_STATUSES
+        return is_unknown or self.is_waiting
+
+    def asks(self, interrupt_id: str | None, step_id: str | None = None) -> bool:
+        """Return whether a question is open in this state of the run, as far as can be read.
+
+        Its step says so, which tells two askings of one id apart. Without the step, an item without
+        an id may be the question, and a waiting run without items may still ask it.
+        """
+        if self.is_finished:
+            return False
+        for step in self.walk():
+            if step.id == step_id:
+                return is_unanswered(step.to_dict())
+        ids = [item.id for item in self.interrupts]
+        if ids:
+            return interrupt_id in ids or None in ids
+        return RUN_STATUSES.is_a(self.status, "waiting")
 
     def walk(self) -> Iterable[Step]:
         """Yield all steps, each before the steps in it."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from runkit.api.contract import Json, resume_body
 from runkit.api.models import Interrupt, Run
-from runkit.api.questions import check_answer, interrupt_kind, other_decision
+from runkit.api.questions import check_answer, interrupt_kind, is_unanswered, other_decision
 from runkit.api.reading import result_of
 from runkit.client._http import path_to
 from runkit.client._reader import RunReader
@@ -89,14 +89,14 @@ class Asked:
         """The step of the question, if no other step could be meant."""
         if self.given_step is not None or self.known is None or self.interrupt is None:
             return self.given_step
-        steps = [step.id for step in self.known.walk() if step.is_open_question]
+        steps = [step.id for step in self.known.walk() if is_unanswered(step.to_dict())]
         return steps[0] if len(steps) == len(self.known.interrupts) == 1 else None
 
     def doubt(self, run: Run) -> str | None:
         """Return why a newer state of the run does not show that it is closed; None if it does."""
         if is_stale(run, self.known):
             return "an older state of the run is shown"
-        is_open = is_pending(run, self.id, self.step_id)
+        is_open = run.asks(self.id, self.step_id)
         return f"the question {self.id!r} is still open" if is_open else None
 
 
@@ -140,7 +140,7 @@ def _check_asked(asked: Asked) -> None:
         return
     has_step = asked.given_step is None or any(step.id == asked.given_step for step in run.walk())
     may_ask = run.is_waiting and not run.interrupts  # a waiting run may not show its question
-    if has_step and (may_ask or is_pending(run, asked.id, asked.given_step)):
+    if has_step and (may_ask or run.asks(asked.id, asked.given_step)):
         return
     ids = ", ".join(brief(item.id) for item in run.interrupts) or "no question"
     raise UsageError(
@@ -250,19 +250,6 @@ def _read(reader: RunReader, asked: Asked, timeout: float) -> Run | None:
     except RunkitError as error:
         log.warning("the run was not read to check whether the answer arrived: %s", error)
         return None
-
-
-def is_pending(run: Run, interrupt_id: str, step_id: str | None = None) -> bool:
-    """Return whether the question is still open in this run, as far as can be read.
-
-    A question whose step has ended is closed, even if another one is asked with the same id. One
-    without an id may be this one, and an interrupted run without questions may still ask it.
-    """
-    if any(step.id == step_id and step.completed_at is not None for step in run.walk()):
-        return False
-    if run.is_finished or not run.interrupts:
-        return run.status == "interrupted"
-    return any(item.id in (interrupt_id, None) for item in run.interrupts)
 
 
 def is_stale(run: Run, known: Run | None) -> bool:

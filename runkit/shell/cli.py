@@ -135,7 +135,7 @@ def list_questions(arguments: argparse.Namespace) -> int:
 
     with _reader() as client:
         listed = client.runs.list(since=arguments.since)
-        waiting = listed.with_items(run for run in listed if run.is_waiting)
+        waiting = listed.with_items(run for run in listed if run.may_wait)
         runs = client.runs.fetch(_identify(client, waiting))
         where = f"{client.mode} · {client.host} · {plural(len(listed), 'run')} listed"
     f = runkit.frames(runs)

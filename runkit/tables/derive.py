@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runkit.api import jsontext
+from runkit.api.questions import EXPIRED, PENDING
 from runkit.api.views import Note, Path
 from runkit.api.words import (
     CONFIDENCES,
@@ -42,7 +43,6 @@ from runkit.tables.columns import (
     without_failed_child,
 )
 from runkit.tables.flatten import FINDING, OUTPUT, Row, problem_row
-from runkit.tables.questions import EXPIRED, PENDING
 from runkit.tables.schema import TEXT
 from runkit.tables.sources import Record
 from runkit.time_budget import Flags, Ints

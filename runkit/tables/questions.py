@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from runkit.api.contract import Json, has_ended, parse_time
-from runkit.api.questions import question_kind
+from runkit.api.questions import ANSWERED, PENDING, is_unanswered, outcome_of, question_kind
 from runkit.api.reading import (
     NOTHING,
     agent_of_step,
@@ -28,20 +28,18 @@ from runkit.api.reading import (
     n_proposals,
     note_of,
     objects,
-    policy_of,
     proposals_of,
     proposed_titles,
     question_text,
     result_of,
 )
-from runkit.api.words import RUN_STATUSES, STEP_STATUSES
+from runkit.api.words import RUN_STATUSES
 from runkit.display.text import brief, first_text, plural
 from runkit.errors import UsageError
 from runkit.local.answer_log import CONFIRMED
 from runkit.tables.frames import Frames
 from runkit.tables.schema import cast
 
-PENDING, ANSWERED, EXPIRED = "pending", "answered", "expired"
 FILLED = ("decision", "answered_by", "reason")
 ANSWER_IDS = ("run_id", "step_id", "interrupt_id")
 ANSWER_TEXTS = (*ANSWER_IDS, *FILLED, "answer", "delivery")
@@ -83,7 +81,7 @@ def questions_of(run: Json, number: int, asked: Steps) -> list[Question]:
     if not asked and not items and not is_waiting:
         return []
     is_over = has_ended(run)
-    unanswered = {at: step for at, step in asked.items() if items and _is_open(step)}
+    unanswered = {at: step for at, step in asked.items() if items and is_unanswered(step)}
     paired, rest = _paired(items, unanswered)
     since = -1
     if rest:
@@ -158,18 +156,6 @@ def _anything(holder: Json) -> set[Any]:
     return {None}
 
 
-def _is_open(step: Json) -> bool:
-    """Return whether a question's step is neither settled by the policy nor answered."""
-    return not (_is_closed(step) or policy_of(step) or decision_of(result_of(step)))
-
-
-def _is_closed(step: Json) -> bool:
-    """Return whether a question's step is over; one that failed was not answered."""
-    status = step.get("status")
-    is_over = bool(step.get("completed_at")) or STEP_STATUSES.is_a(status, "over")
-    return is_over and not STEP_STATUSES.is_a(status, "failed")
-
-
 # -------------------------------------------------------------------------------------------- rows
 
 
@@ -182,7 +168,7 @@ def _question(run: int, at: int, step: Json, item: Json, *, is_over: bool) -> Qu
     has_artifacts = any(part.get("artifacts") for part in proposals_of(value))
     result = result_of(step)
     decision = decision_of(result, item)
-    outcome = _outcome(step, decision, is_over=is_over)
+    outcome = outcome_of(step, decision, has_ended=is_over)
     is_answered = outcome == ANSWERED
     agents = item.get("agent"), value.get("agent"), agent_of_step(step)
     return Question(
@@ -200,16 +186,6 @@ def _question(run: int, at: int, step: Json, item: Json, *, is_over: bool) -> Qu
         reason=note_of(result, item) if is_answered else None,
         value=value,
     )
-
-
-def _outcome(step: Json, decision: str | None, *, is_over: bool) -> str:
-    """Return how a question ended."""
-    policy = policy_of(step)
-    if policy:
-        return policy
-    if decision or _is_closed(step):
-        return ANSWERED
-    return EXPIRED if is_over else PENDING
 
 
 # ----------------------------------------------------------------------------------------- answers

@@ -13,10 +13,10 @@ from functools import cached_property
 from runkit.api import jsontext
 from runkit.api.contract import BUSINESS_FIELDS, Json
 from runkit.api.models import Run, Step
+from runkit.api.questions import PENDING
 from runkit.api.reading import answerer_of, decision_of, objects, proposals_of, result_of
 from runkit.api.words import CONFIDENCES, OUTCOMES, TIERS
 from runkit.client import Client
-from runkit.client.resume import is_pending
 from runkit.display.colors import css_variables
 from runkit.display.text import (
     Markup,
@@ -30,7 +30,7 @@ from runkit.display.text import (
     truncated,
 )
 from runkit.local import answer_log
-from runkit.tables.questions import PENDING, Question, questions_of
+from runkit.tables.questions import Question, questions_of
 
 NO_LABEL = "The question is not in the data"
 CHANGED = "The question has changed. Refresh, or run the cell again, to see the new one."
@@ -161,7 +161,7 @@ class OpenQuestion:
     def closed_in(self, run: Run) -> str:
         """Return why it can't be answered in a newer state of the run; empty if it is open."""
         step = self.step_in(run)
-        if is_pending(run, self.interrupt_id or "", self.step_id) or _waits(step, run):
+        if run.asks(self.interrupt_id, self.step_id):
             asked = (item.value for item in run.interrupts if item.id == self.interrupt_id)
             current = next(filter(None, asked), None)
             is_same = current is None or answer_log.digest(current.to_dict()) == self.digest
@@ -177,11 +177,6 @@ class OpenQuestion:
             f", {moment(step.completed_at)}.",
         )
         return "".join(parts)
-
-
-def _waits(step: Step | None, run: Run) -> bool:
-    """Return whether a question is open that only its step shows."""
-    return step is not None and step.is_open_question and run.is_waiting and not run.interrupts
 
 
 def waiting_questions(runs: Iterable[Run]) -> list[OpenQuestion]:

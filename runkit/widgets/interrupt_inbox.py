@@ -10,7 +10,6 @@ import ipywidgets as w
 import pandas as pd
 
 from runkit.api.models import Run
-from runkit.api.words import RUN_STATUSES
 from runkit.arguments import Hours, Moment, Seconds, check_kind, checked, read_moment
 from runkit.client import Client, RunList
 from runkit.client.resume import is_stale
@@ -159,7 +158,7 @@ class QuestionList:
         """Read which runs there are, and with their steps those that may wait; on any thread."""
         runs = self.client.runs
         listed = runs.list(since=self._since, progress=False)
-        candidates = [run for run in listed if _may_wait(run)]
+        candidates = [run for run in listed if run.may_wait]
         ids = {run.id for run in candidates}
         shown = [*(form.run for form in self.forms.values()), *self._waiting_runs()]
         others = {run.id for run in shown} - ids
@@ -296,11 +295,6 @@ class QuestionList:
         table = block_html(Table(pd.DataFrame(rows))) if rows else Markup()
         done = Markup("").join(receipt.html for receipt in self.receipts)
         return note_html(self.sentence) + table + done
-
-
-def _may_wait(run: Run) -> bool:
-    """Return whether a run of a list may have an open question, which its steps may show."""
-    return run.is_waiting or (run.status not in RUN_STATUSES and run.ended_at is None)
 
 
 def _name(question: OpenQuestion) -> str:
