@@ -1,13 +1,14 @@
 """Arguments of public calls: a wrong one is a `UsageError` that names it.
 
 `checked` looks at flags, numbers, words, texts and paths: every argument whose annotation has only
-the names in `NAMES`, and builtins. All other arguments are data (runs, frames, clients, times),
-which is checked where it is read. `Client` and `sandbox` take a key, so they are not wrapped, which
-keeps it out of tracebacks; `Secret` checks it.
+the names in `NAMES`, and builtins. One with a name in `DATA` is data (runs, frames, clients,
+times), which is checked where it is read. `Client` and `sandbox` take a key, so they are not
+wrapped, which keeps it out of tracebacks; `Secret` checks it.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable
@@ -46,6 +47,25 @@ NAMES = {
     "Seconds": Seconds,
     "Workers": Workers,
 }
+DATA = {
+    "Any",
+    "Business",
+    "Callable",
+    "Client",
+    "Frames",
+    "IO",
+    "Iterable",
+    "Mapping",
+    "Moment",
+    "Redaction",
+    "Run",
+    "RunList",
+    "Source",
+    "Words",
+    "pd",
+    "runkit",
+    "sources",
+}
 # Text is neither blank nor broken Unicode.
 STRICT = ConfigDict(strict=True, str_strip_whitespace=True, str_min_length=1)
 PREFIX = re.compile(r"^(Input should be|String should have) ")  # how messages of pydantic begin
@@ -59,9 +79,12 @@ DAYS_AGO = {"today": 0, "yesterday": 1}
 def checked(function: F) -> F:
     """Check the arguments of a public function that are no data.
 
-    A wrong one is a `UsageError`, and so is a missing or an unknown one.
+    A wrong one is a `UsageError`, and so is a missing or an unknown one. A function whose
+    annotations have other names than `NAMES` and `DATA` is a `NameError`.
     """
     signature = inspect.signature(function)
+    annotations = function.__annotations__
+    hints = {name: _hint(annotations.get(name, "Any")) for name in signature.parameters}
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -72,8 +95,7 @@ def checked(function: F) -> F:
             known = ", ".join(signature.parameters)
             raise UsageError(f"{name}(): {error}; its arguments are {known}") from None
         for name, value in bound.arguments.items():
-            hint = _hint(function.__annotations__.get(name, "Any"))
-            bound.arguments[name] = check(name, value, hint)
+            bound.arguments[name] = check(name, value, hints[name])
         return function(*bound.args, **bound.kwargs)
 
     return cast(F, call)
@@ -82,11 +104,11 @@ def checked(function: F) -> F:
 @cache
 def _hint(annotation: str) -> Any:
     """Return the type that an annotation means; `Any` for data."""
-    try:
-        holder = SimpleNamespace(__annotations__={"": annotation})
-        return get_type_hints(holder, NAMES, include_extras=True)[""]
-    except NameError:
+    names = {node.id for node in ast.walk(ast.parse(annotation)) if isinstance(node, ast.Name)}
+    if names & DATA:
         return Any
+    holder = SimpleNamespace(__annotations__={"": annotation})
+    return get_type_hints(holder, NAMES, include_extras=True)[""]
 
 
 def check(name: str, value: Any, hint: Any) -> Any:

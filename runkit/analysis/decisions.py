@@ -8,17 +8,18 @@ from typing import Any, Literal
 import pandas as pd
 
 from runkit.api.words import OUTCOMES
-from runkit.arguments import check, checked
+from runkit.arguments import checked
 from runkit.facts import Facts, is_a
 from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
 
 NO_GROUP = "unknown"
-Group = Literal["kind", "agent", "answered_by", "week"]
 
 
 @checked
-def decisions(f: Source, by: Group = "kind") -> pd.DataFrame:
+def decisions(
+    f: Source, by: Literal["kind", "agent", "answered_by", "week"] = "kind"
+) -> pd.DataFrame:
     """Count the decisions of reviewers by their own words, and measure how long questions waited.
 
     Parameters
@@ -64,7 +65,6 @@ def decisions(f: Source, by: Group = "kind") -> pd.DataFrame:
     >>> int(table["n_questions"].sum()) == len(f.interrupts)
     True
     """
-    check("by", by, Group)
     questions = Facts(frames(f)).questions
     group = groups_of(questions, by)
     rows = [_row(name, rows) for name, rows in questions.groupby(group, sort=False)]

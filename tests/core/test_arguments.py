@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import runkit
+from runkit.arguments import checked
 from runkit.errors import UsageError
 from support import example, run
 
@@ -87,6 +88,16 @@ def test_a_typical_mistake_is_one_clear_error(call, parts, tmp_path, monkeypatch
         call()
     assert [part for part in parts if part not in str(error.value)] == []
     assert not list(tmp_path.iterdir())
+
+
+def test_an_annotation_that_nobody_knows_is_refused_when_its_module_is_imported():
+    """Else its argument would not be checked, and nobody would notice."""
+
+    def show(depth: "Depth"):  # noqa: F821
+        """Take an argument of an unknown type."""
+
+    with pytest.raises(NameError, match="Depth"):
+        checked(show)
 
 
 KEY = "mk_live_0123456789abcdef"
