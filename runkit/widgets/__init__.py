@@ -1,7 +1,7 @@
 """Widgets that show runs and take answers inside the notebook, made of plain ipywidgets.
 
 interrupt_form   `InterruptForm`: the questions of a run, one after the other
-interrupt_inbox  `InterruptInbox`: everything that waits for a reviewer
+interrupt_inbox  `InterruptInbox`: what waits for a reviewer, over many runs
 run_monitor      `RunMonitor`: a live run, with its question above the chart when it pauses
 _answer_form     one question, its inputs, the button that sends, and its receipt
 _inputs          the inputs of a question, and the answer that they make

@@ -1,4 +1,4 @@
-"""`InterruptInbox`: everything that waits for a reviewer, over all runs, answered in one place."""
+"""`InterruptInbox`: what waits for a reviewer, over many runs, answered in one place."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ Key = tuple[str, str | None, str | None, str]
 
 
 class InterruptInbox(SavedBox):
-    """Everything that waits for a reviewer, longest wait first; the last line of a cell shows it.
+    """What waits for a reviewer, longest wait first; the last line of a cell shows it.
+
+    It looks at the runs that were created since `since`, and says so; None looks at every run.
 
     A list, and below it the form of the chosen question, as in `InterruptForm`; after a receipt the
     next one opens. What was typed stays while the inbox exists, whatever is chosen or refreshed; a
@@ -51,7 +53,8 @@ class InterruptInbox(SavedBox):
     who : str, optional
         Name of the person who answers, self-declared; by default the login.
     since : str, datetime or date, optional
-        Looks at runs created since then, as `client.runs.list`; None looks at every run.
+        Looks at runs created since then, as `client.runs.list`; older ones may wait, too. None
+        looks at every run.
     refresh_every : float, optional
         Seconds between two refreshes while the kernel is idle; without it only the button does.
         A newer inbox that refreshes itself takes the place of an older one.
