@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -21,6 +21,7 @@ COMPARED_FIELDS = ("depth", "agent", "name", "type")
 KEY = ["agent", "name"]
 COMPARED_SUMS = {"n": "Int32", "total_s": "float64", "self_s": "float64", "waiting_s": "float64"}
 
+FROM_STEPS = ("outcome", "confidence", "n_errors")  # columns of a run that its steps give
 QUESTION = ["run_id", "label", "step_id", "interrupt_id"]
 FINDING = ["type", "title", "confidence", "best_tier", "n_sources"]
 STEP = ["step_id", "label", "type", "state", "result"]
@@ -160,23 +161,21 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     new = frames(after)
     if _is_older(new, old):
         raise UsageError("after is older than before; expected the earlier state first: swap them.")
-    was, now = (f.runs.set_index("run_id") for f in (old, new))
-    both = now.index.intersection(was.index, sort=False)
-    has_steps = was.loc[both, "has_steps"] & now.loc[both, "has_steps"]
-    read = both[has_steps.astype("bool")]
-    rows = [
-        *_alone(now.index.difference(was.index, sort=False), "new", now),
-        *_alone(was.index.difference(now.index, sort=False), "gone", was),
-        *_own_columns(was.loc[both], now.loc[both]),
-        *_questions(old, new, both),
-        *_parts("findings", _findings(old), _findings(new), read),
-        *_parts("steps", old.steps, new.steps, read),
-    ]
+    on_both = set(old.runs["run_id"]) & set(new.runs["run_id"])
+    read = on_both & _with_steps(old) & _with_steps(new)
+    was = _facts(old, on_both, read)
+    now = _facts(new, on_both, read)
+    rows = []
+    for key in now | was:
+        earlier = was.get(key)
+        later = now.get(key)
+        if earlier != later:
+            rows.append(_row(key, earlier, later))
     table = pd.DataFrame(rows, columns=["run_id", "what", "before", "after"])
     names = pd.concat([new.runs, old.runs]).drop_duplicates("run_id")
     table = table.merge(names[["run_id", "business_name", "agent_name"]], "left", "run_id")
     table = table[[*DTYPES]].astype(DTYPES)
-    table.attrs["sentence"] = _counts(table, len(both), len(both) - len(read))
+    table.attrs["sentence"] = _counts(table, len(on_both), len(on_both - read))
     return table
 
 
@@ -185,6 +184,10 @@ def _is_older(f: Frames, other: Frames) -> bool:
     times, others = (part.runs.set_index("run_id")["updated_at"] for part in (f, other))
     seconds = (times - others).dt.total_seconds()
     return bool(seconds.min() < 0 >= seconds.max())
+
+
+def _with_steps(f: Frames) -> set[str]:
+    return set(f.runs.loc[f.runs["has_steps"], "run_id"])
 
 
 def _counts(table: pd.DataFrame, n_both: int, n_own: int) -> str:
@@ -197,82 +200,73 @@ def _counts(table: pd.DataFrame, n_both: int, n_own: int) -> str:
     return ", ".join(parts)
 
 
-Row = tuple[str, str, Any, Any]
+# ------------------------------------------------------------------------ what a state says
 
 
-def _alone(run_ids: pd.Index[Any], what: str, runs: pd.DataFrame) -> list[Row]:
-    """Return a row for each run that one side has."""
-    statuses = runs["status"].astype("str")
-    is_new = what == "new"
-    rows = []
-    for run_id in run_ids:
-        status = statuses[run_id]
-        rows.append((run_id, what, None if is_new else status, status if is_new else None))
-    return rows
+class Key(NamedTuple):
+    """What is compared: a run, a column of it, an open question, its findings, or its steps."""
+
+    run_id: str
+    kind: str
+    question: str = ""
 
 
-def _own_columns(was: pd.DataFrame, now: pd.DataFrame) -> list[Row]:
-    """Return the columns of a run that differ."""
-    rows: list[Row] = []
+class Fact(NamedTuple):
+    """What a state says of it: the text to show, and what is compared beside it."""
+
+    text: str | None
+    contents: tuple[str, ...] = ()
+
+
+def _facts(f: Frames, on_both: set[str], read: set[str]) -> dict[Key, Fact]:
+    """Return what a state says: of each run that it is there, of those on both sides the rest."""
+    facts = {}
+    for run_id, status in zip(f.runs["run_id"], f.runs["status"].astype("str"), strict=True):
+        facts[Key(run_id, "run")] = Fact(None if run_id in on_both else status)
+    runs = f.runs[f.runs["run_id"].isin(on_both)]
     for name in own_columns("runs"):
-        before, after = (runs[name].astype("str") for runs in (was, now))
-        differs = before.ne(after) & ~(before.isna() & after.isna())
-        if name in ("outcome", "confidence", "n_errors"):  # known where steps were read
-            differs &= (was["has_steps"] & now["has_steps"]).astype("bool")
-        rows += [
-            (run_id, name, _known(before[run_id]), _known(after[run_id]))
-            for run_id in was.index[differs]
-        ]
-    return rows
+        for run_id, text in zip(runs["run_id"], runs[name].astype("str"), strict=True):
+            if run_id in read or name not in FROM_STEPS:
+                facts[Key(run_id, name)] = Fact(_known(text))
+    is_open = f.interrupts["outcome"].eq("pending") & f.interrupts["run_id"].isin(on_both)
+    for row in f.interrupts.loc[is_open, QUESTION].itertuples(index=False):
+        label = _known(row.label)
+        question = first_text(row.step_id, row.interrupt_id)
+        facts[Key(str(row.run_id), "question", f"{question} {label}")] = Fact(label)
+    is_finding = f.artifacts["origin"].eq("finding")
+    findings = _contents(f.artifacts[is_finding], FINDING)
+    steps = _contents(f.steps, STEP)
+    for run_id in runs["run_id"]:
+        if run_id in read:
+            facts[Key(run_id, "findings")] = _held(findings.get(run_id, []))
+            facts[Key(run_id, "steps")] = _held(steps.get(run_id, []))
+    return facts
 
 
 def _known(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _questions(old: Frames, new: Frames, both: pd.Index[Any]) -> list[Row]:
-    """Return the questions that were opened and settled in runs that both sides have."""
-    was, now = (_open_questions(f, both) for f in (old, new))
-    opened = [
-        (run_id, "question opened", None, now[run_id, key]) for run_id, key in now.keys() - was
-    ]
-    settled = [
-        (run_id, "question settled", was[run_id, key], None) for run_id, key in was.keys() - now
-    ]
-    return sorted([*opened, *settled], key=str)
+def _held(rows: list[str]) -> Fact:
+    """Return how many rows a run holds; their order is no difference."""
+    return Fact(str(len(rows)), tuple(sorted(rows)))
 
 
-def _open_questions(f: Frames, run_ids: pd.Index[Any]) -> dict[tuple[str, str], str | None]:
-    """Return the labels of open questions by run, and by step, else id, else label."""
-    is_open = f.interrupts["outcome"].eq("pending") & f.interrupts["run_id"].isin(run_ids)
-    questions = f.interrupts.loc[is_open, QUESTION].itertuples(index=False)
-    return {
-        (str(row.run_id), first_text(row.step_id, row.interrupt_id, row.label) or ""): _known(
-            row.label
-        )
-        for row in questions
-    }
-
-
-def _findings(f: Frames) -> pd.DataFrame:
-    return f.artifacts[f.artifacts["origin"].eq("finding")]
-
-
-def _parts(what: str, old: pd.DataFrame, new: pd.DataFrame, run_ids: pd.Index[Any]) -> list[Row]:
-    """Return how many findings or steps a run had and has, where they differ."""
-    columns = FINDING if what == "findings" else STEP
-    was, now = (_contents(df, run_ids, columns) for df in (old, new))
-    nothing: list[str] = []
-    return [
-        (run_id, what, str(len(was.get(run_id, nothing))), str(len(now.get(run_id, nothing))))
-        for run_id in run_ids
-        if was.get(run_id, nothing) != now.get(run_id, nothing)
-    ]
-
-
-def _contents(df: pd.DataFrame, run_ids: pd.Index[Any], columns: list[str]) -> dict[Any, list[str]]:
-    """Return what each run holds, a text for each row, in order."""
-    rows = df[df["run_id"].isin(run_ids)]
-    texts = rows[columns].astype("str").fillna("").agg("\x1f".join, axis=1).astype("str")
-    contents: dict[Any, list[str]] = texts.groupby(rows["run_id"]).agg(sorted).to_dict()
+def _contents(table: pd.DataFrame, columns: list[str]) -> dict[str, list[str]]:
+    """Return the rows of each run as texts."""
+    contents: dict[str, list[str]] = {}
+    texts = table[columns].astype("str").fillna("")
+    for run_id, *row in zip(table["run_id"], *(texts[name] for name in columns), strict=True):
+        contents.setdefault(run_id, []).append("\x1f".join(row))
     return contents
+
+
+def _row(key: Key, earlier: Fact | None, later: Fact | None) -> tuple[str, str, Any, Any]:
+    """Return the row of a difference: the run, what differs, before and after."""
+    is_new = earlier is None
+    what = key.kind
+    if what == "run":
+        what = "new" if is_new else "gone"
+    elif what == "question":
+        what = "question opened" if is_new else "question settled"
+    return key.run_id, what, earlier and earlier.text, later and later.text
