@@ -72,12 +72,13 @@ STATUS_OF: dict[str, list[str]] = {word: [word] for word in RUN_STATUSES}
 for _line in RUN_STATUSES.lines:
     STATUS_OF.setdefault(_line.label.lower(), []).append(_line.word)
 
+# A step that is over is in `steps.state` what the label of its status says, in small letters.
 STEP_STATUSES = Vocabulary(
-    Word("running", "Running", "accent", "●", ("open",)),
-    Word("pending", "Running", "accent", "●", ("open",)),
-    Word("completed", "Completed", "ok", "✓", ("over",)),
     Word("error", "Failed", "fail", "✕", ("over", "failed")),
     Word("failed", "Failed", "fail", "✕", ("over", "failed")),
+    Word("running", "Running", "accent", "●", ("open",)),
+    Word("pending", "Running", "accent", "●", ("open",)),
+    Word("completed", "Done", "ok", "✓", ("over",)),
 )
 STEP_TYPES = Vocabulary(
     Word("activity", "Activity"),
@@ -87,10 +88,8 @@ STEP_TYPES = Vocabulary(
 )
 STATES = Vocabulary(  # of steps, in `steps.state`
     Word("waiting", "Waiting", "attention", "◷", ("open",)),
-    Word("failed", "Failed", "fail", "✕"),
-    Word("running", "Running", "accent", "●", ("open",)),
+    *(line._replace(word=line.label.lower()) for line in STEP_STATUSES.lines),
     Word("expired", "Expired"),
-    Word("done", "Done", "ok", "✓"),
 )
 # [A] 16, 34: open words
 CONFIDENCES = Vocabulary(

@@ -217,9 +217,12 @@ def _step_text(step: Row, length: str) -> Line:
         return [_waiting(step["duration_s"], step["started_at"])]
     if step["is_wait"]:
         return [Span(f"{length}  {shown(_ending(step))}", "attention")]
+    state = STATES.find(step["state"])
     line = [Span(length)]
-    if step["state"] == "failed":
-        line = [Span(f"✕ {length}", "fail", is_bold=True)]
+    if state.role == "fail":
+        line = [Span(f"{state.icon} {length}", state.role, is_bold=True)]
+    elif state.role == "muted":  # such as expired
+        line.append(Span(f"  {state}", state.role))
     if step["reason"]:
         line.append(Span(f"  {shown(step['reason'])}", "fail"))
     return line

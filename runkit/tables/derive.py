@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -117,8 +117,19 @@ def _states(
         is_expired | ~is_row & ~is_over & has_ended,
         ~is_row & is_open,
     ]
-    words = np.select(conditions, ["failed", "waiting", "expired", "running"], "done")
+    over = _states_of_over(steps)
+    words = np.select(conditions, ["failed", "waiting", "expired", "running"], over)
     return pa.array(words, TEXT)
+
+
+def _states_of_over(steps: Columns) -> Any:
+    """Return what each step is if it is over and did not fail: done, or what its status says."""
+    states = [
+        line.label.lower() if "over" in line.means and "failed" not in line.means else "done"
+        for line in STEP_STATUSES.lines
+    ]
+    places = ranks(steps["status"], STEP_STATUSES)
+    return np.array([*states, "done"], object)[places]
 
 
 # ----------------------------------------------------------------------------- artifacts, questions

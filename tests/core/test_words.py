@@ -5,9 +5,10 @@ import pytest
 import runkit
 from runkit.api import words
 from runkit.api.words import Word
+from runkit.screens import pages
 from support import artifact, run, step
 
-NEW = Word("skipped", "Skipped", "muted", "⊘", ("over",))
+NEW = Word("shelved", "Shelved", "muted", "⊘", ("over",))
 
 
 def add_word(monkeypatch, vocabulary, word):
@@ -29,14 +30,26 @@ def test_a_word_is_found_in_any_case_and_an_unknown_one_stays(vocabulary, word, 
 
 
 def test_a_new_status_of_steps_is_one_line(monkeypatch):
-    raw = run(step("a"), step("b", 10, None, status="skipped"))
+    raw = run(step("a"), step("b", 10, None, status="shelved"))
     before = runkit.frames(raw)
-    assert before.problems["detail"].str.contains("unknown step status 'skipped'").any()
+    assert before.problems["detail"].str.contains("unknown step status 'shelved'").any()
     assert before.steps["state"].tolist() == ["done", "expired"]
     add_word(monkeypatch, words.STEP_STATUSES, NEW)
     f = runkit.frames(raw)
     assert not f.problems["detail"].str.contains("unknown").any()
-    assert f.steps["state"].tolist() == ["done", "done"]
+    assert f.steps["state"].tolist() == ["done", "shelved"]
+
+
+@pytest.mark.parametrize("line", words.STEP_STATUSES.lines, ids=lambda line: line.word)
+def test_a_step_is_called_by_the_label_of_its_status_on_every_surface(line):
+    end = None if "open" in line.means else 10
+    own = step("a", 0, end, status=line.word)
+    f = runkit.frames(run(own, step("b", 0), end=None))
+    assert f.steps["state"].tolist() == [line.label.lower(), "done"]
+    assert f.problems.empty
+    assert f"{line.label} {line.icon}" in repr(pages.show_panel(f))
+    hover = next(trace for trace in runkit.gantt(f).data if trace.name == "rows")
+    assert str(line) in hover.customdata[0]
 
 
 def test_a_new_confidence_is_sorted_and_counted_by_its_line(monkeypatch):

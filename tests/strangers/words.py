@@ -35,10 +35,10 @@ def other_confidences(rng: random.Random) -> Stranger:
 
 def unknown_words(rng: random.Random) -> Stranger:
     """A status of runs, and a status and a type of steps, that nobody has heard of; and it waits."""
-    odd = step("a", 0, 40, status="skipped", type="tool_call")
+    odd = step("a", 0, 40, status="shelved", type="tool_call")
     asks = question("q", 40, None, label="Sure?")
     raw = build(rng, odd, asks, status="archived", end=None, updated_at=at(60))
-    rows = [{"status": "skipped", "type": "tool_call", "state": "done"}, {"state": "waiting"}]
+    rows = [{"status": "shelved", "type": "tool_call", "state": "done"}, {"state": "waiting"}]
     return Stranger([raw], {"status": "archived", "n_pending": 1}, {"steps": rows})
 
 

@@ -24,7 +24,7 @@ BROKEN = {
 }
 ODD = [
     (run(status="archived"), "", "unknown_word"),
-    (run(step("a", status="skipped")), ".steps", "unknown_word"),
+    (run(step("a", status="shelved")), ".steps", "unknown_word"),
     (run(step("a", type="tool_call")), ".steps", "unknown_word"),
     (run(end=-5), "", "contradiction"),
     (run(end=None, status="completed"), "", "contradiction"),
