@@ -25,7 +25,7 @@ from pydantic import ConfigDict, Field, PositiveInt, SecretStr, TypeAdapter, Val
 
 from runkit.api.contract import parse_time
 from runkit.api.words import STATUS_OF
-from runkit.display.hide_keys import IN_USE, hide
+from runkit.display.messages import IN_USE, hide
 from runkit.display.text import brief
 from runkit.errors import UsageError
 

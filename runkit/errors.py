@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runkit.display.hide_keys import redact
+from runkit.display.messages import redact
 from runkit.display.text import brief, shorten, visible
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from runkit.display.hide_keys import SENSITIVE_NAME, redact
+from runkit.display.messages import SENSITIVE_NAME, redact
 from runkit.display.text import one_line
 from runkit.errors import DataError
 

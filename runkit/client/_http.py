@@ -38,8 +38,7 @@ from runkit.client._replies import (
     warning,
 )
 from runkit.client.hosts import Target
-from runkit.display.hide_keys import redact
-from runkit.display.messages import log
+from runkit.display.messages import log, redact
 from runkit.display.text import brief
 from runkit.errors import (
     ApiError,

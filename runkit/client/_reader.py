@@ -14,8 +14,7 @@ from runkit.api.models import Event, Run
 from runkit.client._http import Http, path_to
 from runkit.client._replies import Reply
 from runkit.client.businesses import Businesses
-from runkit.display.hide_keys import quoted
-from runkit.display.messages import log
+from runkit.display.messages import log, quoted
 from runkit.display.text import duration
 from runkit.errors import (
     ContractError,

@@ -13,7 +13,7 @@ import httpx
 from runkit import errors
 from runkit.api import jsontext
 from runkit.api.contract import Json
-from runkit.display.hide_keys import quoted
+from runkit.display.messages import quoted
 from runkit.display.text import kind, shorten
 from runkit.errors import ApiError, ContractError
 

@@ -15,7 +15,7 @@ from runkit.client._runs import Runs
 from runkit.client.businesses import Businesses
 from runkit.client.hosts import Mode, choose_target
 from runkit.client.run_list import ApiList, read_all
-from runkit.display.hide_keys import hide
+from runkit.display.messages import hide
 
 
 class Agents:

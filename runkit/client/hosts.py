@@ -22,7 +22,7 @@ from typing import Literal
 import httpx
 
 from runkit.arguments import Secret
-from runkit.display.hide_keys import LIVE_KEY, TEST_KEY, hide
+from runkit.display.messages import LIVE_KEY, TEST_KEY, hide
 from runkit.errors import UsageError
 
 KEY_NAME = "MIDDESK_API_KEY"

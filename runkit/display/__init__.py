@@ -2,6 +2,5 @@
 
 text          escaping, labels, counts, durations, times; where text and templates become HTML
 colors        the colors of both themes, in Python and as CSS variables
-messages      the log of runkit, lines in a terminal, and how far long work is
-hide_keys     the API keys in use, which no message shows, and how a masked value looks
+messages      the keys in use, which no message shows, the log, lines in a terminal, and progress
 """

@@ -17,7 +17,7 @@ import pandas as pd
 
 from runkit.api import jsontext
 from runkit.arguments import check_kind
-from runkit.display.hide_keys import KEY_FORM, MASK, SENSITIVE_NAME
+from runkit.display.messages import KEY_FORM, MASK, SENSITIVE_NAME
 from runkit.display.text import brief, unescape
 from runkit.errors import UsageError
 from runkit.tables.schema import FRAME_COLUMNS, cast

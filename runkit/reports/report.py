@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import nbformat
 
 from runkit.arguments import Hours, checked
-from runkit.display.hide_keys import MASK
+from runkit.display.messages import MASK
 from runkit.display.text import moment, plural, visible
 from runkit.errors import ReportError, UsageError
 from runkit.local import files

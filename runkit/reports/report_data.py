@@ -21,7 +21,7 @@ from pydantic import PositiveInt
 import runkit
 from runkit.analysis.compare import changes
 from runkit.arguments import Words, check_kind, checked
-from runkit.display.hide_keys import IN_USE, hide
+from runkit.display.messages import IN_USE, hide
 from runkit.display.text import moment
 from runkit.errors import DISTRIBUTION
 from runkit.local import files

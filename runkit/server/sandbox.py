@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from runkit.arguments import Moment, checked, full_id
-from runkit.display.hide_keys import hide
+from runkit.display.messages import hide
 from runkit.errors import MissingExtra, UsageError
 from runkit.server._recordings import SeededBusiness, moment_of
 
