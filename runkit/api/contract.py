@@ -1,4 +1,4 @@
-"""The API's contract: its times, request bodies, and how undocumented responses are read.
+"""The API's formats: its JSON text and times, request bodies, and how responses are read.
 
 `[A] n` is the number of an assumption in `contract.md`. When Middesk documents a format, this file
 changes, or `questions` for answers. Needs no HTTP library.
@@ -6,16 +6,67 @@ changes, or `questions` for answers. Needs no HTTP library.
 
 from __future__ import annotations
 
+import codecs
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import orjson
+
 from runkit.api.words import RUN_STATUSES
 from runkit.display.text import brief, kind
-from runkit.errors import ContractError
+from runkit.errors import ContractError, DataError
 
 Json = dict[str, Any]
+
+# -------------------------------------------------------------------------------------- JSON text
+
+# orjson reads at most 1,024 levels (about 500 nested steps) and no lone surrogates; an integer
+# beyond 64 bits becomes a float, as in most JSON libraries.
+
+
+def loads(text: bytes) -> Any:
+    """Read one JSON document. Raises `ValueError` for other text, and beyond 1,024 levels."""
+    return orjson.loads(text.removeprefix(codecs.BOM_UTF8))
+
+
+def dumps(value: Any, *, sort_keys: bool = False) -> str:
+    """Write compact JSON.
+
+    Raises `DataError` for what could not be read back: NaN, lone surrogates, keys that are not
+    text, values that are too deep or contain themselves, and other Python objects.
+    """
+    option = orjson.OPT_SORT_KEYS if sort_keys else None
+    try:
+        text = orjson.dumps(value, option=option).decode()
+        if "null" in text and orjson.loads(text) != value:
+            json.dumps(value, allow_nan=False, default=str)  # orjson writes NaN as null
+        return text
+    except (TypeError, ValueError) as error:
+        if "ecursion" not in str(error):
+            raise DataError(str(error)) from None
+    return _deep(value, sort_keys)
+
+
+def _deep(value: Any, sort_keys: bool) -> str:
+    """Write JSON of more than the 254 levels that orjson writes, if it can read them."""
+    separators = (",", ":")
+    try:
+        text = json.dumps(
+            value, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False, separators=separators
+        )
+        loads(text.encode())
+    except (RecursionError, ValueError):
+        raise DataError("the value exceeds the depth at which JSON can be read again") from None
+    return text
+
+
+def as_unicode(text: str) -> str:
+    """Return the text with a question mark for each lone surrogate."""
+    return text.encode("utf-8", "replace").decode()
+
 
 # ------------------------------------------------------------------------------------------ times
 

@@ -28,7 +28,7 @@ from typing import (
 from pydantic import StringConstraints, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from runkit.api import jsontext
+from runkit.api import contract
 from runkit.api.contract import LOCAL, Json, format_time, parse_time
 from runkit.display.messages import log
 from runkit.display.text import brief, kind, shorten
@@ -259,7 +259,7 @@ def validated(cls: Any, raw: Any) -> Checked:
     if lost:  # the run has no steps, so that nothing else is wrong in them
         others = [breach for breach in breaches if breach.place[0] != "steps"]
         breaches = [*others, _Breach(("steps",), None, lost[0]._replace(n=len(lost)))]
-    clean = jsontext.loads(jsontext.dumps(raw).encode())
+    clean = contract.loads(contract.dumps(raw).encode())
     notes: dict[Path, Note] = {}
     for place, value, note in breaches:
         _put(clean, place, value)
@@ -275,7 +275,7 @@ def _breach(cls: Any, error: Any) -> _Breach:
         with suppress(ValueError):
             return _Breach(path, format_time(parse_time(value)), None)
     if field and field.type is OpenWord and type(value) in (int, float):
-        return _Breach(place, jsontext.dumps(value), None)
+        return _Breach(place, contract.dumps(value), None)
     *_, name = path or ("the object",)
     if isinstance(name, int):
         name = f"item {name}"

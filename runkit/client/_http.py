@@ -25,7 +25,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
-from runkit.api import jsontext
+from runkit.api import contract
 from runkit.api.contract import without_none
 from runkit.arguments import check_kind
 from runkit.client._replies import (
@@ -89,7 +89,7 @@ def path_to(*parts: str) -> str:
         text = part.strip()
         if text.startswith("mk_"):
             raise UsageError("an API key (not shown) is in the place of an id; give it as api_key=")
-        if text in ("", ".", "..") or len(part) > MAX_ID or not jsontext.is_unicode(part):
+        if text in ("", ".", "..") or len(part) > MAX_ID or contract.as_unicode(part) != part:
             raise UsageError(f"{brief(part)} is not an id; expected one of the API")
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
@@ -227,7 +227,7 @@ class Http:
             raise ReadOnlyError.of("POST", path)
         source = self._name("POST", path)
         try:
-            content = jsontext.dumps(dict(body)).encode()
+            content = contract.dumps(dict(body)).encode()
         except ValueError as error:
             raise UsageError(f"{source}: the body is not JSON ({error}); not sent") from None
         self._limiter.wait()

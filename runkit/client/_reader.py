@@ -8,7 +8,7 @@ from threading import Event as Flag
 
 from httpx_sse import ServerSentEvent
 
-from runkit.api import contract, jsontext
+from runkit.api import contract
 from runkit.api.contract import RUN_READ, Json, event_fields, is_same_id
 from runkit.api.models import Event, Run
 from runkit.client._http import Http, path_to
@@ -110,7 +110,7 @@ def _event_of(message: ServerSentEvent, run_id: str) -> Event | None:
     Raises `ContractError` for a snapshot of another run.
     """
     try:
-        data = jsontext.loads(message.data.encode()) if message.data else None
+        data = contract.loads(message.data.encode()) if message.data else None
         fields = event_fields(message.event, data)
         event = None if fields is None else Event.from_json(fields)
     except ValueError:

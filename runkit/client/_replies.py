@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 import httpx
 
 from runkit import errors
-from runkit.api import jsontext
+from runkit.api import contract
 from runkit.api.contract import Json
 from runkit.display.messages import quoted
 from runkit.display.text import kind, shorten
@@ -84,7 +84,7 @@ def read_reply(source: str, response: httpx.Response, body: bytes) -> Reply:
     if not response.is_success:
         raise error_of_response(source, response, body)
     try:
-        return Reply(jsontext.loads(body), _http_date(response.headers.get("Date", "")), source)
+        return Reply(contract.loads(body), _http_date(response.headers.get("Date", "")), source)
     except ValueError:
         content_type = quoted(response.headers.get("Content-Type", "no content type"))
         raise_alone(
@@ -147,7 +147,7 @@ def error_without_response(source: str, error: httpx.RequestError, seconds: floa
 def _api_errors(body: bytes, field: str) -> tuple[str, ...]:
     """Read a field of `{"errors": [{"message", "parameter"}]}`."""
     try:
-        items = jsontext.loads(body)["errors"]
+        items = contract.loads(body)["errors"]
         return tuple(quoted(item[field]) for item in items if item.get(field))
     except (ValueError, TypeError, KeyError, AttributeError):
         return ()

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runkit.api import jsontext
+from runkit.api import contract
 from runkit.display.messages import log
 from runkit.errors import UsageError
 from runkit.local import files
@@ -95,7 +95,7 @@ def declared_name() -> str:
 
 def digest(value: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a JSON object in canonical form, in hex."""
-    text = jsontext.dumps(dict(value), sort_keys=True)
+    text = contract.dumps(dict(value), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -118,7 +118,7 @@ def claim(
         "sent_at": _now(),
         "answered_by": by or declared_name(),
         "answer_digest": digest(answer),
-        "answer": jsontext.dumps(dict(answer)),
+        "answer": contract.dumps(dict(answer)),
         "delivery": SENDING,
     }
     insert = (

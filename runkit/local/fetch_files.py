@@ -18,7 +18,7 @@ from typing import IO, Any, Literal, NamedTuple
 
 from pydantic import BaseModel
 
-from runkit.api import jsontext
+from runkit.api import contract
 from runkit.api.contract import Json, has_ended, parse_time, state_of
 from runkit.display.text import escape_unseen, plural
 from runkit.errors import StorageError, UsageError
@@ -63,7 +63,7 @@ class FetchFile:
 
     def add(self, raw: Json) -> None:
         """Write a run."""
-        self._write(jsontext.dumps(raw))
+        self._write(contract.dumps(raw))
         self.n_runs += 1
 
     def finish(self, last: Last) -> None:
@@ -194,7 +194,7 @@ def held_runs(folder: Path, host: str) -> dict[str, Held]:
 def _run_of(line: bytes) -> Json | None:
     """Return the run in a line, if it is whole."""
     try:
-        raw = jsontext.loads(line)
+        raw = contract.loads(line)
         is_run = raw.get("object") == "run" and parse_time(raw["updated_at"]) and raw["id"]
     except (AttributeError, KeyError, TypeError, ValueError):
         return None

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import pandas as pd
 
-from runkit.api import jsontext
+from runkit.api import contract
 from runkit.arguments import check_kind
 from runkit.display.messages import KEY_FORM, MASK, SENSITIVE_NAME
 from runkit.display.text import brief, unescape
@@ -258,9 +258,9 @@ class Masker:
     def _mask_text(self, text: str) -> str:
         if self.policy and text.lstrip()[:1] in ("{", "["):
             with suppress(ValueError, RecursionError):
-                value = jsontext.loads(text.encode("utf-8", "replace"))
+                value = contract.loads(text.encode("utf-8", "replace"))
                 masked = self._mask_json(value)
-                return text if masked == value else jsontext.dumps(masked)
+                return text if masked == value else contract.dumps(masked)
         visible = text if text.isascii() else _INVISIBLE.sub("", text)
         parts = []
         done = 0

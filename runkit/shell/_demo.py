@@ -12,7 +12,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import runkit
-from runkit.api import jsontext
+from runkit.api import contract
 from runkit.api.models import Run
 from runkit.charts.gantt import gantt
 from runkit.client import Client
@@ -71,7 +71,7 @@ def run_demo(folder: Path, *, speed: float) -> Path:
 
     page = _write_page(folder, f, runs[QUESTION_SCENARIO])
     file = folder / RUNS_FILE
-    _write_file(file, "".join(f"{jsontext.dumps(run.to_dict())}\n" for run in fetched))
+    _write_file(file, "".join(f"{contract.dumps(run.to_dict())}\n" for run in fetched))
     show_panel(f).print()
     _write(f"\nCharts: {page.resolve().as_uri()}\nRuns: {file}")
     return page

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from runkit.api import contract, jsontext
+from runkit.api import contract
 from runkit.api.contract import Json, has_ended
 from runkit.api.models import Artifact, Run, Source, Step
 from runkit.api.reading import agent_of, reason_of
@@ -81,7 +81,7 @@ def _step_fields(rows: Rows) -> Columns:
         "agent": pc.coalesce(columns["agent"], columns["graph"]),
         "label": text(_label(step) for step in steps),
         "error": text(reason_of(step) if _has_failed(step) else None for step in steps),
-        "result": text(None if value is None else jsontext.dumps(value) for value in results),
+        "result": text(None if value is None else contract.dumps(value) for value in results),
         "n_artifacts": n_artifacts,
         "has_artifacts": has_artifacts,
     }

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from runkit.api.contract import Json
-from runkit.api.jsontext import as_unicode
+from runkit.api.contract import Json, as_unicode
 from runkit.api.reading import agent_of, agent_of_step, objects, proposals_of
 from runkit.api.views import MAX_LEVELS, Note, Path
 from runkit.api.words import PROBLEMS

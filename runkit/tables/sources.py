@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
-from runkit.api import contract, jsontext
+from runkit.api import contract
 from runkit.api.contract import Json
 from runkit.api.models import Run
 from runkit.api.views import Note, validated
@@ -161,7 +161,7 @@ def _from_item(item: Any, location: str) -> Iterable[Record]:
     if not isinstance(raw, dict):
         return [Record(raw, location)]
     try:
-        text = jsontext.dumps(raw)
+        text = contract.dumps(raw)
     except ValueError as error:
         return [_refused(raw, location, error)]
     return _from_document(text.encode(), location)
@@ -178,7 +178,7 @@ def _no_source(value: object, location: str) -> UsageError:
 def _from_document(text: bytes, location: str) -> list[Record]:
     """Return the runs in a document: one run or webhook event, or a list or list page of them."""
     try:
-        value = jsontext.loads(text)
+        value = contract.loads(text)
     except ValueError as error:
         return [_refused(None, location, error)]
     has_more = None

@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets as w
 
-from runkit.api import jsontext, questions
+from runkit.api import contract, questions
 from runkit.api.contract import Json
 from runkit.api.models import Document
 from runkit.api.questions import KIND_OF_NAME, Choice, interrupt_kind
@@ -216,8 +216,8 @@ def _phrase(button: str) -> str:
 def _json_object(field: w.Textarea) -> Json:
     """Read the JSON of an input. Raises `WrongInput`."""
     try:
-        value = jsontext.loads(field.value.encode())
-        jsontext.dumps(value)  # refuses numbers that cannot be sent
+        value = contract.loads(field.value.encode())
+        contract.dumps(value)  # refuses numbers that cannot be sent
     except ValueError as error:
         raise WrongInput(f"This is not JSON: {error}", field) from None
     if not isinstance(value, dict) or not value:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
-from runkit.api import jsontext
+from runkit.api import contract
 from runkit.api.contract import BUSINESS_FIELDS, Json
 from runkit.api.models import Run, Step
 from runkit.api.questions import PENDING
@@ -253,7 +253,7 @@ def folded_html(question: OpenQuestion) -> Markup:
     if others:
         title = plural(len(others), "other finding") + " of this run"
         parts.append(_FOLDED.format(title, Markup("").join(map(finding_html, others))))
-    raw = truncated(jsontext.dumps(question.value), MAX_RAW)
+    raw = truncated(contract.dumps(question.value), MAX_RAW)
     parts.append(_FOLDED.format("What the agent sent, as JSON", _PRE.format(raw)))
     return Markup("").join(parts)
 
