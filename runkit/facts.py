@@ -67,7 +67,8 @@ def returned_by(f: Frames) -> list[str]:
 def is_low(artifacts: pd.DataFrame) -> Any:
     """Return which artifacts have a low confidence; null for another word and without one."""
     confidence = artifacts["confidence"]
-    return flag(is_a(confidence, CONFIDENCES, "low"), is_known(confidence, CONFIDENCES))
+    place = positions(confidence, CONFIDENCES)
+    return flag(place >= CONFIDENCES.position("low"), is_known(confidence, CONFIDENCES))
 
 
 def is_strong(f: Frames, artifacts: pd.DataFrame) -> Any:

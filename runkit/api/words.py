@@ -91,11 +91,11 @@ STATES = Vocabulary(  # of steps, in `steps.state`
     *(line._replace(word=line.label.lower()) for line in STEP_STATUSES.lines),
     Word("expired", "Expired"),
 )
-# [A] 16, 34: open words
+# [A] 16, 34: open words, the highest first; what is below `high` is weak, `low` and below it low
 CONFIDENCES = Vocabulary(
     Word("high", "High", "ok"),
     Word("medium", "Medium", "attention"),
-    Word("low", "Low", "fail", means=("low",)),
+    Word("low", "Low", "fail"),
 )
 TIERS = Vocabulary(
     Word("government", "government", icon="▮▮▮", means=("strong",)),

@@ -224,7 +224,7 @@ def _ratings(artifacts: Columns, is_finding: Flags, n: int) -> Columns:
     is_known = rank < len(CONFIDENCES.lines)
     is_output = is_word(artifacts["origin"], [OUTPUT])
     is_counted = (is_finding | is_output) & ~artifacts["is_repeat"]
-    is_weak = is_known & (rank > 0) & is_counted
+    is_weak = is_known & (rank > CONFIDENCES.position("high")) & is_counted
     lowest_first = np.lexsort((~is_finding, -rank, ~is_known))
     has_word = is_output & flags(confidence.is_valid())
     return {

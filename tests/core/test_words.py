@@ -6,15 +6,15 @@ import runkit
 from runkit.api import words
 from runkit.api.words import Word
 from runkit.screens import pages
-from support import artifact, run, step
+from support import artifact, column, run, step
 
 NEW = Word("shelved", "Shelved", "muted", "⊘", ("over",))
 
 
-def add_word(monkeypatch, vocabulary, word):
-    """Add a line to a vocabulary, as somebody does who adds a line to its table."""
-    monkeypatch.setattr(vocabulary, "lines", (*vocabulary.lines, word))
-    monkeypatch.setattr(vocabulary, "_by_word", {**vocabulary._by_word, word.word: word})
+def set_lines(monkeypatch, vocabulary, lines):
+    """Give a vocabulary other lines, as somebody does who adds a line to its table."""
+    monkeypatch.setattr(vocabulary, "lines", lines)
+    monkeypatch.setattr(vocabulary, "_by_word", {line.word: line for line in lines})
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_new_status_of_steps_is_one_line(monkeypatch):
     before = runkit.frames(raw)
     assert before.problems["detail"].str.contains("unknown step status 'shelved'").any()
     assert before.steps["state"].tolist() == ["done", "expired"]
-    add_word(monkeypatch, words.STEP_STATUSES, NEW)
+    set_lines(monkeypatch, words.STEP_STATUSES, [*words.STEP_STATUSES.lines, NEW])
     f = runkit.frames(raw)
     assert not f.problems["detail"].str.contains("unknown").any()
     assert f.steps["state"].tolist() == ["done", "shelved"]
@@ -52,19 +52,18 @@ def test_a_step_is_called_by_the_label_of_its_status_on_every_surface(line):
     assert str(line) in hover.customdata[0]
 
 
-def test_a_new_confidence_is_sorted_and_counted_by_its_line(monkeypatch):
-    findings = [artifact("A", confidence="very_low"), artifact("B", confidence="medium")]
-    raw = run(step("a", artifacts=findings))
-    assert runkit.frames(raw).runs["weakest"].tolist() == ["B"]
-    very_low = Word("very_low", "Very low", "fail", means=("low",))
-    add_word(monkeypatch, words.CONFIDENCES, very_low)
-    f = runkit.frames(raw)
-    assert f.runs["weakest"].tolist() == ["A"]
-    assert f.artifacts["confidence"].cat.categories.tolist() == [
-        "high",
-        "medium",
-        "low",
-        "very_low",
-    ]
-    low = runkit.overview(f).blocks[0].tiles[-1]
-    assert (low.number, low.rest) == ("1", "of 1 completed")
+def test_a_new_confidence_is_sorted_and_counted_by_its_place(monkeypatch):
+    words_of = {"A": "doubtful", "B": "medium", "C": "certain", "D": "high"}
+    findings = [artifact(title, confidence=word) for title, word in words_of.items()]
+    high = run(step("a", artifacts=findings[2:]), run_id="high")
+    raws = [run(step("a", artifacts=findings)), high]
+    assert column(runkit.frames(raws).runs, "weakest") == ["B", None]
+    low = Word("doubtful", "Doubtful", "fail")
+    lines = [Word("certain", "Certain", "ok"), *words.CONFIDENCES.lines, low]
+    set_lines(monkeypatch, words.CONFIDENCES, lines)
+    f = runkit.frames(raws)
+    assert column(f.runs, "weakest") == ["A", None]
+    names = [line.word for line in lines]
+    assert f.artifacts["confidence"].cat.categories.tolist() == names
+    tile = runkit.overview(f).blocks[0].tiles[-1]
+    assert (tile.number, tile.rest) == ("1", "of 2 completed")
