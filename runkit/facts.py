@@ -169,6 +169,11 @@ class TimeParts(NamedTuple):
     waiting: str = ""
 
 
+def is_idle(run: dict[Any, Any]) -> bool:
+    """Return whether nothing ran for so long that it is mentioned; `run` is a row of runs."""
+    return bool(run["idle_s"] > MIN_IDLE * (run["duration_s"] - run["waiting_s"]))
+
+
 def time_parts(run: dict[Any, Any]) -> TimeParts:
     """Write how long a run took, and where the time went; `run` is a row of runs."""
     total = run["duration_s"]
@@ -177,7 +182,7 @@ def time_parts(run: dict[Any, Any]) -> TimeParts:
     if pd.isna(total):
         return TimeParts("Duration not known")
     words = "work not known" if pd.isna(work) else f"{duration(work)} work"
-    if pd.notna(work) and run["idle_s"] > MIN_IDLE * (total - waiting):
+    if is_idle(run):
         words += f", {duration(run['idle_s'])} idle"
     has_waited = pd.notna(waiting) and waiting
     return TimeParts(duration(total), words, f"{duration(waiting)} waiting" if has_waited else "")

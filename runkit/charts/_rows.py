@@ -16,7 +16,7 @@ from runkit.api.words import RUN_STATUSES, STATES
 from runkit.charts.look import Line, Span, shown, words
 from runkit.display.text import agent_title, day, duration, first_text, plural
 from runkit.errors import UsageError
-from runkit.facts import time_words
+from runkit.facts import is_idle, time_words
 from runkit.tables.frames import Frames
 from runkit.time_budget import Ints
 
@@ -179,6 +179,8 @@ def _run_words(run: Row, *, is_bold: bool) -> tuple[Line, Line, list[str]]:
         text.append(_waiting(run["wait_s"], run["since"]))
     elif pd.notna(run["waiting_s"]) and run["waiting_s"]:
         text.append(Span(f"  + {duration(run['waiting_s'])} wait", "muted"))
+    if is_idle(run):
+        text.append(Span(f"  + {duration(run['idle_s'])} idle", "muted"))
     if isinstance(run["reason"], str):
         text.append(Span(f"  {shown(run['reason'])}", "fail"))
 

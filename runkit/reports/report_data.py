@@ -162,12 +162,11 @@ def redact_source(
 
 def _provenance(f: Frames, masker: Masker, template: Template | None) -> Provenance:
     """Describe where the masked frames come from, and how many values were masked."""
-    times = f.runs["read_at"].dropna()
-    read_at = f"read {moment(times.max())}" if len(times) else "read at an unknown time"
-    hosts = ", ".join(f.read_from) or "an unknown host"
+    read_at = f.runs["read_at"].max()
     counts = ", ".join(f"{number:,} {name}" for name, number in masker.counts.items())
     parts = [
-        f"{read_at} from {hosts}",
+        "" if pd.isna(read_at) else f"read {moment(read_at)}",
+        f"from {', '.join(f.read_from)}" if f.read_from else "",
         f"created {moment(datetime.now(UTC))} with {DISTRIBUTION} {runkit.__version__}",
         template and masker.text(template.path.name),
         f"masked: {counts}" if counts else "",

@@ -20,7 +20,7 @@ from runkit.facts import (
 )
 from runkit.screens.blocks import Table, Tile, Tiles, dotted
 from runkit.screens.fleet import LOW, RUN_NAMES, needs_of, needs_tables, with_limit, with_names
-from runkit.screens.one_run import head_of_run, name_of_run, tree_panel
+from runkit.screens.one_run import AUDIT_NAMES, head_of_run, name_of_run, tree_panel
 from runkit.screens.panel import NOTHING_READ, Panel
 from runkit.tables.frames import Frames
 
@@ -35,7 +35,7 @@ RUN_COLUMNS = [
     "since",
     "run_id",
 ]
-ANSWERED = ["label", "proposed", "decision", "answered_by", "answered_at", "reason"]
+ANSWERED = ["label", "proposed", "decision", "answered_by", "answered_at", "reason", "wait_s"]
 
 
 def head(f: Frames, title: str = "", *notes: str, sla_h: float | None = None) -> Panel:
@@ -88,9 +88,25 @@ def runs_table(f: Frames, sla_h: float | None = None) -> pd.DataFrame:
 
 def problems_of(f: Frames) -> list[Table]:
     """Return the kinds of problems in the data as a table, if there are any."""
-    by = f.problems.groupby("problem", as_index=False, observed=True)
-    kinds = by.agg(n=("n", "sum"), location=("location", "first"), detail=("detail", "first"))
+    kinds = _kinds_of_problems(f)
     return [Table(kinds, "Problems in the data")] if len(kinds) else []
+
+
+def problems_panel(f: Frames) -> Panel:
+    """Show the kinds of problems in the data of a report, without the folders of the files."""
+    kinds = _kinds_of_problems(f).drop(columns="location")
+    return Panel("Problems in the data", kinds, what_was_read(f))
+
+
+def _kinds_of_problems(f: Frames) -> pd.DataFrame:
+    """Count the problems of each kind; the first of a kind stands for the others."""
+    by = f.problems.groupby("problem", as_index=False, observed=True)
+    return by.agg(
+        n=("n", "sum"),
+        location=("location", "first"),
+        detail=("detail", "first"),
+        run_id=("run_id", "first"),
+    )
 
 
 @checked
@@ -125,7 +141,7 @@ def answered_panel(f: Frames) -> Panel:
     """Show the questions that were answered, the newest first, for an auditor."""
     rows = with_names(Facts(f).ended("answered"), f)
     rows = rows.sort_values("answered_at", ascending=False, kind="stable", ignore_index=True)
-    table = rows[[*RUN_NAMES, *ANSWERED, "run_id"]].rename(columns={"label": "question"})
+    table = rows[[*RUN_NAMES, *ANSWERED, "run_id"]].rename(columns=AUDIT_NAMES)
     return Panel("Questions answered", table, what_was_read(f))
 
 
@@ -165,7 +181,7 @@ def _low_tile(facts: Facts) -> Tile:
     rated = pd.concat([findings_of(facts.frames), outputs_of(facts.frames)])
     is_done = rated["run_id"].isin(facts.of_status("done")["run_id"])
     others = other_words(rated.loc[is_done, "confidence"], CONFIDENCES)
-    return count_tile(LOW, facts.low_runs, "completed", others, "fail")
+    return count_tile(LOW, facts.low_runs, "completed runs", others, "fail")
 
 
 def count_tile(name: str, flags: pd.Series[bool], noun: str, words: str, role: str) -> Tile:

@@ -122,7 +122,7 @@ def _table(table: Table, shown: int) -> Iterator[RenderableType]:
     grid = Grid(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style=STYLES["muted"])
     for column in columns:
         justify: Literal["left", "right"] = "right" if column.kind == "number" else "left"
-        is_whole = column.kind != "text"  # the widest texts are cut until each column fits
+        is_whole = column.kind not in ("text", "short")  # the widest texts are cut until all fit
         grid.add_column(line_of(column.head, "muted"), justify=justify, no_wrap=is_whole)
     for cells in zip(*(column.cells for column in columns), strict=True):
         grid.add_row(*map(_cell, cells))

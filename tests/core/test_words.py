@@ -66,4 +66,4 @@ def test_a_new_confidence_is_sorted_and_counted_by_its_place(monkeypatch):
     names = [line.word for line in lines]
     assert f.artifacts["confidence"].cat.categories.tolist() == names
     tile = runkit.overview(f).blocks[0].tiles[-1]
-    assert (tile.number, tile.rest) == ("1", "of 2 completed")
+    assert (tile.number, tile.rest) == ("1", "of 2 completed runs")

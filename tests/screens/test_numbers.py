@@ -89,7 +89,7 @@ class Truth:
                 flags.append(True if is_so else None if word in odd else False)
             found[f"{label.capitalize()} {icon}"] = count(flags, "runs", odd)
         words = [word for _, word in self.ratings if word and word.lower() not in RATINGS]
-        found["Low confidence"] = count(map(self.is_low, self.done), "completed", words)
+        found["Low confidence"] = count(map(self.is_low, self.done), "completed runs", words)
         return found
 
 

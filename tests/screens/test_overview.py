@@ -100,7 +100,7 @@ def test_equal_findings_and_equal_reasons_are_one_row():
     ]
     assert panel.table["since"][0] == pd.Timestamp(at(102))  # the newest
     assert headings(panel) == {"Waiting for a reviewer": 0, "Failed": 3, "Low confidence": 9}
-    assert tiles(panel)["Low confidence"] == "9 of 10 completed"
+    assert tiles(panel)["Low confidence"] == "9 of 10 completed runs"
 
 
 @pytest.mark.parametrize("show", [runkit.overview, runkit.fleet.waits])
@@ -116,5 +116,5 @@ def test_no_runs_give_the_line_of_what_was_read_and_counts():
     assert "0 runs read · as of" in words
     assert [*headings(panel).values()] == [0, 0, 0]
     assert "<table" not in panel._repr_html_()
-    assert tiles(panel)["Low confidence"] == "0 of 0 completed"
+    assert tiles(panel)["Low confidence"] == "0 of 0 completed runs"
     assert (len(panel), panel.figure) == (0, None)
