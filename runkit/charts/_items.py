@@ -18,7 +18,7 @@ from runkit.display.text import agent_title
 from runkit.facts import NOT_IN_THE_DATA, outcome_words
 from runkit.tables.frames import Frames
 from runkit.tables.measure import EPOCH, Spans, questions_without_step, spans_of
-from runkit.time_budget import Flags, Ints
+from runkit.time_budget import Ints
 
 MICROS = 1e6
 STEP_COLUMNS = [
@@ -97,7 +97,7 @@ def items_of(f: Frames) -> Items:
         is_leaf=~has_parts,
         is_record=is_record,
         ending=pd.Series(_endings(f, table), table.index, "str"),
-        agent_name=table["agent"].map(agents.names).fillna("Unknown agent"),
+        agent_name=table["agent"].map(agents.names).astype("object").fillna("Unknown agent"),
         color=color,
     )
     return Items(table, _path(spans, color), agents)
@@ -168,7 +168,7 @@ def _endings(f: Frames, table: pd.DataFrame) -> list[str | None]:
 # ---------------------------------------------------------------------------------------- marks
 
 
-def marks_of(items: Items, rows: pd.DataFrame, in_step: Ints, in_run: Ints) -> pd.DataFrame:
+def marks_of(items: Items, rows: pd.DataFrame, step_row: Ints, run_row: Ints) -> pd.DataFrame:
     """Return what is drawn in the rows, in seconds since the run started.
 
     The row of a run shows its critical path, which covers its working time without overlap, and its
@@ -180,7 +180,7 @@ def marks_of(items: Items, rows: pd.DataFrame, in_step: Ints, in_run: Ints) -> p
         What is drawn.
     rows
         The rows of `choose_rows`.
-    in_step, in_run
+    step_row, run_row
         The row of a step and of a run in which each item is drawn, of `rows_of_items`.
 
     Returns
@@ -196,43 +196,51 @@ def marks_of(items: Items, rows: pd.DataFrame, in_step: Ints, in_run: Ints) -> p
     table = items.table
     path = items.path.assign(look="solid")
     on_path = path["item"].to_numpy()
-    has_path = table["run"].isin(path["run"]).to_numpy()
+    has_path = table["run"].isin(path["run"])
     has_row = table.index.isin(rows["item"])
-    every = np.ones_like(has_row)
+    in_run_row = table.assign(row=run_row)
+    in_step_row = table.assign(row=step_row)
     parts = [
-        path.assign(row=in_run[on_path]),
-        *_beside_path(table, in_run, has_row=~every, shows_steps=~has_path),
-        path.assign(row=in_step[on_path]),
-        *_beside_path(table, in_step, has_row=has_row, shows_steps=every),
+        path.assign(row=run_row[on_path]),
+        *_leaf_marks(in_run_row, is_whole=~has_path),
+        path.assign(row=step_row[on_path]),
+        *_leaf_marks(in_step_row, is_whole=has_path | True),
+        *_row_marks(in_step_row[has_row]),
     ]
     marks = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
     return marks[(marks["row"] >= 0) & marks["start"].notna()]
 
 
-def _beside_path(
-    table: pd.DataFrame, row: Ints, *, has_row: Flags, shows_steps: Flags
-) -> list[pd.DataFrame]:
-    """Return the marks that are no critical path; `has_row` is an item with a row of its own."""
-    state = table["state"]
+def _leaf_marks(table: pd.DataFrame, *, is_whole: pd.Series[bool]) -> list[pd.DataFrame]:
+    """Return the marks of questions, and of steps without parts: their whole or how they end."""
     start = table["start"]
     end = table["end"].fillna(start)
+    state = table["state"]
+    is_known = table["end"].notna()
+    is_leaf = table["is_leaf"] & ~table["is_wait"] & ~table["is_record"]
+    is_failed = is_leaf & state.eq("failed")
+    is_pale = is_leaf & ~is_failed & is_known & is_whole
+    is_running = is_leaf & state.eq("running") & is_known
+    return [
+        _marks(table[is_pale], "pale", start, end),
+        _marks(table[is_running], "stub", end, end),
+        _marks(table[is_failed], "fail", start.where(is_whole, end), end),
+        _marks(table[table["is_wait"]], "wait", start, end),
+    ]
+
+
+def _row_marks(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the marks of steps that have a row: of their parts, and of an unknown end."""
+    start = table["start"]
     is_known = table["end"].notna()
     is_step = ~table["is_wait"] & ~table["is_record"]
-    is_part = is_step & table["is_leaf"]
-    is_group = is_step & ~table["is_leaf"]
-    is_failed = is_part & state.eq("failed")
-    is_running = is_part & state.eq("running")
-    is_pale = is_part & ~is_failed & shows_steps
-    marks = {
-        "group": (is_group & is_known & has_row, start, end),
-        "pale": (is_pale & is_known, start, end),
-        "stub": (is_running & is_known, end, end),
-        "unknown": (is_step & ~is_known & has_row, start, start),
-        "fail": (is_failed, start.where(shows_steps, end), end),
-        "wait": (table["is_wait"], start, end),
-    }
-    own = table[["run", "color"]].assign(row=row)
+    is_group = is_step & ~table["is_leaf"] & is_known
     return [
-        own.assign(look=look, start=since, end=until)[is_so]
-        for look, (is_so, since, until) in marks.items()
+        _marks(table[is_group], "group", start, table["end"]),
+        _marks(table[is_step & ~is_known], "unknown", start, start),
     ]
+
+
+def _marks(items: pd.DataFrame, look: str, start: Any, end: Any) -> pd.DataFrame:
+    """Return a mark for each item; `start` and `end` may be of more items."""
+    return items[["run", "color", "row"]].assign(look=look, start=start, end=end)

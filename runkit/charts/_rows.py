@@ -99,19 +99,19 @@ def rows_of_items(items: pd.DataFrame, rows: pd.DataFrame) -> tuple[Ints, Ints]:
             of_run[run] = row
         else:
             of_step[item] = row
-    in_step: list[int] = []
+    step_row: list[int] = []
     for item, parent in enumerate(items["parent"].tolist()):
-        above = in_step[parent] if parent >= 0 else -1
-        in_step.append(of_step.get(item, above))
-    in_run = [of_run.get(run, -1) for run in items["run"].tolist()]
-    return np.array(in_step, np.int64), np.array(in_run, np.int64)
+        above = step_row[parent] if parent >= 0 else -1
+        step_row.append(of_step.get(item, above))
+    run_row = [of_run.get(run, -1) for run in items["run"].tolist()]
+    return np.array(step_row, np.int64), np.array(run_row, np.int64)
 
 
 # ---------------------------------------------------------------------------------------- words
 
 
 def with_texts(
-    f: Frames, runs: pd.DataFrame, table: pd.DataFrame, rows: pd.DataFrame, in_step: Ints
+    f: Frames, runs: pd.DataFrame, table: pd.DataFrame, rows: pd.DataFrame, step_row: Ints
 ) -> pd.DataFrame:
     """Add `label`, `text` (both lines) and `hover` (a list of texts) to rows.
 
@@ -125,7 +125,7 @@ def with_texts(
         The table of `Items`.
     rows
         The rows of `choose_rows`.
-    in_step
+    step_row
         The row of a step in which each item is drawn.
     """
     is_run = rows["item"] == RUN_ROW
@@ -133,7 +133,7 @@ def with_texts(
     of_run = runs.assign(name=_names(runs)).to_dict("records")
     of_step = table.loc[rows.loc[~is_run, "item"]].to_dict("index")
     errors = table["error"].dropna()
-    error_of_row = dict(zip(in_step[errors.index], errors, strict=True))
+    error_of_row = dict(zip(step_row[errors.index], errors, strict=True))
     found = _findings(f)
     texts = []
     for row, run, item in zip(rows.index, rows["run"], rows["item"], strict=True):

@@ -84,14 +84,14 @@ def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Ch
     part = f.select(chosen["run_id"])
     items = items_of(part)
     rows = choose_rows(items.table, len(chosen), depth)
-    in_step, in_run = rows_of_items(items.table, rows)
-    marks = marks_of(items, rows, in_step, in_run)
+    step_row, run_row = rows_of_items(items.table, rows)
+    marks = marks_of(items, rows, step_row, run_row)
     n_steps = int((~items.table["is_record"]).sum())
     is_over = chosen["word"].isin([COMPLETED, FAILED]).all()
     notes = [_counted(chosen, runs), _counted_steps(rows, n_steps), "" if is_over else f.clock]
     heading = _heading_of_many(runs, title) if len(runs) > 1 else _heading_of_one(runs, title)
     return chart_of(
-        with_texts(part, chosen, items.table, rows, in_step),
+        with_texts(part, chosen, items.table, rows, step_row),
         marks,
         axis_of(items.table, chosen["duration_s"]),
         title=heading.title,

@@ -187,6 +187,11 @@ def test_hover_has_agent_state_times_findings_and_values():
     assert lines[-1] == "2 more values"
 
 
+def test_a_run_may_name_no_agent():
+    chart = draw(run(step("a", 0, 10, agent=None), agent=None))
+    assert chart.hovers[0].split("<br>")[1] == "Unknown agent · ✓ Done"
+
+
 HOSTILE = '<a href="https://evil.example">click</a><img src=x>$x$%{y}'
 
 
