@@ -1,8 +1,8 @@
 """The API's objects, one class per table of the contract: a run and its parts, and all others.
 
 Every object keeps the JSON it came from (`to_dict()`), so nothing is lost. A class declares the
-fields that runkit reads; all others are attributes as they came. Words are kept as they came, and
-an optional field that breaks the contract is None and logged. Only a missing or broken *required*
+fields that runkit reads; all others are in `to_dict()`. Words are kept as they came, and an
+optional field that breaks the contract is None and logged. Only a missing or broken *required*
 field is an error (`ContractError`). A step's `graph`, of the first documentation, is read as its
 agent.
 
@@ -14,13 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
 
 from runkit.api import contract
 from runkit.api.contract import Json
 from runkit.api.questions import is_unanswered
 from runkit.api.reading import agent_of, interrupt_value
-from runkit.api.views import ApiObject, Id, OpenWord, Time
+from runkit.api.views import ApiObject, OpenWord, Time
 from runkit.api.words import RUN_STATUSES
 from runkit.display import text
 from runkit.display.text import plural, shorten
@@ -97,7 +96,7 @@ class Interrupt(Proposal):
 class Step(ApiObject):
     """One thing an agent did, or waited for; `steps` are the steps it delegated."""
 
-    id: Id
+    id: str
     type: str | None
     status: str | None
     started_at: Time | None
@@ -131,8 +130,7 @@ class LocalFields(ApiObject):
 class Run(LocalFields):
     """One execution of an agent.
 
-    What is not known is None. Fields that the API adds later are attributes, too, and `to_dict()`
-    is the JSON as it came. Times are aware datetimes in UTC.
+    What is not known is None. `to_dict()` is the JSON as it came. Times are aware datetimes in UTC.
 
     Attributes
     ----------
@@ -169,11 +167,10 @@ class Run(LocalFields):
         The server's time when this state was read, and the host.
     """
 
-    id: Id
+    id: str
     created_at: Time
     updated_at: Time
     status: str
-    object: Literal["run"] | None
     thread_id: str | None
     agent: str | None
     prompt: str | None

@@ -21,7 +21,7 @@ from runkit.api.reading import (
     trimmed,
 )
 from runkit.api.words import STEP_STATUSES, Vocabulary, Word
-from runkit.display.text import brief, first_text, shorten
+from runkit.display.text import brief, first_text
 from runkit.errors import UsageError
 
 # -------------------------------------------------------------------------------------------- kinds
@@ -55,12 +55,6 @@ class Kind(NamedTuple):
     choices: tuple[Choice, ...]
     inputs: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
-
-    @property
-    def fields(self) -> list[str]:
-        """The fields of an answer: an edited payload is sent in `actions`."""
-        names = ("actions" if name == "payload" else name for name in self.inputs)
-        return ["decision", "note", *names]
 
 
 # messages by the name of a required input
@@ -256,27 +250,14 @@ def answer_errors(kind: str, answer: Json) -> dict[str, str]:
 
 
 def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
-    """Check an answer to an interrupt with this value. Raises `UsageError` if it does not fit.
-
-    A question of a kind without fixed words accepts any answer.
-    """
+    """Check an answer to an interrupt with this value. Raises `UsageError` if it does not fit."""
     parts = {part.get("agent"): part for part in objects(answer.get("proposals"))}
     for question in questions_in(value):
         agent = question.get("agent")
-        given = {**answer, **parts.pop(agent, NOTHING)}
-        kind = KIND_OF_NAME[interrupt_kind(question)]
-        if kind.name in FREE:
-            parts = {}
-            continue
-        unknown = given.keys() - {"agent", "proposals", *kind.fields}
-        takes = f"is not known; the question takes {', '.join(kind.fields)}."
-        errors = dict.fromkeys(sorted(unknown), takes) | answer_errors(kind.name, given)
-        for name, message in errors.items():
-            to = shorten(str(agent or "the question"), 80)
-            field = shorten(str(name), 80)
-            raise UsageError(f"the answer to {to}, {field}: {message} Nothing was sent.")
-    for agent in parts:
-        raise UsageError(f"proposals: {brief(agent)} does not ask. Nothing was sent.")
+        given = {**answer, **parts.get(agent, NOTHING)}
+        for name, message in answer_errors(interrupt_kind(question), given).items():
+            to = brief(agent) if agent else "the question"
+            raise UsageError(f"the answer to {to}, {name}: {message} Nothing was sent.")
 
 
 def other_decision(answer: Mapping[str, Any], result: Json) -> str | None:

@@ -13,20 +13,9 @@ from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from types import UnionType
-from typing import (
-    Annotated,
-    Any,
-    NamedTuple,
-    NotRequired,
-    Self,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Any, NamedTuple, Self, Union, get_args, get_origin, get_type_hints
 
-from pydantic import StringConstraints, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from pydantic import TypeAdapter, ValidationError
 
 from runkit.api import contract
 from runkit.api.contract import LOCAL, Json, format_time, parse_time
@@ -50,18 +39,25 @@ IN_REPR = ("id", "agent", "type", "status", "confidence")  # ids and fixed words
 
 
 class ApiObject:
-    """The base of all objects: an immutable, lazy view of the JSON they came from.
+    """The base of all objects: a lazy view of the JSON they came from.
 
     The annotations of a subclass are its fields.
     """
 
     def __init__(self, clean: Json, raw: Json | None = None) -> None:
-        self.__dict__["_clean"] = self._with_derived_fields(clean)
-        self.__dict__["_raw"] = clean if raw is None else raw
+        self._clean = self._with_derived_fields(clean)
+        self._raw = clean if raw is None else raw
+
+    def __init_subclass__(cls) -> None:
+        VIEWS.append(cls)
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        return handler.generate_schema(_record(source))
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Json:
+        return {
+            "type": "definitions",
+            "schema": _reference(cls),
+            "definitions": [_schema(view) for view in VIEWS],
+        }
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
@@ -87,52 +83,41 @@ class ApiObject:
         return clean
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
         cls: Any = type(self)  # mypy takes no class with a `__hash__` as hashable
         field = fields(cls).get(name)
-        if field is not None:
-            value = self.__dict__[name] = field.read(self._clean.get(name))
-            return value
-        if name in self._clean:
-            return self._clean[name]
-        raise AttributeError(f"{cls.__name__} has no attribute {name!r}")
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{type(self).__name__} cannot be changed")
+        if field is None:
+            raise AttributeError(f"{cls.__name__} has no attribute {name!r}")
+        value = self.__dict__[name] = field.read(self._clean.get(name))
+        return value
 
     def __dir__(self) -> Iterable[str]:
         cls: Any = type(self)
-        return {*super().__dir__(), *fields(cls), *self._clean}
+        return {*super().__dir__(), *fields(cls)}
 
     def to_dict(self) -> Json:
         """Return the JSON object as it came (shared, not copied: treat it as read-only)."""
-        raw: Json = self._raw
-        return raw
+        return self._raw
 
-    def __eq__(self, other: object) -> bool:
+    def __eq__(self, other: Any) -> bool:
         """Compare the API's JSON; what runkit stored with it, such as `read_at`, does not count."""
-        if not isinstance(other, ApiObject) or type(self) is not type(other):
-            return NotImplemented
-        left, right = ({**view._raw, LOCAL: None} for view in (self, other))
+        if type(self) is not type(other):
+            return False
+        left, right = ({**view.to_dict(), LOCAL: None} for view in (self, other))
         return left == right
 
     def __hash__(self) -> int:
         return hash(str(self._raw.get("id")))
 
     def __repr__(self) -> str:
-        values = ((name, getattr(self, name, None)) for name in IN_REPR)
-        parts = [f"{name}={shorten(word, 40)!r}" for name, word in values if isinstance(word, str)]
+        words = ((name, self._clean.get(name)) for name in IN_REPR)
+        parts = [f"{name}={shorten(word, 40)!r}" for name, word in words if isinstance(word, str)]
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
+VIEWS: list[Any] = []  # all of them
+
+
 # ------------------------------------------------------------------------------------- annotations
-
-
-class Id(str):
-    """A text that is not empty."""
-
-    __slots__ = ()
 
 
 class OpenWord(str):
@@ -142,10 +127,11 @@ class OpenWord(str):
 
 
 Time = datetime
-JSON_TYPES: dict[Any, Any] = {  # how the types of fields that JSON does not have are checked
-    Time: Annotated[str, StringConstraints(pattern=TIME)],
-    Id: Annotated[str, StringConstraints(min_length=1)],
-    OpenWord: str,
+JSON_TYPES: dict[Any, Json] = {  # how values that are no objects are checked, in pydantic's schema
+    str: {"type": "str"},
+    OpenWord: {"type": "str"},
+    Time: {"type": "str", "pattern": TIME},
+    Json: {"type": "dict"},
 }
 
 
@@ -154,27 +140,30 @@ class Field(NamedTuple):
 
     type: Any
     is_list: bool
-    is_required: bool
-    absent: tuple[()] | None  # the value for null
+    is_nullable: bool
+
+    @property
+    def is_required(self) -> bool:
+        """Whether an object without it is refused."""
+        return not (self.is_list or self.is_nullable)
 
     @property
     def view(self) -> Any:
         """The class of its objects; None for other values."""
-        is_view = isinstance(self.type, type) and issubclass(self.type, ApiObject)
-        return self.type if is_view else None
+        return None if self.type in JSON_TYPES else self.type
 
     @property
-    def json_type(self) -> Any:
-        """The type of its JSON."""
-        value = JSON_TYPES.get(self.type, self.type)
+    def schema(self) -> Json:
+        """The schema of its JSON."""
+        value = JSON_TYPES.get(self.type) or _reference(self.type)
         if self.is_list:
-            value = list[value]  # type: ignore[valid-type]
-        return value if self.is_required else NotRequired[value | None]
+            value = {"type": "list", "items_schema": value}
+        return value if self.is_required else {"type": "nullable", "schema": value}
 
     def read(self, value: Any) -> Any:
         """Return the value of the field in a view, from its JSON."""
         if value is None:
-            return self.absent
+            return None if self.is_nullable else ()
         if self.type is Time:
             return parse_time(value)
         if self.view is None:
@@ -192,19 +181,24 @@ def _field(hint: Any) -> Field:
     is_nullable = get_origin(hint) in (Union, UnionType)
     inner = get_args(hint)[0] if is_nullable else hint
     is_list = get_origin(inner) is tuple
-    return Field(
-        type=get_args(inner)[0] if is_list else inner,
-        is_list=is_list,
-        is_required=not (is_nullable or is_list),
-        absent=() if is_list and not is_nullable else None,
-    )
+    return Field(get_args(inner)[0] if is_list else inner, is_list, is_nullable)
 
 
-@cache
-def _record(cls: Any) -> Any:
-    """Build the TypedDict of the JSON of a view; fields that the API adds are not looked at."""
-    keys = {name: field.json_type for name, field in fields(cls).items()}
-    return TypedDict(cls.__name__, keys)  # type: ignore[operator]
+def _reference(view: type) -> Json:
+    return {"type": "definition-ref", "schema_ref": view.__name__}
+
+
+def _schema(view: Any) -> Json:
+    """Return the schema of the JSON of a view; fields that the API adds are not looked at."""
+    keys = {
+        name: {
+            "type": "typed-dict-field",
+            "schema": field.schema,
+            "required": field.is_required,
+        }
+        for name, field in fields(view).items()
+    }
+    return {"type": "typed-dict", "ref": view.__name__, "fields": keys}
 
 
 # ------------------------------------------------------------------------------------------- check
@@ -230,14 +224,6 @@ class Checked(NamedTuple):
     notes: list[Note]
 
 
-class _Breach(NamedTuple):
-    """What breaks the contract: the optional field that is null for it, or holds `instead`."""
-
-    place: Path
-    instead: str | None
-    note: Note | None
-
-
 @cache
 def _checker(view: Any) -> Any:
     return TypeAdapter(view).validator
@@ -251,32 +237,59 @@ def validated(cls: Any, raw: Any) -> Checked:
         errors = error.errors(include_url=False, include_context=False)
     else:
         return Checked(raw, [])
-    breaches = [_breach(cls, error) for error in errors]
-    refused = [breach.note for breach in breaches if breach.note and not breach.place]
-    if refused:
-        return Checked(None, refused[:1])
-    lost = [breach.note for breach in breaches if breach.place[-1] == "steps" and breach.note]
+    texts: list[tuple[Path, str]] = []
+    breaches: list[tuple[Path, Note]] = []
+    for breach in errors:
+        path = breach["loc"]
+        place, field = _place(cls, path)
+        text = _text_of(field, breach["input"])
+        if text is not None:
+            texts.append((path, text))
+        elif place:
+            breaches.append((place, _note(breach, place)))
+        else:
+            return Checked(None, [_note(breach, place)])
+    lost = [note for place, note in breaches if place[-1] == "steps"]
     if lost:  # the run has no steps, so that nothing else is wrong in them
-        others = [breach for breach in breaches if breach.place[0] != "steps"]
-        breaches = [*others, _Breach(("steps",), None, lost[0]._replace(n=len(lost)))]
+        breaches = [(place, note) for place, note in breaches if place[0] != "steps"]
+        breaches.append((("steps",), lost[0]._replace(n=len(lost))))
     clean = contract.loads(contract.dumps(raw).encode())
     notes: dict[Path, Note] = {}
-    for place, value, note in breaches:
-        _put(clean, place, value)
-        if note:
-            notes.setdefault(place, note)
+    for path, text in texts:
+        _put(clean, path, text)
+    for place, note in breaches:
+        _put(clean, place, None)
+        notes.setdefault(place, note)
     return Checked(clean, [*notes.values()])
 
 
-def _breach(cls: Any, error: Any) -> _Breach:
-    path, value = error["loc"], error["input"]
-    place, field = _optional(cls, path)
-    if error["type"] == "string_pattern_mismatch":
+def _place(cls: Any, path: Path) -> tuple[Path, Field | None]:
+    """Return the path of the innermost optional field of a path, and the innermost field."""
+    place: Path = ()
+    field = None
+    for number, name in enumerate(path, 1):
+        if isinstance(name, str):
+            field = fields(cls)[name]
+            cls = field.type
+            if not field.is_required:
+                place = path[:number]
+    return place, field
+
+
+def _text_of(field: Field | None, value: Any) -> str | None:
+    """Return the text of a time in another form, and of a number in place of a word."""
+    if field and field.type is Time:
         with suppress(ValueError):
-            return _Breach(path, format_time(parse_time(value)), None)
+            return format_time(parse_time(value))
     if field and field.type is OpenWord and type(value) in (int, float):
-        return _Breach(place, contract.dumps(value), None)
-    *_, name = path or ("the object",)
+        return contract.dumps(value)
+    return None
+
+
+def _note(error: Any, place: Path) -> Note:
+    """Return what is wrong, by an error of pydantic."""
+    path, value = error["loc"], error["input"]
+    name = path[-1] if path else "the object"
     if isinstance(name, int):
         name = f"item {name}"
     expected = error["msg"].removeprefix("Input should be ")
@@ -286,23 +299,7 @@ def _breach(cls: Any, error: Any) -> _Breach:
     elif error["type"] == "recursion_loop":
         found = f"nested deeper than {MAX_LEVELS} levels"
     problem = "steps_not_read" if place[-1:] == ("steps",) else "bad_field"
-    return _Breach(place, None, Note(problem, f"{name}: {found}", path))
-
-
-def _optional(cls: Any, path: Path) -> tuple[Path, Field | None]:
-    """Return the place of the innermost optional field of a path, and the field."""
-    place: Path = ()
-    found = None
-    for number, name in enumerate(path, 1):
-        if isinstance(name, int):
-            continue
-        field = fields(cls)[name]
-        if not field.is_required:
-            place, found = path[:number], field
-        cls = field.view
-        if cls is None:
-            break
-    return place, found
+    return Note(problem, f"{name}: {found}", path)
 
 
 def _put(holder: Any, path: Path, value: str | None) -> None:

@@ -297,8 +297,8 @@ class Runs:
         ----------
         run
             The run. With a `Run` the answer is checked before it is sent: one that was read with
-            its steps must ask the question, and the fields and the decision must fit it; dismissing
-            a hit needs a note. The first characters of an id must be those of one run only; all
+            its steps must ask the question, and the decision must fit it; dismissing a hit needs a
+            note. The first characters of an id must be those of one run only; all
             runs are listed to find out.
         interrupt_id
             The id of the question. One without an id (None) can only be answered in Middesk.

@@ -15,7 +15,7 @@ from runkit.api import contract
 from runkit.api.contract import Json, has_ended
 from runkit.api.models import Artifact, Run, Source, Step
 from runkit.api.reading import agent_of, reason_of
-from runkit.api.views import Id, OpenWord, fields
+from runkit.api.views import OpenWord, fields
 from runkit.api.words import STEP_STATUSES, STEP_TYPES, Vocabulary
 from runkit.display.text import first_text
 from runkit.tables.flatten import ArtifactRow, Rows
@@ -29,7 +29,7 @@ Columns = dict[str, Any]
 NEVER = np.iinfo(np.int64).min  # a missing time among int64 microseconds; numpy's NaT
 _NULLABLE = {pa.int32(): pd.Int32Dtype(), pa.bool_(): pd.BooleanDtype()}
 Parts = dict[str, Columns]  # columns by the name of the frame
-TEXT_TYPES = (str, Id, OpenWord, datetime)  # of the fields that are columns
+TEXT_TYPES = (str, OpenWord, datetime)  # of the fields that are columns
 FAILED_TYPES = STEP_TYPES.meaning("failed")
 FAILED_STATUSES = STEP_STATUSES.meaning("failed")
 

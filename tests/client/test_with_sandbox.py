@@ -38,9 +38,7 @@ NOTE = {"decision": "approve", "note": "Another date of birth"}
     [
         ({"interrupt_id": "int-9"}, NOTE, "does not ask 'int-9' as it was read; it asks '{id}'"),
         ({"step_id": "s-9"}, NOTE, "does not ask '{id}'"),
-        ({}, NOTE | {"reason": "x"}, "reason: is not known; the question takes decision, note."),
-        ({}, NOTE | {"actions": []}, "actions: is not known; the question takes decision, note."),
-        ({}, NOTE | {"proposals": [{"agent": "nobody", **NOTE}]}, "'nobody' does not ask"),
+        ({}, {"decision": "approve"}, "needs a reason"),
     ],
 )
 def test_an_answer_to_nothing_is_refused_before_it_is_sent(asking, question, answer, words):
