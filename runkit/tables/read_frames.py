@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from runkit.api.models import Run
 from runkit.arguments import Moment, checked, read_moment
 from runkit.display.messages import Progress
 from runkit.display.text import brief, plural, shorten
@@ -139,8 +138,6 @@ def frames(
 
 def open_source(source: Source) -> Any:
     """Return `Frames` for a folder of `Frames.save` and for several `Frames`, else the source."""
-    if isinstance(source, Run):  # its unknown fields are attributes, named like a source's perhaps
-        return [*records_of(source)]
     parts = source if isinstance(source, list | tuple) else [source]
     if not parts or not isinstance(parts[0], str | Path | Frames):
         return source
