@@ -7,9 +7,10 @@ numbers the run of step i. Nothing here knows pandas, plotly or a file.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,6 +82,9 @@ class Wait(NamedTuple):
     start: Any
     end: Any
     step: int
+
+
+_START = attrgetter("start")
 
 
 def waits_of(questions: Iterable[Wait]) -> list[Wait]:
@@ -190,18 +194,23 @@ def _waits_by_run(
 
 def _behind(time: int, waits: list[Wait]) -> int:
     """Return the end of the waits that are open at a time, else the time: a wait is one moment."""
-    for wait in waits:
+    for wait in waits[_last_before(time, waits) :]:
         if wait.start > time:
             break
         time = max(time, wait.end)
     return time
 
 
+def _last_before(time: int, waits: list[Wait]) -> int:
+    """Return the position of the last wait that starts up to a time, else 0."""
+    return max(bisect_right(waits, time, key=_START) - 1, 0)
+
+
 def _without(
     step: int, since: int, until: int, waits: list[Wait]
 ) -> Iterable[tuple[int, int, int]]:
     """Yield the parts of a stretch of the path beside the waits of its run."""
-    for wait in waits:
+    for wait in waits[_last_before(since, waits) :]:
         if wait.start >= until:
             break
         if since < wait.start:
