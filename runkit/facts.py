@@ -135,12 +135,6 @@ def failures_of(f: Frames) -> pd.DataFrame:
 # -------------------------------------------------------------------------------- questions, runs
 
 
-def open_questions(f: Frames) -> pd.DataFrame:
-    """Return the questions that wait, by kind, then the longest first."""
-    pending = f.interrupts[f.interrupts["outcome"].eq("pending")]
-    return pending.sort_values(["kind", "asked_at"], kind="stable", ignore_index=True)
-
-
 def outcome_words(question: dict[Any, Any]) -> str:
     """Write how a question ended, in the data's words where it was decided, and by whom."""
     decision = question["decision"]
@@ -218,7 +212,8 @@ def run_facts(f: Frames) -> pd.DataFrame:
         | wait_s, since | of its open question that waits longest; null without one |
         | is_low | a finding or an output has low confidence; null where that is not known |
     """
-    by_run = open_questions(f).groupby("run_id")
+    is_open = f.interrupts["outcome"].eq("pending")
+    by_run = f.interrupts[is_open].groupby("run_id")
     longest = by_run.agg(wait_s=("wait_s", "max"), since=("asked_at", "min"))
     runs = f.runs.join(longest, on="run_id")
     return runs.assign(

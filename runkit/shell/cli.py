@@ -130,7 +130,7 @@ def serve_sandbox(arguments: argparse.Namespace) -> int:
 
 def list_questions(arguments: argparse.Namespace) -> int:
     """List the questions that wait for a reviewer."""
-    from runkit.facts import open_questions
+    from runkit.facts import Facts
     from runkit.screens.pages import inbox_panel
 
     with _reader() as client:
@@ -142,7 +142,8 @@ def list_questions(arguments: argparse.Namespace) -> int:
     panel = inbox_panel(f, where, sla_h=arguments.sla_h)
     if arguments.json:
         names = f.runs[["run_id", "agent_name"]]
-        _write_json(_records(open_questions(f).merge(names, on="run_id")))
+        waiting_questions = Facts(f).waiting[[*f.interrupts]]
+        _write_json(_records(waiting_questions.merge(names, on="run_id")))
     else:
         panel.print(has_all=arguments.all)
     return _ended(arguments, f, runs)
@@ -214,10 +215,8 @@ def _ended(arguments: argparse.Namespace, f: runkit.Frames, source: object) -> i
 
     JSON does not say what is missing; then a message does.
     """
-    from runkit.facts import open_questions
-
     code = _completeness(f.missing, source) if arguments.json else _code_of(f.missing, source)
-    return max(code, WAITING if len(open_questions(f)) else 0)
+    return max(code, WAITING if f.interrupts["outcome"].eq("pending").any() else 0)
 
 
 def _records(df: pd.DataFrame) -> Any:
