@@ -11,7 +11,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runkit.server import Sandbox
-from runkit.server._launch import SandboxServer
+from runkit.server._app import SandboxServer
 from runkit.server._web import error_response
 
 KINDS = ("hold", "slow", "refuse", "drop", "lose_reply")
@@ -53,9 +53,9 @@ class FaultyServer(SandboxServer):
         self.n_answers = 0  # that arrived
         super().__init__(**options)
 
-    def make_app(self, **options: Any) -> ASGIApp:
+    def make_app(self, latency: float, limit: int | None) -> ASGIApp:
         """Put the faults in front of the app."""
-        self.app = super().make_app(**options)
+        self.app = super().make_app(latency, limit)
         return self
 
     def _next(self, scope: Scope, *kinds: str) -> Fault | None:

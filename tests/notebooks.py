@@ -21,7 +21,7 @@ import nbformat
 from IPython import get_ipython
 
 import runkit
-from runkit.server import Sandbox, _launch
+from runkit.server import Sandbox, _app
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 TESTS = [str(FOLDER.parent), str(Path(__file__).parent)]
@@ -107,8 +107,8 @@ def begin() -> None:
     Sandbox.client = partialmethod(Sandbox.client, rate=None)  # type: ignore[assignment]
     shell = get_ipython()
     held = {"speed": 1, "real_time": lambda: shell.execution_count * CELL_S}
-    store = _launch.Store
-    _launch.Store = lambda **options: store(**options | held)  # type: ignore[misc, assignment]
+    store = _app.Store
+    _app.Store = lambda **options: store(**options | held)  # type: ignore[misc, assignment]
     shell.events.register("post_run_cell", press)
 
 

@@ -5,9 +5,8 @@
         run = client.runs.create("cip_orchestrator", business_id=box.business("watchlist_hit"))
 
 sandbox      `sandbox`: starts a server on a thread of this process; `Sandbox`
-_launch      the server
-_app         the endpoints that runkit's client uses, answers, and the event stream
-_web         access, bodies of requests, and the format of refusals
+_app         the endpoints that runkit's client uses, the event stream, and the server of them
+_web         access, bodies of requests, answers in them, and the format of refusals
 _store       what clients sent, the clock, and the actions on a business
 _recordings  finished runs of the package or a user's file, their businesses, ids and times
 _replay      a run that is made from a recording, and its state at a time

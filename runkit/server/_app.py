@@ -1,4 +1,4 @@
-"""The API: those of Middesk's endpoints that runkit's client uses.
+"""The API: those of Middesk's endpoints that runkit's client uses, and the server of them.
 
 Handlers do not wait for anything, so requests are served one at a time, in order.
 """
@@ -6,27 +6,31 @@ Handlers do not wait for anything, so requests are served one at a time, in orde
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import secrets
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import orjson
+import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
-from pydantic import AfterValidator
+from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp
 
 from runkit.api.contract import Json
-from runkit.api.questions import answer_errors
-from runkit.arguments import Secret
+from runkit.arguments import Secret, checked
+from runkit.errors import UsageError
 from runkit.server import _web
 from runkit.server._recordings import ACCOUNT, iso
 from runkit.server._replay import (
-    Answer,
-    PlacedInterrupt,
     PlacedRun,
     cut,
     pending,
@@ -37,7 +41,6 @@ from runkit.server._store import Store, actions_on, business_now, get_or_404
 from runkit.server._web import AccessMiddleware, RequestError, error_response
 
 Item = TypeVar("Item")
-LETTER = "irs_letter"  # the type of the document that supports a TIN
 MAX_SNAPSHOTS = 500  # of a replayed stream; of more changes they are an even selection
 POLL_S = 0.05  # real seconds after which a live stream looks again
 
@@ -51,33 +54,11 @@ async def _store(request: Request) -> Store:
 
 
 Db = Annotated[Store, Depends(_store)]
-_lower = AfterValidator(str.lower)  # UUIDs are equal in either case
-Id = Annotated[str, Path(alias="id"), _lower]
-BusinessId = Annotated[str, _lower]
+Id = Annotated[str, Path(alias="id")]
 PageNumber = Annotated[int, Query(ge=1)]  # [A] 18: from 1, 25 a page, at most 100
 PerPage = Annotated[int, Query(ge=1, le=100)]
 
-# of a request's Host, on any port: a web page with a name of its own gets no answer
-HOSTS = ["127.0.0.1", "localhost"]
-
 router = APIRouter(prefix="/v1")
-
-
-def create_app(store: Store, key: Secret, latency: float, limit: int | None) -> FastAPI:
-    """Build the app of a sandbox. `limit` is requests per second, `latency` seconds for each."""
-    hosts = Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)
-    access = Middleware(
-        AccessMiddleware, now=store.clock.now, key=key, latency=latency, limit=limit
-    )
-    app = FastAPI(
-        openapi_url=None,
-        redirect_slashes=False,
-        middleware=[hosts, access],
-        exception_handlers={HTTPException: refused, RequestValidationError: invalid},
-    )
-    app.state.store = store
-    app.include_router(router)
-    return app
 
 
 async def refused(request: Request, error: Any) -> Response:
@@ -112,7 +93,7 @@ async def list_agents(store: Db) -> Json:
 
 @router.get("/threads")
 async def list_agent_threads(
-    store: Db, page: PageNumber = 1, per_page: PerPage = 25, business_id: BusinessId = ""
+    store: Db, page: PageNumber = 1, per_page: PerPage = 25, business_id: str = ""
 ) -> Json:
     """List threads, newest first, of one business or of all."""
     rows = reversed(store.threads.items())
@@ -170,44 +151,9 @@ async def resume_agent_run(store: Db, run_id: Id, body: _web.NewAnswer, include:
         raise RequestError(422, message, "interrupt_id")
 
     documents = store.by_id[run.spec.business_id].documents
-    answer = _read_answer(waiting[body.interrupt_id], body.input, documents, now)
+    answer = _web.read_answer(waiting[body.interrupt_id], body.input, documents, now)
     store.add_answer(run_id, answer)
     return store.run(run_id, "steps" in include)
-
-
-def _read_answer(
-    interrupt: PlacedInterrupt, value: _web.Input, documents: list[Json], at: int
-) -> Answer:
-    """Read an input as one verdict for each question ([A] 2, 5); 422 if it is no answer.
-
-    `documents` are those of the business.
-    """
-    kinds = {document["id"]: document["document_type"] for document in documents}
-    shared = value.model_dump(exclude={"proposals", "answered_by"})
-    parts = {part.agent: part.model_dump(exclude_unset=True) for part in value.proposals}
-    verdicts = {}
-    notes = {}
-    for agent, question in interrupt.questions.items():
-        fields = shared | parts.get(agent, {})
-        for name, message in answer_errors(question, fields).items():
-            raise RequestError(422, f"{agent}: {message}", f"input.{name}")
-        verdicts[agent] = _verdict(question, fields, kinds)
-        notes[agent] = fields["note"] or ""
-    return Answer(interrupt.recorded_id, at, verdicts, notes, value.answered_by)
-
-
-def _verdict(question: str, fields: Json, kinds: Mapping[str, str]) -> str:
-    """Return the verdict of an answer, as recordings have it."""
-    decision = str(fields["decision"])
-    document_id = fields["document_id"]
-    if question != "document":
-        return decision
-    if decision != "approve":
-        return "none"
-    if document_id not in kinds:
-        message = "document_id is not a document on file; reject to continue without"
-        raise RequestError(422, message, "input.document_id")
-    return "supports" if kinds[document_id] == LETTER else "unrelated"
 
 
 @router.post("/runs/{id}/feedback", status_code=201)
@@ -277,7 +223,7 @@ def _message(run: PlacedRun, kind: str, at: int, **more: Any) -> bytes:
 
 
 @router.get("/actions")
-async def list_actions(store: Db, object_type: _web.ObjectType, object_id: BusinessId) -> Json:
+async def list_actions(store: Db, object_type: _web.ObjectType, object_id: str) -> Json:
     """List the actions on an object, newest first; none on an unknown one."""
     found = (item for item in store.businesses if object_id in (item.id, item.hit_id))
     actions = [action for item in found for action in actions_on(store, item)]
@@ -302,3 +248,88 @@ async def list_documents(store: Db, business_id: Id) -> Json:
     """List all documents of a business, in one page. [A] 25: they are on file from the start."""
     documents = get_or_404(store.by_id, "business", business_id).documents
     return {"object": "list", "has_more": False, "data": documents, "total_count": len(documents)}
+
+
+# -- the server
+
+LOOPBACK = "127.0.0.1"
+# of a request's Host, on any port: a web page with a name of its own gets no answer
+HOSTS = [LOOPBACK, "localhost"]
+MAX_CONNECTIONS = 500  # beyond, uvicorn answers 503; a process may open 1,024 files by default
+# between requests; longer than clients keep a connection, so that they close it first
+KEEP_SECONDS = 30
+
+
+class SandboxServer:
+    """A server on a thread with its own event loop, so that it works in Jupyter.
+
+    Raises `UsageError` for an option of another type or out of range.
+    """
+
+    @checked
+    def __init__(
+        self,
+        *,
+        port: Annotated[int, Field(ge=0, le=65_535)] = 0,
+        key: Any = None,  # `Secret` does not repeat it
+        latency: Annotated[float, Field(ge=0, le=600)] = 0,
+        limit: Annotated[int, Field(ge=1)] | None = None,
+        **store_options: Any,
+    ) -> None:
+        self.key = Secret(key or f"mk_test_sandbox_{secrets.token_urlsafe(24)}")
+        self.store = Store(**store_options)
+        config = uvicorn.Config(
+            self.make_app(latency, limit),
+            host=LOOPBACK,
+            port=port,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            date_header=False,  # the date is in virtual time
+            log_config=None,  # the notebook's own logging stays as it is
+            log_level="warning",
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_keep_alive=KEEP_SECONDS,
+            timeout_graceful_shutdown=2,
+        )
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self._serve, name="runkit-sandbox", daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            if not self.thread.is_alive():
+                raise UsageError(
+                    f"port={port} of {LOOPBACK} cannot be used; give another, or 0 for any free one"
+                )
+            time.sleep(0.002)
+        [listening] = self.server.servers[0].sockets
+        self.url = f"http://{LOOPBACK}:{listening.getsockname()[1]}/v1"
+
+    def make_app(self, latency: float, limit: int | None) -> ASGIApp:
+        """Build the app: `limit` is requests per second, `latency` seconds for each."""
+        hosts = Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)
+        access = Middleware(
+            AccessMiddleware,
+            now=self.store.clock.now,
+            key=self.key,
+            latency=latency,
+            limit=limit,
+        )
+        app = FastAPI(
+            openapi_url=None,
+            redirect_slashes=False,
+            middleware=[hosts, access],
+            exception_handlers={HTTPException: refused, RequestValidationError: invalid},
+        )
+        app.state.store = self.store
+        app.include_router(router)
+        return app
+
+    def _serve(self) -> None:
+        with suppress(SystemExit):  # of a port in use
+            self.server.run()
+
+    def close(self) -> None:
+        """Stop the server and wait for open requests."""
+        self.store.is_closing = True
+        self.server.should_exit = True
+        self.thread.join(60)  # it stops within seconds, unless the machine is very busy

@@ -1,4 +1,4 @@
-"""Access to the sandbox, the bodies of requests, and the format of refusals.
+"""Access to the sandbox, the bodies of requests, answers in them, and the format of refusals.
 
 Bodies are the tables of the contract as pydantic models. Unknown fields are ignored.
 """
@@ -9,20 +9,22 @@ import asyncio
 import hmac
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from runkit.api.contract import Json
+from runkit.api.questions import answer_errors
 from runkit.arguments import Secret
 from runkit.server._recordings import moment_of
+from runkit.server._replay import Answer, PlacedInterrupt
 
 
 class RequestError(HTTPException):
@@ -83,7 +85,7 @@ class AccessMiddleware:
         key = self.key.get_secret_value()
         if scheme.lower() != "bearer" or not hmac.compare_digest(value.encode(), key.encode()):
             message = "the API key is missing or not valid here; send Authorization: Bearer KEY"
-            return error_response(401, message, headers={"WWW-Authenticate": "Bearer"})
+            return error_response(401, message)
 
         now = time.monotonic()
         if self.limit and len(self.passed) == self.limit and self.passed[0] > now - 1:
@@ -96,7 +98,6 @@ class AccessMiddleware:
 # -- bodies
 
 ObjectType = Literal["businesses", "watchlist_result"]
-Uuid = Annotated[str, AfterValidator(lambda text: str(UUID(text)))]
 # the limit on the page of submit-agent-run-feedback
 Comment = Annotated[str, StringConstraints(strip_whitespace=True, max_length=5000)]
 
@@ -105,8 +106,8 @@ class NewRun(BaseModel):
     """Body of create-agent-run, and the prompt of the object page."""
 
     type: str
-    business_id: Uuid = ""
-    thread_id: Uuid = ""
+    business_id: str = ""
+    thread_id: str = ""
     prompt: str | None = Field(None, max_length=20_000)
 
 
@@ -152,5 +153,43 @@ class NewFeedback(BaseModel):
     """Body of submit-agent-run-feedback."""
 
     rating: Literal["POSITIVE", "NEGATIVE"]
-    artifact_id: Uuid
+    artifact_id: str
     comment: Comment | None = None
+
+
+# -- answers
+
+LETTER = "irs_letter"  # the type of the document that supports a TIN
+
+
+def read_answer(interrupt: PlacedInterrupt, value: Input, documents: list[Json], at: int) -> Answer:
+    """Read an input as one verdict for each question ([A] 2, 5); 422 if it is no answer.
+
+    `documents` are those of the business.
+    """
+    kinds = {document["id"]: document["document_type"] for document in documents}
+    shared = value.model_dump(exclude={"proposals", "answered_by"})
+    parts = {part.agent: part.model_dump(exclude_unset=True) for part in value.proposals}
+    verdicts = {}
+    notes = {}
+    for agent, question in interrupt.questions.items():
+        fields = shared | parts.get(agent, {})
+        for name, message in answer_errors(question, fields).items():
+            raise RequestError(422, f"{agent}: {message}", f"input.{name}")
+        verdicts[agent] = _verdict(question, fields, kinds)
+        notes[agent] = fields["note"] or ""
+    return Answer(interrupt.recorded_id, at, verdicts, notes, value.answered_by)
+
+
+def _verdict(question: str, fields: Json, kinds: Mapping[str, str]) -> str:
+    """Return the verdict of an answer, as recordings have it."""
+    decision = str(fields["decision"])
+    document_id = fields["document_id"]
+    if question != "document":
+        return decision
+    if decision != "approve":
+        return "none"
+    if document_id not in kinds:
+        message = "document_id is not a document on file; reject to continue without"
+        raise RequestError(422, message, "input.document_id")
+    return "supports" if kinds[document_id] == LETTER else "unrelated"

@@ -17,7 +17,7 @@ from runkit.server._recordings import SeededBusiness, moment_of
 
 if TYPE_CHECKING:
     from runkit.client import Client
-    from runkit.server._launch import SandboxServer
+    from runkit.server._app import SandboxServer
 
 
 class Sandbox:
@@ -190,7 +190,7 @@ def sandbox(
         For an invalid argument, a port in use, and a file without a run that can be played.
     """
     try:
-        from runkit.server._launch import SandboxServer
+        from runkit.server._app import SandboxServer
     except ImportError:
         raise MissingExtra.of("sandbox", "starting a sandbox") from None
     key = hide(key)  # a traceback may show it

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from runkit.server._launch import SandboxServer
+from runkit.server._app import SandboxServer
 from runkit.server._recordings import packaged
 
 KEY = "mk_test_sandbox_for_tests"
