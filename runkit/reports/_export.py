@@ -67,7 +67,7 @@ def _cell(cell: Any) -> Markup:
     """Convert a cell; a raw one shows nothing."""
     if cell.cell_type == "markdown":
         return _wide(_markdown(cell.source))
-    return Markup(_TEMPLATE.code(cell))  # noqa: S704 - Jinja escapes each value
+    return Markup(_TEMPLATE.outputs(cell))  # noqa: S704 - Jinja escapes each value
 
 
 def _markdown(source: str) -> Markup:

@@ -121,7 +121,7 @@ class Decision(NamedTuple):
 
 
 class Decisions(NamedTuple):
-    """Questions with their decisions; the first few are seen, the others are folded."""
+    """Questions with their decisions."""
 
     decisions: Sequence[Decision]
 
