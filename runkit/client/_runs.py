@@ -100,7 +100,6 @@ class Runs:
         limit: PositiveInt | None = None,
         status: Words | None = None,
         since: Moment | None = None,
-        until: Moment | None = None,
         business_id: str | Business | None = None,
         progress: bool = True,
         *,
@@ -116,10 +115,10 @@ class Runs:
             The maximum number of runs after filtering.
         status
             One status or several, in the API's words or the screen's (`waiting`, `failed`).
-        since, until
-            Bounds of `created_at`, `since` included and `until` excluded: datetimes, dates, ISO
-            8601 strings, `7d`, `12h`, `yesterday`, `today` or `now`, in UTC without an offset. What
-            is relative to now is measured by the server's clock, which takes a request.
+        since
+            Only runs created at or after it: a datetime, a date, an ISO 8601 string, `7d`, `12h`,
+            `yesterday`, `today` or `now`, in UTC without an offset. What is relative to now is
+            measured by the server's clock, which takes a request.
         business_id
             One business, by id or as a `Business`. Its threads are read first, and the runs know
             it.
@@ -139,7 +138,7 @@ class Runs:
         Raises
         ------
         UsageError
-            For an unknown status, or a bound that is not a time.
+            For an unknown status, or a `since` that is not a time.
         NotFound
             If there is no such business; a part of an id is none.
         ApiError
@@ -148,7 +147,6 @@ class Runs:
         wanted = RunFilter(
             statuses=status_words(status),
             since=read_moment("since", since, self._now),
-            until=read_moment("until", until, self._now),
             business_id=None if business_id is None else id_of(business_id),
         )
         missing: list[str] = []

@@ -208,7 +208,6 @@ class RunFilter:
 
     statuses: frozenset[str] | None
     since: datetime | None
-    until: datetime | None
     business_id: str | None
 
     def query(self, limit: int | None) -> dict[str, str]:
@@ -217,7 +216,6 @@ class RunFilter:
         given = without_none(
             status=status,
             since=self.since,
-            until=self.until,
             business_id=self.business_id,
             limit=limit,
         )
@@ -227,9 +225,7 @@ class RunFilter:
         """Return whether a run has the status and the time of creation."""
         if self.statuses is not None and run.status not in self.statuses:
             return False
-        if self.since is not None and run.created_at < self.since:
-            return False
-        return self.until is None or run.created_at < self.until
+        return self.since is None or run.created_at >= self.since
 
     def is_past(self, times: Sequence[datetime]) -> bool:
         """Return whether no run at or after `since` can follow those that were created then.

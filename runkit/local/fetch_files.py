@@ -27,7 +27,7 @@ from runkit.local import files
 MARK = b'{"object":"runkit.fetch'  # how the first and the last record begin
 LINE_SUFFIXES = (".ndjson", ".jsonl")
 # A query with any other filter says nothing of the runs that it did not ask for.
-LASTING_FILTERS = {"business_id", "until"}
+LASTING_FILTERS = {"business_id"}
 
 
 class First(BaseModel):

@@ -232,7 +232,7 @@ def fetch_runs(arguments: argparse.Namespace) -> int:
     """Save runs with their steps; never writes to the API."""
     from runkit.client.run_list import NEWEST
 
-    names = ("limit", "status", "since", "until", "business_id")
+    names = ("limit", "status", "since", "business_id")
     filters = {name: getattr(arguments, name) for name in names}
     with _target(arguments.output, arguments.overwrite) as into, _reader() as client:
         listed = client.runs.list(**filters)
@@ -392,7 +392,6 @@ OPTIONS: dict[str, list[Option]] = {
         option("--overwrite", action="store_true", help="replace an existing file, unless stopped"),
         option("--status", choices=STATUS_OF, help="only runs with this status"),
         option("--since", metavar="T", help=f"only runs created at or after {TIME_HELP}"),
-        option("--until", metavar="T", help=f"only runs created before {TIME_HELP}"),
         option(
             "--business", metavar="ID", dest="business_id", help="only runs about this business"
         ),

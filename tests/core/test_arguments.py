@@ -50,7 +50,7 @@ def test_a_time_that_cannot_be_read_is_refused(value):
 def test_a_relative_time_is_measured_by_the_clock_of_the_server():
     runs = _client().runs
     assert len(runs.list(since="15m")) == 0
-    assert len(runs.list(since="1h", until="now")) == 1
+    assert len(runs.list(since="1h")) == 1
 
 
 # ------------------------------------------------------------------------------------- any argument
