@@ -1,7 +1,6 @@
 """The client of the Agents API: `Client`, synchronous and safe to share between threads.
 
-client        `Client`, with `client.agents`, `client.actions`, `client.documents`
-hosts         which key goes to which host
+client        `Client`, which key goes to which host; `client.agents`, `.actions`, `.documents`
 _runs         `client.runs`
 businesses    `client.businesses`, `client.threads`, and which business each run is about
 _reader       reads runs: once, until they stop, or as a stream of events

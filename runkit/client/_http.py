@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -27,7 +27,7 @@ from httpx_sse import EventSource, ServerSentEvent
 
 from runkit.api import contract
 from runkit.api.contract import without_none
-from runkit.arguments import check_kind
+from runkit.arguments import Secret, check_kind
 from runkit.client._replies import (
     Reply,
     error_of_response,
@@ -37,7 +37,6 @@ from runkit.client._replies import (
     retry_after,
     warning,
 )
-from runkit.client.hosts import Target
 from runkit.display.messages import log, redact
 from runkit.display.text import brief
 from runkit.errors import (
@@ -50,6 +49,7 @@ from runkit.errors import (
 )
 
 Query = Mapping[str, str | int | None]
+Mode = Literal["LIVE", "TEST", "SANDBOX"]
 
 # Seconds before each attempt, the last number for all that follow. The first repetition goes at
 # once, because a kept connection may have been closed.
@@ -77,6 +77,18 @@ _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent
 _STREAM_HEADERS = {"Accept": "text/event-stream"}
 # OpenAPI names another content type, which httpx-sse would refuse, so a stream gets this one.
 _EVENT_HEADERS = {"Content-Type": "text/event-stream; charset=utf-8-sig"}
+
+
+class Target(NamedTuple):
+    """Where a client sends its requests.
+
+    `url` ends without a slash; `host` includes a given port.
+    """
+
+    url: str
+    host: str
+    mode: Mode
+    secret: Secret
 
 
 def path_to(*parts: str) -> str:
@@ -143,7 +155,7 @@ def connect(target: Target, transport: httpx.BaseTransport | None) -> httpx.Clie
             auth=authorize,
             headers=_HEADERS,
             verify=httpx.create_ssl_context() if target.url.startswith("https:") else NO_TLS,
-            trust_env=not target.is_loopback,  # the proxy
+            trust_env=target.mode != "SANDBOX",  # the proxy
             limits=KEPT_CONNECTIONS,
             transport=transport,
         )

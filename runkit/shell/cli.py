@@ -278,7 +278,7 @@ def _is_folder(name: str) -> bool:
 
 def _reader() -> runkit.Client:
     """Create a read-only client of the API, or of the sandbox that `MIDDESK_BASE_URL` names."""
-    from runkit.client.hosts import KEY_NAME
+    from runkit.client.client import KEY_NAME
 
     if not os.environ.get(KEY_NAME):
         raise UsageError(

@@ -6,30 +6,30 @@ import logging
 import pytest
 
 from runkit.client import Client
-from runkit.client.hosts import choose_target
 from runkit.errors import UsageError
 from tests.client.conftest import KEY, Answer
 
 LIVE, TEST = "mk_live_0123456789abcdef", "mk_test_0123456789abcdef"
 PRODUCTION, SANDBOX = "https://api.middesk.com/v1", "https://api-sandbox.middesk.com/v1"
+PROXY = "https://proxy.example.com/v1"
 
 
 @pytest.mark.parametrize(
-    ("key", "base_url", "url", "mode"),
+    ("key", "base_url", "host", "mode"),
     [
-        (LIVE, None, PRODUCTION, "LIVE"),
-        (TEST, None, SANDBOX, "TEST"),
-        (TEST, "https://API-SANDBOX.middesk.com/v1/", SANDBOX, "TEST"),
-        (TEST, "http://127.0.0.1:8123/v1", "http://127.0.0.1:8123/v1", "SANDBOX"),
-        ("anything", "http://[::1]:8123/v1", "http://[::1]:8123/v1", "SANDBOX"),
-        (LIVE, "https://proxy.example.com/v1", "https://proxy.example.com/v1", "LIVE"),
-        ("unknown-key", "https://proxy.example.com/v1", "https://proxy.example.com/v1", "LIVE"),
+        (LIVE, None, "api.middesk.com", "LIVE"),
+        (TEST, None, "api-sandbox.middesk.com", "TEST"),
+        (TEST, "https://API-SANDBOX.middesk.com/v1/", "api-sandbox.middesk.com", "TEST"),
+        (TEST, "http://127.0.0.1:8123/v1", "127.0.0.1:8123", "SANDBOX"),
+        ("anything", "http://[::1]:8123/v1", "[::1]:8123", "SANDBOX"),
+        (LIVE, PROXY, "proxy.example.com", "LIVE"),
+        ("unknown-key", PROXY, "proxy.example.com", "LIVE"),
     ],
 )
-def test_key_and_url_choose_host_and_mode(key, base_url, url, mode):
+def test_key_and_url_choose_host_and_mode(key, base_url, host, mode):
     """What is not surely a test is live."""
-    target = choose_target(key, base_url)
-    assert (target.url, target.mode) == (url, mode)
+    with Client(key, base_url) as client:
+        assert (client.host, client.mode) == (host, mode)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_key_and_url_choose_host_and_mode(key, base_url, url, mode):
 def test_wrong_key_or_url_is_refused_without_showing_it(key, base_url):
     """A key that does not fit, and a URL that may hold a password, are refused and not repeated."""
     with pytest.raises(UsageError) as caught:
-        choose_target(key, base_url)
+        Client(key, base_url)
     assert not key or key.strip() not in str(caught.value) or key == "unknown"
     assert "pass" not in str(caught.value).replace("pass api_key", "")
 
@@ -60,8 +60,8 @@ def test_key_and_url_come_from_the_environment(monkeypatch):
     """Both variables are read, and an argument wins over its variable."""
     monkeypatch.setenv("MIDDESK_API_KEY", TEST)
     monkeypatch.setenv("MIDDESK_BASE_URL", "http://localhost:1/v1")
-    assert choose_target(None, None).url == "http://localhost:1/v1"
-    assert choose_target(None, SANDBOX).url == SANDBOX
+    with Client() as local, Client(base_url=SANDBOX) as remote:
+        assert (local.host, remote.host) == ("localhost:1", "api-sandbox.middesk.com")
 
 
 def test_the_key_changes_no_answer(server, run_json):
