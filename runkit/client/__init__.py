@@ -3,8 +3,7 @@
 client        `Client`, which key goes to which host; `client.agents`, `.actions`, `.documents`
 _runs         `client.runs`
 businesses    `client.businesses`, `client.threads`, and which business each run is about
-_reader       reads runs: once, until they stop, or as a stream of events
-fetch         reads many runs at once, also into a folder of files
+_reader       reads runs: once, many into a folder, until they stop, or as a stream of events
 run_list      lists that say what may be missing, and how they are read: `RunList`
 resume        answers a question: logs it, sends it once, and logs the outcome
 _http         requests: the rate limit, what is repeated, limits of time and size

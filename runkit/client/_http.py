@@ -200,19 +200,18 @@ class Http:
         query: Query | None = None,
         *,
         deadline: float = math.inf,
-        cancelled: threading.Event | None = None,
     ) -> Reply:
         """Read JSON, repeated for the client's `call_timeout`.
 
-        Nothing is sent after `deadline`, a time of the client's clock, or once `cancelled` is set.
-        Raises the last attempt's `ApiError`.
+        Nothing is sent after `deadline`, a time of the client's clock. Raises the last attempt's
+        `ApiError`.
         """
         source = self._name("GET", path)
         params = without_none(**(query or {}))
         end = min(deadline, self.clock() + self._call_timeout)
         failure: ApiError = RateLimited(
-            f"{source}: not sent; the rate limit, a pause that the API asked for, or the end of a "
-            "fetch left no slot in time. Try again later."
+            f"{source}: not sent; the rate limit or a pause that the API asked for left no slot in "
+            "time. Try again later."
         )
         for n_tried, pause in enumerate(chain(PAUSES, repeat(PAUSES[-1]))):
             is_hopeless = failure.status in (None, 500) and n_tried >= FEW_ATTEMPTS
@@ -221,8 +220,7 @@ class Http:
             if pause:
                 log.info("trying again in %g s: %s", pause, failure)
                 self.sleep(pause)
-            is_cancelled = cancelled is not None and cancelled.is_set()
-            if is_cancelled or not self._limiter.wait(end):
+            if not self._limiter.wait(end):
                 raise failure
             try:
                 return self._send(source, "GET", path, end, params=params)

@@ -1,10 +1,12 @@
-"""Read runs: once, until they stop, or as a stream of server-sent events."""
+"""Read runs: once, many into a folder of files, until they stop, or as a stream of events."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
-from threading import Event as Flag
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, TypeAlias
 
 from httpx_sse import ServerSentEvent
 
@@ -14,6 +16,7 @@ from runkit.api.models import Event, Run
 from runkit.client._http import Http, path_to
 from runkit.client._replies import Reply
 from runkit.client.businesses import Businesses
+from runkit.client.run_list import RunList, read_each
 from runkit.display.messages import log, quoted
 from runkit.display.text import duration
 from runkit.errors import (
@@ -23,11 +26,13 @@ from runkit.errors import (
     Unavailable,
     WaitTimeout,
 )
+from runkit.local.fetch_files import First, Held, Last, fetch_file
 
 POLL_FIRST = 0.25  # seconds; a run in the sandbox takes about one
 POLL_GROWTH = 1.5
 # agents work for minutes, so a delay of 5 s is fine; 100 waits stay within the rate limit
 POLL_MAX = 5.0
+Into: TypeAlias = "str | Path | IO[bytes]"
 
 
 class RunReader:
@@ -45,7 +50,7 @@ class RunReader:
 
     def from_reply(self, reply: Reply, run_id: str | None = None) -> Run:
         """Read the run that is a response; `run_id` is that of the request."""
-        run = reply.read(self.parse)
+        run = reply.read(lambda raw: self.parse(raw, reply))
         if run_id is not None and not is_same_id(run_id, run.id):
             other = quoted(run.id, 100)
             raise ContractError(
@@ -53,13 +58,10 @@ class RunReader:
             )
         return run
 
-    def read(
-        self, run_id: str, cancelled: Flag | None = None, *, deadline: float = math.inf
-    ) -> Run:
+    def read(self, run_id: str, deadline: float = math.inf) -> Run:
         """Read a run with its steps; the limits are those of `Http.get`."""
-        reply = self.http.get(
-            path_to("runs", run_id), {"include": "steps"}, deadline=deadline, cancelled=cancelled
-        )
+        path = path_to("runs", run_id)
+        reply = self.http.get(path, {"include": "steps"}, deadline=deadline)
         return self.from_reply(reply, run_id)
 
     def follow(self, run_id: str) -> Generator[Event, None, None]:
@@ -82,26 +84,27 @@ class RunReader:
         http = self.http
         deadline = http.clock() + (math.inf if timeout is None else timeout)
         pause = poll or POLL_FIRST
-        run = self.read(run_id, deadline=deadline)
+        run = self.read(run_id, deadline)
         while run.status == "running":
             if http.clock() + pause >= deadline:
-                raise self._timed_out(run, timeout)
+                raise _timed_out(run, timeout)
             http.sleep(pause)
             pause = poll or min(POLL_MAX, pause * POLL_GROWTH)
             try:
-                run = self.read(run_id, deadline=deadline)
+                run = self.read(run_id, deadline)
             except RateLimited as error:
                 if error.status is not None:
                     raise
-                raise self._timed_out(run, timeout) from None  # no slot was left
+                raise _timed_out(run, timeout) from None  # no slot was left
         return run
 
-    def _timed_out(self, run: Run, timeout: float | None) -> WaitTimeout:
-        return WaitTimeout(
-            f"{run.label} was still running after {duration(timeout)}; wait again with a "
-            "longer timeout=, or follow it with runs.stream",
-            run,
-        )
+
+def _timed_out(run: Run, timeout: float | None) -> WaitTimeout:
+    return WaitTimeout(
+        f"{run.label} was still running after {duration(timeout)}; wait again with a "
+        "longer timeout=, or follow it with runs.stream",
+        run,
+    )
 
 
 def _event_of(message: ServerSentEvent, run_id: str) -> Event | None:
@@ -122,3 +125,58 @@ def _event_of(message: ServerSentEvent, run_id: str) -> Event | None:
             "Check base_url and the proxy."
         )
     return event
+
+
+# ------------------------------------------------------------------------------ many, into a folder
+
+
+def fetch(
+    reader: RunReader,
+    wanted: Mapping[str, str | Run],
+    source: RunList,
+    known: Mapping[str, Run],
+    into: Into | None,
+    *,
+    workers: int,
+    progress: bool,
+) -> RunList:
+    """Read runs, but those that are listed as they were read before, and write them to a file.
+
+    `wanted` are runs or ids, by id, of the list `source`; `known` are runs that were read before,
+    by id. A folder has its own. What is open there may have been answered or have ended, so it is
+    read also if it was not asked for. Raises as `Runs.fetch`.
+    """
+    host = reader.http.target.host
+    listed = {key: run.to_dict() for key, run in wanted.items() if isinstance(run, Run)}
+    with fetch_file(into, host) as file:
+        held = file.held or {key: Held.of(run.to_dict()) for key, run in known.items()}
+        unchanged = {
+            key for key in held.keys() & listed.keys() if held[key].is_shown_by(listed[key])
+        }
+        open_ids = [key for key, run in file.held.items() if run.is_open]
+        due = [key for key in dict.fromkeys([*wanted, *open_ids]) if key not in unchanged]
+
+        file.add(First(host=host, query=dict(source.query)))
+        fetched = read_each(
+            reader.read,
+            due,
+            lambda run: file.add(run.to_dict()),
+            workers=workers,
+            progress=progress,
+        )
+        missing = tuple(dict.fromkeys([*source.missing, *fetched.missing]))
+        times = [run.read_at for run in fetched.results.values() if run.read_at]
+        last = Last(
+            read_at=source.read_at or min(times, default=None),
+            missing=[*missing],
+            unchanged=[key for key in open_ids if key in unchanged],
+        )
+        file.add(last)
+    kept = {key: _as_listed(known[key], listed[key]) for key in unchanged & known.keys()}
+    found = {**dict.fromkeys(wanted), **kept, **fetched.results}
+    return replace(source.with_items(filter(None, found.values())), missing=missing)
+
+
+def _as_listed(run: Run, listed: Json) -> Run:
+    """Return a run that was read before, as of the time of a list that shows it unchanged."""
+    return run.with_local_fields(**contract.local_fields(listed))

@@ -59,12 +59,12 @@ class Reply(NamedTuple):
     read_at: datetime | None
     source: str
 
-    def read(self, parse: Callable[[Json, Reply], Parsed]) -> Parsed:
-        """Read the body as one object; `parse` takes it and this reply."""
+    def read(self, parse: Callable[[Json], Parsed]) -> Parsed:
+        """Read the body as one object."""
         try:
             if not isinstance(self.value, dict):
                 raise ContractError(f"expected one object; got {kind(self.value)}.")
-            return parse(self.value, self)
+            return parse(self.value)
         except ContractError as error:
             raise ContractError(f"{self.source}: {error}{warning(self.source)}") from None
 

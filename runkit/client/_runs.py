@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -26,9 +25,8 @@ from runkit.arguments import (
     status_words,
 )
 from runkit.client._http import Http, path_to
-from runkit.client._reader import RunReader
-from runkit.client.businesses import Businesses, id_of
-from runkit.client.fetch import Fetched, Take, fetch, fetch_into, is_unchanged
+from runkit.client._reader import RunReader, fetch
+from runkit.client.businesses import Businesses, facts_about
 from runkit.client.resume import Asked, Delivery, deliver
 from runkit.client.run_list import RunFilter, RunList, is_stopped, read_runs
 from runkit.display.text import brief
@@ -43,7 +41,7 @@ class Runs:
 
     Every method takes a `Run`, its id or the first 8 characters of it, for which all runs are
     listed. The API does not return the business of a run: the client knows it of runs that it
-    created, listed by business or identified, and of `Run` objects that name it.
+    created, listed by business or identified.
     """
 
     def __init__(self, http: Http, businesses: Businesses) -> None:
@@ -66,7 +64,7 @@ class Runs:
         agent
             The agent's type, such as `cip_orchestrator`.
         business_id
-            The business to work on, by id or as a `Business`.
+            The business to work on, as a `Business`, or by its id, which is read first.
         prompt
             Sent only if given: the API's object page has one, its request schema does not.
         thread_id
@@ -79,12 +77,14 @@ class Runs:
             audit (422), or `MaybeSent` if it is unknown whether the run was created: check
             `runs.list` first.
         """
-        known_id = None if business_id is None else id_of(business_id)
-        body = contract.create_body(agent, known_id, thread_id, prompt)
+        business = self._businesses.named(business_id)
+        body = contract.create_body(agent, business.id if business else None, thread_id, prompt)
         run = self._reader.from_reply(self._http.post("/runs", body))
-        if business_id is None:
+        if business is None:
             return run
-        return run.with_local_fields(**self._businesses.note_created(run.thread_id, business_id))
+        if run.thread_id is not None:
+            self._businesses.note(business, [run.thread_id])
+        return run.with_local_fields(**facts_about(business))
 
     @checked
     def get(self, run: str | Run) -> Run:
@@ -144,14 +144,15 @@ class Runs:
         ApiError
             If the list cannot be read.
         """
+        business = self._businesses.named(business_id)
         wanted = RunFilter(
             statuses=status_words(status),
             since=read_moment("since", since, self._now),
-            business_id=None if business_id is None else id_of(business_id),
+            business_id=business.id if business else None,
         )
         missing: list[str] = []
-        if business_id is not None:
-            threads = self._businesses.note_threads(business_id)
+        if business is not None:
+            threads = self._businesses.note_threads(business)
             missing += (f"threads: {reason}" for reason in threads.missing)
         runs = read_runs(self._http, self._reader.parse, wanted, limit, progress)
         missing += runs.missing
@@ -208,45 +209,25 @@ class Runs:
         StorageError
             If the disk does not take a run; those that came before are in the file.
         """
-        several: Iterable[str | Run] = (
-            [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
-        )
-        check_kind("ids_or_runs", several, Iterable)
-        if hasattr(several, "columns"):  # a DataFrame iterates over the names of its columns
+        check_kind("ids_or_runs", ids_or_runs, Run, Iterable)
+        if hasattr(ids_or_runs, "columns"):  # a DataFrame iterates over the names of its columns
             raise UsageError("ids_or_runs is a DataFrame; expected runs or run ids: df['run_id']")
-        source = several if isinstance(several, RunList) else RunList()
-        items = list(several)
-        if not isinstance(several, RunList):
-            source = replace(source, query={"runs": f"{len(items):,}"})
-
+        items = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else [*ids_or_runs]
+        source = RunList(query={"runs": f"{len(items):,}"})
+        if isinstance(ids_or_runs, RunList):
+            source = ids_or_runs
         if known is not None and into is not None:
             raise UsageError("known= and into= are both given; a folder knows its own runs.")
-        list_runs = cache(self.list)
-        wanted = {self._full_id(item, list_runs): item for item in items}
-
-        def read(due: list[str], take: Take = lambda run: None) -> Fetched[Run]:
-            return fetch(self._reader.read, due, take, workers=workers, progress=progress)
-
-        kept: dict[str, Run] = {}
-        if into is None:
-            kept = self._unchanged(wanted, known)
-            fetched = read([run_id for run_id in wanted if run_id not in kept])
-        else:
-            fetched = fetch_into(into, wanted, source, self._http.target.host, read)
-        found = {**dict.fromkeys(wanted), **kept, **fetched.results}
-        missing = dict.fromkeys([*source.missing, *fetched.missing])
-        runs = source.with_items(filter(None, found.values()))
-        return replace(runs, missing=tuple(missing), with_steps=True)
-
-    def _unchanged(self, wanted: Mapping[str, str | Run], known: RunList | None) -> dict[str, Run]:
-        """Return, by id, the known runs that are listed as they were read, as of the list."""
-        kept: dict[str, Run] = {}
-        for run in known if known and known.with_steps else ():
-            listed = wanted.get(run.id)
-            if isinstance(listed, Run) and is_unchanged(listed, contract.state_of(run.to_dict())):
-                facts = self._businesses.facts_of(run.thread_id)
-                kept[run.id] = run.with_local_fields(**facts, read_at=listed.read_at)
-        return kept
+        wanted = dict(zip(self._full_ids(items), items, strict=True))
+        return fetch(
+            self._reader,
+            wanted,
+            source,
+            {run.id: run for run in known or () if run.steps},
+            into,
+            workers=workers,
+            progress=progress,
+        )
 
     @checked
     def wait(
@@ -378,7 +359,7 @@ class Runs:
         run_id = self._full_id(run)
         body = contract.feedback_body(artifact_id, rating, comment)
         reply = self._http.post(path_to("runs", run_id, "feedback"), body)
-        return reply.read(lambda raw, _: Feedback.from_json(raw))
+        return reply.read(Feedback.from_json)
 
     @checked
     def stream(self, run: str | Run) -> Generator[Event, None, None]:
@@ -394,28 +375,36 @@ class Runs:
         """
         return self._reader.follow(self._full_id(run))
 
-    def _full_id(self, run: str | Run, list_runs: Callable[..., RunList] | None = None) -> str:
-        """Return the full id of a run; all runs are listed if it is short.
+    def _full_id(self, run: str | Run) -> str:
+        return next(self._full_ids([run]))
+
+    def _full_ids(self, runs: Iterable[str | Run]) -> Iterator[str]:
+        """Yield the full ids of runs; all runs are listed if one is short.
 
         Raises `UsageError` if it is not the start of one id only, or not all runs could be listed.
         """
-        check_kind("run", run, Run, str)
-        if isinstance(run, Run):
-            self._businesses.note_run(run)
-            return run.id
-        path_to(run)  # refuses what is no id
-        if not START_OF_ID.fullmatch(run):
-            return run
-        listed = (list_runs or self.list)(progress=False)
-        run_id = full_id(run, listed.ids)
-        if run_id is not None and listed.missing:
-            raise UsageError(
-                f"{brief(run)} may be the start of several ids: not all runs could be listed "
-                f"({'; '.join(listed.missing)}). Pass the whole id; the only one that was found is "
-                f"{run_id}."
-            )
-        return run_id or run
+        listed: RunList | None = None
+        for run in runs:
+            check_kind("run", run, Run, str)
+            run_id = run.id if isinstance(run, Run) else run
+            path_to(run_id)  # refuses what is no id
+            if isinstance(run, str) and START_OF_ID.fullmatch(run):
+                listed = listed or self.list(progress=False)
+                run_id = _only_id(run, listed)
+            yield run_id
 
     def _now(self) -> datetime:
         """Read the server's time from the `Date` of a small response, else this machine's."""
         return self._http.get("/runs", {"per_page": 1}).read_at or datetime.now(UTC)
+
+
+def _only_id(start: str, listed: RunList) -> str:
+    """Return the only id that begins so, or what was given if none does."""
+    run_id = full_id(start, listed.ids)
+    if run_id is not None and listed.missing:
+        raise UsageError(
+            f"{brief(start)} may be the start of several ids: not all runs could be listed "
+            f"({'; '.join(listed.missing)}). Pass the whole id; the only one that was found is "
+            f"{run_id}."
+        )
+    return run_id or start

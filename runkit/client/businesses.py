@@ -7,23 +7,16 @@ from texts.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from threading import Event
 from typing import TypeAlias
 
-from runkit.api.contract import BUSINESS_FIELDS, Json, without_none
+from runkit.api.contract import Json, without_none
 from runkit.api.models import Business, Run, Thread
 from runkit.arguments import check_kind, checked
 from runkit.client._http import Http, path_to
-from runkit.client.fetch import fetch
-from runkit.client.run_list import ApiList, RunList, read_all
-from runkit.display.messages import log
-from runkit.errors import RunkitError
+from runkit.client.run_list import ApiList, RunList, read_all, read_each
 
 WORKERS = 8  # as many requests at once as `runs.fetch` makes
-# seconds for the name of a created run's business: the run exists, and its id is wanted
-NAME_TIMEOUT = 2.0
 BUSINESSES = ("business", "businesses")  # for counts
 Reasons: TypeAlias = "list[str]"  # inside the class, `list` is its method
 
@@ -76,7 +69,10 @@ class Businesses:
 
         `business` is its id, or a `Business` to read again. Raises `NotFound`.
         """
-        return self._read(id_of(business))
+        check_kind("business", business, str, Business)
+        business_id = business.id if isinstance(business, Business) else business
+        reply = self._http.get(path_to("businesses", business_id))
+        return reply.read(Business.from_json)
 
     @checked
     def identify(self, runs: Iterable[Run], *, progress: bool = True) -> RunList:
@@ -117,38 +113,18 @@ class Businesses:
         """Return what is known about the business of a thread."""
         return self._facts.get(thread_id or "", {})
 
-    def note_run(self, run: Run) -> None:
-        """Note the business of a run that names it."""
-        if run.thread_id is not None and run.business_id is not None:
-            facts = {name: getattr(run, name) for name in BUSINESS_FIELDS}
-            self._facts.setdefault(run.thread_id, facts)
+    def named(self, business: str | Business | None) -> Business | None:
+        """Return a business that a caller names, which is read if it is given by its id."""
+        return self.get(business) if isinstance(business, str) else business
 
-    def note_created(self, thread_id: str | None, business: str | Business) -> Json:
-        """Note the business of a new run's thread, and return what is known about it.
+    def note(self, business: Business, threads: Iterable[str]) -> None:
+        """Note that threads are about a business."""
+        self._facts |= dict.fromkeys(threads, facts_about(business))
 
-        Its name is read if it is not given, but soon given up.
-        """
-        facts: Json = {"business_id": id_of(business)}
-        try:
-            if not isinstance(business, Business):
-                business = self._read(business, self._http.clock() + NAME_TIMEOUT)
-            facts = _facts_about(business)
-        except RunkitError as error:
-            log.info("the name of business %s is not known: %s", business, error)
-        if thread_id is not None:
-            self._facts[thread_id] = facts
-        return facts
-
-    def note_threads(self, business: str | Business) -> ApiList[Thread]:
-        """Read the threads of a business, and note whose they are.
-
-        A business that is given by its id is read. Raises `NotFound` for an unknown one, of which
-        the API lists no threads either.
-        """
-        if not isinstance(business, Business):
-            business = self._read(business)
+    def note_threads(self, business: Business) -> ApiList[Thread]:
+        """Read the threads of a business, and note whose they are."""
         threads = self.threads.list(business_id=business.id)
-        self._facts |= dict.fromkeys(threads.ids, _facts_about(business))
+        self.note(business, threads.ids)
         return threads
 
     def search(self, threads: set[str], progress: bool) -> Reasons:
@@ -159,30 +135,21 @@ class Businesses:
         due = sorted(listed, key=lambda business: business.status != "in_review")
         by_id = {business.id: business for business in due}
 
-        def read(business_id: str, cancelled: Event) -> None:
-            if not threads <= self._facts.keys() and not cancelled.is_set():
+        def read(business_id: str) -> None:
+            if not threads <= self._facts.keys():
                 self.note_threads(by_id[business_id])
 
-        found = fetch(read, [*by_id], workers=WORKERS, progress=progress, words=BUSINESSES)
+        found = read_each(read, [*by_id], workers=WORKERS, progress=progress, words=BUSINESSES)
         missing = [*(f"businesses: {reason}" for reason in listed.missing), *found.missing]
         if not missing:
             self._facts |= {thread_id: {} for thread_id in threads - self._facts.keys()}
         return missing
 
-    def _read(self, business_id: str, deadline: float = math.inf) -> Business:
-        reply = self._http.get(path_to("businesses", business_id), deadline=deadline)
-        return reply.read(lambda raw, _: Business.from_json(raw))
 
-
-def _facts_about(business: Business) -> Json:
+def facts_about(business: Business) -> Json:
+    """Return what runs say of a business."""
     return {
         "business_id": business.id,
         "business_name": business.name,
         "business_status": business.status,
     }
-
-
-def id_of(business: str | Business) -> str:
-    """Return the id of a business."""
-    check_kind("business", business, str, Business)
-    return business.id if isinstance(business, Business) else business

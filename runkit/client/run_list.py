@@ -1,15 +1,20 @@
-"""Lists that say what may be missing, and how they are read, page by page.
+"""Lists that say what may be missing, and how they are read: page by page, or item by item.
 
 The API pages by number. An item that is created meanwhile makes others appear twice, which are
 dropped; one that is deleted hides another, so that fewer arrive than the first page counted.
+
+Of several items that are read at once, an error about one (403, 404, 422, 500 and the like) is a
+reason why it is missing. A 401 ends the reading. So does a host that no longer responds to one
+request after the other: `Http` has repeated each by then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Generic, Self, SupportsIndex, TypeVar, overload
+from typing import Any, Generic, NamedTuple, Self, SupportsIndex, TypeVar, overload
 
 from runkit.api.contract import PER_PAGE, Json, read_page, without_none
 from runkit.api.models import Run
@@ -18,16 +23,21 @@ from runkit.arguments import full_ids
 from runkit.client._http import Http, Query
 from runkit.client._replies import Reply
 from runkit.display.messages import Progress, log
-from runkit.display.text import one_line, plural
-from runkit.errors import ContractError, UsageError
+from runkit.display.text import one_line, plural, shorten
+from runkit.errors import ApiError, ContractError, RateLimited, Unavailable
 
 MAX_PAGES = 10_000  # a million runs; a list that goes on may have no end
+MAX_NAMED = 120  # characters of the ids that a reason names: three of the API
+MAX_ERROR = 100  # characters of an error in a reason
 NEWEST = "the newest"  # how the reason of a limit begins
-STOPPED = "stopped by Ctrl-C"  # how the reason of a list or fetch begins that a person ended
+STOPPED = "stopped by Ctrl-C"  # how the reason begins of what a person ended
+DOWN = (RateLimited, Unavailable)  # no usable response came, after all repetitions
+RUNS = ("run", "runs")
 
 Listed = TypeVar("Listed", bound=ApiObject)
 Parse = Callable[[Json, Reply], Listed]
 Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
+Result = TypeVar("Result")
 
 
 def is_stopped(missing: Iterable[str]) -> bool:
@@ -45,18 +55,12 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     | missing | the reasons why some may be missing; empty means complete |
     | query | the filters, in words; empty if all were asked for |
     | read_at | when the first page was read, by the server's clock, if known |
-    | with_steps | the runs were read one by one with their steps |
     """
 
     items: tuple[Item_co, ...] = ()
     missing: tuple[str, ...] = ()
     query: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     read_at: datetime | None = field(default=None, kw_only=True)
-    with_steps: bool = field(default=False, kw_only=True)
-
-    def __post_init__(self) -> None:
-        if not all(isinstance(item, ApiObject) for item in self.items):
-            raise UsageError("items= holds something else; expected objects of the API, as a tuple")
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -113,75 +117,82 @@ class RunList(ApiList[Run]):
 # --------------------------------------------------------------------------------- page by page
 
 
-@dataclass
-class Notes:
-    """What is known of a list besides its items, as far as it was read."""
+class Pages(Generic[Listed]):
+    """A list of the API, read page by page: each has the items that are new.
 
-    missing: list[str] = field(default_factory=list)
-    n_unreadable: int = 0
-    total: int | None = None  # as the first page counted
-    read_at: datetime | None = None  # the first page
-    may_go_on: bool = True
-
-    def reasons(self) -> tuple[str, ...]:
-        """Return the reasons why some may be missing."""
-        if not self.n_unreadable:
-            return tuple(self.missing)
-        unreadable = plural(self.n_unreadable, "record")
-        return (*self.missing, f"{unreadable} could not be read (see the log)")
-
-
-def read_pages(
-    http: Http,
-    path: str,
-    parse: Parse[Listed],
-    notes: Notes,
-    query: Query | None = None,
-    *,
-    is_paged: bool = True,
-    progress: bool = False,
-) -> Iterator[list[Listed]]:
-    """Yield the new items of each page, until the end of the list or Ctrl-C.
-
+    `missing`, `total` (as the first page counts) and `read_at` are known as far as pages were read.
     With `progress` a line counts the items if reading takes long; it is cleared at the end.
     """
-    seen: set[str] = set()
-    try:
-        with Progress("runs", progress=progress) as counter:
-            for number in range(1, MAX_PAGES + 1):
-                paging = {"page": number, "per_page": PER_PAGE} if is_paged else {}
-                reply = http.get(path, {**(query or {}), **paging})
-                page = read_page(reply.value, reply.source)
-                if number == 1:
-                    notes.total = counter.total = page.total_count
-                    notes.read_at = reply.read_at
-                by_id = {str(raw.get("id") or raw): raw for raw in page.data}
-                new = [by_id[key] for key in by_id if key not in seen]
-                seen |= by_id.keys()
-                counter.update(len(new))
-                notes.may_go_on = is_paged and bool(new) and page.has_more is not False
-                yield _parsed(new, reply, parse, notes)
-                if not notes.may_go_on:
-                    break
-        records = f"{plural(len(seen), 'record')} arrived"
-        if notes.total not in (None, len(seen)):
-            notes.missing.append(f"{records}, the API counts {notes.total:,}")
-        elif notes.may_go_on or page.has_more:
-            notes.missing.append(f"{records}, the API has more")
-    except KeyboardInterrupt:
-        arrived = plural(len(seen), "record")
-        notes.missing.append(f"{STOPPED}: {arrived} arrived, more were not read")
 
+    def __init__(
+        self,
+        http: Http,
+        path: str,
+        parse: Parse[Listed],
+        query: Query | None = None,
+        *,
+        is_paged: bool = True,
+        progress: bool = False,
+    ) -> None:
+        self.total: int | None = None
+        self.read_at: datetime | None = None
+        self.may_go_on = True
+        self._http = http
+        self._path = path
+        self._parse = parse
+        self._query = query or {}
+        self._is_paged = is_paged
+        self._progress = progress
+        self._gaps: list[str] = []
+        self._n_unreadable = 0
 
-def _parsed(new: Iterable[Json], reply: Reply, parse: Parse[Listed], notes: Notes) -> list[Listed]:
-    items = []
-    for raw in new:
+    @property
+    def missing(self) -> list[str]:
+        """The reasons why some may be missing."""
+        if not self._n_unreadable:
+            return self._gaps
+        unreadable = plural(self._n_unreadable, "record")
+        return [*self._gaps, f"{unreadable} could not be read (see the log)"]
+
+    def __iter__(self) -> Iterator[list[Listed]]:
+        """Yield the new items of each page, until the end of the list or Ctrl-C."""
+        seen: set[str] = set()
         try:
-            items.append(parse(raw, reply))
-        except ContractError as error:
-            notes.n_unreadable += 1
-            log.warning("left out of the list: %s", error)
-    return items
+            with Progress("runs", progress=self._progress) as counter:
+                for number in range(1, MAX_PAGES + 1):
+                    paging = {"page": number, "per_page": PER_PAGE} if self._is_paged else {}
+                    reply = self._http.get(self._path, {**self._query, **paging})
+                    page = read_page(reply.value, reply.source)
+                    if number == 1:
+                        self.total = counter.total = page.total_count
+                        self.read_at = reply.read_at
+                    by_id = {str(raw.get("id") or raw): raw for raw in page.data}
+                    new = [raw for key, raw in by_id.items() if key not in seen]
+                    seen |= by_id.keys()
+                    counter.update(len(new))
+                    self.may_go_on = self._is_paged and bool(new) and page.has_more is not False
+                    yield self._parsed(new, reply)
+                    if not self.may_go_on:
+                        break
+        except KeyboardInterrupt:
+            arrived = plural(len(seen), "record")
+            self._gaps.append(f"{STOPPED}: {arrived} arrived, more were not read")
+            return
+        arrived = plural(len(seen), "record")
+        if self.total not in (None, len(seen)):
+            self._gaps.append(f"{arrived} arrived, the API counts {self.total:,}")
+        elif self.may_go_on or page.has_more:
+            self._gaps.append(f"{arrived} arrived, the API has more")
+
+    def _parsed(self, new: Iterable[Json], reply: Reply) -> list[Listed]:
+        items = []
+        for raw in new:
+            try:
+                items.append(self._parse(raw, reply))
+            except ContractError as error:
+                self._n_unreadable += 1
+                log.warning("left out of the list: %s", error)
+        return items
 
 
 def read_all(
@@ -193,10 +204,9 @@ def read_all(
     is_paged: bool,
 ) -> ApiList[Listed]:
     """Read a whole list."""
-    notes = Notes()
-    pages = read_pages(http, path, lambda raw, _: parse(raw), notes, query, is_paged=is_paged)
+    pages = Pages(http, path, lambda raw, _: parse(raw), query, is_paged=is_paged)
     items = tuple(item for page in pages for item in page)
-    return ApiList(items, notes.reasons(), read_at=notes.read_at)
+    return ApiList(items, tuple(pages.missing), read_at=pages.read_at)
 
 
 # ------------------------------------------------------------------------------------ some of them
@@ -214,28 +224,25 @@ class RunFilter:
         """Return what was asked for, in words."""
         status = ", ".join(sorted(self.statuses)) if self.statuses is not None else None
         given = without_none(
-            status=status,
-            since=self.since,
-            business_id=self.business_id,
-            limit=limit,
+            status=status, since=self.since, business_id=self.business_id, limit=limit
         )
         return {name: str(value) for name, value in given.items()}
 
     def has_state(self, run: Run) -> bool:
         """Return whether a run has the status and the time of creation."""
-        if self.statuses is not None and run.status not in self.statuses:
-            return False
-        return self.since is None or run.created_at >= self.since
+        has_status = self.statuses is None or run.status in self.statuses
+        return has_status and (self.since is None or run.created_at >= self.since)
 
-    def is_past(self, times: Sequence[datetime]) -> bool:
-        """Return whether no run at or after `since` can follow those that were created then.
+    def is_past(self, page: Sequence[Run]) -> bool:
+        """Return whether no run at or after `since` can follow a page.
 
-        [A] 18: nothing documents that lists are newest first. So this is known only while all runs
-        were newest first; equal times show no order.
+        [A] 18: nothing documents that lists are newest first. So this is known only for a page
+        whose runs are newest first; equal times show no order.
         """
-        if self.since is None or not times or times[0] == times[-1]:
+        times = [run.created_at for run in page]
+        if self.since is None or len({*times}) < 2:
             return False
-        return times[-1] < self.since and list(times) == sorted(times, reverse=True)
+        return times[-1] < self.since and times == sorted(times, reverse=True)
 
 
 def read_runs(
@@ -243,26 +250,90 @@ def read_runs(
 ) -> RunList:
     """Read runs until the end of the list, `limit` or `since`."""
     kept: list[Run] = []
-    times: list[datetime] = []
+    missing = []
     n_unknown = 0  # runs whose business cannot be known
-    notes = Notes()
-    for page in read_pages(http, "/runs", parse, notes, progress=progress):
-        for run in page:
-            times.append(run.created_at)
-            if not wanted.has_state(run):
-                continue
+    pages = Pages(http, "/runs", parse, progress=progress)
+    for page in pages:
+        for run in filter(wanted.has_state, page):
             if wanted.business_id in (None, run.business_id):
                 kept.append(run)
             elif run.thread_id is None and run.business_id is None:
                 n_unknown += 1
-        if limit is not None and len(kept) + notes.may_go_on > limit:
-            is_counted = notes.total and not wanted.query(None)
-            of = f"of {notes.total:,}" if is_counted else f"(limit={limit})"
-            notes.missing.append(f"{NEWEST} {limit:,} {of}")
+        if limit is not None and len(kept) + pages.may_go_on > limit:
+            is_counted = pages.total and not wanted.query(None)
+            of = f"of {pages.total:,}" if is_counted else f"(limit={limit})"
+            missing.append(f"{NEWEST} {limit:,} {of}")
             break
-        if wanted.is_past(times):
+        if wanted.is_past(page):
             break
     if n_unknown:
-        notes.missing.append(f"{plural(n_unknown, 'run')} without a thread may be missing")
-    query = wanted.query(limit)
-    return RunList(tuple(kept[:limit]), notes.reasons(), query=query, read_at=notes.read_at)
+        missing.append(f"{plural(n_unknown, 'run')} without a thread may be missing")
+    return RunList(
+        tuple(kept[:limit]),
+        (*pages.missing, *missing),
+        query=wanted.query(limit),
+        read_at=pages.read_at,
+    )
+
+
+# ------------------------------------------------------------------------------ one by one, at once
+
+
+class Fetched(NamedTuple, Generic[Result]):
+    """What arrived, by id, and the reasons why the rest did not."""
+
+    results: dict[str, Result]
+    missing: list[str]
+
+
+def read_each(
+    read: Callable[[str], Result],
+    ids: Sequence[str],
+    take: Callable[[Result], object] = lambda result: None,
+    *,
+    workers: int,
+    progress: bool,
+    words: tuple[str, str] = RUNS,
+) -> Fetched[Result]:
+    """Read things by id, and hand each on when it arrives.
+
+    After Ctrl-C, what arrived is returned. Raises the error that ended it if nothing had arrived by
+    then. `words` are those for one and for several of them.
+    """
+    results: dict[str, Result] = {}
+    errors: dict[str, ApiError] = {}
+    stopped: str | None = None
+    n_down = 0
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="runkit-fetch")
+    try:
+        with Progress(words[1], total=len(ids), progress=progress) as counter:
+            tasks = {pool.submit(read, item_id): item_id for item_id in ids}
+            for task in as_completed(tasks):
+                counter.update()
+                try:
+                    result = task.result()
+                except ApiError as error:
+                    n_down = n_down + 1 if isinstance(error, DOWN) else 0
+                    if error.status == 401 or n_down >= min(workers, len(ids)):
+                        if not results:
+                            raise
+                        stopped = f"stopped ({shorten(str(error), MAX_ERROR)})"
+                        break
+                    errors[tasks[task]] = error
+                    continue
+                take(result)
+                results[tasks[task]] = result
+                n_down = 0
+    except KeyboardInterrupt:
+        stopped = STOPPED
+    finally:
+        # Requests in flight end by themselves; waiting for them would delay Ctrl-C.
+        pool.shutdown(wait=False, cancel_futures=True)
+    missing = []
+    if stopped is not None:
+        missing.append(f"{stopped}: {len(results):,} of {plural(len(ids), *words)} arrived")
+    if errors:
+        named = shorten(", ".join(errors), MAX_NAMED)
+        first = shorten(str(next(iter(errors.values()))), MAX_ERROR)
+        missing.append(f"{plural(len(errors), *words)} could not be read: {named} ({first})")
+    return Fetched(results, missing)

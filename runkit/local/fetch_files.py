@@ -11,15 +11,23 @@ that the folder had already in the state in which they were at `read_at`.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from runkit.api import contract
-from runkit.api.contract import Json, has_ended, parse_time, state_of
+from runkit.api.contract import (
+    Json,
+    has_ended,
+    is_updated_at_reliable,
+    parse_time,
+    state_of,
+)
 from runkit.display.text import escape_unseen, plural
 from runkit.errors import StorageError, UsageError
 from runkit.local import files
@@ -36,7 +44,7 @@ class First(BaseModel):
     object: Literal["runkit.fetch"] = "runkit.fetch"
     host: str
     query: dict[str, str]
-    started_at: datetime
+    started_at: datetime = Field(default_factory=partial(datetime.now, UTC))
 
 
 class Last(BaseModel):
@@ -48,29 +56,43 @@ class Last(BaseModel):
     unchanged: list[str]
 
 
-class FetchFile:
-    """The file of one fetch, which nobody else writes to."""
+class Held(NamedTuple):
+    """A run as it was read before: the state that a list shows, and whether it is open."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    state: tuple[Any, ...]
+    is_open: bool
+
+    @classmethod
+    def of(cls, raw: Json) -> Held:
+        """Return what is held of a run. Raises `ValueError` if it has no `updated_at`."""
+        return cls(state_of(raw), not has_ended(raw))
+
+    def is_shown_by(self, listed: Json) -> bool:
+        """Return whether a list shows the run in the state in which it was read.
+
+        The API does not promise that `updated_at` changes with every question or step.
+        """
+        is_reliable = is_updated_at_reliable(str(listed.get("status")))
+        return is_reliable and state_of(listed) == self.state
+
+
+class FetchFile:
+    """The file of one fetch, which nobody else writes to, or none.
+
+    `held` is what its folder has already, by id.
+    """
+
+    def __init__(self, file: IO[bytes] | None, held: Mapping[str, Held]) -> None:
+        self.held = held
+        self.n_lines = 0
         self._file = file
         self._has_part = False  # a line was interrupted
-        self.n_runs = 0
 
-    def start(self, host: str, query: Mapping[str, str]) -> None:
-        """Write the first record."""
-        first = First(host=host, query=dict(query), started_at=datetime.now(UTC))
-        self._write(first.model_dump_json())
-
-    def add(self, raw: Json) -> None:
-        """Write a run."""
-        self._write(contract.dumps(raw))
-        self.n_runs += 1
-
-    def finish(self, last: Last) -> None:
-        """Write the last record."""
-        self._write(last.model_dump_json())
-
-    def _write(self, text: str) -> None:
+    def add(self, record: First | Json | Last) -> None:
+        """Write a record. Raises `StorageError` if the disk does not take it."""
+        if self._file is None:
+            return
+        text = contract.dumps(record) if isinstance(record, dict) else record.model_dump_json()
         line = escape_unseen(text).encode() + b"\n"
         try:
             if self._has_part:
@@ -79,29 +101,41 @@ class FetchFile:
             self._file.write(line)
             self._file.flush()
             self._has_part = False
+            self.n_lines += 1
         except BrokenPipeError:
             raise
         except OSError as error:
             raise StorageError(
                 f"{self._file.name} cannot be written: {error.strerror}. It has "
-                f"{plural(self.n_runs, 'run')} of this fetch. Make room, and fetch again."
+                f"{plural(self.n_lines, 'line')} of this fetch. Make room, and fetch again."
             ) from None
 
 
-def new_file(path: Path) -> IO[bytes]:
-    """Create a file for its owner only: this one, or one of a unique name in a folder.
+@contextmanager
+def fetch_file(into: str | Path | IO[bytes] | None, host: str) -> Iterator[FetchFile]:
+    """Yield the file of a fetch from a host: none, an open one, a new one, or one in a folder.
 
-    Raises `UsageError`.
+    A new one without a run or a last record is removed again. Raises `UsageError` for a place
+    that cannot be used, or that has runs of another host.
     """
-    if is_file_name(path):
-        return files.create(path)
-    name = f"{datetime.now(UTC):%Y-%m-%dT%H%M%S.%fZ}-{secrets.token_hex(3)}.ndjson"
-    return files.create(files.folder_at(path) / name)
-
-
-def is_file_name(path: Path) -> bool:
-    """Return whether a path means one file, and not a folder of them."""
-    return path.suffix in LINE_SUFFIXES and not path.is_dir()
+    if not isinstance(into, str | Path):
+        yield FetchFile(into, {})
+        return
+    path = files.usable(into)
+    held: dict[str, Held] = {}
+    if path.suffix not in LINE_SUFFIXES or path.is_dir():
+        held = held_runs(path, host)
+        name = f"{datetime.now(UTC):%Y-%m-%dT%H%M%S.%fZ}-{secrets.token_hex(3)}.ndjson"
+        path = files.folder_at(path) / name
+    file = files.create(path)
+    written = FetchFile(file, held)
+    try:
+        yield written
+    finally:
+        with suppress(OSError):  # what a full disk did not take is not written again
+            file.close()
+        if written.n_lines < 2:
+            path.unlink()
 
 
 # ----------------------------------------------------------------------------------------- reading
@@ -160,13 +194,6 @@ def missing_after(fetches: Iterable[Fetch]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reason for fetch in kept for reason in fetch.missing))
 
 
-class Held(NamedTuple):
-    """A run in a folder: the state that a list shows, and whether it is open."""
-
-    state: tuple[Any, ...]
-    is_open: bool
-
-
 def held_runs(folder: Path, host: str) -> dict[str, Held]:
     """Return, by id, the newest state of each run that fetches wrote to a folder.
 
@@ -184,7 +211,7 @@ def held_runs(folder: Path, host: str) -> dict[str, Held]:
                     "folder for each host."
                 )
             for raw in filter(None, map(_run_of, file)):
-                held = Held(state_of(raw), not has_ended(raw))
+                held = Held.of(raw)
                 before = newest.get(str(raw["id"]))
                 if before is None or held.state[0] >= before.state[0]:
                     newest[str(raw["id"])] = held

@@ -78,7 +78,7 @@ def overview(
         return _overview(f, sla_h, OF_FRAMES, _name_of(source) if f is source else "")
     runs = source.runs.list(limit=limit, progress=progress)
     try:
-        source.businesses.identify(runs, progress=progress)
+        runs = runs.with_items(source.businesses.identify(runs, progress=progress))
     except ApiError as error:  # names are a help, and not every account has them
         log.info("the runs' businesses are not known: %s", error)
     fetched = source.runs.fetch(runs, progress=progress, known=_READ.get(source))

@@ -165,7 +165,7 @@ class QuestionList:
         ids = {run.id for run in candidates}
         shown = [*(form.run for form in self.forms.values()), *self._waiting_runs()]
         others = {run.id for run in shown} - ids
-        known = RunList(tuple(self._runs.values()), with_steps=True)
+        known = RunList(tuple(self._runs.values()))
         fetched = runs.fetch([*candidates, *sorted(others)], progress=False, known=known)
         return listed, fetched
 

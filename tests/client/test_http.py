@@ -47,7 +47,7 @@ def test_a_pause_counts_into_the_time_of_a_call(server, make_client, fake_time, 
 REQUESTS = {
     "get": lambda client: client.runs.get("run-1"),
     "list": lambda client: client.runs.list(),
-    "create": lambda client: client.runs.create("cip_orchestrator", business_id="b-1"),
+    "create": lambda client: client.runs.create("cip_orchestrator", thread_id="t-1"),
     "stream": lambda client: list(client.runs.stream("run-1")),
 }
 

@@ -15,7 +15,7 @@ from tests.client.conftest import Answer
 
 ERRORS = {"errors": [{"message": "type is unknown", "parameter": "type"}, {"message": "and more"}]}
 WRITES = {
-    "create": lambda client: client.runs.create("cip_orchestrator", business_id="b-1"),
+    "create": lambda client: client.runs.create("cip_orchestrator", thread_id="t-1"),
     "resume": lambda client: client.runs.resume("run-1", "int-1", {"decision": "approve"}),
     "feedback": lambda client: client.runs.feedback("run-1", "artifact-1", "positive"),
 }

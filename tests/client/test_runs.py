@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from runkit.api.models import Run
-from runkit.errors import Unavailable, WaitTimeout
+from runkit.errors import NotFound, Unavailable, WaitTimeout
 from tests.client.conftest import Answer
 
 NOW = "2026-02-03T10:00:00Z"
@@ -16,9 +16,10 @@ def test_create_sends_and_keeps_the_business(server, client, run_json):
     stamps = dict.fromkeys(["created_at", "updated_at"], NOW)
     business = {"object": "business", "id": "b-1", "name": "Acme", "status": "in_review"} | stamps
     made = Answer(run_json(status="running"), status=201)
-    server.say(made, Answer(business), Answer(run_json()))
+    server.say(Answer(business), made, Answer(run_json()))
     run = client.runs.create("cip_orchestrator", business_id="b-1", prompt="Look at the TIN")
-    assert server.requests[0].body == {
+    [post] = server.posts
+    assert post.body == {
         "type": "cip_orchestrator",
         "business_id": "b-1",
         "prompt": "Look at the TIN",
@@ -28,14 +29,11 @@ def test_create_sends_and_keeps_the_business(server, client, run_json):
     assert Run.from_json(run.to_dict()).business_name == "Acme"
 
 
-def test_a_created_run_does_not_wait_for_a_name(server, client, run_json, fake_time):
-    """While the name of its business cannot be had, the run is there after 2 seconds."""
-    made = Answer(run_json(status="running"), status=201)
-    server.script = lambda request: made if request.method == "POST" else Answer(status=503)
-    run = client.runs.create("cip_orchestrator", business_id="b-1")
-    assert (run.business_id, run.business_name) == ("b-1", None)
-    assert server.lines.count("POST /runs") == 1
-    assert sum(fake_time.slept) <= 2
+def test_no_run_is_created_for_a_business_that_cannot_be_read(server, client):
+    server.script = lambda request: Answer(status=404)
+    with pytest.raises(NotFound, match="/businesses/b-1"):
+        client.runs.create("cip_orchestrator", business_id="b-1")
+    assert server.posts == []
 
 
 def test_get_stamps_the_servers_time(server, client, run_json):
