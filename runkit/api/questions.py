@@ -28,15 +28,21 @@ from runkit.errors import UsageError
 
 
 class Choice(NamedTuple):
-    """One way to answer: the word that is sent, its button, and the inputs that it requires.
+    """One way to answer: the word that is sent, its button, and the inputs that it sends.
 
-    One that `is_yes` does what the agent proposes.
+    It `requires` some, and `takes` others where they are filled in, as every answer does a `note`,
+    the reason. An answer that takes `actions` does what the agent proposes, perhaps edited.
     """
 
     word: str
     button: str
     requires: tuple[str, ...] = ()
-    is_yes: bool = False
+    takes: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> list[str]:
+        """The inputs that it sends."""
+        return [*dict.fromkeys(("note", *self.requires, *self.takes))]
 
     def missing(self, name: str) -> str:
         """Return the error of a required input that is empty."""
@@ -44,17 +50,20 @@ class Choice(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """One kind of question: its name and title, the answers to it, and its inputs.
+    """One kind of question: its name and title, and the answers to it.
 
-    Every kind takes a `note`, the reason. `types` are further types of values and of artifacts that
-    ask it ([A] 16).
+    `types` are further types of values and of artifacts that ask it ([A] 16).
     """
 
     name: str
     title: str
     choices: tuple[Choice, ...]
-    inputs: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> list[str]:
+        """The inputs of all answers to it, the note first."""
+        return [*dict.fromkeys(name for choice in self.choices for name in choice.inputs)]
 
 
 # messages by the name of a required input
@@ -63,9 +72,12 @@ NEEDED = {
     "document_id": '"{}" needs a document.',
     "raw": '"{}" needs an answer as JSON.',
 }
-_ADD = (Choice("approve", "Add to the business", is_yes=True), Choice("reject", "Don't add"))
+_ADD = (
+    Choice("approve", "Add to the business", takes=("actions",)),
+    Choice("reject", "Don't add"),
+)
 _ANY = (
-    Choice("approve", "Approve", is_yes=True),
+    Choice("approve", "Approve"),
     Choice("reject", "Reject"),
     Choice("raw", "Send the JSON", ("raw",)),
 )
@@ -73,17 +85,14 @@ TABLE = (
     Kind(
         "dismissal",
         "Dismissal",
-        (
-            Choice("approve", "Dismiss the hit", ("note",), is_yes=True),
-            Choice("reject", "Keep the hit"),
-        ),
+        (Choice("approve", "Dismiss the hit", ("note",)), Choice("reject", "Keep the hit")),
         types=("watchlist_dismissal",),
     ),
     Kind(
         "decision",
         "Decision",
         (
-            Choice("approved", "Approve", is_yes=True),
+            Choice("approved", "Approve"),
             Choice("in_review", "Keep in review"),
             Choice("rejected", "Reject", ("note",)),
         ),
@@ -91,24 +100,25 @@ TABLE = (
     Kind(
         "verify_tin",
         "Verify TIN",
-        (Choice("approve", "Verify the TIN", is_yes=True), Choice("reject", "Don't verify")),
-        inputs=("payload",),
+        (
+            Choice("approve", "Verify the TIN", takes=("actions",)),
+            Choice("reject", "Don't verify"),
+        ),
         types=("tin_verification",),
     ),
     Kind(
         "document",
         "Document",
         (
-            Choice("approve", "Provide the document", ("document_id",), is_yes=True),
+            Choice("approve", "Provide the document", ("document_id",)),
             Choice("reject", "Continue without"),
         ),
-        inputs=("document_id",),
         types=("document_request", "document_upload"),
     ),
-    Kind("add_sources", "Add sources", _ADD, inputs=("payload",)),
-    Kind("add_attributes", "Add attributes", _ADD, inputs=("payload",)),
-    Kind("mixed", "Mixed", _ANY, inputs=("raw",)),
-    Kind("other", "Other", _ANY, inputs=("raw",)),
+    Kind("add_sources", "Add sources", _ADD),
+    Kind("add_attributes", "Add attributes", _ADD),
+    Kind("mixed", "Mixed", _ANY),
+    Kind("other", "Other", _ANY),
 )
 FREE = ("mixed", "other")  # kinds without fixed words
 KIND_OF_NAME = {kind.name: kind for kind in TABLE}
@@ -210,17 +220,12 @@ def proposed_payload(proposal: Json, action: str) -> Json:
 # ------------------------------------------------------------------------------------------ answers
 
 
-def answer_to(
-    decision: str,
-    note: str | None,
-    document_id: str | None,
-    actions: list[Json] | None,
-) -> Json:
+def answer_to(decision: str, inputs: Json) -> Json:
     """Build the input that answers one question.
 
     [A] 2: `actions`, each with its type and payload, only if a person changed the proposal.
     """
-    return without_none(decision=decision, note=note, document_id=document_id, actions=actions)
+    return without_none(decision=decision, **inputs)
 
 
 def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:

@@ -117,12 +117,14 @@ class Selected(BaseModel):
     type: str
 
 
-class Fields(BaseModel):
-    """[A] 2: what answers one question. `actions` are there only if a person changed them."""
+class Fields(BaseModel, extra="allow"):
+    """[A] 2: what answers one question, with the other inputs of its kind.
+
+    `actions` are there only if a person changed them.
+    """
 
     decision: Any = None
     note: str | None = None
-    document_id: str | None = None
     actions: list[Selected] | None = None
 
 
@@ -184,7 +186,7 @@ def read_answer(interrupt: PlacedInterrupt, value: Input, documents: list[Json],
 def _verdict(question: str, fields: Json, kinds: Mapping[str, str]) -> str:
     """Return the verdict of an answer, as recordings have it."""
     decision = str(fields["decision"])
-    document_id = fields["document_id"]
+    document_id = fields.get("document_id", "")
     if question != "document":
         return decision
     if decision != "approve":

@@ -20,14 +20,6 @@ LABEL = {"description_width": "70px"}
 FULL_WIDTH = {"width": "100%", "max_width": "900px"}
 
 
-def _document_input() -> w.Textarea:
-    return _text("Document", "ID of a document that is not listed")
-
-
-def _raw_input() -> w.Textarea:
-    return _text("JSON", '{"decision": "approve"}', rows=2)
-
-
 class WrongInput(ValueError):
     """An input that cannot be sent; its text says why, `field` is where the focus belongs."""
 
@@ -65,28 +57,28 @@ class ProposalInputs:
         )
         self.choice.observe(on_change, "value")
         self.document: Any = None  # the list of documents, once it is read
-        make = {"payload": self._payload_input, "document_id": _document_input, "raw": _raw_input}
-        self.texts = {name: make[name]() for name in self.kind.inputs}
-        self.texts["note"] = _text("Reason", self._hint)
+        self.texts = {name: CONTROLS[name](self) for name in self.kind.inputs}
         self._start = {name: field.value for name, field in self.texts.items()}
         title = part_html(number, proposal) if number else Markup()
         evidence = w.HTML(block(title + evidence_html(proposal)))
-        self._middle = w.VBox([*map(self._placed, self.kind.inputs)])
+        self._middle = w.VBox([self._placed(name) for name in self.texts if name != "note"])
         self.box = w.VBox([evidence, self._middle, self.choice, self.texts["note"]])
 
     @property
-    def _hint(self) -> str:
+    def hint(self) -> str:
+        """Which answer needs a reason."""
         needing = [item.button for item in self.kind.choices if "note" in item.requires]
         return f"required to {_phrase(needing[0])}" if needing else "optional"
 
-    def _payload_input(self) -> w.Textarea:
-        text = json.dumps(self._payload, ensure_ascii=False, indent=2)
-        return _text("JSON", "", escape_unseen(text), rows=8)
+    @property
+    def payload_text(self) -> str:
+        """What the agent proposes to add, as JSON."""
+        return escape_unseen(json.dumps(self._payload, ensure_ascii=False, indent=2))
 
     def _placed(self, name: str) -> w.Widget:
         """Return an input as it is shown; what an agent proposes to add is folded."""
         field = self.texts[name]
-        if name != "payload":
+        if name != "actions":
             return field
         folded = w.Accordion([field], selected_index=None)
         folded.set_title(0, "Edit what is added")
@@ -136,7 +128,7 @@ class ProposalInputs:
 
     def _value(self, name: str) -> str:
         """Return what was typed, else of a document what was chosen."""
-        typed = str(self.texts[name].value).strip()
+        typed = str(self.texts[name].value or "").strip()
         return typed or str(self._field(name).value or "").strip()
 
     def answer(self) -> Json:
@@ -149,18 +141,27 @@ class ProposalInputs:
                 raise WrongInput(chosen.missing(name), self._field(name))
         if chosen.word == "raw":
             return _json_object(self.texts["raw"])
-        document_id = self._value("document_id") if "document_id" in chosen.requires else None
-        actions = self._actions() if chosen.is_yes else None
-        note = self._value("note") or None
-        return questions.answer_to(chosen.word, note, document_id, actions)
+        sent: Json = {name: self._value(name) or None for name in chosen.inputs}
+        if "actions" in sent:
+            sent["actions"] = self._actions()
+        return questions.answer_to(chosen.word, sent)
 
     def _actions(self) -> list[Json] | None:
         """Return the proposal as a person changed it, None if nobody did."""
-        field = self.texts.get("payload")
-        if field is None or field.value == self._start["payload"]:
+        field = self.texts["actions"]
+        if field.value == self._start["actions"]:
             return None
         payload = _json_object(field)
         return None if payload == self._payload else [{"type": self.kind.name, "payload": payload}]
+
+
+# the control of an input, by its name
+CONTROLS: dict[str, Callable[[ProposalInputs], Any]] = {
+    "note": lambda asked: _text("Reason", asked.hint),
+    "document_id": lambda asked: _text("Document", "ID of a document that is not listed"),
+    "actions": lambda asked: _text("JSON", "", asked.payload_text, rows=8),
+    "raw": lambda asked: _text("JSON", '{"decision": "approve"}', rows=2),
+}
 
 
 class QuestionInputs:

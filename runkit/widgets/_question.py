@@ -230,8 +230,9 @@ def question_html(question: OpenQuestion, client: Client) -> Markup:
 
 
 def evidence_html(proposal: Json) -> Markup:
-    """Write what an agent proposes, and on what evidence."""
-    findings = objects(proposal.get("artifacts"))
+    """Write what an agent proposes, one proposal after the other, and on what evidence."""
+    parts = proposals_of(proposal)
+    findings = [item for part in parts for item in objects(part.get("artifacts"))]
     if not findings:
         return Markup('<p class="rk-muted">The agent gave no evidence.</p>')
     return Markup("").join(map(finding_html, findings))
@@ -288,6 +289,5 @@ def note_html(text: str, tone: str = MUTED) -> Markup:
 
 def saved_html(question: OpenQuestion, client: Client) -> Markup:
     """Write a question for a page without a kernel."""
-    parts: Iterable[Markup] = map(evidence_html, proposals_of(question.value))
     hint = note_html("Run the cell to answer.")
-    return question_html(question, client) + Markup("").join(parts) + hint
+    return question_html(question, client) + evidence_html(question.value) + hint

@@ -55,7 +55,7 @@ def test_each_answer_of_each_kind_is_sent_as_its_button_says(kind, word, button)
         (asks("decision"), None, {}, "Choose an answer."),
         (asks("else"), "raw", {"raw": "[1]"}, "must be an object"),
         (asks("else"), "raw", {"raw": '{"a": '}, "not JSON"),
-        (asks("add_sources", payload={"a": 1}), "approve", {"payload": "{"}, "not JSON"),
+        (asks("add_sources", payload={"a": 1}), "approve", {"actions": "{"}, "not JSON"),
     ],
 )
 def test_a_wrong_input_is_one_sentence_at_its_field(value, word, typed, error):
@@ -71,7 +71,7 @@ def test_a_wrong_input_is_one_sentence_at_its_field(value, word, typed, error):
 def test_a_proposal_is_sent_as_json_only_if_a_person_changed_it():
     hidden = {"url": "https://x.example", "source_name": "Board \u202e\u00ad\r\nend"}
     inputs = inputs_of(asks("add_sources", payload={"sources": [hidden], "why": "a"}), "approve")
-    field = inputs.proposals[0].texts["payload"]
+    field = inputs.proposals[0].texts["actions"]
     assert r"\u202e" in field.value
     assert inputs.answer() == {"decision": "approve"}
     field.value = field.value.replace('"a"', '"b"')
@@ -107,6 +107,13 @@ def test_a_document_is_chosen_or_named(n, control):
 def combined() -> Json:
     first = {"type": "verify_tin", "agent": "tin", "label": "Verify?"}
     return asks("mixed", proposals=[first, {"type": "dismissal", "agent": "list", "label": "Hit?"}])
+
+
+def test_proposals_of_one_agent_are_one_question_with_the_evidence_of_each():
+    proposals = [{"artifacts": [{"title": title}]} for title in ("Bakery", "Mill")]
+    [proposal] = QuestionInputs(asks("else", proposals=proposals), print).proposals
+    evidence = proposal.box.children[0].value
+    assert evidence.index("Bakery") < evidence.index("Mill")
 
 
 def test_a_combined_question_is_sent_when_each_part_has_an_answer():
