@@ -2,7 +2,8 @@
 
 import pytest
 
-from runkit.api.questions import interrupt_kind
+from runkit.api.questions import FREE, TABLE, answer_to, interrupt_kind
+from runkit.api.reading import decision_of, note_of
 
 
 def proposal(*types, **fields):
@@ -23,3 +24,17 @@ def proposal(*types, **fields):
 def test_the_kind_of_a_question_follows_its_type_or_its_proposals(value, kind):
     """The value's type decides, else the types of what it proposes."""
     assert interrupt_kind(value) == kind
+
+
+CHOICES = [
+    (kind.name, choice) for kind in TABLE if kind.name not in FREE for choice in kind.choices
+]
+
+
+@pytest.mark.parametrize(("kind", "choice"), CHOICES)
+def test_what_a_person_chose_is_read_as_the_decision_and_its_reason(kind, choice):
+    """But for what has no words: the id of a document, and an edited proposal."""
+    names = [name for name in choice.inputs if name not in ("document_id", "actions")]
+    answer = answer_to(choice.word, {name: f"typed as {name}" for name in names})
+    read = f"{decision_of(answer)} / {note_of(answer)}"
+    assert {*read.split(" / ")} == {*answer.values()}

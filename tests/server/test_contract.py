@@ -3,9 +3,10 @@
 import pytest
 
 from runkit.api.models import Run
-from runkit.api.questions import KIND_OF_NAME, interrupt_kind
+from runkit.api.questions import FREE, KIND_OF_NAME, TABLE, interrupt_kind, questions_in
 from runkit.api.reading import interrupt_value
 from runkit.api.views import validated
+from runkit.server._recordings import walk
 from support import example
 from tests.server.conftest import BUSINESS
 from tests.server.published import faults
@@ -13,6 +14,23 @@ from tests.server.test_stream import replay
 
 RECORDED = [name for name, item in BUSINESS.items() if item.recordings and not item.is_form]
 RECORDED.remove("long_200")  # a second, for nothing new
+
+
+def recorded_answers():
+    """Yield the kind of each recorded question, and what was decided."""
+    for recording in (each for name in RECORDED for each in BUSINESS[name].recordings):
+        for asked in (step.get("asked") for step in walk(recording.run.get("steps"))):
+            for question in questions_in(interrupt_value(asked)) if asked else ():
+                verdicts = recording.answers[asked["id"]]
+                yield interrupt_kind(question), verdicts[question["agent"]]
+
+
+def test_each_kind_of_question_is_recorded_with_each_of_its_answers():
+    """Of a document that is provided the verdict is whether it supports the claim."""
+    words = {(kind.name, choice.word) for kind in TABLE for choice in kind.choices}
+    fixed = {(kind, word) for kind, word in words if kind not in (*FREE, "document")}
+    documents = {("document", word) for word in ("supports", "unrelated", "none")}
+    assert {*recorded_answers()} == fixed | documents
 
 
 @pytest.mark.parametrize("scenario", RECORDED)
