@@ -12,8 +12,9 @@ its questions, one step a line:
 takes the first steps, here six, from another recording of the file; recordings that differ by an
 answer are equal until then, in ids and times, too. A run may have no `steps`. A step of type
 `interrupt` has `asked`, the item of the run's `interrupts` while it waits; one that the policy
-settled ([A] 24) has none. `weight` is how often history has the business; of those with `is_form`,
-whose runs have forms that other accounts send, one in turn is every seventh run of history.
+settled ([A] 24) has none. `weight` is how often history has the business, 0 never, which leaves
+equal seeds their pasts. Of those with `is_form`, whose runs have forms that other accounts send,
+one in turn is every seventh run of history.
 """
 
 from __future__ import annotations

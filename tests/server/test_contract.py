@@ -36,14 +36,15 @@ def test_each_kind_of_question_is_recorded_with_each_of_its_answers():
 @pytest.mark.parametrize("scenario", RECORDED)
 def test_a_run_is_as_documented_at_every_stage(server, scenario):
     """From its creation over each question to its end, in full and in the list."""
-    given = {"decision": "approve", "note": "checked"}
+    given = {"note": "checked"}
     for document in BUSINESS[scenario].documents:
         given["document_id"] = document["id"]
     run = server.reach(scenario)
     while run["interrupts"]:
         kind = interrupt_kind(interrupt_value(run["interrupts"][0]))
-        given["decision"] = KIND_OF_NAME[kind].choices[0].word
-        run = server.answer(run, **given)
+        choice = KIND_OF_NAME[kind].choices[0]
+        required = dict.fromkeys(choice.requires, "checked") | given
+        run = server.answer(run, decision=choice.word, **required)
     assert run["status"] in ("completed", "error")
     states = [data["snapshot"] for word, data in replay(server, run["id"]) if "snapshot" in data]
     assert len(states) > 10
