@@ -16,15 +16,15 @@ from support import question, run, step
 STRANGERS = records(fleet(5, 8))
 ENDED = {raw["id"]: raw for raw in STRANGERS if raw["status"] in ("completed", "error")}
 ITEM = {"id": "int-9", "value": {"type": "decision", "label": "Approve it?", "agent": "a"}}
-ASKED = run(
+ANSWERED = run(
     step("s", 0, 20),
     question("q", 30, 90, label="Approve?", result={"interrupt_id": "int-9", "verdict": "no"}),
     step("t", 95, 120, name="after"),
     run_id="0aaaaaaa-0000-4000-8000-000000000001",
     end=130,
 )
-WAITING = ASKED | {"status": "interrupted", "ended_at": None, "interrupts": [ITEM], "steps": []}
-OPEN = WAITING | {"id": "0bbbbbbb-0000-4000-8000-000000000001", "steps": ASKED["steps"]}
+WAITING = ANSWERED | {"status": "interrupted", "ended_at": None, "interrupts": [ITEM], "steps": []}
+OPEN = WAITING | {"id": "0bbbbbbb-0000-4000-8000-000000000001", "steps": ANSWERED["steps"]}
 
 
 def write(path, *rows):
@@ -36,7 +36,7 @@ def write(path, *rows):
 def box(tmp_path_factory):
     """A sandbox that plays runs of strangers, and one that asks."""
     path = tmp_path_factory.mktemp("replay") / "runs.ndjson"
-    with runkit.sandbox(replay=write(path, *STRANGERS, WAITING, ASKED), speed=1e6) as running:
+    with runkit.sandbox(replay=write(path, *STRANGERS, WAITING, ANSWERED), speed=1e6) as running:
         yield running
 
 
@@ -72,7 +72,7 @@ def test_runs_of_strangers_are_played_to_their_ends(box, client):
 def test_a_replayed_run_asks_at_the_recorded_time(box, client):
     """With the words of a copy that waited; after any answer the run goes on as recorded."""
     made = client.runs.wait(
-        client.runs.create("cip_orchestrator", business_id=box.business(ASKED["id"])), poll=0.01
+        client.runs.create("cip_orchestrator", business_id=box.business(ANSWERED["id"])), poll=0.01
     )
     [item] = made.interrupts
     assert item.value.to_dict() == ITEM["value"]
@@ -92,14 +92,14 @@ def test_what_replay_leaves_out_is_counted_by_its_reason(tmp_path, caplog):
     """A file is only read; a finished run without steps is played, too."""
     bare = run(run_id="0ddddddd-0000-4000-8000-000000000001")
     rows = ["{nope", {"a": 1}, {"object": "thread", "id": "t"}, OPEN, bare]
-    path = write(tmp_path / "runs.ndjson", ASKED, WAITING, *rows)
+    path = write(tmp_path / "runs.ndjson", ANSWERED, WAITING, *rows)
     before = path.read_bytes()
     with (
         caplog.at_level(logging.WARNING, "runkit"),
         runkit.sandbox(replay=path, speed=1e6) as box,
         box.client() as client,
     ):
-        assert [business.scenario for business in box.businesses] == [ASKED["id"], bare["id"]]
+        assert [business.scenario for business in box.businesses] == [ANSWERED["id"], bare["id"]]
         assert finish(client, box.business(bare["id"])).status == "completed"
     [message] = [record.getMessage() for record in caplog.records if "replay" in record.msg]
     words = "replay plays 2 runs and leaves out 4 records: bad_json 1, not_a_run 2, not ended 1"
@@ -109,11 +109,11 @@ def test_what_replay_leaves_out_is_counted_by_its_reason(tmp_path, caplog):
 
 def test_a_folder_is_played_as_frames_reads_it(tmp_path):
     """Each run once: the newest of its copies, in whatever file they are."""
-    write(tmp_path / "a.ndjson", ASKED, WAITING)
-    (tmp_path / "b.json").write_text(json.dumps({"object": "event", "data": {"object": ASKED}}))
+    write(tmp_path / "a.ndjson", ANSWERED, WAITING)
+    (tmp_path / "b.json").write_text(json.dumps({"object": "event", "data": {"object": ANSWERED}}))
     (tmp_path / "notes.txt").write_text("no runs")
     played = [business.scenario for business in read_recordings(tmp_path)]
-    assert played == runkit.frames(tmp_path).runs["run_id"].tolist() == [ASKED["id"]]
+    assert played == runkit.frames(tmp_path).runs["run_id"].tolist() == [ANSWERED["id"]]
 
 
 @pytest.mark.parametrize("text", ["", "{nope", json.dumps({"data": [OPEN]})])

@@ -14,8 +14,8 @@ from tests.widgets.asking import NOTE, Person, deliveries, on_a_loop, quick_clie
 
 Json = dict[str, Any]
 ITEM = {"id": "int-1", "value": {"type": "dismissal", "label": "Dismiss?"}}
-ASKED = support.question("s1", 1, None)
-OPEN = support.run(ASKED, run_id="run-1", end=None, status="interrupted", interrupts=[ITEM])
+QUESTION = support.question("s1", 1, None)
+OPEN = support.run(QUESTION, run_id="run-1", end=None, status="interrupted", interrupts=[ITEM])
 
 
 def closed(**result: Any) -> Json:
