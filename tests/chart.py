@@ -47,7 +47,8 @@ class Chart:
         on_paper = [note for note in notes if note.get("xref") == "paper"]
         self.lines = [words(note["text"]) for note in on_paper if note["yshift"] > 0]
         self.legend = [words(note["text"]).lstrip("■ ") for note in on_paper if note["yshift"] < 0]
-        self.bands = [words(note["text"]) for note in notes if note.get("xref") != "paper"]
+        in_plot = [note for note in notes if note.get("xref") != "paper"]
+        self.bands = {words(note["text"]): note["x"] for note in in_plot}
         self.rows = [words(text) for text in layout["yaxis"]["ticktext"]]
         self.texts = [words(text) for text in traces["texts"]["text"]]
         self.hovers = [unescape(text) for text in traces["rows"]["customdata"]]

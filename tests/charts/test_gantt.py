@@ -64,6 +64,36 @@ def test_the_title_of_one_run_names_it_and_the_line_below_says_where_the_time_we
     assert chart.alt == f"Timeline: {chart.title}. {spent} · run 7b0f6c1e"
 
 
+@pytest.mark.parametrize(
+    ("has_question", "idle_s", "words"),
+    [
+        (False, 0, "1 min: 1 min work"),
+        (True, 3, "1 min 43 s: 1 min work, 40 s waiting"),
+        (True, 4, "1 min 44 s: 1 min work, 4 s idle, 40 s waiting"),
+    ],
+)
+def test_idle_time_is_named_from_a_twentieth_of_what_is_no_waiting(has_question, idle_s, words):
+    parts = [step("a", 0, 60)] + [question("q", 60, 100)] * has_question
+    raw = run(*parts, end=60 + 40 * has_question + idle_s)
+    assert draw(raw).lines == [f"{words} · run r"]
+
+
+@pytest.mark.parametrize(
+    ("agents", "names"),
+    [
+        (["tin"], ["TIN"]),
+        (["tin", "tin"], ["", ""]),
+        (["tin", "names"], ["TIN", "Names"]),
+        (["tin", "tin", "names"], ["", "", "Names"]),
+    ],
+)
+def test_a_run_has_the_name_of_its_agent_unless_most_share_it(agents, names):
+    runs = [run(step("a"), run_id=f"{n}", agent=agent, end=10) for n, agent in enumerate(agents)]
+    chart = draw(runs, depth=0)
+    assert [" ".join(label.split()[1:-1]) for label in chart.rows] == names
+    assert chart.texts == ["10 s"] * len(agents)
+
+
 def test_runs_stand_in_the_order_of_who_needs_somebody():
     """Waiting (longest first), failed, running, completed (longest first)."""
     running = run(step("a", 0, None), run_id="running1", end=None, updated_at=at(60))
@@ -148,9 +178,11 @@ def test_what_failed_has_its_reason_in_its_row_and_in_the_line_below_the_title()
     """The record of an error is drawn in the row of its step."""
     record = step("e", 90, 90, type="error", status="error", label="No answer (irs_down)")
     broken = step("b", 20, 90, status="error", label="Asking", steps=[record])
-    chart = draw(run(step("a", 0, 20), broken, status="error"))
-    assert chart.rows == ["Step a", "Asking"]
-    assert chart.texts[1] == "✕ 1 min 10 s  No answer (irs_down)"
+    answered = question("q", 90, 120, result={"decision": "approve"})
+    chart = draw(run(step("a", 0, 20), broken, answered, status="error"))
+    assert chart.rows == ["Step a", "Asking", "Step q"]
+    assert chart.texts[1:] == ["✕ 1 min 10 s  No answer (irs_down)", "30 s  “approve”"]
+    assert chart.hovers[1].endswith("<br>1 min 10 s<br>No answer (irs_down)")
     assert chart.lines[-1] == "No answer (irs_down)"
     assert "Failed step" in chart.legend
 

@@ -71,8 +71,35 @@ def test_a_wait_of_one_run_is_a_band_with_its_length():
     chart = draw(overnight())
     [(start, end)] = chart.spans("wait")
     assert start == 120
-    assert chart.bands == ["14 h wait"]
+    assert chart.bands == {"14 h wait": pytest.approx((start + end) / 2, abs=0.01)}
     assert chart.ticks["2 min 30 s"] == pytest.approx(150 + end - start, abs=0.01)
+
+
+def test_waits_take_at_most_three_fifths_of_an_axis():
+    parts = [
+        (step(f"{n}", n, n + 60), question(f"q{n}", n + 60, n + 4_000))
+        for n in range(0, 32_000, 4_000)
+    ]
+    chart = draw(run(*sum(parts, ()), end=32_000))
+    lengths = [mark.seconds for mark in chart.of("wait")]
+    assert lengths == [pytest.approx(0.6 * 8 * 60 / 0.4 / 8)] * 8
+
+
+@pytest.mark.parametrize(
+    ("seconds", "second", "last"),
+    [
+        (1, "0.2 s", "1 s"),
+        (60, "10 s", "1 min"),
+        (600, "2 min", "10 min"),
+        (7_200, "15 min", "2 h"),
+        (9 * 86_400, "1 d", "9 d"),
+        (60 * 86_400, "7 d", "56 d"),
+        (800 * 86_400, "91 d", "728 d"),
+    ],
+)
+def test_ticks_stand_at_round_times_up_to_the_end(seconds, second, last):
+    ticks = [*draw(run(step("a", 0, seconds), end=seconds)).ticks]
+    assert [ticks[1], ticks[-1]] == [second, last]
 
 
 def test_a_wait_of_several_runs_is_a_mark_on_an_axis_without_waits():

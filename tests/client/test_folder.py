@@ -59,6 +59,8 @@ def test_a_folder_is_read_as_it_is_now(account, fetch, tmp_path):
     account.refused = {}
     assert fetch() == ({"done"}, 3)
     assert (status()["done"], runkit.frames(tmp_path).missing) == ("error", ())
+    account.runs["done"] |= {"status": "completed"}  # in the same moment
+    assert [fetch()[0], fetch()[0]] == [{"done"}, set()]
 
 
 def test_a_folder_has_one_host(account, fetch, tmp_path):
@@ -126,7 +128,7 @@ def test_a_fetch_that_is_refused_leaves_no_file(account, client, tmp_path, name)
 
 
 def test_a_fetch_of_all_runs_settles_what_was_missing(account, client, tmp_path):
-    """One with a limit, a start or a status does not."""
+    """One with a limit, a start or a status does not, nor one that was stopped."""
 
     def missing(**filters):
         client.runs.fetch(client.runs.list(**filters), into=tmp_path)
@@ -136,6 +138,11 @@ def test_a_fetch_of_all_runs_settles_what_was_missing(account, client, tmp_path)
     assert missing(limit=1) == cut
     assert missing(since="2026-02-01") == cut
     assert missing(status="error") == cut
+    before = {*tmp_path.iterdir()}
+    client.runs.fetch(client.runs.list(), into=tmp_path)
+    [stopped] = {*tmp_path.iterdir()} - before
+    stopped.write_bytes(stopped.read_bytes().partition(LAST)[0])
+    assert cut[0] in runkit.frames(tmp_path).missing
     assert missing() == ()
     assert missing(limit=1) == cut
 

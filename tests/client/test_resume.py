@@ -74,6 +74,17 @@ def test_after_a_doubtful_reply_the_run_is_read(
     assert entry.delivery == ("unknown" if is_open else "unconfirmed")
 
 
+def test_a_read_that_takes_long_is_followed_by_the_next_at_once(server, client, pending, fake_time):
+    def script(request):
+        fake_time.now += 2.5
+        return DROP if request.method == "POST" else pending
+
+    server.script = script
+    with pytest.raises(MaybeSent):
+        client.runs.resume("run-1", "int-1", YES)
+    assert fake_time.slept == [1, 0, 4]
+
+
 @pytest.mark.parametrize("status", REFUSALS)
 def test_after_a_refusal_the_run_is_read(server, client, run_json, pending, status):
     """A refusal is one, unless the question is closed: somebody was first."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runkit.api.questions import FREE, TABLE, answer_to, interrupt_kind
+from runkit.api.questions import FREE, TABLE, answer_to, question_kind
 from runkit.api.reading import decision_of, note_of
 
 
@@ -19,11 +19,12 @@ def proposal(*types, **fields):
         (proposal("add_sources", "dismissal"), "mixed"),
         ({"type": "combined_proposal", "proposals": [proposal("dismissal")]}, "dismissal"),
         ({"artifacts": [None, 1, {"type": ["dismissal"]}], "proposals": [None]}, "other"),
+        ({"type": "sign_off"}, "sign_off"),
     ],
 )
 def test_the_kind_of_a_question_follows_its_type_or_its_proposals(value, kind):
-    """The value's type decides, else the types of what it proposes."""
-    assert interrupt_kind(value) == kind
+    """The value's type decides, else the types of what it proposes; an unknown type stays."""
+    assert question_kind(value) == kind
 
 
 CHOICES = [

@@ -53,11 +53,11 @@ def test_a_finding_is_strong_where_a_known_tier_says_so(tiers, is_strong):
 
 def test_a_question_is_late_only_beyond_a_limit_that_was_set():
     waiting = run(question("q", 0, None), end=None, status="interrupted")
-    late = {h: facts_of(waiting, sla_h=h, as_of="2026-02-03T15:00:00Z") for h in (None, 4, 6)}
+    late = {h: facts_of(waiting, sla_h=h, as_of="2026-02-03T15:00:00Z") for h in (None, 4, 5)}
     assert {h: column(facts.waiting, "is_late") for h, facts in late.items()} == {
         None: [None],
         4: [True],
-        6: [False],
+        5: [False],
     }
 
 

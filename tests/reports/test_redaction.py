@@ -88,6 +88,8 @@ def test_a_value_with_the_name_of_a_secret_is_masked(name):
     texts += [f"got {fields[0]}", texts[0].replace('"', '\\"'), f"{name} = `{value}`, then"]
     texts += [f"https://x.example/?a=1&{name}=blue-harbor&b=2", f'{name} "{value}"']
     assert [text for text in texts if re.search("blue|harbor", masked(text))] == []
+    stays = [{name: value} for value in (None, True, "")]
+    assert [masked_json(item) for item in stays] == stays
 
 
 @pytest.mark.parametrize(

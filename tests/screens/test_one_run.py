@@ -89,12 +89,23 @@ def test_a_result_is_a_row_for_each_of_its_values():
 
 
 def test_a_step_has_its_findings_and_sources():
-    panel = runkit.one_run.step(runkit.frames(example("object_page")), "research_tin")
+    """And not those of other steps."""
+    raw = example("object_page")
+    raw["steps"].append(step("z", artifacts=[artifact("Found elsewhere")]))
+    panel = runkit.one_run.step(runkit.frames(raw), "research_tin")
     assert panel.title == "Researching TIN verification"
     html = panel._repr_html_()
     assert '<a href="https://irs.gov/tin-matching"' in html
     for text in ("TIN Verification Result", "1 min 30 s", "▮▮▮"):
         assert text in html
+    assert "Found elsewhere" not in html
+
+
+def test_a_report_quotes_what_the_last_output_returned():
+    inner = step("i", type="output", result={"a": "inner"})
+    steps = [step(n, type="output", result={n: f"of {n}"}) for n in "ab"]
+    panel = pages.head(runkit.frames(run(*steps, step("c", steps=[inner]))))
+    assert panel.blocks[0].note == "b: of b"
 
 
 def test_a_step_is_found_by_its_id_its_name_and_its_label():

@@ -47,6 +47,12 @@ async def test_the_longest_wait_is_first_and_the_next_one_follows_each_answer(as
     inbox, runs = await open_inbox(asking, *SCENARIOS)
     ids = [run.id for run in runs]
     assert waiting(inbox) == ids
+    names = {item.scenario: item.name for item in asking.box.businesses}
+    await until(lambda: names[SCENARIOS[0]] in inbox.saved_html)
+    lines = [line for line, _ in inbox.listing.choice.options]
+    assert [names[scenario] in line for scenario, line in zip(SCENARIOS, lines, strict=True)] == [
+        True
+    ] * 3
     inbox.listing.choice.value = inbox.questions[1].key
     await until(lambda: inbox.listing.form is not None)
     assert shown(inbox) == ids[1]
@@ -180,6 +186,8 @@ async def test_a_run_that_cannot_be_read_again_stays_and_is_missing(server):
         inbox = runkit.InterruptInbox(client, since=None)
         await until(lambda: inbox.work.is_idle)
         assert "May be missing" not in inbox.listing.sentence
+        await inbox.listing.refresh()
+        assert server.lines.count("GET /runs/aaaaaaaa-1") == 1
         listed["updated_at"] = support.at(500)
         status[0] = 404
         await inbox.listing.refresh()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -81,6 +82,13 @@ def test_a_proposal_is_sent_as_json_only_if_a_person_changed_it():
     assert inputs.answer() == {"decision": "reject"}
 
 
+def test_sources_are_proposed_with_the_tiers_that_a_question_names():
+    sources = [{"url": "https://a.example", "source_tier": "primary"}]
+    inputs = inputs_of(asks("add_sources", artifacts=[{"sources": sources}]))
+    shown = json.loads(inputs.proposals[0].texts["actions"].value)
+    assert shown == {"sources": [{"url": "https://a.example", "tier": "primary"}]}
+
+
 def documents(n: int) -> list[Document]:
     rows = [{"id": f"d{number}", "document_type": "irs_letter"} for number in range(n)]
     return [Document.from_json(row) for row in rows]
@@ -123,3 +131,6 @@ def test_a_combined_question_is_sent_when_each_part_has_an_answer():
     assert inputs.chosen == "verify the TIN, keep the hit"
     parts = [{"agent": "tin", "decision": "approve"}, {"agent": "list", "decision": "reject"}]
     assert inputs.answer() == {"proposals": parts}
+    assert answer(asks("mixed", proposals=combined()["proposals"][:1]), "reject") == {
+        "decision": "reject"
+    }
