@@ -5,7 +5,7 @@ _runs         `client.runs`
 businesses    `client.businesses`, `client.threads`, and which business each run is about
 _reader       reads runs: once, many into a folder, until they stop, or as a stream of events
 run_list      lists that say what may be missing, and how they are read: `RunList`
-resume        answers a question: logs it, sends it once, and logs the outcome
+resume        answers a question: logs it, sends it once, and logs what became of it
 _http         requests: the rate limit, what is repeated, limits of time and size
 _replies      from a response to parsed JSON, or to an error that says what to do
 
@@ -17,8 +17,7 @@ _replies      from a response to parsed JSON, or to an error that says what to d
 4. `_http` sends it once, within the rate limit.
 5. `resume` reads the run to learn what became of the answer: confirmed, unconfirmed, refused,
    failed or unknown.
-6. `local/answer_log` logs the result. A form calls `deliver`, which does the same and returns what
-   became of the answer.
+6. `local/answer_log` logs the result. A form calls `resume.deliver`, which returns it.
 """
 
 from runkit.client.client import Client

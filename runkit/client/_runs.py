@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,11 +27,10 @@ from runkit.arguments import (
 from runkit.client._http import Http, path_to
 from runkit.client._reader import RunReader, fetch
 from runkit.client.businesses import Businesses, facts_about
-from runkit.client.resume import Asked, Delivery, deliver
+from runkit.client.resume import deliver
 from runkit.client.run_list import RunFilter, RunList, is_stopped, read_runs
 from runkit.display.text import brief
 from runkit.errors import MaybeSent, UsageError
-from runkit.local.answer_log import UNKNOWN
 
 START_OF_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
 
@@ -47,7 +46,7 @@ class Runs:
     def __init__(self, http: Http, businesses: Businesses) -> None:
         self._http = http
         self._businesses = businesses
-        self._reader = RunReader(http, businesses)
+        self.reader = RunReader(http, businesses)
 
     @checked
     def create(
@@ -79,7 +78,7 @@ class Runs:
         """
         business = self._businesses.named(business_id)
         body = contract.create_body(agent, business.id if business else None, thread_id, prompt)
-        run = self._reader.from_reply(self._http.post("/runs", body))
+        run = self.reader.from_reply(self._http.post("/runs", body))
         if business is None:
             return run
         if run.thread_id is not None:
@@ -92,7 +91,7 @@ class Runs:
 
         `read_at` is the server's time of the response. Raises `NotFound`, and any other `ApiError`.
         """
-        return self._reader.read(self._full_id(run))
+        return self.reader.read(self._full_id(run))
 
     @checked
     def list(
@@ -154,7 +153,7 @@ class Runs:
         if business is not None:
             threads = self._businesses.note_threads(business)
             missing += (f"threads: {reason}" for reason in threads.missing)
-        runs = read_runs(self._http, self._reader.parse, wanted, limit, progress)
+        runs = read_runs(self._http, self.reader.parse, wanted, limit, progress)
         missing += runs.missing
         if with_businesses and not is_stopped(missing):
             named = self._businesses.identify(runs, progress=progress)
@@ -220,7 +219,7 @@ class Runs:
             raise UsageError("known= and into= are both given; a folder knows its own runs.")
         wanted = dict(zip(self._full_ids(items), items, strict=True))
         return fetch(
-            self._reader,
+            self.reader,
             wanted,
             source,
             {run.id: run for run in known or () if run.steps},
@@ -251,7 +250,7 @@ class Runs:
         ApiError
             If the run cannot be read, or not within the time.
         """
-        return self._reader.wait(self._full_id(run), timeout, poll)
+        return self.reader.wait(self._full_id(run), timeout, poll)
 
     @checked
     def resume(
@@ -269,7 +268,7 @@ class Runs:
         and a warning in the log says that delivery is unconfirmed: the API does not name who
         answered.
 
-        Before it is sent, the answer is logged in `runkit.answer_log()`, and its outcome
+        Before it is sent, the answer is logged in `runkit.answer_log()`, and what became of it
         afterwards.
 
         Parameters
@@ -309,39 +308,14 @@ class Runs:
             `Unavailable` if nothing was sent, `MaybeSent` if the question is still open after the
             last check.
         """
-        delivery = self.deliver(run, interrupt_id, answer, who=who)
-        if delivery.error is not None:
-            raise delivery.error
-        if delivery.outcome == UNKNOWN or delivery.run is None:
-            raise MaybeSent(delivery.message)
-        return delivery.run
-
-    @checked
-    def deliver(
-        self,
-        run: str | Run,
-        interrupt_id: str | None,
-        answer: Mapping[str, Any],
-        *,
-        who: str | None = None,
-        step_id: str | None = None,
-        seen: int | None = None,
-        on_checking: Callable[[str], object] | None = None,
-    ) -> Delivery:
-        """Answer as `resume` does, and return the outcome, as the forms need it.
-
-        Parameters are those of `resume`, and for `runkit.answer_log()` `step_id`, the step of the
-        question. `seen` is the newest entry of the log about this question that the person knew of:
-        if there is a newer one, nothing is sent, and the outcome is `taken`. `on_checking` is
-        called with the reason before the run is read to check whether the answer arrived. Raises
-        `UsageError` if it cannot be an answer; any later error is in the outcome.
-        """
-        check_kind("answer", answer, Mapping)
-        if interrupt_id is None:
-            raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
-        known = run if isinstance(run, Run) else None
-        asked = Asked(self._full_id(run), interrupt_id, known, step_id)
-        return deliver(self._reader, asked, answer, who=who, seen=seen, on_checking=on_checking)
+        full_id = self._full_id(run)
+        known = run if isinstance(run, Run) else full_id
+        result = deliver(self.reader, known, interrupt_id, answer, who=who)
+        if result.error is not None:
+            raise result.error
+        if result.run is None:
+            raise MaybeSent(result.message)
+        return result.run
 
     @checked
     def feedback(
@@ -373,7 +347,7 @@ class Runs:
         Raises `ContractError` for a stream that shows another run, and any other `ApiError` if the
         run cannot be read.
         """
-        return self._reader.follow(self._full_id(run))
+        return self.reader.follow(self._full_id(run))
 
     def _full_id(self, run: str | Run) -> str:
         return next(self._full_ids([run]))

@@ -4,8 +4,8 @@ One SQLite file under `RUNKIT_STATE_DIR` (by default the platform's folder for u
 by its owner only. SQLite locks it between kernels, and writes are atomic. Each call opens the file,
 so any thread and any process may call; the threads of one process take turns.
 
-Every answer is logged before it is sent and again when its outcome is known. An entry without an
-outcome (`sending`) is an answer whose kernel died while sending: it may have arrived.
+Every answer is logged before it is sent, and again when it is known what became of it. An entry
+that stays at `sending` is an answer whose kernel died while sending: it may have arrived.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runkit.api import contract
 from runkit.display.messages import log
-from runkit.errors import UsageError
+from runkit.errors import RunkitError, UsageError
 from runkit.local import files
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ LOCK_TIMEOUT = 60.0
 # SQLite has no queue, it only retries: of many threads, some would never succeed
 _lock = threading.RLock()
 
-SENDING = "sending"  # no outcome was logged: still in flight, or the kernel died first
+SENDING = "sending"  # nothing else was logged: still in flight, or the kernel died first
 CONFIRMED = "confirmed"  # the API accepted it
 UNCONFIRMED = "unconfirmed"  # the question is closed, and it is unknown whose answer closed it
 UNKNOWN = "unknown"  # it may have arrived, or may still arrive
@@ -48,6 +48,10 @@ _SAME = " AND ".join(f"coalesce({name} = :{name}, TRUE)" for name in ASKING)
 _SENT = f"{_SAME} AND delivery NOT IN ('{REFUSED}', '{FAILED}')"
 Asking = Mapping[str, str | None]  # the columns of an entry that tell what it answers
 _LOG_TIMES = ("sent_at", "settled_at", "run_created_at")
+
+
+class NewerAnswer(RunkitError):
+    """The log has an answer that the person did not know of."""
 
 
 class Entry(NamedTuple):
@@ -104,11 +108,11 @@ def claim(
     by: str | None,
     columns: Asking,
     seen: int | None = None,
-) -> int | None:
+) -> int:
     """Log that an answer is about to be sent, and return the number of the entry.
 
     `columns` are the other columns of the entry. `seen` is the newest entry about this asking that
-    the person knew of: if the log has a newer one, nothing is written and the result is None.
+    the person knew of: if the log has a newer one, nothing is written, and `NewerAnswer` is raised.
     Without `seen` nothing is compared. One statement compares and writes, so that only one of
     several kernels gets a number.
     """
@@ -127,17 +131,17 @@ def claim(
     )
     with _open_database() as db:
         done = db.execute(insert, {**row, "seen": seen})
-        return done.lastrowid if done.rowcount else None
+        if done.rowcount and done.lastrowid:
+            return done.lastrowid
+    raise NewerAnswer("the log has another answer to this question")
 
 
-def settle(answer_id: int, delivery: str, message: str | None, created_at: datetime | None) -> None:
-    """Log the outcome. `created_at` is the run's, if it is known by now."""
-    created = created_at and created_at.isoformat()
+def settle(answer_id: int, delivery: str, message: str) -> None:
+    """Log what became of an answer."""
     with _open_database() as db:
         db.execute(
-            "UPDATE answers SET settled_at = ?, delivery = ?, message = ?, "
-            "run_created_at = coalesce(?, run_created_at) WHERE answer_id = ?",
-            (_now(), delivery, message, created, answer_id),
+            "UPDATE answers SET settled_at = ?, delivery = ?, message = ? WHERE answer_id = ?",
+            (_now(), delivery, message, answer_id),
         )
 
 
@@ -188,7 +192,7 @@ def answer_log() -> pd.DataFrame:
         the JSON that was sent, `answer_digest` its SHA-256 and `question_digest` that of the
         question. `delivery` is confirmed, unconfirmed (the question is closed, and it is unknown
         whose answer closed it), unknown (it may have arrived), refused, failed (not delivered) or
-        sending (no outcome was logged).
+        sending (nothing else was logged).
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """One question, its inputs and the button that sends: choose an answer, then press Send.
 
 A press is one action: the run is read again, the log lets one of several kernels send, and the
-answer is sent once. `SENTENCES` has what is said of each outcome; it says only what the API has
+answer is sent once. `SENTENCES` has what is said of each result; it says only what the API has
 confirmed. What was typed stays in every state but confirmed.
 """
 
@@ -18,7 +18,7 @@ import ipywidgets as w
 from runkit.api.contract import Json
 from runkit.api.models import Run
 from runkit.client import Client
-from runkit.client.resume import TAKEN, is_stale
+from runkit.client.resume import TAKEN, deliver, is_stale
 from runkit.display.text import Markup, block, moment, shorten
 from runkit.errors import RunkitError
 from runkit.local import answer_log
@@ -30,7 +30,7 @@ from runkit.widgets._work import Work
 SETTLE_S = 0.2  # a busy page may deliver the press before the text that was typed before it
 FOCUS_S = 0.1  # until the page has drawn what gets the focus
 INPUTS_HEIGHT = "390px"  # what is longer scrolls, so that Send stays in view below it
-CLOSED = "closed"  # an outcome: closed before anything was sent
+CLOSED = "closed"  # a result: closed before anything was sent
 MAY_ARRIVE = "may still arrive; the first one to arrive counts"
 SENTENCES = {  # by what became of an answer: the tone, and what is said
     CONFIRMED: ("ok", "Confirmed by the API: {chosen}, {at}, signed {who}{named}.{unlogged}"),
@@ -54,7 +54,7 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
-class Outcome(NamedTuple):
+class PressResult(NamedTuple):
     """What became of a press; `run` is given if it shows that the question is closed."""
 
     delivery: str
@@ -215,13 +215,13 @@ class AnswerForm:
             return
         chosen = self.inputs.chosen
         self._enable(False)
-        outcome = await asyncio.to_thread(self._deliver, answer, chosen)
-        if outcome.run is not None:
-            self._end(outcome)
+        result = await asyncio.to_thread(self._deliver, answer, chosen)
+        if result.run is not None:
+            self._end(result)
             return
-        if outcome.delivery in (UNKNOWN, TAKEN):
+        if result.delivery in (UNKNOWN, TAKEN):
             self.inputs.clear_choice()
-        self._reopen(outcome.text(), outcome.tone)
+        self._reopen(result.text(), result.tone)
         await self._focus(self.send_button if self.can_send else self.inputs.proposals[0].choice)
 
     async def _focus(self, field: Any) -> None:
@@ -236,19 +236,20 @@ class AnswerForm:
         self._say(text, tone)
         self._draw()
 
-    def _deliver(self, answer: Json, chosen: str) -> Outcome:
+    def _deliver(self, answer: Json, chosen: str) -> PressResult:
         """Check that the same question is still open, and answer it once; on a thread."""
         try:
             run = self.client.runs.get(self.run)
         except RunkitError as error:
-            return Outcome(FAILED, values={"why": str(error)})
+            return PressResult(FAILED, values={"why": str(error)})
         if is_stale(run, self.run):
             why = "The API shows an older state of the run. Try again in a moment."
-            return Outcome(FAILED, values={"why": why})
+            return PressResult(FAILED, values={"why": why})
         if self.question.closed_in(run):
-            return Outcome(CLOSED, run)
+            return PressResult(CLOSED, run)
         try:
-            delivery = self.client.runs.deliver(
+            answered = deliver(
+                self.client.runs.reader,
                 run,
                 self.question.interrupt_id,
                 answer,
@@ -258,22 +259,22 @@ class AnswerForm:
                 on_checking=self._note_check,
             )
         except RunkitError as error:
-            return Outcome(FAILED, values={"why": str(error)})
+            return PressResult(FAILED, values={"why": str(error)})
         except Exception as error:  # an answer that has left may arrive whatever fails here
             self._may_have_sent = True
             why = f"{type(error).__name__}: {error}. It {MAY_ARRIVE}."
-            return Outcome(UNKNOWN, values={"why": why})
-        self._seen = max(delivery.number, self._seen)
-        if delivery.outcome == TAKEN:
-            return Outcome(TAKEN, values={"why": self._warning()})
-        if delivery.error is not None and delivery.run is not None:
-            return Outcome(UNCONFIRMED, delivery.run)
-        if delivery.outcome == UNKNOWN or delivery.run is None:
-            self._may_have_sent |= delivery.outcome == UNKNOWN
-            return Outcome(delivery.outcome, values={"why": delivery.message})
-        unlogged = "" if delivery.number else " It is NOT in runkit.answer_log()."
+            return PressResult(UNKNOWN, values={"why": why})
+        self._seen = max(answered.answer_id or 0, self._seen)
+        if answered.delivery == TAKEN:
+            return PressResult(TAKEN, values={"why": self._warning()})
+        if answered.error is not None and answered.run is not None:
+            return PressResult(UNCONFIRMED, answered.run)
+        if answered.run is None:
+            self._may_have_sent |= answered.delivery == UNKNOWN
+            return PressResult(answered.delivery, values={"why": answered.message})
+        unlogged = "" if answered.answer_id else " It is NOT in runkit.answer_log()."
         values = {"chosen": chosen, "unlogged": unlogged}
-        return Outcome(delivery.outcome, delivery.run, values)
+        return PressResult(answered.delivery, answered.run, values)
 
     def _note_check(self, why: str) -> None:
         text = f"Checking whether your answer arrived; it won't be sent again. {why}"
@@ -284,7 +285,7 @@ class AnswerForm:
     def take(self, run: Run) -> None:
         """Take a newer state of the run, which may name its business or close the question."""
         if self.state is not State.OPEN or is_stale(run, self.run):
-            return  # while an answer is sent, its outcome decides
+            return  # while an answer is sent, its result decides
         is_named = self.run.business_id is None and run.business_id is not None
         self.run = run
         if is_named:
@@ -292,28 +293,28 @@ class AnswerForm:
             self._draw()
             self._read_documents()
         if self.question.closed_in(run):
-            self._end(Outcome(UNCONFIRMED if self._may_have_sent else CLOSED, run))
+            self._end(PressResult(UNCONFIRMED if self._may_have_sent else CLOSED, run))
 
-    def _end(self, outcome: Outcome) -> None:
-        run = outcome.run or self.run
+    def _end(self, result: PressResult) -> None:
+        run = result.run or self.run
         closed = self.question.closed_in(run) or "The question is closed."
         step = self.question.step_in(run)
         ended_at = step.completed_at if step else None
         named = self.question.answerer_in(run)
         is_other = named is not None and named != self._who
-        text = outcome.text(
+        text = result.text(
             closed=closed,
             at=moment(ended_at or run.read_at or datetime.now(UTC)),
             who=shorten(self._who, 80),
             named=f"; the API names {named}" if is_other else "",
         )
-        if outcome.delivery == CLOSED and not self.inputs.is_touched:
+        if result.delivery == CLOSED and not self.inputs.is_touched:
             text = closed
         self.run = run
         self.state = State.CLOSED
-        self.receipt = Receipt(self.question, outcome.delivery, text)
+        self.receipt = Receipt(self.question, result.delivery, text)
         self._enable(False)
-        self._say(text, outcome.tone)
+        self._say(text, result.tone)
         self._draw()
         self._on_closed(self)
 

@@ -34,19 +34,19 @@ NOTE = {"decision": "approve", "note": "Another date of birth"}
 
 
 @pytest.mark.parametrize(
-    ("question", "answer", "words"),
+    ("interrupt_id", "answer", "words"),
     [
-        ({"interrupt_id": "int-9"}, NOTE, "does not ask 'int-9' as it was read; it asks '{id}'"),
-        ({"step_id": "s-9"}, NOTE, "does not ask '{id}'"),
-        ({}, {"decision": "approve"}, "needs a reason"),
+        ("int-9", NOTE, "'int-9' is not known; expected one of '{id}'"),
+        (None, NOTE, "has no id"),
+        ("{id}", {"decision": "approve"}, "needs a reason"),
     ],
 )
-def test_an_answer_to_nothing_is_refused_before_it_is_sent(asking, question, answer, words):
+def test_an_answer_to_nothing_is_refused_before_it_is_sent(asking, interrupt_id, answer, words):
     box, client, run = asking
     [item] = run.interrupts
     arrived = box.answers()
     with pytest.raises(UsageError, match=words.format(id=item.id)):
-        client.runs.deliver(run, **{"interrupt_id": item.id, **question}, answer=answer)
+        client.runs.resume(run, interrupt_id and interrupt_id.format(id=item.id), answer)
     assert (arrived(), answer_log.entries(run.id)) == (0, [])
 
 

@@ -57,7 +57,7 @@ def test_the_data_comes_before_the_table():
 def test_the_log_of_a_machine_is_joined_only_where_it_is_named():
     known = {"run_id": "r", "step_id": "q", "interrupt_id": "int-1"}
     number = answer_log.claim({"decision": "reject", "note": "old"}, "Ada", known)
-    answer_log.settle(number, "confirmed", None, None)
+    answer_log.settle(number, "confirmed", "")
     assert read(answered()) == [None] * 3
     assert read(answered(), answers=runkit.answer_log()) == ["reject", "Ada", "old"]
 
