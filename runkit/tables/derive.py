@@ -161,23 +161,25 @@ def _add_evidence(steps: Columns, artifacts: Columns, sources: Columns) -> None:
 def _add_question_columns(runs: Columns, steps: Columns, interrupts: Columns) -> None:
     """Add when each question was asked and answered.
 
-    A question without a step was asked, if it is open, when the first step began that may be its
-    own, else when its run last changed.
+    An open question without a step was asked when its run last changed, or before that: when the
+    first open step began that is not in a row.
     """
     step, run = interrupts["step"], interrupts["run"]
     has_step = step >= 0
     is_pending = is_word(interrupts["outcome"], [PENDING])
     is_settled = is_word(interrupts["outcome"], OUTCOMES.meaning("settled"))
-    starts = np.append(steps["started_at"], NEVER)
-    ended = np.append(steps["completed_at"], NEVER)[step]
-    since = starts[interrupts["since"]]
-    changed = np.where(since == NEVER, runs["updated_at"][run], since)
-    asked = np.where(is_pending, changed, NEVER)
+    started = np.append(steps["started_at"], NEVER)
+    ended = np.append(steps["completed_at"], NEVER)
+    may_ask = is_word(steps["state"], ["waiting"]) & (steps["started_at"] != NEVER)
+    may_ask &= ~is_in(step, len(may_ask))
+    since = runs["updated_at"].copy()
+    np.minimum.at(since, steps["run"][may_ask], steps["started_at"][may_ask])
+    asked = np.where(is_pending, since[run], NEVER)
     interrupts |= {
         "step_id": take(steps["id"], step),
         "business_name": take(runs["business_name"], run),
-        "asked_at": np.where(has_step, starts[step], asked),
-        "answered_at": np.where(has_step & is_settled, ended, NEVER),
+        "asked_at": np.where(has_step, started[step], asked),
+        "answered_at": np.where(has_step & is_settled, ended[step], NEVER),
     }
 
 
@@ -257,9 +259,12 @@ def _outcomes(runs: Columns, steps: Columns, artifacts: Columns, interrupts: Col
 
 
 def _reasons(steps: Columns, n: int) -> pa.Array:
-    """Return why each run failed: of the failed steps without a failed child, the last to end."""
+    """Return why each run failed: of the failed steps without a failed child, the last to end.
+
+    One without an end counts before the others; at a tie the last in tree order counts.
+    """
     causes = np.flatnonzero(steps["is_cause"])
-    ended = np.maximum(steps["completed_at"], steps["started_at"])[causes]
+    ended = steps["completed_at"][causes]
     last_first = causes[np.argsort(ended, kind="stable")][::-1]
     label = pc.coalesce(steps["label"], pa.scalar("a step", TEXT))
     prefix, nothing = pa.scalar("failed in ", TEXT), pa.scalar("", TEXT)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from runkit.api.contract import Json, has_ended, parse_time
+from runkit.api.contract import Json, has_ended
 from runkit.api.questions import ANSWERED, PENDING, is_unanswered, outcome_of, question_kind
 from runkit.api.reading import (
     NOTHING,
@@ -67,7 +67,6 @@ class Question(NamedTuple):
     answered_by: str | None
     reason: str | None
     value: Json
-    since: int = -1  # without a step, the first of the open ones that may be its step
 
 
 def questions_of(run: Json, number: int, asked: Steps) -> list[Question]:
@@ -83,27 +82,18 @@ def questions_of(run: Json, number: int, asked: Steps) -> list[Question]:
     is_over = has_ended(run)
     unanswered = {at: step for at, step in asked.items() if items and is_unanswered(step)}
     paired, rest = _paired(items, unanswered)
-    since = -1
     if rest:
-        left = {at: step for at, step in unanswered.items() if at not in paired}
+        left = unanswered.keys() - paired.keys()
         asked = {at: step for at, step in asked.items() if at not in left}
-        since = _first_of(left)
     questions = [
         _question(number, at, step, paired.get(at, NOTHING), is_over=is_over)
         for at, step in asked.items()
     ]
-    aside = [_question(number, -1, NOTHING, item, is_over=is_over) for item in rest]
-    questions += [question._replace(since=since) for question in aside]
+    questions += [_question(number, -1, NOTHING, item, is_over=is_over) for item in rest]
     is_open = any(question.outcome == PENDING for question in questions)
     if is_waiting and not is_over and not is_open:
         questions.append(_question(number, -1, NOTHING, NOTHING, is_over=False))
     return questions
-
-
-def _first_of(steps: Steps) -> int:
-    """Return the number of the step that began first, -1 if no start is known."""
-    starts = [(step.get("started_at"), at) for at, step in steps.items()]
-    return min(((parse_time(start), at) for start, at in starts if start), default=(None, -1))[1]
 
 
 # ----------------------------------------------------------------------------------------- pairing

@@ -178,7 +178,7 @@ def interrupt_row(run: Reading, question: Question) -> Row:
         outcome = step.policy or "answered"
     since = step.start if step else None
     if step is None and outcome == "pending":
-        since = run.updated_at if question.since is None else question.since
+        since = min(run.updated_at, question.since or run.updated_at)
     answered_at = step.completed if is_settled else None
     places = [result, item or {}, part(result.get("input"))]
     is_answered = outcome == "answered"
