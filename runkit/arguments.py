@@ -73,7 +73,6 @@ SHORTEST_KEY = 8  # in place of a shorter text, messages would lose common words
 MIN_PREFIX = 8  # characters; shorter prefixes often match several ids
 AGO = re.compile(r"(\d{1,4}) ?([mhdw])")
 SPAN_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-DAYS_AGO = {"today": 0, "yesterday": 1}
 
 
 def checked(function: F) -> F:
@@ -148,9 +147,8 @@ def read_moment(
     name
         The name of the argument.
     value
-        A datetime, a date (its midnight), either as ISO 8601, `now`, `today` or `yesterday`
-        (midnight), or how long ago: `30m`, `12h`, `7d`, `2w`. Without an offset it is in UTC. None
-        stays None.
+        A datetime, a date (its midnight), either as ISO 8601, `now`, or how long ago: `30m`,
+        `12h`, `7d`, `2w`. Without an offset it is in UTC. None stays None.
     clock
         The clock of what is relative; by default this machine's.
 
@@ -163,17 +161,15 @@ def read_moment(
         return None
     word = str(value).strip().lower()
     ago = AGO.fullmatch("0m" if word == "now" else word)
-    if ago or word in DAYS_AGO:
-        now = (clock() if clock else datetime.now(UTC)).astimezone(UTC)
-        if ago:
-            return now - timedelta(**{SPAN_UNITS[ago[2]]: int(ago[1])})
-        return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(DAYS_AGO[word])
+    if ago:
+        now = clock() if clock else datetime.now(UTC)
+        return now.astimezone(UTC) - timedelta(**{SPAN_UNITS[ago[2]]: int(ago[1])})
     try:
         return parse_time(datetime.fromisoformat(str(value)))
     except ValueError:
         raise UsageError(
             f"{name}={brief(value)} is not a time; expected one such as 2026-02-03, "
-            "2026-02-03T10:00:00Z, 7d, 12h, now, today or yesterday"
+            "2026-02-03T10:00:00Z, 7d, 12h or now"
         ) from None
 
 

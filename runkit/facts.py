@@ -152,41 +152,23 @@ def short_ids(run_ids: pd.Series[str]) -> pd.Series[str]:
     return short.where(n_different <= 1, run_ids)
 
 
-class TimeParts(NamedTuple):
-    """Where the time of a run went, in words, each empty where it took none.
-
-    `whole` is how long the run took, `work` how long agents worked or nothing ran.
-    """
-
-    whole: str
-    work: str = ""
-    waiting: str = ""
-
-
 def is_idle(run: dict[Any, Any]) -> bool:
     """Return whether nothing ran for so long that it is mentioned; `run` is a row of runs."""
     return bool(run["idle_s"] > MIN_IDLE * (run["duration_s"] - run["waiting_s"]))
 
 
-def time_parts(run: dict[Any, Any]) -> TimeParts:
+def time_words(run: dict[Any, Any]) -> str:
     """Write how long a run took, and where the time went; `run` is a row of runs."""
-    total = run["duration_s"]
     work = run["working_s"]
     waiting = run["waiting_s"]
-    if pd.isna(total):
-        return TimeParts("Duration not known")
-    words = "work not known" if pd.isna(work) else f"{duration(work)} work"
+    if pd.isna(run["duration_s"]):
+        return "Duration not known"
+    parts = ["work not known" if pd.isna(work) else f"{duration(work)} work"]
     if is_idle(run):
-        words += f", {duration(run['idle_s'])} idle"
-    has_waited = pd.notna(waiting) and waiting
-    return TimeParts(duration(total), words, f"{duration(waiting)} waiting" if has_waited else "")
-
-
-def time_words(run: dict[Any, Any]) -> str:
-    """Write how long a run took, and where the time went, in one phrase; `run` is a row of runs."""
-    whole, *parts = time_parts(run)
-    spent = ", ".join(filter(None, parts))
-    return f"{whole}: {spent}" if spent else whole
+        parts.append(f"{duration(run['idle_s'])} idle")
+    if pd.notna(waiting) and waiting:
+        parts.append(f"{duration(waiting)} waiting")
+    return f"{duration(run['duration_s'])}: {', '.join(parts)}"
 
 
 # -------------------------------------------------------------------------------- screens

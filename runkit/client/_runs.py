@@ -115,9 +115,9 @@ class Runs:
         status
             One status or several, in the API's words or the screen's (`waiting`, `failed`).
         since
-            Only runs created at or after it: a datetime, a date, an ISO 8601 string, `7d`, `12h`,
-            `yesterday`, `today` or `now`, in UTC without an offset. What is relative to now is
-            measured by the server's clock, which takes a request.
+            Only runs created at or after it: a datetime, a date, an ISO 8601 string, `7d`, `12h` or
+            `now`, in UTC without an offset. What is relative to now is measured by the server's
+            clock, which takes a request.
         business_id
             One business, by id or as a `Business`. Its threads are read first, and the runs know
             it.

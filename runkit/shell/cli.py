@@ -28,7 +28,7 @@ from runkit.errors import ApiError, RunkitError, UsageError
 from runkit.local.files import file_at, replacing, usable
 
 FAILED, USAGE_ERROR, INCOMPLETE, WAITING, INTERRUPTED = 1, 2, 3, 4, 130
-TIME_HELP = "a time: 7d, 12h, yesterday, or ISO 8601"
+TIME_HELP = "a time: 7d, 12h, or ISO 8601"
 EPILOG = """\
 examples:
   runkit demo

@@ -83,10 +83,10 @@ def frames(
         A list of several `Frames` is combined. Of a run that is there several times, the newest
         state counts.
     as_of
-        The time up to which everything open is counted: a datetime, a date, ISO 8601, `7d`, `12h`,
-        `yesterday`, `today` or `now` (by the server's clock if the source has one, else this
-        machine's). It is in UTC if it has no offset. By default it is the newest time of reading,
-        else the newest time in the source.
+        The time up to which everything open is counted: a datetime, a date, ISO 8601, `7d`, `12h`
+        or `now` (by the server's clock if the source has one, else this machine's). It is in UTC if
+        it has no offset. By default it is the newest time of reading, else the newest time in the
+        source.
     businesses
         The businesses of the runs, if the source does not know them. A `Client` looks for them by
         the threads of each business of its account, within its rate limit; runs without a

@@ -24,7 +24,6 @@ HOST = "http://127.0.0.1:9/v1"
     ("value", "expected"),
     [
         ("now", "2026-02-03 10:30"),
-        ("Today", "2026-02-03"),
         ("7d", "2026-01-27 10:30"),
         ("12h", "2026-02-02 22:30"),
         ("2026-02-01T10:00:00+02:00", "2026-02-01 08:00"),
@@ -40,7 +39,7 @@ def test_a_time_may_be_written_in_many_ways(value, expected):
 
 
 @pytest.mark.parametrize(
-    "value", ["", "tomorrow", "7", "d", "12345d", "2026-13-01", pd.NaT, "23:59:60", 7]
+    "value", ["", "today", "7", "d", "12345d", "2026-13-01", pd.NaT, "23:59:60", 7]
 )
 def test_a_time_that_cannot_be_read_is_refused(value):
     with pytest.raises(UsageError, match=r"^since="):
