@@ -1,6 +1,6 @@
 """Change one operator, number or condition at a time, and list the changes that no test notices. Run by `.ci/soak`.
 
-    python -m tests.defects.mutants                          some changes of each module of `TESTS`
+    python -m tests.defects.mutants                          some changes of each module
     python -m tests.defects.mutants client/resume            some of one module
 
 It works on copies of the tree. What survives is in `mutants.txt`, with file, line and diff. A change
@@ -11,53 +11,45 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sqlite3
 import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from tests.defects.data import ROOT
-from tests.defects.planted import N_COPIES, Copy
+from tests.defects.planted import Copy
 from tests.environments import Environment
 
 REPORT = ROOT / "mutants.txt"
-CHANGES = 60  # of a module, drawn anew each time: about ten minutes
+N_COPIES = 2  # of the tree, used side by side
+CHANGES = 20  # of a module, drawn anew each time: about three minutes
 # cosmic-ray and not mutmut, which leaves out what is decorated (all facts) and all outside of
 # functions. It gets an environment of its own, as it brings 27 packages.
 TOOL = "cosmic-ray>=8.4,<9"
-# Most modules are run with the files of tests that are about them.
-CLIENT = "tests/client/test_{}.py"
+# The folders and files of tests that the modules of a package are run with, the quick ones first.
 TESTS = {
-    "facts": ["tests/facts", "tests/tables", "tests/screens"],
-    "display/text": ["tests/facts", "tests/core/test_text.py"],
-    **{
-        f"tables/{name}": ["tests/tables", "tests/facts"]
-        for name in ("flatten", "questions", "columns", "derive", "measure", "read_frames")
-    },
-    "api/reading": ["tests/tables", "tests/core"],
-    "api/words": ["tests/core/test_words.py", "tests/facts"],
-    "client/_http": [CLIENT.format(name) for name in ("http", "hosts", "limits", "stream")],
-    "client/resume": [CLIENT.format("resume"), CLIENT.format("answer_log")],
-    "reports/redaction": ["tests/reports/test_redaction.py", "tests/reports/test_secrets.py"],
-    "server/_web": ["tests/server/test_access.py", "tests/server"],
-    "client/run_list": [CLIENT.format("listing")],
-    "local/fetch_files": [CLIENT.format("folder")],
-    "screens/fleet": ["tests/screens"],
-    "screens/one_run": ["tests/screens"],
-    "screens/overview": ["tests/screens"],
-    **{
-        f"charts/{name}": [f"tests/charts/test_{test}.py" for test in ("gantt", "marks")]
-        for name in ("gantt", "_items", "_rows", "_layout")
-    },
-    "api/questions": ["tests/widgets", CLIENT.format("resume"), "tests/core/test_questions.py"],
-    **{
-        f"widgets/{name}": ["tests/widgets"]
-        for name in ("_answer_form", "_inputs", "_question", "interrupt_inbox")
-    },
+    "": "facts core charts tables",
+    "display": "facts core screens/test_panel.py",
+    "api": "core facts tables client widgets",
+    "local": "core client",
+    "client": "client",
+    "tables": "facts tables",
+    "analysis": "analysis charts/test_compare.py",
+    "charts": "charts",
+    "screens": "facts screens/test_fleet.py screens/test_one_run.py screens",
+    "widgets": "widgets",
+    "reports": "reports",
+    "server": "server",
+    "shell": "cli",
 }
+MODULES = [
+    path.relative_to(ROOT / "runkit").with_suffix("").as_posix()
+    for path in sorted((ROOT / "runkit").rglob("*.py"))
+    if not path.name.startswith("__")
+]
 # One change for each place: a boundary, an opposite, a neighbor. `|` stands in annotations, mostly.
 LEFT_OUT = [
     "core/ReplaceBinaryOperator_(?!Add_Sub|Sub_Add|Mul_Div|Div_Mul|BitAnd_BitOr)",
@@ -70,11 +62,12 @@ SAMPLE = """DELETE FROM work_items WHERE job_id NOT IN (
     ORDER BY random() LIMIT ?)"""
 
 
-def survivors(module: str, tool: Environment, folder: Path) -> str:
+def survivors(tool: Environment, module: str, folder: Path) -> str:
     """Return the report on a module: the changes that no test noticed, then the counts."""
     copy = Copy(folder)
     tests = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-    tests += ["-m", "not browser", "--timeout=60", *TESTS[module]]
+    tests += ["-m", "not browser", "--timeout=60"]
+    tests += [f"tests/{name}" for name in TESTS[module.rpartition("/")[0]].split()]
     config = folder / "config.toml"
     session = folder / "session.sqlite"
     config.write_text(
@@ -104,21 +97,18 @@ def survivors(module: str, tool: Environment, folder: Path) -> str:
 
 
 def main() -> None:
-    """Try the modules that are named, two side by side, and write what survived as it comes in."""
+    """Try the modules that are named, some side by side, and write what survived as it comes in."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("modules", nargs="*", default=list(TESTS), metavar="MODULE")
-    chosen = parser.parse_args()
+    parser.add_argument("modules", nargs="*", default=MODULES, metavar="MODULE")
+    modules: list[str] = parser.parse_args().modules
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(N_COPIES) as pool:
         tool = Environment.new(Path(name, "tool"))
         tool.install(TOOL)
-        reports = [
-            pool.submit(survivors, module, tool, Path(name, module.replace("/", ".")))
-            for module in chosen.modules
-        ]
-        REPORT.write_text("")
-        for module, report in zip(chosen.modules, reports, strict=True):
-            with REPORT.open("a") as file:
-                file.write(f"==== {module}{os.linesep}{report.result()}{os.linesep}")
+        folders = [Path(name, module.replace("/", ".")) for module in modules]
+        reports = pool.map(partial(survivors, tool), modules, folders)
+        with REPORT.open("w") as file:
+            for module, report in zip(modules, reports, strict=True):
+                print(f"==== {module}\n{report}", file=file, flush=True)
 
 
 if __name__ == "__main__":

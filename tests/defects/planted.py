@@ -1,11 +1,11 @@
 """Plant the defects of `defects.toml` one at a time and check that their tests notice. Run by `.ci/soak`.
 
-    python -m pytest tests/defects/planted.py            all
+    python -m pytest tests/defects/planted.py -n 2       all
     python -m pytest tests/defects/planted.py -k NAME    one
 
-It works on copies of the tree, never on the tree itself. First all named tests must pass in a copy
-without a defect; then each defect must make one of its own fail, by a failure of the test and not
-by code that does not run.
+It works on copies of the tree, never on the tree itself. All named tests must pass in a copy without
+a defect; each defect must make one of its own fail, by a failure of the test and not by code that
+does not run.
 """
 
 from __future__ import annotations
@@ -14,18 +14,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import SimpleQueue
-from typing import NamedTuple
 
 import pytest
 
 from tests.defects.data import ROOT, Defect, load
 
 COPIED = ("runkit", "tests", "notebooks", "pyproject.toml", "README.md")
-N_COPIES = 2  # used side by side: the tests wait as much as they work
 TEST_SECONDS = 120  # that one test may take; on a quiet machine the slowest takes about 15
 RUN_SECONDS = 1200  # that a run of tests may take; that of all of them takes about 60
 BROKEN = (
@@ -36,18 +31,8 @@ BROKEN = (
     "AttributeError",
     "TypeError",
 )
-pytestmark = pytest.mark.timeout(3600)  # the first one waits for the run without a defect
-
-
-class Outcome(NamedTuple):
-    """What a run of tests came to: the code that pytest ended with, and all that it said."""
-
-    code: int
-    output: str
-
-    def named(self, word: str) -> list[tuple[str, str]]:
-        """The tests of the summary that are FAILED, or ERROR, each with the start of its reason."""
-        return re.findall(rf"^{word} (.+?)(?: - (.*))?$", self.output, re.MULTILINE)
+DEFECTS = load()
+pytestmark = pytest.mark.timeout(RUN_SECONDS)
 
 
 class Copy:
@@ -76,67 +61,44 @@ class Copy:
             "RUNKIT_DEFECT": "1",
         }
 
-    def run(self, tests: Iterable[str], *options: str) -> Outcome:
-        """Run tests."""
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """Run tests, and return the code that pytest ended with, and all that it wrote."""
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         command += [f"--timeout={TEST_SECONDS}", f"--basetemp={self.folder.with_name('temporary')}"]
         done = subprocess.run(
-            [*command, *options, *tests],
+            [*command, *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=RUN_SECONDS,
         )
-        return Outcome(done.returncode, done.stdout)
-
-    def run_with(self, defect: Defect) -> Outcome:
-        """Plant a defect, run its tests up to the first that fails, and take it out again."""
-        file = self.folder / defect.file
-        whole, planted = defect.plant(self.folder)
-        file.write_text(planted, encoding="utf-8")
-        try:
-            return self.run(defect.tests, "-x")
-        finally:
-            file.write_text(whole, encoding="utf-8")
+        return done.returncode, done.stdout
 
 
 @pytest.fixture(scope="session")
-def outcomes(request, tmp_path_factory):
-    """The outcomes of the defects that were chosen, as they come in."""
-    chosen: list[Defect] = [item.callspec.params["defect"] for item in request.session.items]
-    copies: SimpleQueue[Copy] = SimpleQueue()
-
-    def work(defect: Defect) -> Outcome:
-        copy = copies.get()
-        try:
-            return copy.run_with(defect)
-        finally:
-            copies.put(copy)
-
-    for _ in range(N_COPIES):
-        copy = Copy(tmp_path_factory.mktemp("copy"))
-        copies.put(copy)
-    tests = dict.fromkeys(test for defect in chosen for test in defect.tests)
-    whole = copy.run(tests, "-n", str(N_COPIES), "--dist", "loadfile")
-    if whole.code != 0:
-        pytest.exit(
-            f"the tests do not pass without a defect:\n{whole.output[-5000:]}", returncode=1
-        )
-    with ThreadPoolExecutor(N_COPIES) as pool:
-        yield {defect.name: pool.submit(work, defect) for defect in chosen}
-        pool.shutdown(cancel_futures=True)
+def copy(tmp_path_factory):
+    """A copy of the tree; each worker has its own."""
+    return Copy(tmp_path_factory.mktemp("copy"))
 
 
-@pytest.mark.parametrize("defect", load(), ids=lambda defect: defect.name)
-def test_it_is_noticed(defect, outcomes):
+def test_all_pass_without_a_defect(copy):
+    code, output = copy.run(*dict.fromkeys(test for defect in DEFECTS for test in defect.tests))
+    assert code == 0, output[-5000:]
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
+def test_it_is_noticed(defect: Defect, copy):
     """One of its tests fails, because of what it expects."""
-    outcome = outcomes[defect.name].result()
-    assert outcome.code != 0, f"no test notices: {defect.harm}"
-    failed = outcome.named("FAILED")
-    broken = outcome.named("ERROR")
-    is_failure = outcome.code == 1 and len(failed) == 1 and not broken
-    assert is_failure, f"the tests did not run to a failure:\n{outcome.output[-5000:]}"
-    [(test, why)] = failed
+    file = copy.folder / defect.file
+    whole, planted = defect.plant(copy.folder)
+    file.write_text(planted, encoding="utf-8")
+    try:
+        code, output = copy.run(*defect.tests, "-x")
+    finally:
+        file.write_text(whole, encoding="utf-8")
+    assert code != 0, f"no test notices: {defect.harm}"
+    failed = re.findall(r"^(FAILED|ERROR) (.+?)(?: - (.*))?$", output, re.MULTILINE)
+    assert [kind for kind, *_ in failed] == ["FAILED"], output[-5000:]
+    [(_, test, why)] = failed
     assert not why.startswith(BROKEN), f"the change does not run: {test}: {why}"

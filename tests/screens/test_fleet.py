@@ -14,8 +14,10 @@ from support import artifact, run, step
 def test_kinds_of_steps_without_names_are_known_by_their_labels():
     """The own time of the group is 9 of 12 seconds in each of two runs."""
     lookup = step("b", 2, 5, name=None, label="Lookup", parent_step_id="a")
+    instant = step("c", 12, 12, name=None, label="Instant")
     runs = [
-        run(step("a", 0, 12, name=None, label="Review", steps=[lookup]), run_id=n) for n in "xy"
+        run(step("a", 0, 12, name=None, label="Review", steps=[lookup]), instant, run_id=n)
+        for n in "xy"
     ]
     table = runkit.fleet.slowest_steps(runkit.frames(runs)).table.set_index("label")
     assert table["critical_s"].to_dict() == {"Review": 18, "Lookup": 6}
