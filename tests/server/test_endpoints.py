@@ -26,28 +26,6 @@ def test_runs_are_refused_with_the_documented_status(server, body, status):
     assert server.get("/runs")["total_count"] == before
 
 
-def test_a_threads_status_follows_its_runs(server):
-    """A thread is interrupted if any of its runs is, else running, else as the last one ended."""
-    first = server.start("watchlist_hit")
-    thread_id = server.run(first)["thread_id"]
-    statuses = []
-
-    def look():
-        threads = {row["id"]: row["status"] for row in server.get("/threads")["data"]}
-        statuses.append(threads[thread_id])
-
-    look()
-    run = server.settle(first)
-    second = server.start("specialist_fails", thread_id=thread_id)
-    look()
-    server.answer(run, decision="reject")
-    server.settle(second)
-    look()
-    server.settle(server.start("clean_pass", thread_id=thread_id))
-    look()
-    assert statuses == ["running", "interrupted", "error", "completed"]
-
-
 def test_a_page_that_is_no_number_is_refused(server):
     """With a 400 that names the parameter. Pages count from 1, and have 1 to 100 items."""
     for name, value in (("page", "x"), ("page", 0), ("per_page", 0), ("per_page", 101)):

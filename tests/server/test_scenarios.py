@@ -60,28 +60,6 @@ def test_the_document_of_an_answer_is_checked(server, kind, decision, step):
     assert ("verify the TIN with the letter" in summary(done)) == (kind == "irs_letter")
 
 
-def test_two_questions_at_once_are_answered_in_any_order(server):
-    """Both are open, each is answered by its id and in any order.
-
-    The run goes on after the last answer.
-    """
-    run = server.reach("two_at_once")
-    tin, hit = run["interrupts"]
-    path = f"/runs/{run['id']}/resume?include=steps"
-    given = {"decision": "approve", "note": "another date of birth"}
-    body = {"interrupt_id": hit["id"], "input": given}
-    waiting = server.post(path, body, status=200)
-    assert (waiting["status"], waiting["interrupts"]) == ("interrupted", [tin])
-    [step] = [step for step in waiting["steps"] if step["status"] == "running"]
-    assert step["result"] == {"interrupt_id": tin["id"]}
-    server.post(path, body, status=422)
-    body = {"interrupt_id": tin["id"], "input": {"decision": "reject"}}
-    assert server.post(path, body, status=200)["status"] == "running"
-    done = server.settle(run["id"])
-    assert done["status"] == "completed"
-    assert {"keep_mismatch", "dismiss_hit"} <= set(names(done))
-
-
 @pytest.mark.parametrize(
     ("scenario", "given", "parameter"),
     [
