@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -29,14 +29,13 @@ ARTIFACT = ["run_id", "artifact_no"]
 
 
 def is_a(words: pd.Series[Any], vocabulary: Vocabulary, meaning: str) -> pd.Series[bool]:
-    """Return which words have a meaning, whatever their case; false for null."""
-    known = vocabulary.meaning(meaning)
-    return words.astype("str").str.lower().isin(known)
+    """Return which words have a meaning; false for null."""
+    return words.astype("object").map(partial(vocabulary.is_a, meaning=meaning)).astype("bool")
 
 
 def is_known(words: pd.Series[Any], vocabulary: Vocabulary) -> pd.Series[bool]:
-    """Return which words are in a vocabulary, whatever their case."""
-    return words.astype("str").str.lower().isin(list(vocabulary))
+    """Return which words are in a vocabulary."""
+    return words.astype("object").map(vocabulary.__contains__).astype("bool")
 
 
 def positions(words: pd.Series[Any], vocabulary: Vocabulary) -> pd.Series[int]:

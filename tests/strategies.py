@@ -20,7 +20,9 @@ from support import Json, artifact, run, step
 TIMES = float(os.environ.get("RUNKIT_FUZZ", "0"))
 FIELDS = [name for cls in (Run, Step, Artifact, Source) for name in fields(cls)] + ["value"]
 MOST_CHILDREN = (3, 3, 0)  # of a step, by its depth
-RESULTS = ({}, {"resolution": "skip"}, {"resolution": "auto_approve"})
+RESULTS = ({}, {"resolution": "skip"}, {"resolution": "Auto_approve"})
+TYPES = ("activity", "Activity", "output", "interrupt", "Interrupt", "error", "Error")
+STATUSES = ("running", "interrupted", "Interrupted", "completed", "Completed", "error", "Error")
 ANSWER_NAMES = ("decision", "outcome", "answer", "verdict", "resolution", "reviewer", "note")
 
 
@@ -52,7 +54,7 @@ json_values = st.recursive(
 
 @st.composite
 def runs(draw: st.DrawFn) -> Json:
-    """A well-formed run with nested steps on a clock of whole seconds, some open, some that wait."""
+    """A run with nested steps on a clock of whole seconds, some open; words are in any case."""
     seconds = st.integers(0, 20)
     numbers = iter(range(10_000))
     run_id = draw(st.uuids()).hex
@@ -66,9 +68,10 @@ def runs(draw: st.DrawFn) -> Json:
         made = step(
             f"{run_id}-{next(numbers)}", start, draw(st.sampled_from([end, end, end, None]))
         )
-        kind = draw(st.sampled_from(["activity", "activity", "output", "interrupt", "error"]))
+        kind = draw(st.sampled_from(TYPES))
         return made | {
             "type": kind,
+            "status": draw(st.sampled_from([made["status"], made["status"].title()])),
             "parent_step_id": parent_id,
             "steps": some_steps(depth + 1, made["id"]),
             "artifacts": [artifact()] * draw(st.integers(0, 1)),
@@ -98,8 +101,7 @@ def asking_runs(draw: st.DrawFn) -> Json:
         {"id": item_id, "value": {"label": draw(labels), "agent": draw(agents)}}
         for item_id in draw(item_ids)
     ]
-    status = draw(st.sampled_from(["running", "interrupted", "completed", "error"]))
-    return made | {"interrupts": items, "status": status}
+    return made | {"interrupts": items, "status": draw(st.sampled_from(STATUSES))}
 
 
 def _objects(value: Any) -> list[Json]:

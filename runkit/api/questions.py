@@ -122,10 +122,16 @@ TABLE = (
 )
 FREE = ("mixed", "other")  # kinds without fixed words
 KIND_OF_NAME = {kind.name: kind for kind in TABLE}
-QUESTION_KINDS = Vocabulary(*(Word(kind.name, kind.title) for kind in TABLE))
-_KIND_OF_TYPE = {
-    word: kind.name for kind in TABLE if kind.name not in FREE for word in (kind.name, *kind.types)
-}
+QUESTION_KINDS = Vocabulary(*(Word(kind.name, kind.title) for kind in TABLE), is_open=True)
+_KIND_OF_TYPE = Vocabulary(  # the label of a type is its kind
+    *(
+        Word(name, kind.name)
+        for kind in TABLE
+        if kind.name not in FREE
+        for name in (kind.name, *kind.types)
+    ),
+    is_open=True,
+)
 
 
 def question_kind(value: Json) -> str:
@@ -149,7 +155,8 @@ def interrupt_kind(value: Json) -> str:
 
 
 def _kinds_of(*items: Json) -> set[str]:
-    return {_KIND_OF_TYPE.get(str(item.get("type")), "") for item in items} - {""}
+    types = (item.get("type") for item in items)
+    return {_KIND_OF_TYPE.find(each).label for each in types if each in _KIND_OF_TYPE}
 
 
 # ------------------------------------------------------------------------------------ open or not

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any
 
 from runkit.api.contract import Json, dumps, loads
-from runkit.api.words import OUTCOMES
+from runkit.api.words import POLICIES
 from runkit.display.messages import SENSITIVE_NAME, redact
 from runkit.display.text import first_text, one_line
 
@@ -25,7 +25,6 @@ DECISION_NAMES = ("decision", "outcome", "answer", "approved", "verdict", "resol
 PEOPLE = ("answered_by", "decided_by", "reviewer", "reviewed_by", "approved_by", "user")
 NOTES = ("reason", "note", "comment")
 ACTOR_NAMES = ("name", "email", "id")
-POLICY = OUTCOMES.meaning("policy")
 NOTHING: Json = {}
 
 
@@ -77,8 +76,8 @@ def policy_of(step: Json) -> str | None:
 
     It is `result.resolution` (OpenAPI), else `resolution` (the guide).
     """
-    word = trimmed(result_of(step).get("resolution"), step.get("resolution")) or ""
-    return word.lower() if word.lower() in POLICY else None
+    word = trimmed(result_of(step).get("resolution"), step.get("resolution"))
+    return POLICIES.find(word).word if word in POLICIES else None
 
 
 def reason_of(step: Json) -> str | None:
@@ -180,7 +179,7 @@ def _word(name: str, value: object) -> str | None:
     if isinstance(value, bool):
         return f"{name}: {str(value).lower()}"
     word = trimmed(value)
-    return None if word and name == "resolution" and word.lower() in POLICY else word
+    return None if name == "resolution" and word in POLICIES else word
 
 
 def answerer_of(answer: Json, item: Json = NOTHING) -> str | None:

@@ -1,9 +1,9 @@
 """The words of the API and of runkit: one table for each vocabulary, one line for each word.
 
 A line has the word, its label for people, the role of its color, its icon, and what the word means.
-The order of the lines is the order on screens. To add a word, add a line. Words are open: a word
-without a line is shown as it came, stands behind the others, and means nothing. Words are compared
-without case.
+The order of the lines is the order on screens. To add a word, add a line. A word without a line is
+shown as it came, stands behind the others, and means nothing. Open vocabularies compare words
+without case; in the others, those of the API and of runkit, another case is another word.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ class Word(NamedTuple):
 
 
 class Vocabulary:
-    """Words in the order of screens."""
+    """Words in the order of screens; `is_open` compares them without case."""
 
-    def __init__(self, *lines: Word, unknown_icon: str = "○") -> None:
+    def __init__(self, *lines: Word, is_open: bool = False, unknown_icon: str = "○") -> None:
         self.lines = lines
+        self.is_open = is_open
         self.unknown_icon = unknown_icon
         self._by_word = {line.word: line for line in lines}
 
@@ -37,12 +38,12 @@ class Vocabulary:
         return iter(self._by_word)
 
     def __contains__(self, word: object) -> bool:
-        return isinstance(word, str) and word.lower() in self._by_word
+        return isinstance(word, str) and self._key(word) in self._by_word
 
     def find(self, word: object) -> Word:
         """Return the line of a word; of an unknown one, a line that shows it as it came."""
         text = word if isinstance(word, str) else "Unknown"
-        return self._by_word.get(text.lower()) or Word(text, text, icon=self.unknown_icon)
+        return self._by_word.get(self._key(text)) or Word(text, text, icon=self.unknown_icon)
 
     def is_a(self, word: object, meaning: str) -> bool:
         """Return whether a word is known to have a meaning."""
@@ -54,8 +55,11 @@ class Vocabulary:
 
     def position(self, word: object) -> int:
         """Return the place of a word in the order; unknown words are behind all others."""
-        key = str(word).lower()
+        key = self._key(str(word))
         return [*self, key].index(key)
+
+    def _key(self, word: str) -> str:
+        return word.lower() if self.is_open else word
 
 
 # `pending` and `failed` are the words of the API's first documentation.
@@ -96,11 +100,13 @@ CONFIDENCES = Vocabulary(
     Word("high", "High", "ok"),
     Word("medium", "Medium", "attention"),
     Word("low", "Low", "fail"),
+    is_open=True,
 )
 TIERS = Vocabulary(
     Word("government", "government", icon="▮▮▮", means=("strong",)),
     Word("primary", "primary", icon="▮▮▮", means=("strong",)),
     Word("secondary", "secondary", icon="▮▯▯"),
+    is_open=True,
     unknown_icon="▯▯▯",
 )
 ORIGINS = Vocabulary(
@@ -108,11 +114,15 @@ ORIGINS = Vocabulary(
     Word("proposal", "Proposal"),
     Word("output", "Output"),
 )
+POLICIES = Vocabulary(  # by which a question is settled
+    Word("auto_approve", "Auto-approved", "ok", "✓", ("settled", "policy")),
+    Word("skip", "Skipped by policy", means=("settled", "policy")),
+    is_open=True,
+)
 OUTCOMES = Vocabulary(  # of questions
     Word("pending", "Waiting for a reviewer", "attention", "◷"),
     Word("answered", "Answered", "ok", "✓", ("settled",)),
-    Word("auto_approve", "Auto-approved", "ok", "✓", ("settled", "policy")),
-    Word("skip", "Skipped by policy", means=("settled", "policy")),
+    *POLICIES.lines,
     Word("expired", "Expired: the run ended first"),
 )
 PROBLEMS = Vocabulary(

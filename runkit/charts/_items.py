@@ -80,7 +80,7 @@ def items_of(f: Frames) -> Items:
     table = _with_questions(f)
     agents = _agents_of(f)
     parent = spans.parent
-    is_error = table["type"].str.lower().isin(STEP_TYPES.meaning("failed")).to_numpy()
+    is_error = table["type"].isin(STEP_TYPES.meaning("failed")).to_numpy()
     is_record = is_error & (parent >= 0)
     has_parts = table.index.isin(parent[~is_record])
     start, end = _edges(spans, table["started_at"])

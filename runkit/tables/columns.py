@@ -30,8 +30,6 @@ NEVER = np.iinfo(np.int64).min  # a missing time among int64 microseconds; numpy
 _NULLABLE = {pa.int32(): pd.Int32Dtype(), pa.bool_(): pd.BooleanDtype()}
 Parts = dict[str, Columns]  # columns by the name of the frame
 TEXT_TYPES = (str, OpenWord, datetime)  # of the fields that are columns
-FAILED_TYPES = STEP_TYPES.meaning("failed")
-FAILED_STATUSES = STEP_STATUSES.meaning("failed")
 
 
 def fields_of(rows: Rows) -> Parts:
@@ -100,10 +98,10 @@ def _label(step: Json) -> str | None:
 
 def _has_failed(step: Json) -> bool:
     """Return whether a step failed: its type or its status says so, and it is no question."""
-    kind = str(step.get("type")).lower()
-    if kind in FAILED_TYPES:
+    if STEP_TYPES.is_a(step.get("type"), "failed"):
         return True
-    return kind != "interrupt" and str(step.get("status")).lower() in FAILED_STATUSES
+    is_question = step.get("type") == "interrupt"
+    return not is_question and STEP_STATUSES.is_a(step.get("status"), "failed")
 
 
 def _object_columns(objects: Sequence[Json], model: Any) -> Columns:
@@ -227,16 +225,17 @@ def flags(values: pa.Array) -> Flags:
 
 
 def is_word(values: pa.Array, words: Iterable[str]) -> Flags:
-    """Return whether each value is one of some words, in any case; false for null."""
-    return flags(pc.is_in(pc.utf8_lower(values), text(words)))
+    """Return whether each value is one of some words; false for null."""
+    return flags(pc.is_in(values, text(words)))
 
 
 def ranks(values: pa.Array, words: Vocabulary) -> Ints:
     """Return the position of each value in a vocabulary, behind its end for another and null."""
-    names = list(words)
-    positions = pc.index_in(pc.utf8_lower(values), text(names)).fill_null(len(names))
-    converted: Ints = positions.to_numpy().astype(np.int64)
-    return converted
+    encoded = values.dictionary_encode()
+    places = map(words.position, encoded.dictionary.to_pylist())
+    known = np.array([*places, len(words.lines)], np.int64)
+    ranked: Ints = known[encoded.indices.fill_null(len(known) - 1).to_numpy()]
+    return ranked
 
 
 def counts(numbers: Ints, is_known: Flags) -> pa.Array:

@@ -89,8 +89,8 @@ class Frames:
 
     def _read_earlier(self) -> list[str]:
         """Return how many open runs were last read on an earlier day."""
-        statuses = self.runs["status"].astype("str").str.lower()
-        is_open = ~statuses.isin(RUN_STATUSES.meaning("over")) & self.runs["ended_at"].isna()
+        is_over = self.runs["status"].isin(RUN_STATUSES.meaning("over"))
+        is_open = ~is_over & self.runs["ended_at"].isna()
         read_at = self.runs.loc[is_open, "read_at"].dropna()
         earlier = read_at[read_at.dt.date < self.as_of.date()]
         if earlier.empty:

@@ -313,6 +313,6 @@ def _seconds(micros: Ints, is_known: Flags) -> Any:
 
 
 def _is_one_of(words: pd.Series[Any], known: Any) -> Flags:
-    """Return which words of a category are some words, in any case."""
-    found: Flags = words.str.lower().isin([*known]).to_numpy(np.bool_, copy=True)
+    """Return which words of a category are some words."""
+    found: Flags = words.isin([*known]).to_numpy(np.bool_, copy=True)
     return found

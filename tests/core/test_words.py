@@ -20,12 +20,13 @@ def set_lines(monkeypatch, vocabulary, lines):
 @pytest.mark.parametrize(
     ("vocabulary", "word", "label"),
     [
-        (words.RUN_STATUSES, "INTERRUPTED", "Waiting"),
+        (words.CONFIDENCES, "HIGH", "High"),
+        (words.RUN_STATUSES, "Interrupted", "Interrupted"),
         (words.RUN_STATUSES, "on_hold", "on_hold"),
         (words.RUN_STATUSES, None, "Unknown"),
     ],
 )
-def test_a_word_is_found_in_any_case_and_an_unknown_one_stays(vocabulary, word, label):
+def test_an_open_word_is_found_in_any_case_and_an_unknown_one_stays(vocabulary, word, label):
     assert vocabulary.find(word).label == label
 
 

@@ -39,9 +39,7 @@ class Truth:
         self.runs, self.steps, self.questions = rows.runs, rows.steps, rows.interrupts
         self.pending = [row for row in self.questions if row["outcome"] == "pending"]
         self.waiting = {row["run_id"] for row in self.pending}
-        self.words = {
-            row["run_id"]: LABELS.get(row["status"].lower(), row["status"]) for row in self.runs
-        }
+        self.words = {row["run_id"]: LABELS.get(row["status"], row["status"]) for row in self.runs}
         self.findings = [
             row for row in rows.artifacts if row["origin"] == "finding" and not row["is_repeat"]
         ]

@@ -23,9 +23,9 @@ BROKEN = {
     "interrupts": run(interrupts="?"),
 }
 ODD = [
-    (run(status="archived"), "", "unknown_word"),
+    (run(status="Completed"), "", "unknown_word"),
     (run(step("a", status="shelved")), ".steps", "unknown_word"),
-    (run(step("a", type="tool_call")), ".steps", "unknown_word"),
+    (run(step("a", type="Interrupt")), ".steps", "unknown_word"),
     (run(end=-5), "", "contradiction"),
     (run(end=None, status="completed"), "", "contradiction"),
     (run(step("a", 10, 5)), ".steps", "contradiction"),
