@@ -12,6 +12,7 @@ from runkit.display.text import first_text, plural
 from runkit.errors import UsageError
 from runkit.facts import named
 from runkit.tables.frames import Frames
+from runkit.tables.measure import waiting_steps
 from runkit.tables.read_frames import frames
 from runkit.tables.schema import own_columns
 from runkit.tables.sources import Source
@@ -66,13 +67,15 @@ def compare(a: Source, b: Source) -> pd.DataFrame:
         Unless both hold exactly one run.
     """
     sides = one_run(a, "a"), one_run(b, "b")
-    in_a, in_b = (named(f.steps) for f in sides)
+    in_a, in_b = (
+        named(f.steps).assign(is_wait=waiting_steps(f.steps, f.interrupts)) for f in sides
+    )
     steps = pd.concat([in_a.assign(side="a"), in_b.assign(side="b")], ignore_index=True)
     steps = steps.assign(
         row=steps.groupby(KEY, dropna=False, sort=False).ngroup(),
         n=1,
         total_s=steps["duration_s"],
-        waiting_s=steps["duration_s"].where(steps["type"].eq("interrupt"), 0.0),
+        waiting_s=steps["duration_s"].where(steps["is_wait"], 0.0),
     )
     keys = steps[KEY].drop_duplicates(ignore_index=True)
     of_a, of_b = (_sums(steps[steps["side"].eq(side)], keys.index) for side in ("a", "b"))

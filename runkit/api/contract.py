@@ -121,13 +121,13 @@ def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
     return without_none(rating=rating.upper(), artifact_id=artifact_id, comment=comment)
 
 
-def is_updated_at_reliable(status: str) -> bool:
+def is_updated_at_reliable(status: object) -> bool:
     """Return whether a run with this status changes only together with its `updated_at`.
 
     [A] 39: nothing says that `updated_at` changes with every step, so a running run may have
     changed without it; a waiting or finished one has not.
     """
-    return status != "running"
+    return not RUN_STATUSES.is_a(status, "running")
 
 
 def has_ended(raw: Json) -> bool:

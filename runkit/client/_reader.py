@@ -13,6 +13,7 @@ from httpx_sse import ServerSentEvent
 from runkit.api import contract
 from runkit.api.contract import RUN_READ, Json, event_fields, is_same_id
 from runkit.api.models import Event, Run
+from runkit.api.words import RUN_STATUSES
 from runkit.client._http import Http, path_to
 from runkit.client._replies import Reply
 from runkit.client.businesses import Businesses
@@ -85,7 +86,7 @@ class RunReader:
         deadline = http.clock() + (math.inf if timeout is None else timeout)
         pause = poll or POLL_FIRST
         run = self.read(run_id, deadline)
-        while run.status == "running":
+        while RUN_STATUSES.is_a(run.status, "running"):
             if http.clock() + pause >= deadline:
                 raise _timed_out(run, timeout)
             http.sleep(pause)

@@ -72,7 +72,7 @@ class Held(NamedTuple):
 
         The API does not promise that `updated_at` changes with every question or step.
         """
-        is_reliable = is_updated_at_reliable(str(listed.get("status")))
+        is_reliable = is_updated_at_reliable(listed.get("status"))
         return is_reliable and state_of(listed) == self.state
 
 

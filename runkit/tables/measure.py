@@ -187,7 +187,7 @@ def spans_of(runs: Frame, steps: Frame, interrupts: Frame, moment: int) -> Spans
         start=np.append(start, _times(asked["asked_at"])),
         end=np.append(end, np.full(n, moment)),
         is_known=np.append(is_known, np.ones(n, np.bool_)),
-        is_wait=np.append(_waiting_steps(steps, interrupts), np.ones(n, np.bool_)),
+        is_wait=np.append(waiting_steps(steps, interrupts), np.ones(n, np.bool_)),
     )
 
 
@@ -222,7 +222,7 @@ def parents_of(depth: Ints) -> Ints:
     return np.array(parents, np.int64)
 
 
-def _waiting_steps(steps: Frame, interrupts: Frame) -> Flags:
+def waiting_steps(steps: Frame, interrupts: Frame) -> Flags:
     """Return which steps are questions to a person: those that no policy settled."""
     is_question = _is_one_of(steps["type"], ["interrupt"])
     by_policy = interrupts.loc[_is_one_of(interrupts["outcome"], SETTLED_BY_POLICY), STEP_KEY]

@@ -44,10 +44,11 @@ def test_a_run_without_steps_is_not_known_to_differ():
 
 
 def test_a_comparison_subtracts_the_first_run_from_the_second():
-    """A row for each agent and step name, with counts and seconds of both runs."""
+    """A row for each agent and step name, with counts and seconds; a policy makes nobody wait."""
+    policy = question("p", 62, 92, result={"resolution": "skip"})
     inner = step("i", 0, 4, name="inner")
     a = run(step("w", 0, 10, steps=[inner]), question("q", 10, 60), run_id="a")
-    b = run(step("w", 0, 42), question("q", 42, 62), run_id="b")
+    b = run(step("w", 0, 42), question("q", 42, 62), policy, run_id="b")
     table = runkit.compare(a, b).set_index("name")
     assert table.index.tolist() == ["work", "inner", "await_review"]
     work = table.loc["work"].filter(regex="^(n|total_s|self_s)_")

@@ -40,6 +40,7 @@ def test_a_fetch_has_each_run_once_or_names_it(server, client, run_json):
         ({}, {"interrupts": [{"id": "a new one"}]}, 1),
         ({"status": "interrupted"}, {"status": "interrupted"}, 0),
         ({"status": "running"}, {"status": "running"}, 1),
+        ({"status": "pending"}, {"status": "pending"}, 1),
     ],
 )
 def test_a_run_that_is_listed_as_it_was_read_is_not_read_again(

@@ -51,7 +51,8 @@ def test_get_stamps_the_servers_time(server, client, run_json):
 def test_wait_ends_when_the_run_stops_or_with_its_last_state(server, client, run_json, fake_time):
     """Waiting looks ever less often."""
     running = Answer(run_json(status="running"))
-    server.say(*[running] * 12, Answer(run_json(status="interrupted", steps=[])))
+    pending = Answer(run_json(status="pending"))  # of the first documentation
+    server.say(pending, *[running] * 11, Answer(run_json(status="interrupted", steps=[])))
     assert client.runs.wait("run-1").steps == ()
     assert fake_time.slept[:3] == [0.25, 0.375, 0.5625]
     assert max(fake_time.slept) == 5
