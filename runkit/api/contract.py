@@ -166,14 +166,15 @@ def read_page(value: object, source: str) -> Page:
 
     Raises `ContractError` for anything but the documented envelope with its `data`.
     """
-    data = value.get("data") if isinstance(value, dict) else None
-    if not isinstance(value, dict) or not isinstance(data, list):
-        found = "an object without it" if isinstance(value, dict) else kind(value)
+    page = value if isinstance(value, dict) else {}
+    data = page.get("data")
+    if not isinstance(data, list):
         raise ContractError(
-            f"{source}: expected a list in `data`; got {found}. "
+            f"{source}: expected an object with a list in `data`; there is {kind(data)}. "
             "If this persists, the API has changed: please report it."
         )
-    has_more, total = value.get("has_more"), value.get("total_count")
+    has_more = page.get("has_more")
+    total = page.get("total_count")
     return Page(
         [item if isinstance(item, dict) else {} for item in data],
         has_more if isinstance(has_more, bool) else None,

@@ -1,4 +1,4 @@
-"""What the parts of a run say: its agent, why a step failed, what is asked, decided and returned.
+"""What the parts of a run say: its agent, why a step failed, what is asked and what was decided.
 
 The API documents few of these fields. The tables of names are assumptions (`contract.md`); the
 first name that has a text counts, and the text stays as it came.
@@ -6,15 +6,12 @@ first name that has a text counts, and the text stays as it came.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from itertools import chain
-from typing import Any
 
-from runkit.api.contract import Json, dumps, loads
+from runkit.api.contract import Json
 from runkit.api.words import POLICIES
-from runkit.display.messages import SENSITIVE_NAME, redact
-from runkit.display.text import first_text, one_line
+from runkit.display.text import first_text
 
 # [A] 41: where a result says why its step failed
 REASONS = ("error", "message", "error_message", "reason", "detail", "exception", "errors")
@@ -194,52 +191,3 @@ def note_of(answer: Json, item: Json = NOTHING) -> str | None:
     holders = holders_of(answer, item)
     notes = filter(None, (first_of(NOTES, part) for part in parts_of(holders)))
     return first_of(NOTES, *holders) or "; ".join(dict.fromkeys(notes)) or None
-
-
-# ----------------------------------------------------------------------------------------- results
-
-Leaf = tuple[str, str]  # the path of a value, such as `owners[0].name`, and the value
-# This finds in JSON text the value of a field with the name of a secret, what follows such a name
-# in a text, and keys. What is replaced contains no quote, so the text stays JSON.
-_SECRET = re.compile(
-    rf'({SENSITIVE_NAME}"\s*:\s*")(?:[^"\\]|\\.)+'
-    rf'|({SENSITIVE_NAME}(?:\\")?\s?[=:]\s?(?:\\")?(?:bearer |basic )?|\bbearer )[^\s"\\]+',
-    re.IGNORECASE,
-)
-
-
-def leaves(result: object) -> list[Leaf]:
-    """Return a row for each value in a step's result, given as JSON text.
-
-    A missing result has none. Values of fields whose name says that they are secret are masked.
-    """
-    if not isinstance(result, str):
-        return []
-    masked = _SECRET.sub(r"\1\2[key]", redact(result, "[key]"))
-    rows: list[Leaf] = []
-    stack: list[tuple[str, Any]] = [("", loads(masked.encode()))]
-    while stack:
-        path, value = stack.pop()
-        parts = [(_path(path, name), part) for name, part in _items(value)]
-        stack += reversed(parts)
-        if path and not parts:
-            rows.append((path, value if isinstance(value, str) else dumps(value)))
-    return rows
-
-
-def _items(value: Any) -> Iterable[tuple[str | int, Any]]:
-    """Return the parts of an object or a list by name or number."""
-    if isinstance(value, dict):
-        return value.items()
-    return enumerate(value) if isinstance(value, list) else ()
-
-
-def _path(outer: str, name: str | int) -> str:
-    if isinstance(name, int):
-        return f"{outer}[{name}]"
-    return f"{outer}.{one_line(name)}".removeprefix(".")
-
-
-def returned(result: object) -> list[str]:
-    """Return the values in a step's result in words: `risk score: 71`."""
-    return [f"{re.sub('[._]', ' ', path)}: {value}" for path, value in leaves(result)]

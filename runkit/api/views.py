@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from runkit.api import contract
 from runkit.api.contract import LOCAL, Json, format_time, parse_time
 from runkit.display.messages import log
-from runkit.display.text import brief, kind, shorten
+from runkit.display.text import brief, kind
 from runkit.errors import ContractError
 
 Path = tuple[str | int, ...]
@@ -109,8 +109,8 @@ class ApiObject:
         return hash(str(self._raw.get("id")))
 
     def __repr__(self) -> str:
-        words = ((name, self._clean.get(name)) for name in IN_REPR)
-        parts = [f"{name}={shorten(word, 40)!r}" for name, word in words if isinstance(word, str)]
+        names = [name for name in IN_REPR if name in self._clean]
+        parts = [f"{name}={brief(self._clean[name], 40)}" for name in names]
         return f"{type(self).__name__}({', '.join(parts)})"
 
 

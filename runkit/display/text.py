@@ -246,8 +246,6 @@ def duration(seconds: float | None) -> str:
         return "unknown"
     if seconds < 0:
         return "-" + duration(-seconds)
-    if 0 < seconds < 0.001:
-        return "under 0.001 s"
     if seconds < 9.95 and seconds != int(seconds):
         return f"{seconds:.2g} s"
     _, unit, small, size, large = next(row for row in _UNITS if seconds < row[0])
