@@ -1,6 +1,6 @@
 """What Middesk's API says, and what is assumed where its pages say nothing (`contract.md`).
 
-contract   the API's formats: JSON text, times, request bodies, and how responses are read
+contract   the API's formats: JSON text, times, and how responses are read
 words      the words of each vocabulary: labels, order, colors, meanings
 reading    what the parts of a run say: agents, reasons, questions, answers
 questions  how questions are answered, and checks of an answer

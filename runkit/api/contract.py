@@ -1,4 +1,4 @@
-"""The API's formats: its JSON text and times, request bodies, and how responses are read.
+"""The API's formats: its JSON text and times, and how responses are read.
 
 `[A] n` is the number of an assumption in `contract.md`. When Middesk documents a format, this file
 changes, or `questions` for answers. Needs no HTTP library.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -102,23 +101,6 @@ def format_time(when: datetime) -> str:
 # ----------------------------------------------------------------------------------------- requests
 
 PER_PAGE = 100  # [A] 18: the documented maximum; always sent, because no default is documented
-
-
-def create_body(
-    agent: str, business_id: str | None, thread_id: str | None, prompt: str | None
-) -> Json:
-    """Build the body of POST /runs. [A] 35: the prompt is sent if given."""
-    return without_none(type=agent, business_id=business_id, thread_id=thread_id, prompt=prompt)
-
-
-def resume_body(interrupt_id: str, answer: Mapping[str, Any]) -> Json:
-    """Build the body of POST /runs/{id}/resume. [A] 1, 2, 4: one interrupt in a call."""
-    return {"interrupt_id": interrupt_id, "input": dict(answer)}
-
-
-def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
-    """Build the body of POST /runs/{id}/feedback."""
-    return without_none(rating=rating.upper(), artifact_id=artifact_id, comment=comment)
 
 
 def is_updated_at_reliable(status: object) -> bool:

@@ -77,7 +77,12 @@ class Runs:
             `runs.list` first.
         """
         business = self._businesses.named(business_id)
-        body = contract.create_body(agent, business.id if business else None, thread_id, prompt)
+        body = contract.without_none(
+            type=agent,
+            business_id=business.id if business else None,
+            thread_id=thread_id,
+            prompt=prompt,  # [A] 35
+        )
         run = self.reader.from_reply(self._http.post("/runs", body))
         if business is None:
             return run
@@ -331,7 +336,9 @@ class Runs:
         `ApiError`, too.
         """
         run_id = self._full_id(run)
-        body = contract.feedback_body(artifact_id, rating, comment)
+        body = contract.without_none(
+            rating=rating.upper(), artifact_id=artifact_id, comment=comment
+        )
         reply = self._http.post(path_to("runs", run_id, "feedback"), body)
         return reply.read(Feedback.from_json)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
-from runkit.api.contract import Json, resume_body
+from runkit.api.contract import Json
 from runkit.api.models import Interrupt, Run
 from runkit.api.questions import check_answer, interrupt_kind, is_unanswered, other_decision
 from runkit.api.reading import result_of
@@ -184,8 +184,9 @@ def _send(
 ) -> AnswerResult:
     """Send an answer once, and check whether it arrived if the response does not say."""
     path = path_to("runs", asked.run_id, "resume")
+    body = {"interrupt_id": asked.id, "input": dict(answer)}  # [A] 1, 2, 4: one in a call
     try:
-        reply = reader.http.post(path, resume_body(asked.id, answer), {"include": "steps"})
+        reply = reader.http.post(path, body, {"include": "steps"})
         run = reader.from_reply(reply, asked.run_id)
     except (MaybeSent, ContractError) as error:
         why = str(error)
