@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import Any, Literal
 
 import pandas as pd
@@ -65,7 +66,11 @@ def decisions(
     >>> int(table["n_questions"].sum()) == len(f.interrupts)
     True
     """
-    questions = Facts(frames(f)).questions
+    f = frames(f)
+    agents = {*f.steps["agent"], *f.artifacts["agent"]}
+    questions = Facts(f).questions
+    parts = questions["decision"].map(partial(_parts, agents), na_action="ignore")
+    questions = questions.assign(parts=parts)
     group = groups_of(questions, by)
     rows = [_row(name, rows) for name, rows in questions.groupby(group, sort=False)]
     table = pd.DataFrame(rows, columns=["group", *_row("", questions.head(0))][1:])
@@ -88,23 +93,27 @@ def _row(name: object, questions: pd.DataFrame) -> dict[str, Any]:
         "n_policy": int(is_a(outcome, OUTCOMES, "policy").sum()),
         "n_expired": int(outcome.eq("expired").sum()),
         "n_known": int(answered["decision"].notna().sum()),
-        "decisions": words_of(answered["decision"]),
+        "decisions": _counted(answered["parts"].explode().dropna()),
         "wait_p50_s": answered["wait_s"].median(),
         "wait_p90_s": answered["wait_s"].quantile(0.9),
         "longest_pending_s": pending["wait_s"].max(),
     }
 
 
-def words_of(decided: pd.Series[str]) -> str | None:
-    """Write decisions with their counts, the most frequent first; of a combined one each part."""
+def _parts(agents: set[str], decision: str) -> list[str]:
+    """Return the words of each part of a combined decision, `agent: word`; of another all."""
+    parts = [part.partition(": ") for part in decision.split("; ")]
+    is_combined = all(agent in agents for agent, _, _ in parts)
+    return [word for _, _, word in parts] if is_combined else [decision]
+
+
+def _counted(decided: pd.Series[str]) -> str | None:
+    """Write decisions with their counts, the most frequent first."""
     n_of: Counter[str] = Counter()
     words: dict[str, str] = {}
-    for decision in decided.dropna():
-        for part in decision.split("; "):
-            _, _, word = part.partition(": ")
-            own = part if word in ("", "true", "false") else word
-            words.setdefault(own.lower(), own)
-            n_of[own.lower()] += 1
+    for own in decided:
+        words.setdefault(own.lower(), own)
+        n_of[own.lower()] += 1
     return ", ".join(f"{words[key]} {n:,}" for key, n in n_of.most_common()) or None
 
 

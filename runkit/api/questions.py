@@ -6,7 +6,6 @@ of it is here. `TABLE` has a line for each kind of question. To add a kind, add 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from runkit.api.contract import Json, without_none
 from runkit.api.reading import (
     NOTHING,
     decision_of,
+    decisions_of,
     objects,
     policy_of,
     proposals_of,
@@ -277,9 +277,7 @@ def other_decision(answer: Mapping[str, Any], result: Json) -> str | None:
 
     None also if either holds no decision.
     """
-    sent = decision_of(dict(answer))
-    shown = decision_of(result)
-    if sent is None or shown is None:
-        return None
-    words = re.split("; | / ", shown.lower())
-    return None if all(word in words for word in sent.lower().split("; ")) else shown
+    shown = decisions_of(result)
+    words = {word.lower() for part in shown for word in (part, *part.split(" / "))}
+    is_other = any(word.lower() not in words for word in decisions_of(dict(answer)))
+    return "; ".join(shown) or None if is_other else None

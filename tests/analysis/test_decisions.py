@@ -7,9 +7,10 @@ import pytest
 
 import runkit
 from runkit.errors import UsageError
-from support import question, run
+from support import question, run, step
 
 HOUR = 3_600
+PLAIN = "Rejected: sanctions hit; approve later"  # is one decision
 
 
 def answered(
@@ -36,13 +37,14 @@ def test_decisions_are_counted_by_their_own_words():
         {"agent": "b", "decision": "decline"},
         {"agent": "c"},
     ]
-    combined = run(question("q", 0, HOUR, result={"proposals": parts}), run_id="combined")
-    words = ["decline", "Decline", "escalate", None, "decline"]
+    asks = question("q", 0, HOUR, result={"proposals": parts}, agent="b")
+    combined = run(step("a", agent="a"), asks, run_id="combined")
+    words = ["decline", "Decline", PLAIN, None, "decline"]
     source = [*(answered(n, word, n + 1) for n, word in enumerate(words)), combined, *OTHERS]
     [row] = runkit.decisions(runkit.frames(source, as_of="2026-02-04T10:00:00Z")).to_dict("records")
     counts = ["n_questions", "n_pending", "n_answered", "n_policy", "n_expired", "n_known"]
     assert [row[name] for name in counts] == [9, 1, 6, 1, 1, 5]
-    assert row["decisions"] == "decline 4, escalate 1, approve 1"
+    assert row["decisions"] == f"decline 4, {PLAIN} 1, approve 1"
     waits = [hours * HOUR for hours in (1, 2, 3, 4, 5, 1)]
     assert row["wait_p50_s"] == np.median(waits)
     assert row["wait_p90_s"] == pytest.approx(np.quantile(waits, 0.9))

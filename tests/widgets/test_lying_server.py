@@ -40,6 +40,7 @@ class Lie(NamedTuple):
 LIES = {
     "closed": Lie(Answer(CLOSED), CLOSED, "confirmed"),
     "another decision": Lie(Answer(closed(decision="reject")), CLOSED, "unconfirmed"),
+    "two words": Lie(Answer(closed(decision="reject; approve")), CLOSED, "unconfirmed"),
     "still open": Lie(Answer(OPEN), OPEN, "unknown"),
     "an older state": Lie(Answer(OLD), OLD, "unknown"),
     "another run": Lie(Answer(OTHER_RUN), OPEN, "unknown"),
