@@ -3,11 +3,9 @@
 .venv/bin/python -m pytest tests/bench --benchmark-enable
 """
 
-import re
 from functools import partial
 
 import orjson
-import pandas as pd
 import pytest
 
 import runkit
@@ -21,75 +19,45 @@ LINES = [
 TEXT = b"\n".join(LINES)
 
 
-def steps_of(n_steps):
-    """Make the frames of a run of many steps, ten in each container."""
+def frames(text):
+    return runkit.frames(text, progress=False)
+
+
+def wide():
+    """Make the frames of a run of 5,000 steps, ten in each container."""
     containers = [
         step(f"{n}", n, n + 9, steps=[step(f"{n}-{k}", n + k, n + k + 1) for k in range(9)])
-        for n in range(0, n_steps, 10)
+        for n in range(0, 5_000, 10)
     ]
-    return runkit.frames(run(*containers, end=n_steps))
+    return runkit.frames(run(*containers, end=5_000))
 
 
-def reading(folder):
-    """Return six frames from bytes, from objects, and orjson's bare parse of the same bytes."""
-    runs = [runkit.Run.from_json(orjson.loads(line)) for line in LINES]
-    return {
-        "orjson.loads": lambda: [orjson.loads(line) for line in LINES],
-        "json_normalize of the steps": lambda: pd.json_normalize(
-            list(map(orjson.loads, LINES)), "steps"
-        ),
-        "frames(bytes)": lambda: runkit.frames(TEXT, progress=False),
-        "frames(runs)": lambda: runkit.frames(runs, progress=False),
-    }
+def reading():
+    """Return six frames from bytes, and orjson's bare parse of them."""
+    return {"orjson": lambda: [*map(orjson.loads, LINES)], "frames": partial(frames, TEXT)}
 
 
-def storing(folder):
-    """Return reading of frames that were saved, beside `frames` of the same file."""
-    file = folder / "runs.ndjson"
-    file.write_bytes(TEXT)
-    saved = runkit.frames(file, progress=False).save(folder / "frames")
-    return {
-        "frames": lambda: runkit.frames(file, progress=False),
-        "read": lambda: runkit.frames(saved, progress=False),
-    }
-
-
-def drawing(folder):
+def drawing():
     """Return charts of one run of some and of many steps, and of 60 and 500 runs."""
-    sources = {
-        f"{n} runs": runkit.frames(b"\n".join(LINES[:n]), progress=False) for n in (1, 60, 500)
-    }
-    sources["5,000 steps"] = steps_of(5_000)
+    sources = {f"{n} runs": frames(b"\n".join(LINES[:n])) for n in (1, 60, 500)}
+    sources["5,000 steps"] = wide()
     return {name: partial(runkit.gantt, f) for name, f in sources.items()}
 
 
-def searching(folder):
-    """Return a search without and with many hits beside a loop over all cells without any."""
-    f = runkit.frames(TEXT, progress=False)
-    find = re.compile("is nowhere", re.IGNORECASE).search
-    texts = [df[column] for _, df in f.items() for column in df.select_dtypes("str")]
+def looking():
+    """Return what goes through all texts: a search without and with many hits, and masking."""
+    f = frames(TEXT)
     return {
-        "loop": lambda: [find(value) for values in texts for value in values.dropna()],
         "no hit": lambda: runkit.search(f, "is nowhere"),
         "10,000 hits": lambda: runkit.search(f, "business"),
-    }
-
-
-def masking(folder):
-    """Return masking all texts for a report, beside reading them."""
-    f = runkit.frames(TEXT, progress=False)
-    return {
-        "frames": lambda: runkit.frames(TEXT, progress=False),
         "masked": lambda: Masker(Redaction()).tables(dict(f.items())),
     }
 
 
 CASES = {
-    reading: ["orjson.loads", "json_normalize of the steps", "frames(bytes)", "frames(runs)"],
-    storing: ["frames", "read"],
+    reading: ["orjson", "frames"],
     drawing: ["1 runs", "60 runs", "500 runs", "5,000 steps"],
-    masking: ["frames", "masked"],
-    searching: ["loop", "no hit", "10,000 hits"],
+    looking: ["no hit", "10,000 hits", "masked"],
 }
 
 
@@ -97,7 +65,7 @@ CASES = {
 @pytest.mark.parametrize(
     ("group", "way"), [(group, way) for group, ways in CASES.items() for way in ways]
 )
-def test_speed(benchmark, group, way, tmp_path):
+def test_speed(benchmark, group, way):
     benchmark.group = group.__name__
     benchmark.name = way
-    benchmark.pedantic(group(tmp_path)[way], rounds=5, warmup_rounds=1)
+    benchmark.pedantic(group()[way], rounds=5, warmup_rounds=1)
