@@ -1,4 +1,4 @@
-"""What all tests share: settings of hypothesis, a state folder, and one headless browser."""
+"""What all tests share: a state folder, and one headless browser."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 
 from support import BROWSER_TIMEOUT, jobs
 
 if TYPE_CHECKING:  # imported where a browser is used
     from playwright.sync_api import Page
 
-TIMES = float(os.environ.get("RUNKIT_FUZZ", "0.25"))  # of a test's examples; .ci/soak tries more
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 JOBS_TIMEOUT = 10.0  # seconds; a test may hold a response back for good
 # of whoever runs the tests
@@ -38,19 +36,7 @@ ARGS = [
 
 
 def pytest_configure() -> None:
-    """Set hypothesis up for a busy machine, and give notebooks a state folder, too."""
-    # A planted defect need not be reduced to its smallest example, which can take minutes.
-    phases = [
-        phase for phase in Phase if phase is not Phase.shrink or "RUNKIT_DEFECT" not in os.environ
-    ]
-    settings.register_profile(
-        "runkit",
-        deadline=None,
-        max_examples=round(30 * TIMES),
-        phases=phases,
-        suppress_health_check=[HealthCheck.too_slow],  # it measures time, as a deadline does
-    )
-    settings.load_profile("runkit")
+    """Give notebooks a state folder, too."""
     # A shell starts its background jobs with SIGINT ignored, and programs that they start inherit
     # that.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -18,7 +18,7 @@ VERSIONS = [
     for line in PROJECT["classifiers"]
     if (match := re.fullmatch(r"Programming Language :: Python :: (3\.\d+)", line))
 ]
-LITTER = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints")
+LITTER = ("__pycache__", ".*_cache", ".ipynb_checkpoints")
 HIDDEN = ("PYTHON", "PIP_REQUIRE", "VIRTUAL_ENV", "RUNKIT_", "MIDDESK_", "COVERAGE", "PYTEST_")
 
 

@@ -58,7 +58,6 @@ class Copy:
             "PYTHONPATH": path,
             "PYTHONDONTWRITEBYTECODE": "1",
             "COLUMNS": "200",
-            "RUNKIT_DEFECT": "1",
         }
 
     def run(self, *arguments: str) -> tuple[int, str]:

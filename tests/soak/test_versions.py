@@ -33,7 +33,7 @@ SUITE = [
     *("tests/widgets", "tests/analysis"),
 ]
 RUNNERS = (
-    *("pytest", "pytest-benchmark", "pytest-timeout", "pytest-xdist", "hypothesis", "nbmake"),
+    *("pytest", "pytest-benchmark", "pytest-timeout", "pytest-xdist", "nbmake"),
     *("playwright", "axe-playwright-python", "psutil"),
 )
 

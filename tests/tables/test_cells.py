@@ -6,14 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import oracle
 import runkit
 import strangers
-from strategies import asking_runs, fuzz, runs
-from support import at, example
+from support import example
 
 COUNT = 100  # runs in each form; tests/soak has 2,500
 
@@ -89,20 +86,6 @@ def test_every_cell_where_information_was_taken_away(name):
 def test_every_cell_of_the_examples():
     f = check([example(name) for name in ("minimal", "completed", "interrupted", "object_page")])
     assert f.problems.empty
-
-
-@fuzz(120)
-@given(st.lists(runs(), min_size=1, max_size=3), st.sampled_from([None, at(30)]))
-def test_every_cell_of_any_runs(sources, as_of):
-    """Steps overlap, run outside their parents, or are never closed; several questions are open."""
-    check(sources, as_of)
-
-
-@fuzz(80)
-@given(asking_runs())
-def test_every_cell_of_any_questions(source):
-    """Items and steps that may be the same, answered or not, in a run in any status."""
-    check([source])
 
 
 def test_all_forms_in_one_file():
