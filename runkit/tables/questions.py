@@ -43,7 +43,6 @@ from runkit.tables.schema import cast
 FILLED = ("decision", "answered_by", "reason")
 ANSWER_IDS = ("run_id", "step_id", "interrupt_id")
 ANSWER_TEXTS = (*ANSWER_IDS, *FILLED, "answer", "delivery")
-RUN_TIME = "run_created_at"
 EXPECTED_ANSWERS = (
     "expected the frame from runkit.answer_log(), or a table with the columns run_id, step_id or "
     "interrupt_id, and decision, answered_by or reason."
@@ -191,8 +190,8 @@ def with_answers(f: Frames, answers: pd.DataFrame) -> Frames:
     questions = f.interrupts
     is_answered = questions["outcome"].eq("answered")
     is_open = questions["outcome"].eq("pending")
-    n_open = _question_of(log, questions[is_open], f.runs).nunique()
-    log = log.assign(question=_question_of(log, questions[is_answered], f.runs))
+    n_open = _question_of(log, questions[is_open]).nunique()
+    log = log.assign(question=_question_of(log, questions[is_answered]))
     last = log.dropna(subset="question").drop_duplicates("question", keep="last")
     last = last.set_index("question").reindex(questions.index)
     filled = {name: questions[name].fillna(last[name]) for name in FILLED}
@@ -212,9 +211,7 @@ def read_answers(answers: pd.DataFrame) -> pd.DataFrame:
     has_ids = "run_id" in answers and {"step_id", "interrupt_id"} & {*answers}
     if not has_ids or not {"answer", *FILLED} & {*answers}:
         raise UsageError(f"answers is {brief(answers)}; {EXPECTED_ANSWERS}")
-    log = answers.reset_index(drop=True).reindex(columns=[*ANSWER_TEXTS, RUN_TIME])
-    log[[*ANSWER_TEXTS]] = log[[*ANSWER_TEXTS]].astype("str")
-    log[RUN_TIME] = pd.to_datetime(log[RUN_TIME], utc=True, errors="coerce", format="ISO8601")
+    log = answers.reset_index(drop=True).reindex(columns=[*ANSWER_TEXTS]).astype("str")
     values = log["answer"].map(_read)
     log["decision"] = log["decision"].fillna(values.map(decision_of).astype("str"))
     log["reason"] = log["reason"].fillna(values.map(note_of).astype("str"))
@@ -229,15 +226,10 @@ def _read(answer: object) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def _question_of(log: pd.DataFrame, questions: pd.DataFrame, runs: pd.DataFrame) -> pd.Series[Any]:
-    """Return the label of the question of each answer: that of its step, else of its interrupt id.
-
-    Two sandboxes with the same seed have equal ids; the creation time tells their runs apart.
-    """
-    created_at = log["run_id"].map(runs.set_index("run_id")["created_at"])
-    is_same = log["run_created_at"].isna() | log["run_created_at"].eq(created_at)
+def _question_of(log: pd.DataFrame, questions: pd.DataFrame) -> pd.Series[Any]:
+    """Return the label of the question of each answer: of its step, else of its interrupt id."""
     by_step, by_interrupt = (_look_up(log, questions, name) for name in ANSWER_IDS[1:])
-    return by_step.fillna(by_interrupt.where(log["step_id"].isna())).where(is_same)
+    return by_step.fillna(by_interrupt.where(log["step_id"].isna()))
 
 
 def _look_up(log: pd.DataFrame, questions: pd.DataFrame, name: str) -> pd.Series[Any]:
