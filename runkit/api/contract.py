@@ -164,11 +164,6 @@ def read_page(value: object, source: str) -> Page:
     )
 
 
-def is_same_id(left: str, right: str) -> bool:
-    """Return whether two ids are the same: UUIDs may be in upper or lower case."""
-    return left.lower() == right.lower()
-
-
 # -------------------------------------------------------------------- what runkit stores with a run
 
 LOCAL = "_runkit"  # the key, in a stored run, of what runkit knows and the API does not return
@@ -187,12 +182,11 @@ def local_fields(raw: Json) -> Json:
 def with_local_fields(raw: Json, **fields: str | datetime | None) -> Json:
     """Return the raw object with what the client knows and the API does not return, under `LOCAL`.
 
-    This replaces what was stored there before.
+    What is None keeps what is stored there.
     """
-    local = {
-        name: format_time(value) if isinstance(value, datetime) else value
-        for name, value in without_none(**fields).items()
-    }
+    local = local_fields(raw)
+    for name, value in without_none(**fields).items():
+        local[name] = format_time(value) if isinstance(value, datetime) else value
     return {**raw, LOCAL: local} if local else raw
 
 

@@ -18,7 +18,7 @@ from datetime import datetime
 from runkit.api import contract
 from runkit.api.contract import Json
 from runkit.api.questions import is_unanswered
-from runkit.api.reading import agent_of, interrupt_value
+from runkit.api.reading import agent_of, agent_of_step, interrupt_value
 from runkit.api.views import ApiObject, OpenWord, Time
 from runkit.api.words import RUN_STATUSES
 from runkit.display import text
@@ -113,7 +113,7 @@ class Step(ApiObject):
 
     @staticmethod
     def _with_derived_fields(clean: Json) -> Json:
-        return clean if clean.get("agent") else {**clean, "agent": clean.get("graph")}
+        return {**clean, "agent": agent_of_step(clean)}
 
 
 class LocalFields(ApiObject):
@@ -199,8 +199,7 @@ class Run(LocalFields):
         Run
             The copy.
         """
-        local = contract.local_fields(self._clean) | contract.without_none(**fields)
-        clean, raw = (contract.with_local_fields(run, **local) for run in (self._clean, self._raw))
+        clean, raw = (contract.with_local_fields(run, **fields) for run in (self._clean, self._raw))
         return Run(clean, raw)
 
     @property
@@ -252,11 +251,11 @@ class Run(LocalFields):
 
     def walk(self) -> Iterable[Step]:
         """Yield all steps, each before the steps in it."""
-        stack = list(reversed(self.steps or ()))
+        stack = [*(self.steps or ())][::-1]
         while stack:
             step = stack.pop()
             yield step
-            stack += reversed(step.steps)
+            stack += step.steps[::-1]
 
     def __repr__(self) -> str:
         state = shorten(str(RUN_STATUSES.find(self.status)))

@@ -11,7 +11,7 @@ from typing import IO, TypeAlias
 from httpx_sse import ServerSentEvent
 
 from runkit.api import contract
-from runkit.api.contract import RUN_READ, Json, event_fields, is_same_id
+from runkit.api.contract import RUN_READ, Json, event_fields
 from runkit.api.models import Event, Run
 from runkit.api.words import RUN_STATUSES
 from runkit.client._http import Http, path_to
@@ -47,12 +47,13 @@ class RunReader:
         """Read a run of a response."""
         reading = {"read_from": self.http.target.host, "read_at": reply.read_at}
         business = self._businesses.facts_of(str(raw.get("thread_id")))
-        return Run.from_json(contract.with_local_fields(raw, **reading, **business))
+        own = {**raw, contract.LOCAL: None}  # what the API sends under this name is not runkit's
+        return Run.from_json(contract.with_local_fields(own, **reading, **business))
 
     def from_reply(self, reply: Reply, run_id: str | None = None) -> Run:
         """Read the run that is a response; `run_id` is that of the request."""
         run = reply.read(lambda raw: self.parse(raw, reply))
-        if run_id is not None and not is_same_id(run_id, run.id):
+        if run_id not in (None, run.id):
             other = quoted(run.id, 100)
             raise ContractError(
                 f"{reply.source}: the API returned run {other!r}. Check base_url and the proxy."
@@ -120,7 +121,7 @@ def _event_of(message: ServerSentEvent, run_id: str) -> Event | None:
     except ValueError:
         log.warning("left out of the stream: an event whose data cannot be read")
         return None
-    if event and event.snapshot and not is_same_id(str(event.snapshot.get("id") or run_id), run_id):
+    if event and event.snapshot and (event.snapshot.get("id") or run_id) != run_id:
         raise ContractError(
             f"the stream of run {quoted(run_id, 100)!r} shows another run. "
             "Check base_url and the proxy."

@@ -151,7 +151,7 @@ def echo(message: object, *, file: TextIO | None = None) -> None:
     if file is None and sys.stderr.isatty():
         width = shutil.get_terminal_size().columns
         wrapper = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
-        lines = [line if line[:1] == " " else wrapper.fill(line) for line in lines]
+        lines = [line if line.startswith(" ") else wrapper.fill(line) for line in lines]
     print("\n".join(lines), file=file or sys.stderr, flush=True)
 
 

@@ -319,10 +319,9 @@ def _as_of(record: Record, read_again: Mapping[str, str]) -> Record:
     at = read_again.get(str(raw.get("id"))) if isinstance(raw, dict) else None
     if at is None:
         return record
-    local = contract.local_fields(raw)
-    if str(local.get("read_at", "")) >= at:
+    if str(contract.local_fields(raw).get("read_at", "")) >= at:
         return record
-    return record._replace(raw=contract.with_local_fields(raw, **local | {"read_at": at}))
+    return record._replace(raw=contract.with_local_fields(raw, read_at=at))
 
 
 def _from_text(file: Any, name: str) -> Iterator[Record]:
