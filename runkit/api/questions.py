@@ -13,7 +13,7 @@ from runkit.api.contract import Json, without_none
 from runkit.api.reading import (
     NOTHING,
     decision_of,
-    decisions_of,
+    decision_parts,
     objects,
     policy_of,
     proposals_of,
@@ -277,7 +277,7 @@ def other_decision(answer: Mapping[str, Any], result: Json) -> str | None:
 
     None also if either holds no decision.
     """
-    shown = decisions_of(result)
+    shown = decision_parts(result)
     words = {word.lower() for part in shown for word in (part, *part.split(" / "))}
-    is_other = any(word.lower() not in words for word in decisions_of(dict(answer)))
+    is_other = any(word.lower() not in words for word in decision_parts(dict(answer)))
     return "; ".join(shown) or None if is_other else None

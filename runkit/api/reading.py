@@ -156,10 +156,10 @@ def parts_of(holders: Iterable[Json]) -> list[Json]:
 
 def decision_of(answer: Json, item: Json = NOTHING) -> str | None:
     """Read the decision of an answer as it came; of a combined one each part with its agent."""
-    return "; ".join(decisions_of(answer, item)) or None
+    return "; ".join(decision_parts(answer, item)) or None
 
 
-def decisions_of(answer: Json, item: Json = NOTHING) -> list[str]:
+def decision_parts(answer: Json, item: Json = NOTHING) -> list[str]:
     """Read the decision of each part of a combined answer, with its agent; else the only one."""
     holders = holders_of(answer, item)
     parts = [(trimmed(part.get("agent")), _decision_in([part])) for part in parts_of(holders)]
