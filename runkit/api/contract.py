@@ -23,7 +23,9 @@ Json = dict[str, Any]
 # -------------------------------------------------------------------------------------- JSON text
 
 # orjson reads at most 1,024 levels (about 500 nested steps) and no lone surrogates; an integer
-# beyond 64 bits becomes a float, as in most JSON libraries.
+# beyond 64 bits becomes a float, as in most JSON libraries. It writes neither more than 254 levels
+# nor such an integer.
+_MORE_THAN_ORJSON = re.compile("[Rr]ecursion|64-bit")
 
 
 def loads(text: bytes) -> Any:
@@ -44,21 +46,21 @@ def dumps(value: Any, *, sort_keys: bool = False) -> str:
             json.dumps(value, allow_nan=False, default=str)  # orjson writes NaN as null
         return text
     except (TypeError, ValueError) as error:
-        if "ecursion" not in str(error):
+        if not _MORE_THAN_ORJSON.search(str(error)):
             raise DataError(str(error)) from None
-    return _deep(value, sort_keys)
+    return _large(value, sort_keys)
 
 
-def _deep(value: Any, sort_keys: bool) -> str:
-    """Write JSON of more than the 254 levels that orjson writes, if it can read them."""
+def _large(value: Any, sort_keys: bool) -> str:
+    """Write JSON of more levels or longer integers than orjson writes, if it can read them."""
     separators = (",", ":")
     try:
         text = json.dumps(
             value, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False, separators=separators
         )
         loads(text.encode())
-    except (RecursionError, ValueError):
-        raise DataError("the value exceeds the depth at which JSON can be read again") from None
+    except (RecursionError, TypeError, ValueError):
+        raise DataError("the value is too deep or no JSON; it could not be read again") from None
     return text
 
 

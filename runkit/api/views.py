@@ -32,6 +32,10 @@ _DAY = (
 _HOUR = "([01][0-9]|2[0-3]):[0-5][0-9]"
 TIME = rf"^[12][0-9]{{3}}-{_DAY}[T ]{_HOUR}:[0-5][0-9](\.[0-9]{{1,6}})?(Z|[+-]{_HOUR})$"
 MAX_LEVELS = 255  # of nested steps; pydantic checks no more
+EXPECTED = {  # by the type of an error of pydantic
+    "string_pattern_mismatch": "a time in ISO 8601",
+    "recursion_loop": f"steps nested at most {MAX_LEVELS} deep",
+}
 IN_REPR = ("id", "agent", "type", "status", "confidence")  # ids and fixed words
 
 
@@ -292,12 +296,10 @@ def _note(error: Any, place: Path) -> Note:
     name = path[-1] if path else "the object"
     if isinstance(name, int):
         name = f"item {name}"
-    expected = error["msg"].removeprefix("Input should be ")
+    expected = EXPECTED.get(error["type"]) or error["msg"].removeprefix("Input should be ")
     found = f"expected {expected}, found {kind(value)} {brief(value, 40)}"
     if value is None or error["type"] == "missing":
         found = "required but absent"
-    elif error["type"] == "recursion_loop":
-        found = f"nested deeper than {MAX_LEVELS} levels"
     problem = "steps_not_read" if place[-1:] == ("steps",) else "bad_field"
     return Note(problem, f"{name}: {found}", path)
 

@@ -15,7 +15,7 @@ from support import check_equal, example, question, run, step
 
 RUNS = [
     run(step("a", 0, 10, steps=[step("b", 1, 5, parent_step_id="a")]), run_id="one"),
-    run(question("q", 5, 50), run_id="two"),
+    run(question("q", 5, 50, result={"beyond 64 bits": 2**64}), run_id="two"),
     example("completed"),
 ]
 LINES = b"\n".join(json.dumps(item).encode() for item in RUNS)
