@@ -9,10 +9,14 @@ from runkit.errors import ContractError
 from support import at, run
 
 
-def test_a_missing_required_field_is_a_contract_error():
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [({}, "required but absent"), ({"created_at": "soon"}, "expected a time in ISO 8601")],
+)
+def test_a_missing_or_broken_required_field_is_a_contract_error(fields, what):
     """The message names the field and never shows a value."""
-    with pytest.raises(ContractError, match="created_at: required but absent") as caught:
-        Run.from_json({"object": "run", "id": "x", "requester": {"email": "me@example.com"}})
+    with pytest.raises(ContractError, match=f"created_at: {what}") as caught:
+        Run.from_json({"id": "x", "requester": {"email": "me@example.com"}} | fields)
     assert "me@example.com" not in str(caught.value)
     assert caught.value.__context__ is None
 
