@@ -13,7 +13,7 @@
         ├── NotFound(LookupError)         404, 410
         ├── Invalid(ValueError)           400, 413, 422 and others that the caller can fix
         ├── Conflict(RuntimeError)        409, or the question is no longer open
-        ├── RateLimited(ConnectionError)  429 after all retries; `.retry_after` in seconds
+        ├── RateLimited(ConnectionError)  429 after all retries
         ├── Unavailable(ConnectionError)  no connection, timeout or 5xx: nothing changed, try later
         ├── MaybeSent(ConnectionError)    a POST without a response: it may have been carried out
         └── ContractError(ValueError)     a response that the API's documentation does not allow
@@ -167,12 +167,7 @@ class Conflict(ApiError, RuntimeError):
 
 
 class RateLimited(ApiError, ConnectionError):
-    """429; reads were retried, writes were not.
-
-    `retry_after` is in seconds, None if the API gave none.
-    """
-
-    retry_after: float | None = None
+    """429; reads were retried, writes were not."""
 
 
 class Unavailable(ApiError, ConnectionError):

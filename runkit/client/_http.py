@@ -26,8 +26,7 @@ import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
 from runkit.api import contract
-from runkit.api.contract import without_none
-from runkit.arguments import Secret, check_kind
+from runkit.arguments import Secret
 from runkit.client._replies import (
     Reply,
     error_of_response,
@@ -48,7 +47,7 @@ from runkit.errors import (
     UsageError,
 )
 
-Query = Mapping[str, str | int | None]
+Query = Mapping[str, str | int]
 Mode = Literal["LIVE", "TEST", "SANDBOX"]
 
 # Seconds before each attempt, the last number for all that follow. The first repetition goes at
@@ -97,7 +96,6 @@ def path_to(*parts: str) -> str:
     Raises `UsageError`.
     """
     for part in parts:
-        check_kind("id", part, str)  # the items of an iterable are not checked before
         text = part.strip()
         if text.startswith("mk_"):
             raise UsageError("an API key (not shown) is in the place of an id; give it as api_key=")
@@ -175,7 +173,7 @@ class Http:
     def __init__(
         self,
         target: Target,
-        connections: httpx.Client,
+        transport: httpx.BaseTransport | None,
         limiter: RateLimiter,
         timeout: float,
         call_timeout: float,
@@ -188,7 +186,7 @@ class Http:
         self.sleep = limiter.sleep
         self._limiter = limiter
         self._call_timeout = call_timeout
-        self._connections = connections
+        self._connections = connect(target, transport)
 
     def close(self) -> None:
         """Close the connections to the host."""
@@ -207,7 +205,6 @@ class Http:
         `ApiError`.
         """
         source = self._name("GET", path)
-        params = without_none(**(query or {}))
         end = min(deadline, self.clock() + self._call_timeout)
         failure: ApiError = RateLimited(
             f"{source}: not sent; the rate limit or a pause that the API asked for left no slot in "
@@ -223,7 +220,7 @@ class Http:
             if not self._limiter.wait(end):
                 raise failure
             try:
-                return self._send(source, "GET", path, end, params=params)
+                return self._send(source, "GET", path, end, params=query)
             except (RateLimited, Unavailable) as error:
                 failure = error
         raise failure
@@ -288,16 +285,12 @@ class Http:
         url = self.target.url + path
         try:
             with client.stream(method, url, timeout=timeout, **content) as response:
-                seconds = self.clock() - started
-                log.debug("%s: %s, %.0f ms", source, response.status_code, seconds * 1000)
                 yield response
                 connection = response.extensions.get("network_stream")
                 if client.is_closed and connection:  # meanwhile, so that nothing else closes it
                     connection.close()
         except httpx.RequestError as error:
-            failure = error_without_response(source, error, self.clock() - started)
-            log.debug("%s", failure)  # errors of runkit hide the key
-            raise_alone(failure)
+            raise_alone(error_without_response(source, error, self.clock() - started))
 
     def _send(
         self, source: str, method: str, path: str, end: float = math.inf, **content: Any

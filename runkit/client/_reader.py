@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Mapping
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TypeAlias
@@ -14,17 +15,19 @@ from runkit.api import contract
 from runkit.api.contract import RUN_READ, Json, event_fields
 from runkit.api.models import Event, Run
 from runkit.api.words import RUN_STATUSES
+from runkit.arguments import check_kind, full_id
 from runkit.client._http import Http, path_to
 from runkit.client._replies import Reply
 from runkit.client.businesses import Businesses
 from runkit.client.run_list import RunList, read_each
 from runkit.display.messages import log, quoted
-from runkit.display.text import duration
+from runkit.display.text import brief, duration
 from runkit.errors import (
     ContractError,
     NotFound,
     RateLimited,
     Unavailable,
+    UsageError,
     WaitTimeout,
 )
 from runkit.local.fetch_files import First, Held, Last, fetch_file
@@ -33,6 +36,7 @@ POLL_FIRST = 0.25  # seconds; a run in the sandbox takes about one
 POLL_GROWTH = 1.5
 # agents work for minutes, so a delay of 5 s is fine; 100 waits stay within the rate limit
 POLL_MAX = 5.0
+START_OF_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
 Into: TypeAlias = "str | Path | IO[bytes]"
 
 
@@ -88,25 +92,20 @@ class RunReader:
         pause = poll or POLL_FIRST
         run = self.read(run_id, deadline)
         while RUN_STATUSES.is_a(run.status, "running"):
+            late = WaitTimeout(
+                f"{run.label} was still running after {duration(timeout)}; wait again with a "
+                "longer timeout=, or follow it with runs.stream",
+                run,
+            )
             if http.clock() + pause >= deadline:
-                raise _timed_out(run, timeout)
+                raise late
             http.sleep(pause)
             pause = poll or min(POLL_MAX, pause * POLL_GROWTH)
             try:
                 run = self.read(run_id, deadline)
-            except RateLimited as error:
-                if error.status is not None:
-                    raise
-                raise _timed_out(run, timeout) from None  # no slot was left
+            except RateLimited as error:  # without a status, no slot was left
+                raise (error if error.status else late) from None
         return run
-
-
-def _timed_out(run: Run, timeout: float | None) -> WaitTimeout:
-    return WaitTimeout(
-        f"{run.label} was still running after {duration(timeout)}; wait again with a "
-        "longer timeout=, or follow it with runs.stream",
-        run,
-    )
 
 
 def _event_of(message: ServerSentEvent, run_id: str) -> Event | None:
@@ -115,13 +114,16 @@ def _event_of(message: ServerSentEvent, run_id: str) -> Event | None:
     Raises `ContractError` for a snapshot of another run.
     """
     try:
-        data = contract.loads(message.data.encode()) if message.data else None
+        data = contract.loads(message.data.encode() or b"null")
         fields = event_fields(message.event, data)
-        event = None if fields is None else Event.from_json(fields)
+        if fields is None:
+            return None
+        event = Event.from_json(fields)
     except ValueError:
         log.warning("left out of the stream: an event whose data cannot be read")
         return None
-    if event and event.snapshot and (event.snapshot.get("id") or run_id) != run_id:
+    shown = (event.snapshot or {}).get("id") or run_id
+    if shown != run_id:
         raise ContractError(
             f"the stream of run {quoted(run_id, 100)!r} shows another run. "
             "Check base_url and the proxy."
@@ -167,18 +169,45 @@ def fetch(
             progress=progress,
         )
         missing = tuple(dict.fromkeys([*source.missing, *fetched.missing]))
-        times = [run.read_at for run in fetched.results.values() if run.read_at]
         last = Last(
-            read_at=source.read_at or min(times, default=None),
+            read_at=source.read_at,
             missing=[*missing],
             unchanged=[key for key in open_ids if key in unchanged],
         )
         file.add(last)
-    kept = {key: _as_listed(known[key], listed[key]) for key in unchanged & known.keys()}
+    kept = {}
+    for key in unchanged & known.keys():
+        as_listed = contract.local_fields(listed[key])  # its time of reading, its business
+        kept[key] = known[key].with_local_fields(**as_listed)
     found = {**dict.fromkeys(wanted), **kept, **fetched.results}
     return replace(source.with_items(filter(None, found.values())), missing=missing)
 
 
-def _as_listed(run: Run, listed: Json) -> Run:
-    """Return a run that was read before, as of the time of a list that shows it unchanged."""
-    return run.with_local_fields(**contract.local_fields(listed))
+# ---------------------------------------------------------------------------- by the start of an id
+
+
+def full_ids_of(runs: Iterable[str | Run], list_runs: Callable[..., RunList]) -> Iterator[str]:
+    """Yield the full ids of runs; all runs are listed, once, if an id is short.
+
+    Raises `UsageError` if it is not the start of one id only, or not all runs could be listed.
+    """
+    listed: RunList | None = None
+    for run in runs:
+        check_kind("run", run, Run, str)
+        run_id = run.id if isinstance(run, Run) else run
+        path_to(run_id)  # refuses what is no id
+        if isinstance(run, str) and START_OF_ID.fullmatch(run):
+            listed = listed or list_runs(progress=False)
+            run_id = _only_id(run, listed)
+        yield run_id
+
+
+def _only_id(start: str, listed: RunList) -> str:
+    """Return the only id that begins so, or what was given if none does."""
+    run_id = full_id(start, listed.ids)
+    if run_id is not None and listed.missing:
+        raise UsageError(
+            f"{brief(start)} may be the start of several ids, as not all runs could be listed. "
+            f"Pass the whole id; the only one that was found is {run_id}."
+        )
+    return run_id or start

@@ -86,11 +86,10 @@ def read_reply(source: str, response: httpx.Response, body: bytes) -> Reply:
     try:
         return Reply(contract.loads(body), _http_date(response.headers.get("Date", "")), source)
     except ValueError:
-        content_type = quoted(response.headers.get("Content-Type", "no content type"))
         raise_alone(
             ContractError(
-                f"{source} returned {len(body):,} bytes that cannot be read as JSON "
-                f"({content_type}).{warning(source)} Check base_url and the proxy.",
+                f"{source} returned {len(body):,} bytes that cannot be read as JSON."
+                f"{warning(source)} Check base_url and the proxy.",
                 status=response.status_code,
             )
         )
@@ -122,10 +121,7 @@ def error_of_response(source: str, response: httpx.Response, body: bytes) -> Api
         text += f", the API says: {' / '.join(messages[:MAX_MESSAGES])}"
     if parameter:
         text += f" (parameter {parameter})"
-    error = cls(f"{text}.{ADVICE[cls]}", status=status, messages=messages, parameter=parameter)
-    if isinstance(error, errors.RateLimited):
-        error.retry_after = retry_after(response)
-    return error
+    return cls(f"{text}.{ADVICE[cls]}", status=status, messages=messages, parameter=parameter)
 
 
 def error_without_response(source: str, error: httpx.RequestError, seconds: float) -> ApiError:

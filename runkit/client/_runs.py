@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,19 +19,15 @@ from runkit.arguments import (
     Workers,
     check_kind,
     checked,
-    full_id,
     read_moment,
     status_words,
 )
 from runkit.client._http import Http, path_to
-from runkit.client._reader import RunReader, fetch
-from runkit.client.businesses import Businesses, facts_about
+from runkit.client._reader import RunReader, fetch, full_ids_of
+from runkit.client.businesses import Businesses
 from runkit.client.resume import deliver
 from runkit.client.run_list import RunFilter, RunList, is_stopped, read_runs
-from runkit.display.text import brief
 from runkit.errors import MaybeSent, UsageError
-
-START_OF_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
 
 
 class Runs:
@@ -76,19 +71,17 @@ class Runs:
             audit (422), or `MaybeSent` if it is unknown whether the run was created: check
             `runs.list` first.
         """
-        business = self._businesses.named(business_id)
+        business = self._businesses.facts_about(business_id)
         body = contract.without_none(
             type=agent,
-            business_id=business.id if business else None,
+            business_id=business.get("business_id"),
             thread_id=thread_id,
             prompt=prompt,  # [A] 35
         )
         run = self.reader.from_reply(self._http.post("/runs", body))
-        if business is None:
-            return run
-        if run.thread_id is not None:
+        if business and run.thread_id is not None:
             self._businesses.note(business, [run.thread_id])
-        return run.with_local_fields(**facts_about(business))
+        return run.with_local_fields(**business)
 
     @checked
     def get(self, run: str | Run) -> Run:
@@ -148,17 +141,18 @@ class Runs:
         ApiError
             If the list cannot be read.
         """
-        business = self._businesses.named(business_id)
+        business = self._businesses.facts_about(business_id)
         wanted = RunFilter(
-            statuses=status_words(status),
+            status=status_words(status),
             since=read_moment("since", since, self._now),
-            business_id=business.id if business else None,
+            business_id=business.get("business_id"),
+            limit=limit,
         )
         missing: list[str] = []
-        if business is not None:
+        if business:
             threads = self._businesses.note_threads(business)
             missing += (f"threads: {reason}" for reason in threads.missing)
-        runs = read_runs(self._http, self.reader.parse, wanted, limit, progress)
+        runs = read_runs(self._http, self.reader.parse, wanted, progress)
         missing += runs.missing
         if with_businesses and not is_stopped(missing):
             named = self._businesses.identify(runs, progress=progress)
@@ -222,7 +216,7 @@ class Runs:
             source = ids_or_runs
         if known is not None and into is not None:
             raise UsageError("known= and into= are both given; a folder knows its own runs.")
-        wanted = dict(zip(self._full_ids(items), items, strict=True))
+        wanted = dict(zip(full_ids_of(items, self.list), items, strict=True))
         return fetch(
             self.reader,
             wanted,
@@ -273,16 +267,13 @@ class Runs:
         and a warning in the log says that delivery is unconfirmed: the API does not name who
         answered.
 
-        Before it is sent, the answer is logged in `runkit.answer_log()`, and what became of it
-        afterwards.
+        `runkit.answer_log()` has the answer before it is sent, and then what became of it.
 
         Parameters
         ----------
         run
-            The run. With a `Run` the answer is checked before it is sent: one that was read with
-            its steps must ask the question, and the decision must fit it; dismissing a hit needs a
-            note. The first characters of an id must be those of one run only; all
-            runs are listed to find out.
+            The run. With a `Run` that shows questions, the answer is checked before it is sent:
+            the id must be that of one of them, and the decision must fit it.
         interrupt_id
             The id of the question. One without an id (None) can only be answered in Middesk.
         answer
@@ -313,8 +304,7 @@ class Runs:
             `Unavailable` if nothing was sent, `MaybeSent` if the question is still open after the
             last check.
         """
-        full_id = self._full_id(run)
-        known = run if isinstance(run, Run) else full_id
+        known = run if isinstance(run, Run) else self._full_id(run)
         result = deliver(self.reader, known, interrupt_id, answer, who=who)
         if result.error is not None:
             raise result.error
@@ -357,35 +347,8 @@ class Runs:
         return self.reader.follow(self._full_id(run))
 
     def _full_id(self, run: str | Run) -> str:
-        return next(self._full_ids([run]))
-
-    def _full_ids(self, runs: Iterable[str | Run]) -> Iterator[str]:
-        """Yield the full ids of runs; all runs are listed if one is short.
-
-        Raises `UsageError` if it is not the start of one id only, or not all runs could be listed.
-        """
-        listed: RunList | None = None
-        for run in runs:
-            check_kind("run", run, Run, str)
-            run_id = run.id if isinstance(run, Run) else run
-            path_to(run_id)  # refuses what is no id
-            if isinstance(run, str) and START_OF_ID.fullmatch(run):
-                listed = listed or self.list(progress=False)
-                run_id = _only_id(run, listed)
-            yield run_id
+        return next(full_ids_of([run], self.list))
 
     def _now(self) -> datetime:
         """Read the server's time from the `Date` of a small response, else this machine's."""
         return self._http.get("/runs", {"per_page": 1}).read_at or datetime.now(UTC)
-
-
-def _only_id(start: str, listed: RunList) -> str:
-    """Return the only id that begins so, or what was given if none does."""
-    run_id = full_id(start, listed.ids)
-    if run_id is not None and listed.missing:
-        raise UsageError(
-            f"{brief(start)} may be the start of several ids: not all runs could be listed "
-            f"({'; '.join(listed.missing)}). Pass the whole id; the only one that was found is "
-            f"{run_id}."
-        )
-    return run_id or start

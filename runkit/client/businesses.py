@@ -8,24 +8,22 @@ from texts.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import NoneType
 from typing import TypeAlias
 
 from runkit.api.contract import Json, without_none
 from runkit.api.models import Business, Run, Thread
 from runkit.arguments import check_kind, checked
 from runkit.client._http import Http, path_to
-from runkit.client.run_list import ApiList, RunList, read_all, read_each
+from runkit.client.run_list import ApiList, ApiPart, RunList, read_each
 
 WORKERS = 8  # as many requests at once as `runs.fetch` makes
 BUSINESSES = ("business", "businesses")  # for counts
 Reasons: TypeAlias = "list[str]"  # inside the class, `list` is its method
 
 
-class Threads:
+class Threads(ApiPart):
     """Runs about one context."""
-
-    def __init__(self, http: Http) -> None:
-        self._http = http
 
     @checked
     def list(self, business_id: str | None = None) -> ApiList[Thread]:
@@ -41,14 +39,14 @@ class Threads:
         def parse(raw: Json) -> Thread:
             return Thread.from_json(raw | query)  # it does not name its business
 
-        return read_all(self._http, "/threads", parse, query, is_paged=True)
+        return self._read_all("/threads", parse, query, is_paged=True)
 
 
-class Businesses:
+class Businesses(ApiPart):
     """The businesses of the account; read-only."""
 
     def __init__(self, http: Http) -> None:
-        self._http = http
+        super().__init__(http)
         self.threads = Threads(http)
         # What is known of the business of each thread, by the id of the thread; empty if it is in
         # none. Threads of Python share it: each step changes one entry.
@@ -61,16 +59,14 @@ class Businesses:
         `missing` has the reasons why some may be missing. Raises `ApiError` if the list cannot be
         read.
         """
-        return read_all(self._http, "/businesses", Business.from_json, is_paged=True)
+        return self._read_all("/businesses", Business.from_json, is_paged=True)
 
     @checked
-    def get(self, business: str | Business) -> Business:
+    def get(self, business_id: str) -> Business:
         """Read one business as it is now; `to_dict()` has all that the API says.
 
-        `business` is its id, or a `Business` to read again. Raises `NotFound`.
+        Raises `NotFound`.
         """
-        check_kind("business", business, str, Business)
-        business_id = business.id if isinstance(business, Business) else business
         reply = self._http.get(path_to("businesses", business_id))
         return reply.read(Business.from_json)
 
@@ -113,18 +109,26 @@ class Businesses:
         """Return what is known about the business of a thread."""
         return self._facts.get(thread_id or "", {})
 
-    def named(self, business: str | Business | None) -> Business | None:
-        """Return a business that a caller names, which is read if it is given by its id."""
-        return self.get(business) if isinstance(business, str) else business
+    def facts_about(self, business: str | Business | None) -> Json:
+        """Return what runs say of a business, which is read if it is given by its id."""
+        check_kind("business_id", business, str, Business, NoneType)
+        if business is None:
+            return {}
+        known = self.get(business) if isinstance(business, str) else business
+        return {
+            "business_id": known.id,
+            "business_name": known.name,
+            "business_status": known.status,
+        }
 
-    def note(self, business: Business, threads: Iterable[str]) -> None:
-        """Note that threads are about a business."""
-        self._facts |= dict.fromkeys(threads, facts_about(business))
+    def note(self, facts: Json, threads: Iterable[str]) -> None:
+        """Note that threads are about the business of which these facts are."""
+        self._facts |= dict.fromkeys(threads, facts)
 
-    def note_threads(self, business: Business) -> ApiList[Thread]:
+    def note_threads(self, facts: Json) -> ApiList[Thread]:
         """Read the threads of a business, and note whose they are."""
-        threads = self.threads.list(business_id=business.id)
-        self.note(business, threads.ids)
+        threads = self.threads.list(business_id=facts["business_id"])
+        self.note(facts, threads.ids)
         return threads
 
     def search(self, threads: set[str], progress: bool) -> Reasons:
@@ -137,19 +141,10 @@ class Businesses:
 
         def read(business_id: str) -> None:
             if not threads <= self._facts.keys():
-                self.note_threads(by_id[business_id])
+                self.note_threads(self.facts_about(by_id[business_id]))
 
         found = read_each(read, [*by_id], workers=WORKERS, progress=progress, words=BUSINESSES)
         missing = [*(f"businesses: {reason}" for reason in listed.missing), *found.missing]
         if not missing:
             self._facts |= {thread_id: {} for thread_id in threads - self._facts.keys()}
         return missing
-
-
-def facts_about(business: Business) -> Json:
-    """Return what runs say of a business."""
-    return {
-        "business_id": business.id,
-        "business_name": business.name,
-        "business_status": business.status,
-    }

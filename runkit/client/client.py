@@ -24,10 +24,10 @@ import httpx
 
 from runkit.api.models import Action, Agent, Document
 from runkit.arguments import Seconds, Secret, check, check_kind, checked
-from runkit.client._http import Http, Mode, RateLimiter, Target, connect, path_to
+from runkit.client._http import Http, Mode, RateLimiter, Target, path_to
 from runkit.client._runs import Runs
 from runkit.client.businesses import Businesses
-from runkit.client.run_list import ApiList, read_all
+from runkit.client.run_list import ApiList, ApiPart
 from runkit.display.messages import LIVE_KEY, TEST_KEY, hide
 from runkit.errors import UsageError
 
@@ -36,22 +36,16 @@ URL_NAME = "MIDDESK_BASE_URL"
 HOST_OF_KEY = {LIVE_KEY: "api.middesk.com", TEST_KEY: "api-sandbox.middesk.com"}
 
 
-class Agents:
+class Agents(ApiPart):
     """The agents that Middesk offers."""
-
-    def __init__(self, http: Http) -> None:
-        self._http = http
 
     def list(self) -> ApiList[Agent]:
         """List all agents; the API does not page them."""
-        return read_all(self._http, "/agents", Agent.from_json, is_paged=False)
+        return self._read_all("/agents", Agent.from_json)
 
 
-class Actions:
+class Actions(ApiPart):
     """Recorded changes of businesses and watchlist results."""
-
-    def __init__(self, http: Http) -> None:
-        self._http = http
 
     @checked
     def list(self, object_type: str, object_id: str) -> ApiList[Action]:
@@ -62,14 +56,11 @@ class Actions:
         """
         path_to(object_id)  # refuses what is no id
         query = {"object_type": object_type, "object_id": object_id}
-        return read_all(self._http, "/actions", Action.from_json, query, is_paged=False)
+        return self._read_all("/actions", Action.from_json, query)
 
 
-class Documents:
+class Documents(ApiPart):
     """The files that businesses have on record. The API has no public way to upload one."""
-
-    def __init__(self, http: Http) -> None:
-        self._http = http
 
     @checked
     def list(self, business_id: str) -> ApiList[Document]:
@@ -78,7 +69,7 @@ class Documents:
         `missing` has the reasons why some may be missing.
         """
         path = path_to("businesses", business_id, "documents")
-        return read_all(self._http, path, Document.from_json, is_paged=False)
+        return self._read_all(path, Document.from_json)
 
 
 class Client:
@@ -146,9 +137,8 @@ class Client:
         check("call_timeout", call_timeout, Seconds)
         check_kind("transport", transport, httpx.BaseTransport, NoneType)
         target = _choose_target(api_key, base_url)
-        connections = connect(target, transport)
         limiter = RateLimiter(rate, self._clock, self._sleep)
-        self._http = Http(target, connections, limiter, timeout, call_timeout, read_only)
+        self._http = Http(target, transport, limiter, timeout, call_timeout, read_only)
         self.agents = Agents(self._http)
         self.businesses = Businesses(self._http)
         self.threads = self.businesses.threads

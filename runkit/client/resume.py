@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from runkit.api.contract import Json
 from runkit.api.models import Interrupt, Run
-from runkit.api.questions import check_answer, interrupt_kind, is_unanswered, other_decision
+from runkit.api.questions import check_answer, is_unanswered, other_decision
 from runkit.api.reading import result_of
 from runkit.arguments import check_kind
 from runkit.client._http import path_to
@@ -82,13 +82,13 @@ class _Asked:
     @cached_property
     def value(self) -> Json:
         """What the question asks, as JSON."""
-        value = self.interrupt.value if self.interrupt else None
+        value = self.interrupt and self.interrupt.value
         return value.to_dict() if value else {}
 
     @cached_property
     def step_id(self) -> str | None:
         """The step of the question, if no other step could be meant."""
-        if self.given_step is not None or self.known is None or self.interrupt is None:
+        if self.given_step is not None or self.known is None:
             return self.given_step
         steps = [step.id for step in self.known.walk() if is_unanswered(step.to_dict())]
         return steps[0] if len(steps) == len(self.known.interrupts) == 1 else None
@@ -96,11 +96,13 @@ class _Asked:
     def check(self, answer: Answer) -> None:
         """Raise `UsageError` for what cannot answer it, as far as the known run shows."""
         check_kind("answer", answer, Mapping)
-        ids = [item.id for item in self.known.interrupts if item.id] if self.known else []
-        if ids and self.interrupt is None:
-            raise UsageError.one_of("interrupt_id", self.id, ids)
         if self.interrupt is not None:
             check_answer(self.value, answer)
+        elif self.known is not None and self.known.interrupts:
+            raise UsageError(
+                f"interrupt_id={brief(self.id)} is not among the interrupts of {self.known.label}. "
+                "Read the run again with client.runs.get."
+            )
 
     def doubt(self, run: Run) -> str | None:
         """Return why a newer state of the run does not show that it is closed; None if it does."""
@@ -120,8 +122,6 @@ class _Asked:
         if self.interrupt is None:
             return columns
         return columns | {
-            "agent": self.interrupt.agent,
-            "kind": interrupt_kind(self.value),
             "label": self.interrupt.label,
             "question_digest": answer_log.digest(self.value),
         }
@@ -153,8 +153,7 @@ def deliver(
     known = run if isinstance(run, Run) else None
     asked = _Asked(run.id if isinstance(run, Run) else run, interrupt_id, known, step_id)
     asked.check(answer)
-    target = reader.http.target
-    columns = {"host": target.host, "mode": target.mode, **asked.columns()}
+    columns = {"host": reader.http.target.host, **asked.columns()}
     try:
         answer_id = _try_log(lambda: answer_log.claim(answer, who, columns, seen))
     except NewerAnswer as error:
@@ -173,7 +172,7 @@ def _try_log(write: Callable[[], Result]) -> Result | None:
     """Write to the log and return the result, None if that cannot be done."""
     try:
         return write()
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         # An answer that is not JSON is refused when it is sent.
         log.warning("the answer log was not written: %s", error)
         return None
@@ -209,7 +208,7 @@ def _send(
 def _other_decision(asked: _Asked, answer: Answer, run: Run) -> str | None:
     """Return the decision that a run shows for the question, if it is another one."""
     for step in run.walk():
-        if step.id == asked.step_id and step.completed_at:
+        if step.id == asked.step_id:
             return other_decision(answer, result_of(step.to_dict()))
     return None
 

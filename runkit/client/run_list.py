@@ -14,12 +14,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, Self, SupportsIndex, TypeVar, overload
+from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 
 from runkit.api.contract import PER_PAGE, Json, read_page, without_none
 from runkit.api.models import Run
 from runkit.api.views import ApiObject
-from runkit.arguments import full_ids
 from runkit.client._http import Http, Query
 from runkit.client._replies import Reply
 from runkit.display.messages import Progress, log
@@ -75,31 +74,12 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
         return len(self.items)
 
     @overload
-    def __getitem__(self, index: SupportsIndex | str) -> Item_co: ...
+    def __getitem__(self, index: int) -> Item_co: ...
     @overload
     def __getitem__(self, index: slice) -> tuple[Item_co, ...]: ...
-    def __getitem__(self, index: SupportsIndex | slice | str) -> Item_co | tuple[Item_co, ...]:
-        """Return one item by position or id, or some of them.
-
-        Parameters
-        ----------
-        index
-            A position, an id, at least the first 8 characters of an id, or a slice.
-
-        Returns
-        -------
-        ApiObject or tuple of ApiObject
-            An item; for a slice, a plain tuple, as it is no longer the list that was read.
-
-        Raises
-        ------
-        UsageError
-            For an id that is not here, and for the start of several ids.
-        """
-        if not isinstance(index, str):
-            return self.items[index]
-        [item_id] = full_ids([index], self.ids, "this list")
-        return self.items[self.ids.index(item_id)]
+    def __getitem__(self, index: int | slice) -> Item_co | tuple[Item_co, ...]:
+        """Return one item, or a plain tuple of some: it is no longer the list that was read."""
+        return self.items[index]
 
     def __repr__(self) -> str:
         gaps = one_line("; ".join(self.missing))
@@ -117,6 +97,7 @@ class RunList(ApiList[Run]):
 # --------------------------------------------------------------------------------- page by page
 
 
+@dataclass
 class Pages(Generic[Listed]):
     """A list of the API, read page by page: each has the items that are new.
 
@@ -124,44 +105,35 @@ class Pages(Generic[Listed]):
     With `progress` a line counts the items if reading takes long; it is cleared at the end.
     """
 
-    def __init__(
-        self,
-        http: Http,
-        path: str,
-        parse: Parse[Listed],
-        query: Query | None = None,
-        *,
-        is_paged: bool = True,
-        progress: bool = False,
-    ) -> None:
-        self.total: int | None = None
-        self.read_at: datetime | None = None
-        self.may_go_on = True
-        self._http = http
-        self._path = path
-        self._parse = parse
-        self._query = query or {}
-        self._is_paged = is_paged
-        self._progress = progress
-        self._gaps: list[str] = []
-        self._n_unreadable = 0
+    http: Http
+    path: str
+    parse: Parse[Listed]
+    query: Query = field(default_factory=dict)
+    is_paged: bool = True
+    progress: bool = False
+    gaps: list[str] = field(default_factory=list)
+    n_unreadable: int = 0
+    total: int | None = None
+    read_at: datetime | None = None
+    may_go_on: bool = True
 
     @property
     def missing(self) -> list[str]:
         """The reasons why some may be missing."""
-        if not self._n_unreadable:
-            return self._gaps
-        unreadable = plural(self._n_unreadable, "record")
-        return [*self._gaps, f"{unreadable} could not be read (see the log)"]
+        if not self.n_unreadable:
+            return self.gaps
+        unreadable = plural(self.n_unreadable, "record")
+        return [*self.gaps, f"{unreadable} could not be read (see the log)"]
 
     def __iter__(self) -> Iterator[list[Listed]]:
         """Yield the new items of each page, until the end of the list or Ctrl-C."""
         seen: set[str] = set()
+        is_interrupted = False
         try:
-            with Progress("runs", progress=self._progress) as counter:
+            with Progress("runs", progress=self.progress) as counter:
                 for number in range(1, MAX_PAGES + 1):
-                    paging = {"page": number, "per_page": PER_PAGE} if self._is_paged else {}
-                    reply = self._http.get(self._path, {**self._query, **paging})
+                    paging = {"page": number, "per_page": PER_PAGE} if self.is_paged else {}
+                    reply = self.http.get(self.path, {**self.query, **paging})
                     page = read_page(reply.value, reply.source)
                     if number == 1:
                         self.total = counter.total = page.total_count
@@ -170,43 +142,48 @@ class Pages(Generic[Listed]):
                     new = [raw for key, raw in by_id.items() if key not in seen]
                     seen |= by_id.keys()
                     counter.update(len(new))
-                    self.may_go_on = self._is_paged and bool(new) and page.has_more is not False
+                    self.may_go_on = self.is_paged and bool(new) and page.has_more is not False
                     yield self._parsed(new, reply)
                     if not self.may_go_on:
                         break
         except KeyboardInterrupt:
-            arrived = plural(len(seen), "record")
-            self._gaps.append(f"{STOPPED}: {arrived} arrived, more were not read")
-            return
-        arrived = plural(len(seen), "record")
-        if self.total not in (None, len(seen)):
-            self._gaps.append(f"{arrived} arrived, the API counts {self.total:,}")
+            is_interrupted = True
+        arrived = plural(len(seen), "record") + " arrived"
+        if is_interrupted:
+            self.gaps.append(f"{STOPPED}: {arrived}, more were not read")
+        elif self.total not in (None, len(seen)):
+            self.gaps.append(f"{arrived}, the API counts {self.total:,}")
         elif self.may_go_on or page.has_more:
-            self._gaps.append(f"{arrived} arrived, the API has more")
+            self.gaps.append(f"{arrived}, the API has more")
 
     def _parsed(self, new: Iterable[Json], reply: Reply) -> list[Listed]:
         items = []
         for raw in new:
             try:
-                items.append(self._parse(raw, reply))
+                items.append(self.parse(raw, reply))
             except ContractError as error:
-                self._n_unreadable += 1
+                self.n_unreadable += 1
                 log.warning("left out of the list: %s", error)
         return items
 
 
-def read_all(
-    http: Http,
-    path: str,
-    parse: Callable[[Json], Listed],
-    query: Query | None = None,
-    *,
-    is_paged: bool,
-) -> ApiList[Listed]:
-    """Read a whole list."""
-    pages = Pages(http, path, lambda raw, _: parse(raw), query, is_paged=is_paged)
-    items = tuple(item for page in pages for item in page)
-    return ApiList(items, tuple(pages.missing), read_at=pages.read_at)
+class ApiPart:
+    """A part of the API, whose objects are listed whole."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def _read_all(
+        self,
+        path: str,
+        parse: Callable[[Json], Listed],
+        query: Query | None = None,
+        *,
+        is_paged: bool = False,
+    ) -> ApiList[Listed]:
+        pages = Pages(self._http, path, lambda raw, _: parse(raw), query or {}, is_paged)
+        items = tuple(item for page in pages for item in page)
+        return ApiList(items, tuple(pages.missing), read_at=pages.read_at)
 
 
 # ------------------------------------------------------------------------------------ some of them
@@ -216,21 +193,20 @@ def read_all(
 class RunFilter:
     """Which runs to list, as the API has no filters for them. None means all."""
 
-    statuses: frozenset[str] | None
+    status: frozenset[str] | None
     since: datetime | None
     business_id: str | None
+    limit: int | None
 
-    def query(self, limit: int | None) -> dict[str, str]:
-        """Return what was asked for, in words."""
-        status = ", ".join(sorted(self.statuses)) if self.statuses is not None else None
-        given = without_none(
-            status=status, since=self.since, business_id=self.business_id, limit=limit
-        )
-        return {name: str(value) for name, value in given.items()}
+    @property
+    def query(self) -> dict[str, str]:
+        """What was asked for, in words."""
+        words = {**vars(self), "status": self.status and ", ".join(sorted(self.status))}
+        return {name: str(value) for name, value in without_none(**words).items()}
 
     def has_state(self, run: Run) -> bool:
         """Return whether a run has the status and the time of creation."""
-        has_status = self.statuses is None or run.status in self.statuses
+        has_status = self.status is None or run.status in self.status
         return has_status and (self.since is None or run.created_at >= self.since)
 
     def is_past(self, page: Sequence[Run]) -> bool:
@@ -245,10 +221,9 @@ class RunFilter:
         return times[-1] < self.since and times == sorted(times, reverse=True)
 
 
-def read_runs(
-    http: Http, parse: Parse[Run], wanted: RunFilter, limit: int | None, progress: bool
-) -> RunList:
-    """Read runs until the end of the list, `limit` or `since`."""
+def read_runs(http: Http, parse: Parse[Run], wanted: RunFilter, progress: bool) -> RunList:
+    """Read runs until the end of the list, the limit or `since`."""
+    limit = wanted.limit
     kept: list[Run] = []
     missing = []
     n_unknown = 0  # runs whose business cannot be known
@@ -257,10 +232,10 @@ def read_runs(
         for run in filter(wanted.has_state, page):
             if wanted.business_id in (None, run.business_id):
                 kept.append(run)
-            elif run.thread_id is None and run.business_id is None:
+            elif run.thread_id is None:
                 n_unknown += 1
         if limit is not None and len(kept) + pages.may_go_on > limit:
-            is_counted = pages.total and not wanted.query(None)
+            is_counted = pages.total and [*wanted.query] == ["limit"]
             of = f"of {pages.total:,}" if is_counted else f"(limit={limit})"
             missing.append(f"{NEWEST} {limit:,} {of}")
             break
@@ -271,7 +246,7 @@ def read_runs(
     return RunList(
         tuple(kept[:limit]),
         (*pages.missing, *missing),
-        query=wanted.query(limit),
+        query=wanted.query,
         read_at=pages.read_at,
     )
 

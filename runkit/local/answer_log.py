@@ -64,18 +64,14 @@ class Entry(NamedTuple):
     sent_at: datetime
     settled_at: datetime | None
     host: str
-    mode: str
     run_id: str
     run_created_at: datetime | None
     interrupt_id: str
     step_id: str | None
-    agent: str | None
-    kind: str | None
     label: str | None
     question_digest: str | None
     answered_by: str
     answer: str
-    answer_digest: str
     delivery: str
     message: str | None
 
@@ -121,7 +117,6 @@ def claim(
         **columns,
         "sent_at": _now(),
         "answered_by": by or declared_name(),
-        "answer_digest": digest(answer),
         "answer": contract.dumps(dict(answer)),
         "delivery": SENDING,
     }
@@ -189,10 +184,10 @@ def answer_log() -> pd.DataFrame:
     pandas.DataFrame
         One row for each answer, sent or refused. `sent_at` and `settled_at` are this machine's
         times in UTC; `answered_by` is self-declared: the API records only the account. `answer` is
-        the JSON that was sent, `answer_digest` its SHA-256 and `question_digest` that of the
-        question. `delivery` is confirmed, unconfirmed (the question is closed, and it is unknown
-        whose answer closed it), unknown (it may have arrived), refused, failed (not delivered) or
-        sending (nothing else was logged).
+        the JSON that was sent, `question_digest` the SHA-256 of the question. `delivery` is
+        confirmed, unconfirmed (the question is closed, and it is unknown whose answer closed it),
+        unknown (it may have arrived), refused, failed (not delivered) or sending (nothing else was
+        logged).
 
     Raises
     ------

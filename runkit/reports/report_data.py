@@ -152,7 +152,7 @@ def redact_source(
         sentence_of_changes = source.more["changes"].attrs["sentence"]
         more["changes"].attrs["sentence"] = masker.text(sentence_of_changes)
     # a tax number can be recovered from the digest of an answer by trying all numbers
-    more["answers"] = more["answers"].assign(question_digest=None, answer_digest=None)
+    more["answers"] = more["answers"].assign(question_digest=None)
     reasons = tuple(map(masker.text, source.frames.source_missing))
     f: Frames = replace(source.frames, **tables, source_missing=reasons)
     masked_labels = Labels(*map(masker.text, labels))
