@@ -158,11 +158,10 @@ def connect(target: Target, transport: httpx.BaseTransport | None) -> httpx.Clie
             transport=transport,
         )
     except (OSError, ValueError, httpx.InvalidURL, ImportError) as error:
-        kind = type(error).__name__
         raise_alone(  # the first error may repeat the login of the proxy
             UsageError(
                 "the proxy or CA file of the environment cannot be used "
-                f"({kind}); check HTTPS_PROXY and SSL_CERT_FILE"
+                f"({type(error).__name__}); check HTTPS_PROXY and SSL_CERT_FILE"
             )
         )
 

@@ -168,10 +168,10 @@ def fetch(
             workers=workers,
             progress=progress,
         )
-        missing = tuple(dict.fromkeys([*source.missing, *fetched.missing]))
+        missing = [*source.missing, *fetched.missing]
         last = Last(
             read_at=source.read_at,
-            missing=[*missing],
+            missing=missing,
             unchanged=[key for key in open_ids if key in unchanged],
         )
         file.add(last)
@@ -180,7 +180,7 @@ def fetch(
         as_listed = contract.local_fields(listed[key])  # its time of reading, its business
         kept[key] = known[key].with_local_fields(**as_listed)
     found = {**dict.fromkeys(wanted), **kept, **fetched.results}
-    return replace(source.with_items(filter(None, found.values())), missing=missing)
+    return replace(source.with_items(filter(None, found.values())), missing=tuple(missing))
 
 
 # ---------------------------------------------------------------------------- by the start of an id
