@@ -14,12 +14,9 @@ HIDDEN = re.compile(r"<style>.*?</style>", re.DOTALL)
 BREAKS = re.compile(r"</(?:p|h\d|blockquote|li|td|th|summary|small|b|dt|dd|code)>")
 
 FLEET: dict[str, Callable[[runkit.Frames], Panel]] = {
+    **{name: getattr(runkit.fleet, name) for name in runkit.fleet.__all__},
     "overview": lambda f: runkit.overview(f, sla_h=4),
-    "needs attention": runkit.fleet.needs_attention,
-    "waits": lambda f: runkit.fleet.waits(f, sla_h=4),
-    "failed steps": runkit.fleet.failed_steps,
-    "slowest steps": runkit.fleet.slowest_steps,
-    "weak findings": runkit.fleet.weak_findings,
+    "late": lambda f: runkit.fleet.waits(f, sla_h=4),
     "frames": pages.runs_panel,
     "answered": pages.answered_panel,
     "head": pages.head,
@@ -29,9 +26,8 @@ FLEET: dict[str, Callable[[runkit.Frames], Panel]] = {
     "changes": lambda f: pages.changed_panel(runkit.changes([], f)),
 }
 ONE: dict[str, Callable[[runkit.Frames], Panel]] = {
-    "findings": runkit.one_run.findings,
-    "questions": runkit.one_run.questions,
-    "beside others": lambda f: runkit.one_run.beside_others(f, f.runs["run_id"][0]),
+    **{name: getattr(one_run, name) for name in one_run.__all__ if name != "step"},
+    "beside_others": lambda f: runkit.one_run.beside_others(f, f.runs["run_id"][0]),
     "head": pages.head,
     "folded": one_run.folded_steps,
     "show": lambda f: pages.show_panel(f, sla_h=4),

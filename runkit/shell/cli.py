@@ -37,7 +37,7 @@ examples:
 
 Exit codes: 0 done, 1 failed, 2 invalid usage, 3 done but incomplete, 4 a question waits
 (inbox, show; also if incomplete), 130 stopped."""
-Option = tuple[tuple[str, ...], dict[str, Any]]
+Option = tuple[tuple[str, ...], dict[str, Any]]  # the arguments of `add_argument`
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         root.print_help()
         return 0
     try:
-        return COMMANDS[name](arguments)
+        return COMMANDS[name].run(arguments)
     except RunkitError as error:
         echo(f"runkit {name}: {error}")
         return USAGE_ERROR if isinstance(error, UsageError) else FAILED
@@ -92,10 +92,10 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=version)
     commands = root.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for name, command in COMMANDS.items():
-        description = str(command.__doc__)
+        description = str(command.run.__doc__)
         summary = description[0].lower() + description[1:].removesuffix(".")
         sub = commands.add_parser(name, help=summary, description=description)
-        for flags, settings in OPTIONS[name]:
+        for flags, settings in command.options:
             sub.add_argument(*flags, **settings)
     return root
 
@@ -335,6 +335,14 @@ def _source(arguments: argparse.Namespace) -> Any:
         return _identify(client, runs)
 
 
+class Command:
+    """A command: a function that returns an exit code, and the options of its line."""
+
+    def __init__(self, run: Callable[[argparse.Namespace], int], *options: Option) -> None:
+        self.run = run
+        self.options = options
+
+
 def option(*flags: str, **settings: Any) -> Option:
     """Return the arguments of `add_argument`."""
     return flags, settings
@@ -358,8 +366,9 @@ STEP_OPTION = option(
 )
 OUTPUT = "runs/ to read what is new or changed into a folder; a new runs.ndjson; - for stdout"
 TEMPLATE_HELP = "run, runs, or the path of your own notebook (by the number of runs)"
-OPTIONS: dict[str, list[Option]] = {
-    "demo": [
+COMMANDS: dict[str, Command] = {
+    "demo": Command(
+        make_demo,
         option(
             "-o",
             "--output",
@@ -367,8 +376,9 @@ OPTIONS: dict[str, list[Option]] = {
             help="folder for the page and the runs (runkit-demo)",
         ),
         option("--speed", type=float, default=300, help="simulation speed (×) (300)"),
-    ],
-    "inbox": [
+    ),
+    "inbox": Command(
+        list_questions,
         option(
             "--since",
             default="30d",
@@ -378,16 +388,18 @@ OPTIONS: dict[str, list[Option]] = {
         SLA,
         ALL,
         JSON,
-    ],
-    "show": [
+    ),
+    "show": Command(
+        show_runs,
         SOURCE_OPTION,
         STEP_OPTION,
         AS_OF,
         SLA,
         ALL,
         JSON,
-    ],
-    "fetch": [
+    ),
+    "fetch": Command(
+        fetch_runs,
         option("-o", "--output", required=True, help=OUTPUT),
         option("--overwrite", action="store_true", help="replace an existing file, unless stopped"),
         option("--status", choices=STATUS_OF, help="only runs with this status"),
@@ -396,8 +408,9 @@ OPTIONS: dict[str, list[Option]] = {
             "--business", metavar="ID", dest="business_id", help="only runs about this business"
         ),
         option("--limit", type=int, metavar="N", help="at most N runs, newest first"),
-    ],
-    "report": [
+    ),
+    "report": Command(
+        make_report,
         SOURCE_OPTION,
         option(
             "-o", "--output", required=True, help="report.html; the notebook is written next to it"
@@ -405,20 +418,13 @@ OPTIONS: dict[str, list[Option]] = {
         option("--template", help=TEMPLATE_HELP),
         AS_OF,
         SLA,
-    ],
-    "sandbox": [
+    ),
+    "sandbox": Command(
+        serve_sandbox,
         option("--port", type=int, default=0, help="port on 127.0.0.1 (any free port)"),
         option("--speed", type=float, default=60, help="simulation speed (×) (60)"),
         option("--history", type=int, default=0, help="number of past runs at the start (0)"),
         option("--replay", metavar="FILE", help="play the finished runs of a file (packaged runs)"),
-    ],
+    ),
 }
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "demo": make_demo,
-    "inbox": list_questions,
-    "show": show_runs,
-    "fetch": fetch_runs,
-    "report": make_report,
-    "sandbox": serve_sandbox,
-}
-"""The commands; their docstrings explain them to users."""
+"""The commands; the docstrings of their functions explain them to users."""
