@@ -1,4 +1,4 @@
-"""The command line: `runkit demo, sandbox, fetch, inbox, show, report`.
+"""The command line: `runkit`.
 
 cli      the commands
 _demo    eight runs on the embedded sandbox, and what an analyst sees of their runs
