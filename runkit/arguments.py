@@ -36,6 +36,7 @@ Workers = Annotated[int, Field(ge=1, le=64)]
 Moment = datetime | date | str  # a time that `read_moment` takes
 Words = str | Iterable[str]  # one or several
 F = TypeVar("F", bound=Callable[..., Any])
+Item = TypeVar("Item")
 
 NAMES = {
     "Annotated": Annotated,
@@ -135,6 +136,15 @@ def check_kind(name: str, value: object, *kinds: type) -> None:
     if not isinstance(value, kinds):
         expected = " or ".join(kind.__name__ for kind in kinds)
         raise UsageError(f"{name}={brief(value)} cannot be used; it should be {expected}")
+
+
+def check_each(name: str, values: Any, kind: type[Item]) -> list[Item]:
+    """Return several values as a list. Raises `UsageError` if one is of another class."""
+    check_kind(name, values, Iterable)
+    items = [*values]
+    for number, item in enumerate(items):
+        check_kind(f"{name}[{number}]", item, kind)
+    return items
 
 
 def read_moment(

@@ -263,7 +263,7 @@ def answer_errors(kind: str, answer: Json) -> dict[str, str]:
 
 def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
     """Check an answer to an interrupt with this value. Raises `UsageError` if it does not fit."""
-    parts = {part.get("agent"): part for part in objects(answer.get("proposals"))}
+    parts = {first_text(part.get("agent")): part for part in objects(answer.get("proposals"))}
     for question in questions_in(value):
         agent = question.get("agent")
         given = {**answer, **parts.get(agent, NOTHING)}

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from runkit.api.contract import Json, without_none
 from runkit.api.models import Business, Run, Thread
-from runkit.arguments import check_kind, checked
+from runkit.arguments import check_each, check_kind, checked
 from runkit.client._http import Http, path_to
 from runkit.client.run_list import ApiList, ApiPart, RunList, read_each
 
@@ -96,8 +96,7 @@ class Businesses(ApiPart):
         ApiError
             If the businesses cannot be listed, or the host does not respond.
         """
-        check_kind("runs", runs, Iterable)
-        listed = tuple(runs)
+        listed = check_each("runs", runs, Run)
         unnamed = {run.thread_id for run in listed if run.thread_id and run.business_id is None}
         missing = self.search(unnamed, progress)
         named = (run.with_local_fields(**self.facts_of(run.thread_id)) for run in listed)

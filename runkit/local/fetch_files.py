@@ -28,7 +28,7 @@ from runkit.api.contract import (
     parse_time,
     state_of,
 )
-from runkit.display.text import escape_unseen, plural
+from runkit.display.text import brief, escape_unseen, plural
 from runkit.errors import StorageError, UsageError
 from runkit.local import files
 
@@ -89,7 +89,7 @@ class FetchFile:
         self._has_part = False  # a line was interrupted
 
     def add(self, record: First | Json | Last) -> None:
-        """Write a record. Raises `StorageError` if the disk does not take it."""
+        """Write a record. Raises `UsageError` and `StorageError` if the file does not take it."""
         if self._file is None:
             return
         text = contract.dumps(record) if isinstance(record, dict) else record.model_dump_json()
@@ -104,6 +104,11 @@ class FetchFile:
             self.n_lines += 1
         except BrokenPipeError:
             raise
+        except (AttributeError, TypeError, ValueError):
+            raise UsageError(
+                f"into={brief(self._file)} takes no bytes; expected a folder, the name of a new "
+                "file, or a file that is open for writing bytes."
+            ) from None
         except OSError as error:
             raise StorageError(
                 f"{self._file.name} cannot be written: {error.strerror}. It has "

@@ -157,7 +157,8 @@ class Redaction:
         check_kind("patterns", self.patterns, Mapping)
         check_kind("keep", self.keep, list, tuple, set)
         for name, pattern in self.patterns.items():
-            if not _RULE_NAME.fullmatch(name) or name in MASK_NAMES:
+            is_name = isinstance(name, str) and _RULE_NAME.fullmatch(name)
+            if not is_name or name in MASK_NAMES:
                 raise UsageError(
                     f"patterns: the name {brief(name)} is invalid; expected 1 to 40 letters, "
                     "digits, spaces or _ . - that are not the name of a built-in rule."

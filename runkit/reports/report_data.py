@@ -20,7 +20,7 @@ from pydantic import PositiveInt
 
 import runkit
 from runkit.analysis.compare import changes
-from runkit.arguments import Words, check_kind, checked
+from runkit.arguments import Words, check_each, check_kind, checked
 from runkit.display.messages import IN_USE, hide
 from runkit.display.text import moment
 from runkit.errors import DISTRIBUTION
@@ -241,7 +241,7 @@ def report_data(
     if folder := os.environ.get(DATA_NAME):
         return read_data(Path(folder))
     masker = make_masker(redact)
-    ids = [run_ids] if isinstance(run_ids, str) else list(run_ids)
+    ids = [run_ids] if isinstance(run_ids, str) else check_each("run_ids", run_ids, str)
     source = _fetched(ids, client) if ids else _examples(examples)
     return redact_source(source, masker)
 

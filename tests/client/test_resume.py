@@ -116,7 +116,11 @@ YES_TO_TIN = {"agent": "verify_tin_agent", "decision": "approve"}
         (asks("decision"), {"decision": "rejected"}, 'note: "Reject" needs a reason'),
         (asks("decision"), {"decision": "approve"}, "must be approved or in_review or rejected"),
         (asks("document"), {"decision": "approve"}, '"Provide the document" needs a document'),
-        (COMBINED, {"proposals": [YES_TO_TIN]}, "to 'dismissal_agent', decision: decision must be"),
+        (
+            COMBINED,
+            {"proposals": [YES_TO_TIN, {"agent": []}]},
+            "to 'dismissal_agent', decision: decision must be",
+        ),
     ],
 )
 def test_an_answer_that_cannot_be_one_is_not_sent(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import StringIO
 
 import httpx
 import pandas as pd
@@ -77,6 +78,11 @@ MISTAKES = [
     (lambda: runkit.gantt(F, depth="all"), "depth='all'", "integer"),
     (lambda: runkit.frames(F, on_error="ignore"), "on_error='ignore'", "'collect' or 'raise'"),
     (lambda: _client().runs.list(status="waitin"), "status='waitin'", "mean 'waiting'?"),
+    (lambda: _client().businesses.identify(["x"]), "runs[0]='x'", "Run"),
+    (lambda: _client().runs.fetch([ONE], known=[1]), "known[0]=1", "Run"),
+    (lambda: _client().runs.fetch([ONE], into=StringIO()), "into=", "for writing bytes"),
+    (lambda: runkit.report_data(3), "run_ids=3", "Iterable"),
+    (lambda: repr(runkit.Run({})), "this Run has no status", "from_json"),
 ]
 
 

@@ -195,6 +195,7 @@ def test_values_to_keep_stay():
         ({"patterns": {"x": "a*"}}, "matches empty text"),
         ({"patterns": {"email": "a"}}, "built-in"),
         ({"patterns": {"a]": "a"}}, "expected 1 to 40"),
+        ({"patterns": {3: "a"}}, "expected 1 to 40"),
         ({"patterns": ["a"]}, "should be Mapping"),
         ({"keep": ["("]}, "keep is not a valid regular expression"),
         ({"keep": ".*@acme"}, "should be list"),

@@ -51,6 +51,7 @@ def test_a_table_fills_in_what_is_not_known():
             pd.DataFrame({"thread_id": ["a", "a"], "business_name": ["b", "c"]}),
             "several .* thread_id 'a'",
         ),
+        (pd.DataFrame(columns=["run_id", *["business_name"] * 2]), "and one business_name"),
         ("names.csv", "businesses='names.csv'; expected a Client, or a DataFrame"),
     ],
 )
