@@ -66,7 +66,7 @@ def compare(a: Source, b: Source) -> pd.DataFrame:
     UsageError
         Unless both hold exactly one run.
     """
-    sides = one_run(a, "a"), one_run(b, "b")
+    sides = of_one_run(a, "a"), of_one_run(b, "b")
     in_a, in_b = (
         named(f.steps).assign(is_wait=waiting_steps(f.steps, f.interrupts)) for f in sides
     )
@@ -97,7 +97,7 @@ def _sums(steps: pd.DataFrame, rows: pd.Index[int]) -> pd.DataFrame:
     return sums.reindex(rows, fill_value=0 if len(steps) else None).astype(COMPARED_SUMS)
 
 
-def one_run(source: Source, name: str) -> Frames:
+def of_one_run(source: Source, name: str) -> Frames:
     """Read frames of exactly one run. Raises `UsageError` with the number of runs otherwise."""
     f = frames(source)
     n_runs = len(f.runs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from runkit.analysis.compare import one_run
+from runkit.analysis.compare import of_one_run
 from runkit.api.words import OUTCOMES, RUN_STATUSES, TIERS
 from runkit.arguments import check_kind, checked
 from runkit.display import messages
@@ -242,7 +242,7 @@ def beside_others(f: Frames, run_id: str) -> Panel:
 def _of_one(f: Frames) -> Frames:
     """Check that frames hold exactly one run. Raises `UsageError`."""
     check_kind("f", f, Frames)
-    return one_run(f, "f")
+    return of_one_run(f, "f")
 
 
 # ------------------------------------------------------------------------- how it ended, its steps

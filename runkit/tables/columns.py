@@ -57,8 +57,8 @@ def _run_fields(rows: Rows) -> Columns:
     columns = _object_columns([raw | contract.local_fields(raw) for raw in raws], Run)
     return columns | {
         "run": np.arange(rows.first_run, rows.first_run + len(raws)),
-        "agent": text(map(agent_of, raws)),
-        "requester": text((raw.get("requester") or {}).get("name") for raw in raws),
+        "agent": text_array(map(agent_of, raws)),
+        "requester": text_array((raw.get("requester") or {}).get("name") for raw in raws),
         # A list of runs shows an empty list of steps.
         "has_steps": np.array([bool(raw.get("steps")) for raw in raws], np.bool_),
         "has_interrupts": np.array([raw.get("interrupts") is not None for raw in raws], np.bool_),
@@ -77,9 +77,9 @@ def _step_fields(rows: Rows) -> Columns:
         "parent": np.array([row.parent for row in rows.steps], np.int64),
         "depth": np.array([row.depth for row in rows.steps], np.int64),
         "agent": pc.coalesce(columns["agent"], columns["graph"]),
-        "label": text(_label(step) for step in steps),
-        "error": text(reason_of(step) if _has_failed(step) else None for step in steps),
-        "result": text(None if value is None else contract.dumps(value) for value in results),
+        "label": text_array(_label(step) for step in steps),
+        "error": text_array(reason_of(step) if _has_failed(step) else None for step in steps),
+        "result": text_array(None if value is None else contract.dumps(value) for value in results),
         "n_artifacts": n_artifacts,
         "has_artifacts": has_artifacts,
     }
@@ -133,7 +133,7 @@ def _by_field(rows: Sequence[tuple[Any, ...]], cls: Any) -> Columns:
         if hint in dtypes:
             columns[name] = np.array(values, dtypes[hint])
         else:
-            columns[name] = text(values) if hint in (str, str | None) else values
+            columns[name] = text_array(values) if hint in (str, str | None) else values
     return columns
 
 
@@ -207,7 +207,7 @@ def to_frame(frame: str, columns: Columns, is_kept: Flags) -> pd.DataFrame:
 # ------------------------------------------------------------------------------------------ arrays
 
 
-def text(values: Iterable[object]) -> pa.Array:
+def text_array(values: Iterable[object]) -> pa.Array:
     """Return Python strings as Arrow text; None is null."""
     return pa.array(list(values), TEXT)
 
@@ -226,7 +226,7 @@ def flags(values: pa.Array) -> Flags:
 
 def is_word(values: pa.Array, words: Iterable[str]) -> Flags:
     """Return whether each value is one of some words; false for null."""
-    return flags(pc.is_in(values, text(words)))
+    return flags(pc.is_in(values, text_array(words)))
 
 
 def ranks(values: pa.Array, words: Vocabulary) -> Ints:

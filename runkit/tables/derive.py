@@ -36,7 +36,7 @@ from runkit.tables.columns import (
     position_in_group,
     ranks,
     take,
-    text,
+    text_array,
     to_frame,
     without_failed_child,
 )
@@ -201,7 +201,7 @@ def _add_run_columns(
     n_sources = np.zeros(n, np.int64)
     np.add.at(n_sources, artifacts["run"], artifacts["n_sources_known"])
     is_cause = steps["is_cause"]
-    names = text(agent and agent_title(agent) for agent in runs["agent"].to_pylist())
+    names = text_array(agent and agent_title(agent) for agent in runs["agent"].to_pylist())
     runs |= {
         "agent_name": pc.coalesce(runs["agent_name"], names),
         "n_steps": counts(bincount(steps["run"], n), has_steps),
@@ -250,7 +250,7 @@ def _outcomes(runs: Columns, steps: Columns, artifacts: Columns, interrupts: Col
     title = pc.coalesce(artifacts["title"], artifacts["type"])
     delivered = first_in_group(artifacts["run"], outputs, title, n)
     n_others = bincount(artifacts["run"][outputs], n) - 1
-    more = text(f" +{others}" if others > 0 else "" for others in n_others.tolist())
+    more = text_array(f" +{others}" if others > 0 else "" for others in n_others.tolist())
     delivered = pc.binary_join_element_wise(delivered, more, pa.scalar("", TEXT))
     has_failed = is_word(status, RUN_STATUSES.meaning("failed"))
     is_silent = runs["has_ended"] & ~has_failed & ~flags(delivered.is_valid())
@@ -277,7 +277,7 @@ def _returned(is_silent: Flags, steps: Columns) -> pa.Array:
     is_output = is_word(steps["type"], [OUTPUT]) & (steps["depth"] == 0)
     rows = np.flatnonzero(is_output & is_silent[steps["run"]])[::-1]
     results = map(messages.returned, take(steps["result"], rows).to_pylist())
-    words = text(_first_values(values) for values in results)
+    words = text_array(_first_values(values) for values in results)
     has_words = np.flatnonzero(flags(words.is_valid()))
     return first_in_group(steps["run"][rows], has_words, words, len(is_silent))
 

@@ -85,7 +85,7 @@ def measured(frames: dict[str, Frame], as_of: datetime) -> dict[str, Frame]:
 # ------------------------------------------------------------------------------------------- clock
 
 
-def clock(
+def choose_as_of(
     tables: dict[str, pd.DataFrame],
     list_read_at: datetime | None,
     given: datetime | None,
@@ -117,7 +117,7 @@ def recounted(f: Frames, as_of: datetime, basis: str) -> Frames:
 
     Raises `UsageError` for a time before the newest time in the data.
     """
-    clock(dict(f.items()), None, as_of)
+    choose_as_of(dict(f.items()), None, as_of)
     fields: dict[str, Any] = measured(dict(f.items()), as_of)
     return replace(f, **fields, as_of=as_of, as_of_basis=basis)
 

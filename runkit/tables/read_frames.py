@@ -21,7 +21,7 @@ from runkit.tables.columns import Parts, fields_of, joined, newest_states
 from runkit.tables.derive import contradictions, derived
 from runkit.tables.flatten import COST_DATA, Row, Rows, flatten_runs, problems_frame
 from runkit.tables.frames import GIVEN, Frames
-from runkit.tables.measure import clock, combined, measured, recounted
+from runkit.tables.measure import choose_as_of, combined, measured, recounted
 from runkit.tables.questions import with_answers
 from runkit.tables.schema import cast, is_saved, read_saved
 from runkit.tables.sources import (
@@ -251,7 +251,7 @@ def _read(source: Any, given: datetime | None, progress: bool) -> Frames:
         raise _data_error(tables["problems"], "in the data; all records were refused", advice)
     read_at = getattr(source, "read_at", None) or fetches.read_at
     events = [record.at for record in reading.records if record.at]
-    as_of, basis = clock(tables, read_at, given, events)
+    as_of, basis = choose_as_of(tables, read_at, given, events)
     missing = [*getattr(source, "missing", ()), *fetches.missing, *reading.missing()]
     return Frames(
         **measured(tables, as_of),
