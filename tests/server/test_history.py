@@ -2,8 +2,6 @@
 
 from collections import Counter
 
-from tests.server.conftest import BUSINESS
-
 
 def runs_of(server):
     """All runs, newest first."""
@@ -21,15 +19,6 @@ def test_the_history_of_a_sandbox_has_runs_of_two_weeks(serve):
     assert set(found) == {"completed", "interrupted", "error"}
     assert (found.total(), found["completed"] > 30, min(found.values()) >= 3) == (60, True, True)
     assert server.actions("watchlist_hit")
-
-
-def test_every_seventh_run_of_history_has_a_form_of_strangers(serve):
-    """Ten forms in turn, so that whoever looks at a history of 70 runs meets all of them."""
-    server = serve(history=70)
-    forms = [business for business in BUSINESS.values() if business.is_form]
-    businesses = [run.spec.business_id for run in server.running.store.runs.values()]
-    assert businesses[6::7] == [business.id for business in forms]
-    assert len(forms) == 10
 
 
 def test_equal_seeds_give_equal_pasts(serve):

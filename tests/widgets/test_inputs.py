@@ -131,6 +131,3 @@ def test_a_combined_question_is_sent_when_each_part_has_an_answer():
     assert inputs.chosen == "verify the TIN, keep the hit"
     parts = [{"agent": "tin", "decision": "approve"}, {"agent": "list", "decision": "reject"}]
     assert inputs.answer() == {"proposals": parts}
-    assert answer(asks("mixed", proposals=combined()["proposals"][:1]), "reject") == {
-        "decision": "reject"
-    }

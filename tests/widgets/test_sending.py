@@ -154,27 +154,6 @@ async def test_text_that_arrives_right_after_the_press_is_sent(asking):
 
 
 @on_a_loop
-async def test_two_forms_pressed_at_once_send_one_answer(asking):
-    """Whoever was second keeps what was typed."""
-    run = asking.run()
-    people = [asking.form(run, asking.another(), who) for who in ("Ana", "Ben")]
-    arrived = asking.box.answers()
-    asking.box.fault("hold", times=None)
-    for person in people:
-        person.choose()
-        person.form.send_button.click()
-    await until(lambda: any(person.form.inputs.chosen == "" for person in people))
-    asking.box.clear_faults()
-    for person in people:
-        await person.idle()
-    assert arrived() == 1
-    assert deliveries() == ["confirmed"]
-    first, second = sorted(people, key=lambda person: person.result != "confirmed")
-    assert (first.result, second.result) == ("confirmed", "open")
-    assert second.note == NOTE
-
-
-@on_a_loop
 async def test_a_second_form_warns_of_an_answer_that_may_arrive(asking):
     run = asking.run()
     person = asking.form(run)
