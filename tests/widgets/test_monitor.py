@@ -72,12 +72,3 @@ async def test_a_newer_monitor_of_a_run_ends_the_older_one(asking):
     assert older.run.status == "interrupted"
     newer.close()
     assert newer.work.is_idle
-
-
-@on_a_loop
-async def test_an_answer_from_elsewhere_closes_the_question(asking):
-    run = asking.run()
-    monitor = runkit.RunMonitor(asking.client, run)
-    asking.answer_elsewhere(run)
-    await until(lambda: monitor.receipts)
-    assert "by Priya Raman" in monitor.receipts[0].text

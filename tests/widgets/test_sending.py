@@ -154,20 +154,6 @@ async def test_text_that_arrives_right_after_the_press_is_sent(asking):
 
 
 @on_a_loop
-async def test_a_second_form_warns_of_an_answer_that_may_arrive(asking):
-    run = asking.run()
-    person = asking.form(run)
-    asking.box.fault("drop")
-    person.choose()
-    await person.press()
-    again = asking.form(run)
-    assert "may still arrive" in again.sentence
-    again.choose()
-    await again.press()
-    assert (again.result, deliveries()) == ("confirmed", ["unknown", "confirmed"])
-
-
-@on_a_loop
 async def test_a_read_only_client_sends_nothing(asking):
     person = asking.form(asking.run(), asking.another(read_only=True))
     arrived = asking.box.answers()
