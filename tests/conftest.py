@@ -36,7 +36,7 @@ ARGS = [
 
 
 def pytest_configure() -> None:
-    """Give notebooks a state folder, too."""
+    """Set a state folder, for notebooks, too."""
     # A shell starts its background jobs with SIGINT ignored, and programs that they start inherit
     # that.
     signal.signal(signal.SIGINT, signal.default_int_handler)

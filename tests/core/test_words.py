@@ -12,7 +12,7 @@ NEW = Word("shelved", "Shelved", "muted", "⊘", ("over",))
 
 
 def set_lines(monkeypatch, vocabulary, lines):
-    """Give a vocabulary other lines, as somebody does who adds a line to its table."""
+    """Set other lines of a vocabulary, as somebody does who adds a line to its table."""
     monkeypatch.setattr(vocabulary, "lines", lines)
     monkeypatch.setattr(vocabulary, "_by_word", {line.word: line for line in lines})
 

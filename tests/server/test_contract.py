@@ -19,9 +19,9 @@ RECORDED.remove("long_200")  # a second, for nothing new
 def recorded_answers():
     """Yield the kind of each recorded question, and what was decided."""
     for recording in (each for name in RECORDED for each in BUSINESS[name].recordings):
-        for asked in (step.get("asked") for step in walk(recording.run.get("steps"))):
-            for question in questions_in(interrupt_value(asked)) if asked else ():
-                verdicts = recording.answers[asked["id"]]
+        for item in (step.get("asked") for step in walk(recording.run.get("steps"))):
+            for question in questions_in(interrupt_value(item)) if item else ():
+                verdicts = recording.answers[item["id"]]
                 yield interrupt_kind(question), verdicts[question["agent"]]
 
 
