@@ -114,12 +114,10 @@ class Runs:
         status
             One status or several, in the API's words or the screen's (`waiting`, `failed`).
         since
-            Only runs created at or after it: a datetime, a date, an ISO 8601 string, `7d`, `12h` or
-            `now`, in UTC without an offset. What is relative to now is measured by the server's
-            clock, which takes a request.
+            Only runs created at or after it: a datetime, a date, ISO 8601, `7d`, `12h` or `now`, in
+            UTC without an offset. A relative one takes a request for the server's time.
         business_id
-            One business, by id or as a `Business`. Its threads are read first, and the runs know
-            it.
+            One business, by id or as a `Business`; the runs know it. Its threads are read first.
         progress
             Show a counter if it takes longer than 2 seconds.
         with_businesses
@@ -196,8 +194,8 @@ class Runs:
         Returns
         -------
         RunList
-            In the order of the ids. `missing` has the reasons why runs are missing, those of the
-            list of runs that was given included. With a folder, the runs that were read.
+            In the order of the ids; with a folder, those that were read. `missing` has the reasons
+            why runs are missing, those of the list that was given included.
 
         Raises
         ------
@@ -323,8 +321,7 @@ class Runs:
     ) -> Feedback:
         """Rate the artifact `artifact_id` of a run.
 
-        `Invalid` if the API refuses it: a comment has at most 5,000 characters. Raises any other
-        `ApiError`, too.
+        A comment has at most 5,000 characters. Raises `Invalid` and any other `ApiError`.
         """
         run_id = self._full_id(run)
         body = contract.without_none(
