@@ -22,7 +22,7 @@ class Word(NamedTuple):
     means: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.icon} {self.label}".strip()
+        return f"{self.label} {self.icon}".strip()
 
 
 class Vocabulary:

@@ -199,6 +199,6 @@ def _legend(items: Items, marks: pd.DataFrame) -> list[Line]:
     for color, name in names.items():
         if color in used:
             entries.append([Span("■ ", color), Span(shown(name, MAX_AGENT), "muted")])
-    if "solid" in set(marks["look"]):
+    if {"solid", "pale"} <= set(marks["look"]):
         entries.append([Span("Agents in solid color: on the critical path", "muted")])
     return entries

@@ -35,9 +35,9 @@ class Look(NamedTuple):
 
 
 LOOKS = {  # from the bottom up
-    "group": Look(0.16, 0.28),
-    "pale": Look(0.32, 0.45, least_px=1.5),
-    "stub": Look(0.16, 0.28, least_px=9),
+    "group": Look(0.2, 0.3),
+    "pale": Look(0.42, 0.5, least_px=1.5),
+    "stub": Look(0.2, 0.3, least_px=9),
     "solid": Look(1, 1),
     "unknown": Look(0.75, 0.85, least_px=2),
     "fail": Look(1, 1, least_px=4),

@@ -58,7 +58,14 @@ DARK = Theme(
 )
 # Colors of agents in charts, at least 3:1 on both grounds, none near red or amber, and apart for
 # people who see two colors. The first is for the agent of the run itself.
-AGENT_COLORS = ("#5B6B7F", "#3B8AF0", "#7A35F0", "#3B9A2F", "#7A6500", "#C455BE")
+AGENT_COLORS = (
+    "#5B6B7F",
+    "#2592FF",
+    "#007762",
+    "#5956FF",
+    "#7981AA",
+    "#0067A4",
+)
 OTHER_COLOR = "#868E96"  # for further agents
 
 

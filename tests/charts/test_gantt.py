@@ -58,7 +58,7 @@ def test_one_run_is_a_tree_with_a_row_for_each_step():
 def test_the_title_of_one_run_names_it_and_the_line_below_says_where_the_time_went():
     known = {"business_name": "Namesake Imports LLC"}
     chart = draw(example("completed") | {"_runkit": known})
-    assert chart.title == "Namesake Imports LLC · CIP Orchestrator · ✓ Completed"
+    assert chart.title == "Namesake Imports LLC · CIP Orchestrator · Completed ✓"
     spent = "40 min 59 s: 3 min 17 s work, 37 min 42 s waiting"
     assert chart.lines == [f"{spent} · run 7b0f6c1e"]
     assert chart.alt == f"Timeline: {chart.title}. {spent} · run 7b0f6c1e"
@@ -212,7 +212,7 @@ def test_hover_has_agent_state_times_findings_and_values():
     lines = draw(run(looked)).hovers[0].split("<br>")
     assert lines[:3] == [
         "Looking",
-        "TIN · ✓ Done",
+        "TIN · Done ✓",
         "1 min, 30 s of its own",
     ]
     assert [line for line in lines if line.startswith("◆")] == [f"◆ Finding {n}" for n in range(3)]
@@ -221,7 +221,7 @@ def test_hover_has_agent_state_times_findings_and_values():
 
 def test_a_run_may_name_no_agent():
     chart = draw(run(step("a", 0, 10, agent=None), agent=None))
-    assert chart.hovers[0].split("<br>")[1] == "Unknown agent · ✓ Done"
+    assert chart.hovers[0].split("<br>")[1] == "Unknown agent · Done ✓"
 
 
 HOSTILE = '<a href="https://evil.example">click</a><img src=x>$x$%{y}'

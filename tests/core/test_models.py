@@ -48,6 +48,6 @@ def test_a_run_is_shown_by_its_label():
     waiting = run(id=run_id, status="interrupted", agent="cip_orchestrator")
     bare = Run.from_json(waiting)
     named = bare.with_local_fields(business_id="b-1", business_name="Namesake Imports LLC")
-    assert repr(bare).startswith("Run(CIP Orchestrator · 83fe7317: ◷ Waiting")
-    assert repr(named).startswith("Run(Namesake Imports LLC · 83fe7317: ◷ Waiting")
+    assert repr(bare).startswith("Run(CIP Orchestrator · 83fe7317: Waiting ◷")
+    assert repr(named).startswith("Run(Namesake Imports LLC · 83fe7317: Waiting ◷")
     assert run_id not in repr(named)

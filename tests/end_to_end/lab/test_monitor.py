@@ -30,7 +30,7 @@ def test_a_monitor_follows_a_run_from_start_to_end(open_session):
     show_output(page)
     expect(send(page)).to_be_in_viewport(ratio=1)
     dismiss(page)
-    see(page, "✓ Completed")
+    see(page, "Completed ✓")
     [view, saved] = (item["data"] for item in session.saved()["cells"][1]["outputs"])
     assert "text/html" not in view
     assert "Confirmed by the API" in "".join(saved["text/html"])
