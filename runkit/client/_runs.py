@@ -34,9 +34,8 @@ from runkit.errors import MaybeSent, UsageError
 class Runs:
     """Create, read, list, follow, answer and rate runs.
 
-    Every method takes a `Run`, its id or the first 8 characters of it, for which all runs are
-    listed. The API does not return the business of a run: the client knows it of runs that it
-    created, listed by business or identified.
+    Every method takes a `Run`, its id, or its first 8 characters, for which all runs are listed. The
+    business is known of runs that the client created, listed by business or identified.
     """
 
     def __init__(self, http: Http, businesses: Businesses) -> None:
