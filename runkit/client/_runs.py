@@ -34,7 +34,7 @@ from runkit.errors import MaybeSent, UsageError
 class Runs:
     """Create, read, list, follow, answer and rate runs.
 
-    Every method takes a `Run`, its id, or its first 8 characters, for which all runs are listed. The
+    Every method takes a `Run`, its id or the first 8 characters; then all runs are listed. The
     business is known of runs that the client created, listed by business or identified.
     """
 
@@ -126,9 +126,8 @@ class Runs:
         Returns
         -------
         RunList
-            `missing` has the reasons why runs may be missing, as of the first page: `limit` cut
-            the list, a run may have been missed while reading, or, with `business_id`, a run
-            without a thread may belong to that business. Empty means complete.
+            `missing` has the reasons why runs may be missing: `limit` cut the list, one was missed
+            while reading, or one without a thread may be of the business. Empty means complete.
 
         Raises
         ------
