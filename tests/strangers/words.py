@@ -34,12 +34,14 @@ def other_confidences(rng: random.Random) -> Stranger:
 
 
 def unknown_words(rng: random.Random) -> Stranger:
-    """A status of runs, and a status and a type of steps, that nobody has heard of; and it waits."""
-    odd = step("a", 0, 40, status="shelved", type="tool_call")
+    """Statuses and a type that nobody has heard of, or in another case; and it waits."""
+    status = rng.choice(["archived", "Completed", "Interrupted"])
+    words = {"status": rng.choice(["shelved", "Error"]), "type": rng.choice(["Error", "Interrupt"])}
     asks = question("q", 40, None, label="Sure?")
-    raw = build(rng, odd, asks, status="archived", end=None, updated_at=at(60))
-    rows = [{"status": "shelved", "type": "tool_call", "state": "done"}, {"state": "waiting"}]
-    return Stranger([raw], {"status": "archived", "n_pending": 1}, {"steps": rows})
+    raw = build(rng, step("a", 0, 40, **words), asks, status=status, end=None, updated_at=at(60))
+    rows = [words | {"state": "done"}, {"state": "waiting"}]
+    truth = {"status": status, "n_questions": 1, "n_pending": 1}
+    return Stranger([raw], truth, {"steps": rows})
 
 
 def results(rng: random.Random) -> Stranger:
