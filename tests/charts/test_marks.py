@@ -75,6 +75,20 @@ def test_a_wait_of_one_run_is_a_band_with_its_length():
     assert chart.ticks["2 min 30 s"] == pytest.approx(150 + end - start, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "bands"),
+    [
+        (400, 420, ["6 min 30 s wait", "9 min 40 s wait"]),
+        (400, 1_010, ["6 min 30 s wait"]),
+        (5, 420, ["9 min 40 s wait"]),
+        (10, 1_000, ["16 min 30 s wait"]),
+    ],
+)
+def test_a_wait_is_folded_where_nothing_works_unless_a_step_spans_all_of_it(start, end, bands):
+    work = step("a", 0, 10), question("q", 10, 1_000), step("b", start, end)
+    assert [*draw(run(*work, end=1_010)).bands] == bands
+
+
 def test_waits_take_at_most_three_fifths_of_an_axis():
     parts = [
         (step(f"{n}", n, n + 60), question(f"q{n}", n + 60, n + 4_000))

@@ -105,8 +105,14 @@ def test_frames_of_a_cut_list_are_not_complete():
     assert f.problems.empty
 
 
-def test_a_failed_question_that_waits_is_no_contradiction():
-    asking = run(question("q", 10, None, status="error"), end=None, status="interrupted")
-    f = runkit.frames(asking)
-    assert f.steps["state"].tolist() == ["waiting"]
+@pytest.mark.parametrize(
+    ("raw", "state"),
+    [
+        (run(question("q", 10, None, status="error"), end=None, status="interrupted"), "waiting"),
+        (run(step("a", 5, 5)), "done"),
+    ],
+)
+def test_a_failed_question_that_waits_and_a_step_of_no_length_are_no_contradiction(raw, state):
+    f = runkit.frames(raw)
+    assert f.steps["state"].tolist() == [state]
     assert f.problems.empty
