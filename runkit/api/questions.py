@@ -267,7 +267,13 @@ def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
     for question in questions_in(value):
         agent = question.get("agent")
         given = {**answer, **parts.get(agent, NOTHING)}
-        for name, message in answer_errors(interrupt_kind(question), given).items():
+        kind = KIND_OF_NAME[interrupt_kind(question)]
+        errors = answer_errors(kind.name, given)
+        if kind.name not in FREE:
+            fields = ["decision", *kind.inputs]
+            unknown = given.keys() - {"agent", "proposals", *fields}
+            errors |= dict.fromkeys(unknown, f"is not one of {', '.join(fields)}.")
+        for name, message in errors.items():
             to = brief(agent) if agent else "the question"
             raise UsageError(f"the answer to {to}, {name}: {message} Nothing was sent.")
 

@@ -270,7 +270,7 @@ class Runs:
         ----------
         run
             The run. With a `Run` that shows questions, the answer is checked before it is sent:
-            the id must be that of one of them, and the decision must fit it.
+            the id must be that of one of them, and the fields must fit it.
         interrupt_id
             The id of the question. One without an id (None) can only be answered in Middesk.
         answer

@@ -117,6 +117,11 @@ YES_TO_TIN = {"agent": "verify_tin_agent", "decision": "approve"}
         (asks("decision"), {"decision": "approve"}, "must be approved or in_review or rejected"),
         (asks("document"), {"decision": "approve"}, '"Provide the document" needs a document'),
         (
+            asks("document"),
+            {"decision": "reject", "notes": "-"},
+            "notes: is not one of decision, note",
+        ),
+        (
             COMBINED,
             {"proposals": [YES_TO_TIN, {"agent": []}]},
             "to 'dismissal_agent', decision: decision must be",
