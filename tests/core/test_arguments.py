@@ -127,17 +127,3 @@ def test_a_key_in_the_place_of_an_id_is_neither_sent_nor_shown(call, caplog):
     with pytest.raises(UsageError, match="api_key=") as error:
         call(client)
     assert "0123456789" not in f"{error.value}{urls}{caplog.text}"
-
-
-ELSEWHERE = [
-    lambda client: client.runs.list(limit=KEY),
-    lambda client: client.runs.list(since=KEY),
-    lambda client: runkit.report(F, KEY),
-]
-
-
-@pytest.mark.parametrize("call", ELSEWHERE)
-def test_a_key_in_another_place_is_not_shown(call):
-    with pytest.raises(UsageError) as error:
-        call(_client())
-    assert "0123456789" not in str(error.value)

@@ -9,7 +9,7 @@ import pytest
 from comm import get_comm_manager
 
 import runkit
-from runkit.widgets._work import VIEW, SavedBox, close_tree
+from runkit.widgets._work import VIEW, close_tree
 from tests.widgets.asking import NOTE, off_the_loop, on_a_loop, until
 
 KINDS = [runkit.InterruptForm, runkit.InterruptInbox, runkit.RunMonitor]
@@ -18,24 +18,6 @@ KINDS = [runkit.InterruptForm, runkit.InterruptInbox, runkit.RunMonitor]
 def make(kind, client, run, **options):
     is_inbox = kind is runkit.InterruptInbox
     return kind(client, **options) if is_inbox else kind(client, run, **options)
-
-
-OVERRIDDEN = {"__init__", "__repr__", "close"}
-
-
-class Plain(w.VBox):
-    """What each subclass of a VBox has."""
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@on_a_loop
-async def test_no_name_of_ours_is_a_name_of_a_vbox(asking, kind):
-    """A VBox and its own code would use it."""
-    made = make(kind, asking.client, asking.run())
-    ours = {*vars(kind), *vars(SavedBox)} - vars(Plain).keys()
-    ours |= vars(made).keys() - vars(Plain()).keys()
-    assert {"work", "saved_html", "show"} < ours
-    assert (ours - OVERRIDDEN) & {*dir(w.VBox)} == set()
 
 
 @pytest.mark.parametrize("kind", KINDS)
