@@ -82,6 +82,12 @@ def test_a_failed_step_has_the_reason_of_the_error_that_follows():
     assert rows == [["HTTP 503", "Checking the address", 1]]
 
 
+def test_a_failed_step_has_the_words_of_its_error_artifact():
+    found = [artifact("Registered in 2019"), artifact("Register is down", type="error")]
+    f = runkit.frames(run(step("a", status="error", artifacts=found)))
+    assert column(f.steps, "error") == ["Register is down"]
+
+
 def test_each_step_that_failed_with_a_reason_is_named():
     steps = [
         step(name, status="error", label=f"Asking {name}", result={"error": "HTTP 503"})
