@@ -73,7 +73,12 @@ PREFIX = re.compile(r"^(Input should be|String should have) ")  # how messages o
 SHORTEST_KEY = 8  # in place of a shorter text, messages would lose common words
 MIN_PREFIX = 8  # characters; shorter prefixes often match several ids
 AGO = re.compile(r"(\d{1,4}) ?([mhdw])")
-SPAN_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+SPAN_UNITS = {
+    "m": "minutes",
+    "h": "hours",
+    "d": "days",
+    "w": "weeks",
+}
 
 
 def checked(function: F) -> F:

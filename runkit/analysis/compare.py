@@ -18,14 +18,41 @@ from runkit.tables.schema import own_columns
 from runkit.tables.sources import Source
 
 # Two steps count as the same step if these columns agree, and if both or neither failed.
-COMPARED_FIELDS = ("depth", "agent", "name", "type")
+COMPARED_FIELDS = (
+    "depth",
+    "agent",
+    "name",
+    "type",
+)
 KEY = ["agent", "name"]
-COMPARED_SUMS = {"n": "Int32", "total_s": "float64", "self_s": "float64", "waiting_s": "float64"}
+COMPARED_SUMS = {
+    "n": "Int32",
+    "total_s": "float64",
+    "self_s": "float64",
+    "waiting_s": "float64",
+}
 
 FROM_STEPS = ("outcome", "confidence", "n_errors")  # columns of a run that its steps give
-QUESTION = ["run_id", "label", "step_id", "interrupt_id"]
-FINDING = ["type", "title", "confidence", "best_tier", "n_sources"]
-STEP = ["step_id", "label", "type", "state", "result"]
+QUESTION = [
+    "run_id",
+    "label",
+    "step_id",
+    "interrupt_id",
+]
+FINDING = [
+    "type",
+    "title",
+    "confidence",
+    "best_tier",
+    "n_sources",
+]
+STEP = [
+    "step_id",
+    "label",
+    "type",
+    "state",
+    "result",
+]
 DTYPES: dict[str, Any] = {
     "run_id": "str",
     "business_name": "str",

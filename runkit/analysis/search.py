@@ -18,7 +18,16 @@ from runkit.tables.sources import Source
 
 MAX_HITS = 10_000
 AROUND = 40  # characters before and after a hit
-COLUMNS = ("run_id", "business_name", "status", "step_id", "where", "before", "hit", "after")
+COLUMNS = (
+    "run_id",
+    "business_name",
+    "status",
+    "step_id",
+    "where",
+    "before",
+    "hit",
+    "after",
+)
 
 
 @checked

@@ -170,7 +170,12 @@ def read_page(value: object, source: str) -> Page:
 
 LOCAL = "_runkit"  # the key, in a stored run, of what runkit knows and the API does not return
 BUSINESS_FIELDS = ("business_id", "business_name", "business_status")
-LOCAL_FIELDS = ("read_at", "read_from", "agent_name", *BUSINESS_FIELDS)
+LOCAL_FIELDS = (
+    "read_at",
+    "read_from",
+    "agent_name",
+    *BUSINESS_FIELDS,
+)
 
 
 def local_fields(raw: Json) -> Json:
@@ -195,7 +200,12 @@ def with_local_fields(raw: Json, **fields: str | datetime | None) -> Json:
 # ------------------------------------------------------------------------------------------- events
 
 # RUN_ERROR: [A] 8, from AG-UI
-EVENT_TYPES = ("RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED", "RUN_ERROR")
+EVENT_TYPES = (
+    "RUN_STARTED",
+    "STATE_SNAPSHOT",
+    "RUN_FINISHED",
+    "RUN_ERROR",
+)
 RUN_READ = "RUN_READ"  # runkit's own: the run as read after the stream
 
 

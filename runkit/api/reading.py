@@ -14,12 +14,42 @@ from runkit.api.words import POLICIES
 from runkit.display.text import first_text
 
 # [A] 41: where a result says why its step failed
-REASONS = ("error", "message", "error_message", "reason", "detail", "exception", "errors")
+REASONS = (
+    "error",
+    "message",
+    "error_message",
+    "reason",
+    "detail",
+    "exception",
+    "errors",
+)
 # where a question has its text, after its label
-TEXTS = ("label", "message", "question", "prompt", "title", "text", "description")
+TEXTS = (
+    "label",
+    "message",
+    "question",
+    "prompt",
+    "title",
+    "text",
+    "description",
+)
 # [A] 32: where an answer has the decision, who answered, and why
-DECISION_NAMES = ("decision", "outcome", "answer", "approved", "verdict", "resolution")
-PEOPLE = ("answered_by", "decided_by", "reviewer", "reviewed_by", "approved_by", "user")
+DECISION_NAMES = (
+    "decision",
+    "outcome",
+    "answer",
+    "approved",
+    "verdict",
+    "resolution",
+)
+PEOPLE = (
+    "answered_by",
+    "decided_by",
+    "reviewer",
+    "reviewed_by",
+    "approved_by",
+    "user",
+)
 NOTES = ("reason", "note", "comment")
 ACTOR_NAMES = ("name", "email", "id")
 NOTHING: Json = {}

@@ -36,7 +36,13 @@ EXPECTED = {  # by the type of an error of pydantic
     "string_pattern_mismatch": "a time in ISO 8601",
     "recursion_loop": f"steps nested at most {MAX_LEVELS} deep",
 }
-IN_REPR = ("id", "agent", "type", "status", "confidence")  # ids and fixed words
+IN_REPR = (
+    "id",
+    "agent",
+    "type",
+    "status",
+    "confidence",
+)  # ids and fixed words
 
 
 # --------------------------------------------------------------------------------------- objects

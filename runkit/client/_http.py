@@ -52,7 +52,14 @@ Mode = Literal["LIVE", "TEST", "SANDBOX"]
 
 # Seconds before each attempt, the last number for all that follow. The first repetition goes at
 # once, because a kept connection may have been closed.
-PAUSES = (0.0, 0.0, 0.25, 0.5, 1.0, 2.0)
+PAUSES = (
+    0.0,
+    0.0,
+    0.25,
+    0.5,
+    1.0,
+    2.0,
+)
 FEW_ATTEMPTS = 5  # where the server answers with 500, or not at all: more will not help
 # seconds; a longer wait is the caller's decision, not a notebook that seems to hang
 RETRY_AFTER_MAX = 60.0

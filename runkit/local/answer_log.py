@@ -43,7 +43,14 @@ UNKNOWN = "unknown"  # it may have arrived, or may still arrive
 REFUSED = "refused"  # the API refused it: it does not fit, or the question was already answered
 FAILED = "failed"  # not delivered
 # What tells two askings apart; a column that is null on either side tells nothing.
-ASKING = ("host", "run_id", "run_created_at", "interrupt_id", "step_id", "question_digest")
+ASKING = (
+    "host",
+    "run_id",
+    "run_created_at",
+    "interrupt_id",
+    "step_id",
+    "question_digest",
+)
 _SAME = " AND ".join(f"coalesce({name} = :{name}, TRUE)" for name in ASKING)
 _SENT = f"{_SAME} AND delivery NOT IN ('{REFUSED}', '{FAILED}')"
 Asking = Mapping[str, str | None]  # the columns of an entry that tell what it answers

@@ -99,7 +99,12 @@ FIELD_RULES = (
 MASK_NAMES = ("email", "number", "secret")
 _PATTERNS = [(name, re.compile(pattern)) for name, _, pattern in RULES]
 _VALUE_FIELDS = ("value", "current")  # in an object, these hold what its own name says,
-_NAME_FIELDS = ("name", "key", "label", "header")  # or what a field beside them says
+_NAME_FIELDS = (
+    "name",
+    "key",
+    "label",
+    "header",
+)  # or what a field beside them says
 
 
 @lru_cache(4096)

@@ -27,7 +27,13 @@ PROVENANCE = "data.provenance"  # the cell that shows where the data comes from
 # Notebooks made by a report have this in their metadata; another report may replace them.
 REPORT_FLAG = "runkit_report"
 # These are raised for invalid files.
-_READ_ERRORS = (ValueError, AttributeError, TypeError, KeyError, RecursionError)
+_READ_ERRORS = (
+    ValueError,
+    AttributeError,
+    TypeError,
+    KeyError,
+    RecursionError,
+)
 _RUN_COUNTS = {"run": 1, "runs": None}  # None: any number
 
 DATA_NAME = "RUNKIT_REPORT_DATA"  # environment variable of the kernel: the folder with the data
@@ -41,7 +47,13 @@ _INHERITED_VARIABLES = re.compile(
 )
 _IMPORT_OPTIONS = ("--ignore-cwd", "--IPKernelApp.exec_lines=__import__('sys').path.append('')")
 """Modules next to the template can be imported, but replace no other module."""
-_REQUIRED_PACKAGES = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nh3")
+_REQUIRED_PACKAGES = (
+    "ipykernel",
+    "jupyter_client",
+    "nbclient",
+    "nbconvert",
+    "nh3",
+)
 MAX_LINES = 6  # an error message quotes so many lines of the failed cell
 
 

@@ -17,7 +17,12 @@ from runkit.display.text import MISSING, agent_title, in_words, lasted, moment, 
 from runkit.facts import ReadLine, short_ids
 
 SHOWN_ROWS = 20  # rows of a table; the others are folded
-IDS = ("run_id", "step_id", "interrupt_id", "run_ids")
+IDS = (
+    "run_id",
+    "step_id",
+    "interrupt_id",
+    "run_ids",
+)
 HEADS = {  # heads that do not follow from a column's name
     "agent_name": "Agent",
     "answered_at": "When",

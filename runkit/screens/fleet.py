@@ -29,7 +29,13 @@ from runkit.screens.blocks import Table
 from runkit.screens.panel import Panel
 from runkit.tables.frames import Frames
 
-__all__ = ["failed_steps", "needs_attention", "slowest_steps", "waits", "weak_findings"]
+__all__ = [
+    "failed_steps",
+    "needs_attention",
+    "slowest_steps",
+    "waits",
+    "weak_findings",
+]
 
 RUN_NAMES = ["business_name", "agent_name"]
 WAITING, FAILED, LOW = "Waiting for a reviewer", "Failed", "Low confidence"
@@ -63,8 +69,21 @@ WAITS = {
     "p90_s": "float64",
     "n_late": "Int64",
 }
-FAILED_STEP = ["reason", "label", "n_runs", "newest_at", "run_ids"]
-WEAK = ["title", "confidence", "n_sources", "best_tier", "agent", "artifact_no"]
+FAILED_STEP = [
+    "reason",
+    "label",
+    "n_runs",
+    "newest_at",
+    "run_ids",
+]
+WEAK = [
+    "title",
+    "confidence",
+    "n_sources",
+    "best_tier",
+    "agent",
+    "artifact_no",
+]
 
 
 def __dir__() -> list[str]:

@@ -38,7 +38,12 @@ from runkit.screens.fleet import weakest_first, with_limit, work_of
 from runkit.screens.panel import Panel
 from runkit.tables.frames import Frames
 
-__all__ = ["beside_others", "findings", "questions", "step"]
+__all__ = [
+    "beside_others",
+    "findings",
+    "questions",
+    "step",
+]
 
 SHORTEST_ID = 8  # characters of an id that are enough
 N_SLOWEST = 5  # steps beside those of other runs
@@ -57,14 +62,38 @@ QUESTION_COLUMNS = [
     *("label", "kind", "agent", "proposed", "outcome", "decision", "answered_by", "answered_at"),
     *("reason", "asked_at", "wait_s", "run_id", "interrupt_id", "step_id"),
 ]
-AUDIT = ["label", "proposed", "outcome", "decision", "answered_by", "answered_at", "reason"]
+AUDIT = [
+    "label",
+    "proposed",
+    "outcome",
+    "decision",
+    "answered_by",
+    "answered_at",
+    "reason",
+]
 AUDIT_NAMES = {"label": "question", "wait_s": "waited_s"}
-FINDING_SHOWN = ["title", "summary", "confidence", "sources", "agent"]
-STEP_FINDING = ["title", "summary", "confidence", "sources"]
+FINDING_SHOWN = [
+    "title",
+    "summary",
+    "confidence",
+    "sources",
+    "agent",
+]
+STEP_FINDING = [
+    "title",
+    "summary",
+    "confidence",
+    "sources",
+]
 WHOLE = {"working_s": "Work", "waiting_s": "Waiting"}
 TIMES_OF_RUN = ["duration_s", "working_s", "waiting_s"]
 INDENT = "\u2003"  # before a child step
-BESIDE = {"what": "str", "this_run_s": "float64", "median_s": "float64", "n_others": "Int64"}
+BESIDE = {
+    "what": "str",
+    "this_run_s": "float64",
+    "median_s": "float64",
+    "n_others": "Int64",
+}
 
 
 def __dir__() -> list[str]:

@@ -35,7 +35,15 @@ RUN_COLUMNS = [
     "since",
     "run_id",
 ]
-ANSWERED = ["label", "proposed", "decision", "answered_by", "answered_at", "reason", "wait_s"]
+ANSWERED = [
+    "label",
+    "proposed",
+    "decision",
+    "answered_by",
+    "answered_at",
+    "reason",
+    "wait_s",
+]
 
 
 def head(f: Frames, title: str = "", *notes: str, sla_h: float | None = None) -> Panel:

@@ -31,7 +31,12 @@ MAX_SHOWN_ROWS = 10  # rows of a table
 PLAIN_WIDTH = 110  # characters of a line of a panel's text form
 PIPE = 400  # characters of a line that is not shown on a terminal
 # columns that a terminal has no room for
-LEFT_OUT = ("run_ids", "artifact_no", "asked_at", "asked_by")
+LEFT_OUT = (
+    "run_ids",
+    "artifact_no",
+    "asked_at",
+    "asked_by",
+)
 GAP = 2  # spaces between two columns
 
 

@@ -17,4 +17,9 @@ A run is a pure function of its recordings, seed, answers and the time (`_replay
 from runkit.server._recordings import SeededBusiness
 from runkit.server.sandbox import Sandbox, sandbox, serve
 
-__all__ = ["Sandbox", "SeededBusiness", "sandbox", "serve"]
+__all__ = [
+    "Sandbox",
+    "SeededBusiness",
+    "sandbox",
+    "serve",
+]

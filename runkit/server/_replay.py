@@ -21,7 +21,12 @@ from runkit.server._recordings import ACCOUNT, Recording, id_in, iso, ms_of, wal
 
 NO_TIME = math.inf  # the time of everything that follows an open question
 # times of a run and of a step; those in results are data
-TIME_FIELDS = ("created_at", "started_at", "completed_at", "ended_at")
+TIME_FIELDS = (
+    "created_at",
+    "started_at",
+    "completed_at",
+    "ended_at",
+)
 
 
 class RunSpec(NamedTuple):

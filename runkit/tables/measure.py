@@ -25,7 +25,12 @@ from runkit.time_budget import CriticalPath, Flags, Ints
 
 OPEN_STATES = STATES.meaning("open")
 SETTLED_BY_POLICY = OUTCOMES.meaning("policy")
-RUN_TIMES = ("created_at", "updated_at", "started_at", "ended_at")
+RUN_TIMES = (
+    "created_at",
+    "updated_at",
+    "started_at",
+    "ended_at",
+)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STEP_KEY = ["run_id", "step_id"]
 Frame = pd.DataFrame

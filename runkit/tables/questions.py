@@ -42,7 +42,12 @@ from runkit.tables.schema import cast
 
 FILLED = ("decision", "answered_by", "reason")
 ANSWER_IDS = ("run_id", "step_id", "interrupt_id")
-ANSWER_TEXTS = (*ANSWER_IDS, *FILLED, "answer", "delivery")
+ANSWER_TEXTS = (
+    *ANSWER_IDS,
+    *FILLED,
+    "answer",
+    "delivery",
+)
 EXPECTED_ANSWERS = (
     "expected the frame from runkit.answer_log(), or a table with the columns run_id, step_id or "
     "interrupt_id, and decision, answered_by or reason."
