@@ -10,7 +10,7 @@ from pydantic import Field
 from runkit.api.words import RUN_STATUSES
 from runkit.arguments import checked
 from runkit.charts._items import Items, items_of, marks_of
-from runkit.charts._layout import Chart, axis_of, chart_of
+from runkit.charts._layout import MIN_AXIS_S, Chart, axis_of, chart_of
 from runkit.charts._rows import MAX_CHART_ROWS, RUN_ROW, choose_rows, rows_of_items, with_texts
 from runkit.charts.look import Line, Span, shown
 from runkit.display.text import agent_title, first_text, moment, plural
@@ -199,6 +199,15 @@ def _legend(items: Items, marks: pd.DataFrame) -> list[Line]:
     for color, name in names.items():
         if color in used:
             entries.append([Span("■ ", color), Span(shown(name, MAX_AGENT), "muted")])
-    if {"solid", "pale"} <= set(marks["look"]):
+    if _has_pale(marks):
         entries.append([Span("Agents in solid color: on the critical path", "muted")])
     return entries
+
+
+def _has_pale(marks: pd.DataFrame) -> bool:
+    """Return whether some of the steps, but not all of their time, are on a critical path."""
+    lengths = marks["end"] - marks["start"]
+    by_row = lengths.groupby([marks["row"], marks["look"]]).sum().unstack(fill_value=0)
+    if not {"solid", "pale"} <= {*by_row}:
+        return False
+    return bool((by_row["pale"] - by_row["solid"]).gt(MIN_AXIS_S).any())

@@ -16,7 +16,7 @@ import nh3
 from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-from runkit.display.text import Markup, environment, static_file, unescape, visible, web_host
+from runkit.display.text import Markup, environment, unescape, visible, web_host
 from runkit.screens.html import offline_page
 
 PICTURE = "data:image/svg+xml,"  # how the address of a chart begins
@@ -45,7 +45,6 @@ _INTERACTIVE = Markup(
     '<p class="output">{} <small>(interactive: open the notebook beside this file)</small></p>'
 )
 _REPORT_FILES = Path(__file__).parent / "static"
-_REPORT_STYLE = static_file(_REPORT_FILES / "report.css")
 # A box that scrolls is a tab stop, so that the keyboard reaches all of it.
 _FIGURE = Markup('<div class="runkit-figure" role="group" aria-label="Chart" tabindex="0">{}</div>')
 _WIDE = Markup('<div class="wide" role="group" aria-label="Table" tabindex="0">{}</div>')
@@ -60,7 +59,7 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
     cells = [cell for cell in notebook.cells if HIDDEN_TAG not in cell.metadata.get("tags", ())]
     parts = [_cell(cell) for cell in cells]
     body = _TEMPLATE.page(title=title, classification=classification, parts=parts)
-    return offline_page(title, [Markup(body)], style=_REPORT_STYLE)  # noqa: S704
+    return offline_page(title, [Markup(body)])  # noqa: S704
 
 
 def _cell(cell: Any) -> Markup:

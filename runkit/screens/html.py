@@ -123,10 +123,7 @@ def figure_html(figure: Figure) -> Markup:
     return _render("figure", picture=picture)
 
 
-def offline_page(title: str, sections: Sequence[Markup], *, style: Markup | None = None) -> str:
-    """Put sections into one HTML page that needs no network and runs no script.
-
-    `style` is CSS of our own that comes on top.
-    """
-    sheets = [css_variables(":root", is_page=True), static_file(STATIC / "page.css"), styles()]
-    return str(_render("page", title=title, sheets=[*sheets, style or ""], sections=sections))
+def offline_page(title: str, sections: Sequence[Markup]) -> str:
+    """Put sections into one HTML page that needs no network and runs no script."""
+    sheets = [css_variables(":root", is_page=True), styles(), static_file(STATIC / "page.css")]
+    return str(_render("page", title=title, sheets=sheets, sections=sections))
