@@ -26,6 +26,8 @@ from runkit.time_budget import Flags, Ints
 # Columns by name are Arrow arrays, or numpy arrays of numbers, flags or microseconds.
 Columns = dict[str, Any]
 
+FAILED_TYPES = STEP_TYPES.meaning("failed")
+FAILED_STATUSES = STEP_STATUSES.meaning("failed")
 NEVER = np.iinfo(np.int64).min  # a missing time among int64 microseconds; numpy's NaT
 _NULLABLE = {pa.int32(): pd.Int32Dtype(), pa.bool_(): pd.BooleanDtype()}
 Parts = dict[str, Columns]  # columns by the name of the frame
@@ -98,10 +100,10 @@ def _label(step: Json) -> str | None:
 
 def _has_failed(step: Json) -> bool:
     """Return whether a step failed: its type or its status says so, and it is no question."""
-    if STEP_TYPES.is_a(step.get("type"), "failed"):
+    step_type = step.get("type")
+    if step_type in FAILED_TYPES:
         return True
-    is_question = step.get("type") == "interrupt"
-    return not is_question and STEP_STATUSES.is_a(step.get("status"), "failed")
+    return step_type != "interrupt" and step.get("status") in FAILED_STATUSES
 
 
 def _object_columns(objects: Sequence[Json], model: Any) -> Columns:

@@ -24,6 +24,8 @@ from runkit.api.words import (
 from runkit.display import messages
 from runkit.display.text import agent_title, brief
 from runkit.tables.columns import (
+    FAILED_STATUSES,
+    FAILED_TYPES,
     NEVER,
     Columns,
     Parts,
@@ -46,8 +48,6 @@ from runkit.tables.sources import Record
 from runkit.time_budget import Flags, Ints
 
 PATH: Path = ("steps",)  # of what disagrees in steps
-FAILED_TYPES = STEP_TYPES.meaning("failed")
-FAILED_STATUSES = STEP_STATUSES.meaning("failed")
 MAX_VALUES = 3  # of a result, in `runs.outcome`
 _HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^:/?#\\]*)"
 
