@@ -7,10 +7,10 @@ numbers the run of step i. Nothing here knows pandas, plotly or a file.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,9 +82,6 @@ class Wait(NamedTuple):
     start: Any
     end: Any
     step: int
-
-
-_START = attrgetter("start")
 
 
 def waits_of(questions: Iterable[Wait]) -> list[Wait]:
@@ -203,7 +200,7 @@ def _behind(time: int, waits: list[Wait]) -> int:
 
 def _last_before(time: int, waits: list[Wait]) -> int:
     """Return the position of the last wait that starts up to a time, else 0."""
-    return max(bisect_right(waits, time, key=_START) - 1, 0)
+    return max(bisect_right(waits, (time, math.inf)) - 1, 0)
 
 
 def _without(
