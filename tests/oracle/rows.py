@@ -130,7 +130,7 @@ def outcome(run: Reading, artifacts: list[Row], questions: list[Row]) -> str | N
         return titles[0] + (f" +{len(titles) - 1}" if titles[1:] else "")
     delivered = [result_words(step.result) for step in run.top if step.raw.get("type") == "output"]
     words = next(filter(None, reversed(delivered)), [])
-    if run.status != "completed" or not words:
+    if not run.is_over or not words:
         return None
     more = f" +{len(words) - 3}" if len(words) > 3 else ""
     return ", ".join(words[:3]) + more
