@@ -25,7 +25,10 @@ MAX_WIDTH = 400  # pixels of a column
 TEXT_OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 # where `as_of` comes from
 GIVEN, READ, NEWEST, NOW = "given", "read", "newest time in the data", "now"
-BY_NAME = ' To select by name: f.select(f.runs["business_name"] == name).'
+BY_NAME = (
+    " What was refused is in f.problems. To select by name: "
+    'f.select(f.runs["business_name"] == name).'
+)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
