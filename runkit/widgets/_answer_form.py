@@ -240,7 +240,7 @@ class AnswerForm:
         """Check that the same question is still open, and answer it once; on a thread."""
         try:
             run = self.client.runs.get(self.run)
-        except RunkitError as error:
+        except Exception as error:  # nothing has been sent
             return PressResult(FAILED, values={"why": str(error)})
         if is_stale(run, self.run):
             why = "The API shows an older state of the run. Try again in a moment."
