@@ -148,6 +148,7 @@ def test_a_fetch_of_all_runs_settles_what_was_missing(account, client, tmp_path)
 
 
 def test_four_writers_at_once_lose_nothing(account, client, run_json, tmp_path):
+    """One that begins later also reads the open runs that the folder has by then."""
     account.add(*(run_json(f"run-{n}") for n in range(38)))
     listed = client.runs.list()
 
@@ -155,6 +156,6 @@ def test_four_writers_at_once_lose_nothing(account, client, run_json, tmp_path):
         return client.runs.fetch(listed[first::4], into=tmp_path, progress=False)
 
     with ThreadPoolExecutor(4) as pool:
-        assert sum(map(len, pool.map(write, range(4)))) == 40
+        assert all(len(runs) >= 10 for runs in pool.map(write, range(4)))
     assert len([*tmp_path.iterdir()]) == 4
     assert len(runkit.frames(tmp_path)) == 40
