@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from runkit.api.reading import returned
 from runkit.api.words import CONFIDENCES, OUTCOMES, RUN_STATUSES, TIERS, Vocabulary
-from runkit.display.messages import returned
 from runkit.display.text import HOUR, duration, flag, plural, short_id
 from runkit.tables.columns import without_failed_child
 from runkit.tables.frames import Frames

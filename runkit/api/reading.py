@@ -6,12 +6,16 @@ first name that has a text counts, and the text stays as it came.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import chain
+from typing import Any
 
+from runkit.api import contract
 from runkit.api.contract import Json
 from runkit.api.words import POLICIES
-from runkit.display.text import first_text
+from runkit.display.messages import SENSITIVE_NAME, redact
+from runkit.display.text import first_text, one_line
 
 # [A] 41: where a result says why its step failed
 REASONS = (
@@ -227,3 +231,45 @@ def note_of(answer: Json, item: Json = NOTHING) -> str | None:
     holders = holders_of(answer, item)
     notes = filter(None, (first_of(NOTES, part) for part in parts_of(holders)))
     return first_of(NOTES, *holders) or "; ".join(dict.fromkeys(notes)) or None
+
+
+# ------------------------------------------------------------------------------ results of a step
+
+Leaf = tuple[str, str]  # the path of a value, such as `owners[0].name`, and the value
+# This finds in JSON text the value of a field with the name of a secret, what follows such a name
+# in a text, and keys. What is replaced contains no quote, so the text stays JSON.
+_SECRET = re.compile(
+    rf'({SENSITIVE_NAME}"\s*:\s*")(?:[^"\\]|\\.)+'
+    rf'|({SENSITIVE_NAME}(?:\\")?\s?[=:]\s?(?:\\")?(?:bearer |basic )?|\bbearer )[^\s"\\]+',
+    re.IGNORECASE,
+)
+
+
+def leaves(result: object) -> list[Leaf]:
+    """Return a row for each value in a step's result, given as JSON text.
+
+    A missing result has none. Values of fields whose name says that they are secret are masked.
+    """
+    if not isinstance(result, str):
+        return []
+    masked = _SECRET.sub(r"\1\2[key]", redact(result, "[key]"))
+    rows: list[Leaf] = []
+    stack: list[tuple[str, Any]] = [("", contract.loads(masked.encode()))]
+    while stack:
+        path, value = stack.pop()
+        if isinstance(value, dict):
+            parts = [(f"{path}.{one_line(name)}", part) for name, part in value.items()]
+        elif isinstance(value, list):
+            parts = [(f"{path}[{number}]", part) for number, part in enumerate(value)]
+        else:
+            parts = []
+        stack += reversed(parts)
+        if path and not parts:
+            text = value if isinstance(value, str) else contract.dumps(value)
+            rows.append((path.removeprefix("."), text))
+    return rows
+
+
+def returned(result: object) -> list[str]:
+    """Return the values in a step's result in words: `risk score: 71`."""
+    return [f"{re.sub('[._]', ' ', path)}: {value}" for path, value in leaves(result)]

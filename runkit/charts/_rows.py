@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from runkit.api.reading import returned
 from runkit.api.words import RUN_STATUSES, STATES
 from runkit.charts.look import Line, Span, shown, words
-from runkit.display.messages import returned
 from runkit.display.text import agent_title, day, duration, first_text, plural
 from runkit.errors import UsageError
 from runkit.facts import is_idle, time_words

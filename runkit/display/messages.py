@@ -1,4 +1,4 @@
-"""Messages for people: what they hide, values of a result, the log, a terminal, and progress.
+"""Messages for people: what they hide, the log, a terminal, and progress.
 
 A message may quote the API, a file or a run, so every character of it is visible: a quote must not
 look like another message, nor act on the terminal.
@@ -13,7 +13,6 @@ import sys
 import textwrap
 from typing import Any, TextIO
 
-import orjson
 from tqdm import tqdm
 
 from runkit.display.text import one_line, shorten, visible
@@ -81,48 +80,6 @@ def quoted(text: str, limit: int = 300) -> str:
     return shorten(redact(text), limit)
 
 
-# ------------------------------------------------------------------------------ results of a step
-
-Leaf = tuple[str, str]  # the path of a value, such as `owners[0].name`, and the value
-# This finds in JSON text the value of a field with the name of a secret, what follows such a name
-# in a text, and keys. What is replaced contains no quote, so the text stays JSON.
-_SECRET = re.compile(
-    rf'({SENSITIVE_NAME}"\s*:\s*")(?:[^"\\]|\\.)+'
-    rf'|({SENSITIVE_NAME}(?:\\")?\s?[=:]\s?(?:\\")?(?:bearer |basic )?|\bbearer )[^\s"\\]+',
-    re.IGNORECASE,
-)
-
-
-def leaves(result: object) -> list[Leaf]:
-    """Return a row for each value in a step's result, given as JSON text.
-
-    A missing result has none. Values of fields whose name says that they are secret are masked.
-    """
-    if not isinstance(result, str):
-        return []
-    masked = _SECRET.sub(r"\1\2[key]", redact(result, "[key]"))
-    rows: list[Leaf] = []
-    stack: list[tuple[str, Any]] = [("", orjson.loads(masked))]
-    while stack:
-        path, value = stack.pop()
-        if isinstance(value, dict):
-            parts = [(f"{path}.{one_line(name)}", part) for name, part in value.items()]
-        elif isinstance(value, list):
-            parts = [(f"{path}[{number}]", part) for number, part in enumerate(value)]
-        else:
-            parts = []
-        stack += reversed(parts)
-        if path and not parts:
-            text = value if isinstance(value, str) else orjson.dumps(value).decode()
-            rows.append((path.removeprefix("."), text))
-    return rows
-
-
-def returned(result: object) -> list[str]:
-    """Return the values in a step's result in words: `risk score: 71`."""
-    return [f"{re.sub('[._]', ' ', path)}: {value}" for path, value in leaves(result)]
-
-
 # -------------------------------------------------------------------------------- log, terminal
 
 DELAY = 2.0  # seconds; what is done sooner shows no progress
@@ -155,7 +112,7 @@ def echo(message: object, *, file: TextIO | None = None) -> None:
     print("\n".join(lines), file=file or sys.stderr, flush=True)
 
 
-class Progress(tqdm):  # type: ignore[misc]
+class Progress(tqdm):  # type: ignore[misc] # tqdm has no types
     """A bar of tqdm, which shows how much of long work is done, after `DELAY`.
 
     It is on stderr if that is a terminal, or in a notebook in one output of the cell. It is cleared

@@ -9,9 +9,9 @@ from __future__ import annotations
 import pandas as pd
 
 from runkit.analysis.compare import of_one_run
+from runkit.api.reading import leaves
 from runkit.api.words import OUTCOMES, RUN_STATUSES, TIERS
 from runkit.arguments import check_kind, checked
-from runkit.display import messages
 from runkit.display.text import (
     MISSING,
     agent_title,
@@ -190,7 +190,7 @@ def step(f: Frames, name: str) -> Panel:
     if len(steps) > 1:
         return Panel(name, table, what_was_read(f))
     row = steps.iloc[0]
-    values = pd.DataFrame(messages.leaves(row["result"]), columns=["path", "value"], dtype="str")
+    values = pd.DataFrame(leaves(row["result"]), columns=["path", "value"], dtype="str")
     is_own = f.artifacts["step_id"].eq(row["step_id"]) & f.artifacts["origin"].eq("finding")
     own = with_sources(f, f.artifacts[is_own])
     parts = {"": table, "Result": values, "Findings": own[STEP_FINDING]}

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runkit.api.questions import EXPIRED, PENDING
+from runkit.api.reading import returned
 from runkit.api.views import Note, Path
 from runkit.api.words import (
     CONFIDENCES,
@@ -21,7 +22,6 @@ from runkit.api.words import (
     TIERS,
     Vocabulary,
 )
-from runkit.display import messages
 from runkit.display.text import agent_title, brief
 from runkit.tables.columns import (
     FAILED_STATUSES,
@@ -276,7 +276,7 @@ def _returned(is_silent: Flags, steps: Columns) -> pa.Array:
     """Return in words what the last output step of each of some runs returned."""
     is_output = is_word(steps["type"], [OUTPUT]) & (steps["depth"] == 0)
     rows = np.flatnonzero(is_output & is_silent[steps["run"]])[::-1]
-    results = map(messages.returned, take(steps["result"], rows).to_pylist())
+    results = map(returned, take(steps["result"], rows).to_pylist())
     words = text_array(_first_values(values) for values in results)
     has_words = np.flatnonzero(flags(words.is_valid()))
     return first_in_group(steps["run"][rows], has_words, words, len(is_silent))
