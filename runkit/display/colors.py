@@ -93,4 +93,4 @@ def css_variables(selector: str, *, is_page: bool = False) -> Markup:
     They follow the theme of JupyterLab or VS Code, or on a page of its own the reader's; paper is
     light.
     """
-    return Markup(_variables.render(selector=selector, is_page=is_page))  # noqa: S704
+    return Markup(_variables.render(selector=selector, is_page=is_page))  # noqa: S704 - ours

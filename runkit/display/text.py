@@ -86,7 +86,7 @@ def escape_unseen(json_text: str) -> str:
 
 def static_file(path: Path) -> Markup:
     """Read one of runkit's own HTML, CSS or JavaScript files, which needs no escaping."""
-    return Markup(path.read_text(encoding="utf-8"))  # noqa: S704
+    return Markup(path.read_text(encoding="utf-8"))  # noqa: S704 - a file of runkit
 
 
 def block(*parts: Markup) -> str:
@@ -246,6 +246,8 @@ def duration(seconds: float | None) -> str:
         return "unknown"
     if seconds < 0:
         return "-" + duration(-seconds)
+    if 0 < seconds < 0.001:
+        return "under 0.001 s"
     if seconds < 9.95 and seconds != int(seconds):
         return f"{seconds:.2g} s"
     _, unit, small, size, large = next(row for row in _UNITS if seconds < row[0])
