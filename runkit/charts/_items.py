@@ -204,7 +204,7 @@ def marks_of(items: Items, rows: pd.DataFrame, step_row: Ints, run_row: Ints) ->
         path.assign(row=run_row[on_path]),
         *_leaf_marks(in_run_row, is_whole=~has_path),
         path.assign(row=step_row[on_path]),
-        *_leaf_marks(in_step_row, is_whole=has_path | True),
+        *_leaf_marks(in_step_row, is_whole=pd.Series(True, table.index)),
         *_row_marks(in_step_row[has_row]),
     ]
     marks = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
