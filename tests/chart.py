@@ -46,7 +46,10 @@ class Chart:
         notes = layout["annotations"]
         on_paper = [note for note in notes if note.get("xref") == "paper"]
         self.lines = [words(note["text"]) for note in on_paper if note["yshift"] > 0]
-        self.legend = [words(note["text"]).lstrip("■ ") for note in on_paper if note["yshift"] < 0]
+        entries = [note["text"] for note in on_paper if note["yshift"] < 0]
+        self.legend = [words(text).lstrip("■□ ") for text in entries]
+        colors = [text.split("color:")[1][:7] for text in entries]
+        self.colors = dict(zip(self.legend, colors, strict=True))
         in_plot = [note for note in notes if note.get("xref") != "paper"]
         self.bands = {words(note["text"]): note["x"] for note in in_plot}
         self.rows = [words(text) for text in layout["yaxis"]["ticktext"]]

@@ -120,11 +120,11 @@ def _with_questions(f: Frames) -> pd.DataFrame:
 
 
 def _agents_of(f: Frames) -> AgentLooks:
-    """Name the agents, and give the first ones, from those of the runs on, a color of their own."""
-    types = pd.concat([f.runs["agent"], f.steps["agent"]]).dropna().unique()
+    """Name the agents, and give those of `Frames.chart_agents` a color of their own."""
+    types = {*f.runs["agent"].dropna(), *f.steps["agent"].dropna(), *f.chart_agents}
     given = dict(zip(f.runs["agent"], f.runs["agent_name"], strict=True))
     names = {agent: agent_title(agent, given.get(agent)) for agent in types}
-    colors = dict(zip(types, AGENT_COLORS, strict=False))
+    colors = dict(zip(f.chart_agents, AGENT_COLORS, strict=False))
     return AgentLooks(names, colors)
 
 

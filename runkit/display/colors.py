@@ -57,7 +57,7 @@ DARK = Theme(
     on_accent="#0B1B30",
 )
 # Colors of agents in charts, at least 3:1 on both grounds, none near red or amber, and apart for
-# people who see two colors. The first is for the agent of the run itself.
+# people who see two colors.
 AGENT_COLORS = (
     "#5B6B7F",
     "#2592FF",

@@ -75,7 +75,7 @@ class Spans:
         )
 
 
-def measured(frames: dict[str, Frame], as_of: datetime) -> dict[str, Frame]:
+def measured(frames: dict[str, Frame], as_of: datetime) -> dict[str, Any]:
     """Return the frames with what is counted up to a time."""
     runs, steps, interrupts = (frames[name] for name in ("runs", "steps", "interrupts"))
     moment = _micros_of(as_of)
@@ -123,7 +123,7 @@ def recounted(f: Frames, as_of: datetime, basis: str) -> Frames:
     Raises `UsageError` for a time before the newest time in the data.
     """
     choose_as_of(dict(f.items()), None, as_of)
-    fields: dict[str, Any] = measured(dict(f.items()), as_of)
+    fields = measured(dict(f.items()), as_of)
     return replace(f, **fields, as_of=as_of, as_of_basis=basis)
 
 

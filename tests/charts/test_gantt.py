@@ -188,12 +188,33 @@ def test_what_failed_has_its_reason_in_its_row_and_in_the_line_below_the_title()
 
 
 def test_a_legend_names_agents():
-    """The run's own agent is first; beyond six they share a color. No name is cut: lines wrap."""
+    """In order of name; beyond six they share a color. No name is cut: lines wrap."""
     agents = [step(f"{n}", n, n + 1, agent=f"enhanced_specialist_{n}") for n in range(9)]
     chart = draw(run(step("o", 0, 9), *agents))
     assert chart.legend[0].startswith("CIP")
     assert chart.legend[1:6] == [f"Enhanced Specialist {n}" for n in range(5)]
     assert chart.legend[6:] == ["Other agents", "Agents in solid color: on the critical path"]
+
+
+def test_an_agent_has_one_color_in_all_charts_of_the_same_agents():
+    """The six with the most runs and steps have one, whichever comes first, also when selected."""
+    agents = [f"agent_{n}" for n in range(8)]
+    runs = [
+        run(*(step(f"{k}") | {"agent": agent} for k in range(n)), run_id=f"{n}", agent=agent)
+        for n, agent in enumerate(agents)
+    ]
+
+    def colors(source):
+        return draw(source, depth=0).colors
+
+    f = runkit.frames(runs)
+    of_all = colors(f)
+    assert [*of_all] == [f"Agent {n}" for n in range(2, 8)] + ["Other agents"]
+    assert len({*of_all.values()}) == 7
+    assert colors(runs[::-1]) == of_all
+    for n in range(2, 8):
+        assert colors(f.select(f"{n}")) == {f"Agent {n}": of_all[f"Agent {n}"]}
+    assert [*colors(f.select(["0", "1"]))] == ["Other agents"]
 
 
 def test_hover_has_agent_state_times_findings_and_values():
