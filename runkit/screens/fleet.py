@@ -1,7 +1,7 @@
 """Panels of many runs: what needs somebody, waits, failures, where time went, weak findings.
 
-Every function takes `Frames` of any number of runs and returns a `Panel`; `runkit.fleet` is this
-module.
+Every function takes `Frames` of any number of runs, or anything that `frames()` takes, and returns
+a `Panel`; `runkit.fleet` is this module.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import pandas as pd
 
 from runkit.api.questions import QUESTION_KINDS
 from runkit.api.words import CONFIDENCES
-from runkit.arguments import Hours, check_kind, checked
+from runkit.arguments import Hours, checked
 from runkit.display.text import MISSING, counted, in_words
 from runkit.facts import (
     NOT_IN_THE_DATA,
@@ -28,6 +28,8 @@ from runkit.facts import (
 from runkit.screens.blocks import Table
 from runkit.screens.panel import Panel
 from runkit.tables.frames import Frames
+from runkit.tables.read_frames import frames
+from runkit.tables.sources import Source
 
 __all__ = [
     "failed_steps",
@@ -91,13 +93,13 @@ def __dir__() -> list[str]:
 
 
 @checked
-def needs_attention(f: Frames, *, sla_h: Hours | None = None) -> Panel:
+def needs_attention(f: Source, *, sla_h: Hours | None = None) -> Panel:
     """Show what needs somebody: open questions, failed runs, and low confidence.
 
     Parameters
     ----------
     f
-        Frames of any number of runs.
+        `Frames` of any number of runs, or anything that `frames()` takes.
     sla_h
         Hours within which a reviewer should answer; None is no limit.
 
@@ -111,9 +113,9 @@ def needs_attention(f: Frames, *, sla_h: Hours | None = None) -> Panel:
     Raises
     ------
     UsageError
-        For other arguments.
+        For other arguments, and for what `frames()` refuses.
     """
-    check_kind("f", f, Frames)
+    f = frames(f)
     needs = needs_of(Facts(f, sla_h))
     return Panel("Needs attention", needs, what_was_read(f), needs_tables(needs))
 
@@ -199,13 +201,13 @@ def _by_words(rows: pd.DataFrame, words: list[str]) -> pd.DataFrame:
 
 
 @checked
-def waits(f: Frames, *, sla_h: Hours | None = None) -> Panel:
+def waits(f: Source, *, sla_h: Hours | None = None) -> Panel:
     """Show how long questions waited for a reviewer, by kind of question.
 
     Parameters
     ----------
     f
-        Frames of any number of runs.
+        `Frames` of any number of runs, or anything that `frames()` takes.
     sla_h
         Hours within which a reviewer should answer; None is no limit, and `n_late` is null.
 
@@ -219,9 +221,9 @@ def waits(f: Frames, *, sla_h: Hours | None = None) -> Panel:
     Raises
     ------
     UsageError
-        For other arguments.
+        For other arguments, and for what `frames()` refuses.
     """
-    check_kind("f", f, Frames)
+    f = frames(f)
     questions = Facts(f, sla_h).ended("pending", "answered")
     kinds = questions["kind"].astype("str")
     rows = []
@@ -250,13 +252,13 @@ def waits(f: Frames, *, sla_h: Hours | None = None) -> Panel:
 
 
 @checked
-def failed_steps(f: Frames) -> Panel:
+def failed_steps(f: Source) -> Panel:
     """Show what failed: each reason, with * for ids and numbers that differ, and its runs.
 
     Parameters
     ----------
     f
-        Frames of any number of runs.
+        `Frames` of any number of runs, or anything that `frames()` takes.
 
     Returns
     -------
@@ -268,9 +270,9 @@ def failed_steps(f: Frames) -> Panel:
     Raises
     ------
     UsageError
-        For other arguments.
+        For other arguments, and for what `frames()` refuses.
     """
-    check_kind("f", f, Frames)
+    f = frames(f)
     failed = failures_of(f)
     labels = failed["label"].mask(failed["label"].eq(failed["reason"])).dropna()
     labels = labels.groupby(failed["kind"]).agg(lambda steps: "; ".join(steps.unique()))
@@ -281,13 +283,13 @@ def failed_steps(f: Frames) -> Panel:
 
 
 @checked
-def slowest_steps(f: Frames) -> Panel:
+def slowest_steps(f: Source) -> Panel:
     """Show the kinds of steps, by agent and name, with most time on the critical path.
 
     Parameters
     ----------
     f
-        Frames of any number of runs.
+        `Frames` of any number of runs, or anything that `frames()` takes.
 
     Returns
     -------
@@ -299,9 +301,9 @@ def slowest_steps(f: Frames) -> Panel:
     Raises
     ------
     UsageError
-        For other arguments.
+        For other arguments, and for what `frames()` refuses.
     """
-    check_kind("f", f, Frames)
+    f = frames(f)
     work = work_of(f)
     by = work.groupby(["agent", "name"], dropna=False)
     kinds = by.agg(
@@ -331,13 +333,13 @@ def work_of(f: Frames) -> pd.DataFrame:
 
 
 @checked
-def weak_findings(f: Frames) -> Panel:
+def weak_findings(f: Source) -> Panel:
     """Show findings with low or unknown confidence, without a source, or without a strong one.
 
     Parameters
     ----------
     f
-        Frames of any number of runs.
+        `Frames` of any number of runs, or anything that `frames()` takes.
 
     Returns
     -------
@@ -348,9 +350,9 @@ def weak_findings(f: Frames) -> Panel:
     Raises
     ------
     UsageError
-        For other arguments.
+        For other arguments, and for what `frames()` refuses.
     """
-    check_kind("f", f, Frames)
+    f = frames(f)
     findings = Facts(f).findings
     is_weak = findings["is_low"] | findings["is_bare"] | ~findings["is_strong"]
     weak = findings[is_weak.fillna(True).astype("bool")]

@@ -1,7 +1,7 @@
 """Panels of one run: what it found, what it asked of reviewers, what a step returned, how it ended.
 
-`findings`, `questions` and `step` take `Frames` of exactly one run, `beside_others` those of
-several; each returns a `Panel`. `runkit.one_run` is this module.
+`findings`, `questions` and `step` take exactly one run, `beside_others` several, as `Frames` or as
+anything that `frames()` takes; each returns a `Panel`. `runkit.one_run` is this module.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pandas as pd
 from runkit.analysis.compare import of_one_run
 from runkit.api.reading import leaves
 from runkit.api.words import OUTCOMES, RUN_STATUSES, TIERS
-from runkit.arguments import check_kind, checked
+from runkit.arguments import checked
 from runkit.display.text import (
     MISSING,
     agent_title,
@@ -37,6 +37,8 @@ from runkit.screens.blocks import (
 from runkit.screens.fleet import weakest_first, with_limit, work_of
 from runkit.screens.panel import Panel
 from runkit.tables.frames import Frames
+from runkit.tables.read_frames import frames
+from runkit.tables.sources import Source
 
 __all__ = [
     "beside_others",
@@ -101,13 +103,13 @@ def __dir__() -> list[str]:
 
 
 @checked
-def findings(f: Frames) -> Panel:
+def findings(f: Source) -> Panel:
     """Show what one run found, the weakest finding first, with its sources.
 
     Parameters
     ----------
     f
-        Frames of exactly one run.
+        `Frames` of exactly one run, or anything that `frames()` takes.
 
     Returns
     -------
@@ -119,7 +121,7 @@ def findings(f: Frames) -> Panel:
     UsageError
         For another number of runs.
     """
-    f = _of_one(f)
+    f = of_one_run(f, "f")
     table = weakest_first(findings_of(f)).reset_index(drop=True)
     seen = Table(with_sources(f, table)[FINDING_SHOWN])
     return Panel("Findings", table[FINDING_COLUMNS], what_was_read(f), [seen])
@@ -137,13 +139,14 @@ def with_sources(f: Frames, artifacts: pd.DataFrame) -> pd.DataFrame:
 
 
 @checked
-def questions(f: Frames) -> Panel:
+def questions(f: Source) -> Panel:
     """Show what one run asked of reviewers, a row for each question in the order of asking.
 
     Parameters
     ----------
     f
-        Frames of exactly one run; answers that the data lacks come with `frames(answers=)`.
+        `Frames` of exactly one run, or anything that `frames()` takes. Answers that the data lacks
+        come with `frames(source, answers=runkit.answer_log())`.
 
     Returns
     -------
@@ -156,20 +159,20 @@ def questions(f: Frames) -> Panel:
     UsageError
         For another number of runs.
     """
-    f = _of_one(f)
+    f = of_one_run(f, "f")
     table = f.interrupts.sort_values("asked_at", kind="stable", ignore_index=True)[QUESTION_COLUMNS]
     seen = Table(table[[*AUDIT, "wait_s"]].rename(columns=AUDIT_NAMES))
     return Panel("Questions", table, what_was_read(f), [seen])
 
 
 @checked
-def step(f: Frames, name: str) -> Panel:
+def step(f: Source, name: str) -> Panel:
     """Show what one step returned: its result, and its findings with their sources.
 
     Parameters
     ----------
     f
-        Frames of exactly one run.
+        `Frames` of exactly one run, or anything that `frames()` takes.
     name
         The id of a step, its first 8 characters, the step's name, or its label.
 
@@ -184,7 +187,7 @@ def step(f: Frames, name: str) -> Panel:
     UsageError
         For another number of runs, and if no step has the id, name or label.
     """
-    f = _of_one(f)
+    f = of_one_run(f, "f")
     steps = _find_steps(f.steps, name)
     table = step_table(steps)
     if len(steps) > 1:
@@ -224,13 +227,13 @@ def _find_steps(steps: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 @checked
-def beside_others(f: Frames, run_id: str) -> Panel:
+def beside_others(f: Source, run_id: str) -> Panel:
     """Show the times of a run beside the median of its agent's other completed runs.
 
     Parameters
     ----------
     f
-        Frames of several runs.
+        `Frames` of several runs, or anything that `frames()` takes.
     run_id
         One of them; its first 8 characters are enough.
 
@@ -246,7 +249,7 @@ def beside_others(f: Frames, run_id: str) -> Panel:
     UsageError
         For an id that is not in the frames.
     """
-    check_kind("f", f, Frames)
+    f = frames(f)
     run = f.select(run_id).runs.iloc[0]
     is_other = f.runs["agent"].eq(run["agent"]) & f.runs["run_id"].ne(run["run_id"])
     others = f.runs[is_other & f.runs["status"].eq("completed")]
@@ -266,12 +269,6 @@ def beside_others(f: Frames, run_id: str) -> Panel:
     table = pd.DataFrame(columns).astype(BESIDE).reset_index(drop=True)
     title = f"{name_of_run(f.select(run_id))} {short_id(run['run_id'])} beside others"
     return Panel(title, table, what_was_read(f))
-
-
-def _of_one(f: Frames) -> Frames:
-    """Check that frames hold exactly one run. Raises `UsageError`."""
-    check_kind("f", f, Frames)
-    return of_one_run(f, "f")
 
 
 # ------------------------------------------------------------------------- how it ended, its steps

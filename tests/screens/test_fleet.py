@@ -8,7 +8,7 @@ import pytest
 import runkit
 from runkit.errors import UsageError
 from runkit.screens import pages
-from support import artifact, run, step
+from support import artifact, question, run, step
 
 
 def test_kinds_of_steps_without_names_are_known_by_their_labels():
@@ -53,9 +53,12 @@ def test_the_weakest_finding_is_first_with_its_weakness_as_data():
 
 
 @pytest.mark.parametrize("name", runkit.fleet.__all__)
-def test_a_panel_of_something_else_says_which_frames_it_takes(name):
-    with pytest.raises(UsageError, match="should be Frames"):
-        getattr(runkit.fleet, name)([run()])
+def test_a_panel_takes_what_frames_takes(name):
+    show = getattr(runkit.fleet, name)
+    raws = [run(question("q", 10, None), step("a", status="error"), end=None)]
+    assert show(raws).table.equals(show(runkit.frames(raws)).table)
+    with pytest.raises(UsageError, match="source is int; expected Frames"):
+        show(3)
 
 
 @pytest.mark.parametrize("name", runkit.fleet.__all__)
