@@ -290,7 +290,7 @@ def what_was_read(f: Frames, *notes: str) -> ReadLine:
     counted_runs = f"{plural(len(f.runs), 'run')} read"
     n_several = int(f.runs["n_copies"].gt(1).sum())
     if n_several:
-        counted_runs += f", {n_several:,} in several states, the newest counts"
+        counted_runs += f", {n_several:,} in several copies, the newest counts"
     parts = [*filter(None, notes), counted_runs, f.clock]
     return ReadLine(" · ".join(f.missing), " · ".join(parts))
 

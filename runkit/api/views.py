@@ -216,6 +216,9 @@ def _schema(view: Any) -> Json:
 # ------------------------------------------------------------------------------------------- check
 
 
+REFUSED = "record_refused"
+
+
 class Note(NamedTuple):
     """One thing that is wrong in a record, with a word of the problems frame, and where."""
 
@@ -308,7 +311,9 @@ def _note(error: Any, place: Path) -> Note:
     found = f"expected {expected}, found {kind(value)} {brief(value, 40)}"
     if value is None or error["type"] == "missing":
         found = "required but absent"
-    problem = "steps_not_read" if place[-1:] == ("steps",) else "bad_field"
+    problem = "bad_field" if place else REFUSED
+    if place[-1:] == ("steps",):
+        problem = "steps_not_read"
     return Note(problem, f"{name}: {found}", path)
 
 

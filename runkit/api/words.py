@@ -126,8 +126,7 @@ OUTCOMES = Vocabulary(  # of questions
     Word("expired", "Expired: the run ended first"),
 )
 PROBLEMS = Vocabulary(
-    Word("bad_json", "Not JSON", means=("lost", "refused")),
-    Word("not_a_run", "Not a run", means=("lost", "refused")),
+    Word("record_refused", "Record refused", means=("lost",)),
     Word("steps_not_read", "Steps not read", means=("lost",)),
     Word("bad_field", "Field not read", means=("lost",)),
     Word("unknown_word", "Unknown word"),

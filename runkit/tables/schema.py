@@ -90,7 +90,7 @@ FRAME_COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("read_at", "time", "when this state was read, by the server's clock, if known"),
         Column("started_at", "time", "when work began", is_own=True),
         Column("ended_at", "time", "when the run ended; null while it is open", is_own=True),
-        Column("n_copies", "count", "states of this run in the source; the newest is here"),
+        Column("n_copies", "count", "copies of this run in the source; the newest is here"),
         Column("has_steps", "flag", "false where the steps were not delivered, or not read"),
         Column("queued_s", "seconds", "started_at - created_at"),
         Column("duration_s", "seconds", "(ended_at, or as_of while the run is open) - started_at"),
@@ -112,7 +112,7 @@ FRAME_COLUMNS: dict[str, tuple[Column, ...]] = {
             "n_findings",
             "count",
             "artifacts of origin finding that are no repeat; null where one step of the run has no "
-            "list of artifacts, not even an empty one",
+            "list of artifacts, not even an empty one, so that sums over runs leave the run out",
         ),
         Column(
             "n_sources",

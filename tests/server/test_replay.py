@@ -102,7 +102,7 @@ def test_what_replay_leaves_out_is_counted_by_its_reason(tmp_path, caplog):
         assert [business.scenario for business in box.businesses] == [ANSWERED["id"], bare["id"]]
         assert finish(client, box.business(bare["id"])).status == "completed"
     [message] = [record.getMessage() for record in caplog.records if "replay" in record.msg]
-    words = "replay plays 2 runs and leaves out 4 records: bad_json 1, not_a_run 2, not ended 1"
+    words = "replay plays 2 runs and leaves out 4 records: record_refused 3, not ended 1"
     assert message == words
     assert path.read_bytes() == before
 

@@ -53,7 +53,7 @@ def test_every_form_gives_the_same_frames(source, expected):
 def test_a_broken_first_line_costs_one_record():
     f = runkit.frames(b'": true}\n' + LINES)
     assert len(f) == len(RUNS)
-    assert f.problems["problem"].tolist() == ["bad_json"]
+    assert f.problems["problem"].tolist() == ["record_refused"]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_pages_without_the_last_of_their_list_are_not_complete():
     assert runkit.frames([first, {"has_more": False, "data": RUNS[1:]}]).missing == ()
 
 
-@pytest.mark.parametrize("source", [[], {"data": []}, b"\n\n"])
+@pytest.mark.parametrize("source", [[], {"data": []}, b"[]"])
 def test_no_input_gives_typed_empty_frames(tmp_path, source, expected):
     """Empty frames have all columns, dtypes and categories of full ones, also those of a file."""
     (tmp_path / "runs.json").write_text("[]")
@@ -117,7 +117,7 @@ def test_a_cut_gzip_file_is_noted(tmp_path):
     path.write_bytes(gzip.compress(lines)[:-2_000])
     f = runkit.frames(path)
     assert len(f.runs) > 100
-    assert f.problems["problem"].tolist()[-1] == "bad_json"
+    assert f.problems["problem"].tolist()[-1] == "record_refused"
 
 
 @pytest.mark.parametrize("text", [b"{broken", b'[{"object": "thread"}]', b"\xff\xfe{\x00"])
@@ -134,9 +134,11 @@ def test_files_without_any_run_are_an_error(tmp_path, text):
 
 
 def test_an_empty_document_is_refused(tmp_path):
-    (tmp_path / "runs.json").touch()
-    with pytest.raises(DataError, match="the file is empty"):
-        runkit.frames(tmp_path / "runs.json")
+    path = tmp_path / "runs.json"
+    path.touch()
+    for source in (path, b"", b"\n\n", io.BytesIO()):
+        with pytest.raises(DataError, match="it is empty; expected JSON"):
+            runkit.frames(source)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,7 @@ def test_an_empty_document_is_refused(tmp_path):
         ("nowhere.json", "expected an existing file .* or a folder of such files"),
         ("runs.csv", "expected an existing file that ends in .json"),
         ("*.json", "expected an existing file"),
-        ("https://api.middesk.com/v1/runs", "expected an existing file"),
+        ("https://api.middesk.com/v1/runs", r"an address; expected a path.*client\.runs\.fetch"),
         ("", "expected a path"),
         ('{"object": "run"}', "Pass JSON text as bytes"),
         (json.dumps(RUNS), "Pass JSON text as bytes"),
@@ -167,15 +169,15 @@ def test_on_error_raise_carries_the_problems_and_lets_notes_pass():
     noted = [RUNS[0], RUNS[0], run(run_id="x", status="paused")]
     f = runkit.frames(noted, on_error="raise")
     assert set(f.problems["problem"]) == {"unknown_word"}
-    with pytest.raises(DataError, match="not_a_run") as caught:
+    with pytest.raises(DataError, match="record_refused") as caught:
         runkit.frames([*noted, {"object": "thread"}], on_error="raise")
-    assert "not_a_run" in caught.value.problems["problem"].tolist()
+    assert "record_refused" in caught.value.problems["problem"].tolist()
 
 
 def test_a_document_cannot_name_files_to_open(tmp_path):
     """A path inside JSON is a bad record; only the caller's own list may hold paths."""
     path = tmp_path / "secret.json"
     path.write_text(json.dumps(RUNS[0]))
-    with pytest.raises(DataError, match="not_a_run"):
+    with pytest.raises(DataError, match="record_refused"):
         runkit.frames(json.dumps([str(path)]).encode())
     assert len(runkit.frames([str(path)]).runs) == 1
