@@ -69,7 +69,7 @@ DATA = {
 }
 # Text is neither blank nor broken Unicode.
 STRICT = ConfigDict(strict=True, str_strip_whitespace=True, str_min_length=1)
-PREFIX = re.compile(r"^(Input should be|String should have) ")  # how messages of pydantic begin
+SUBJECT = re.compile(r"^(Input|String) ")  # how messages of pydantic begin
 SHORTEST_KEY = 8  # in place of a shorter text, messages would lose common words
 MIN_PREFIX = 8  # characters; shorter prefixes often match several ids
 AGO = re.compile(r"(\d{1,4}) ?([mhdw])")
@@ -126,8 +126,8 @@ def check(name: str, value: Any, hint: Any) -> Any:
     try:
         _adapter(hint).validate_python(value)
     except ValidationError as error:
-        expected = " or ".join(PREFIX.sub("", detail["msg"]) for detail in error.errors())
-        raise UsageError(f"{name}={brief(value)} cannot be used; it should be {expected}") from None
+        expected = " or ".join(SUBJECT.sub("it ", detail["msg"]) for detail in error.errors())
+        raise UsageError(f"{name}={brief(value)} cannot be used; {expected}") from None
     return value
 
 
@@ -140,7 +140,8 @@ def check_kind(name: str, value: object, *kinds: type) -> None:
     """Raise `UsageError` for data of another class."""
     if not isinstance(value, kinds):
         expected = " or ".join(kind.__name__ for kind in kinds)
-        raise UsageError(f"{name}={brief(value)} cannot be used; it should be {expected}")
+        given = type(value).__name__
+        raise UsageError(f"{name}={brief(value)} is {given}; expected {expected}")
 
 
 def check_each(name: str, values: Any, kind: type[Item]) -> list[Item]:

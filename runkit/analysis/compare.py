@@ -131,7 +131,7 @@ def of_one_run(source: Source, name: str) -> Frames:
     if n_runs != 1:
         raise UsageError(
             f"{name} holds {plural(n_runs, 'run')}; expected exactly one. "
-            "Select one run with .select(run_id)."
+            "Select one with runkit.frames(…).select(run_id)."
         )
     return f
 

@@ -72,7 +72,10 @@ def search(
     try:
         pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE)
     except re.error as error:
-        raise UsageError(f"text={brief(text)} is not a regular expression: {error}") from None
+        raise UsageError(
+            f"text={brief(text)} is not a regular expression: {error}; "
+            "without regex=True, any text is found as it is"
+        ) from None
     matches = _hits(f, pattern, _columns(f, where))
     rows = list(islice(matches, MAX_HITS + 1))
     if len(rows) > MAX_HITS:

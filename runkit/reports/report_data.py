@@ -21,9 +21,10 @@ from pydantic import PositiveInt
 import runkit
 from runkit.analysis.compare import changes
 from runkit.arguments import Words, check_each, check_kind, checked
+from runkit.client.client import KEY_NAME
 from runkit.display.messages import IN_USE, hide
 from runkit.display.text import moment
-from runkit.errors import DISTRIBUTION
+from runkit.errors import DISTRIBUTION, UsageError
 from runkit.local import files
 from runkit.local.answer_log import answer_log
 from runkit.reports.redaction import Masker, Redaction
@@ -109,7 +110,7 @@ def make_masker(redact: bool | Redaction = True) -> Masker:
     """
     check_kind("redact", redact, bool, Redaction)
     policy = Redaction() if redact is True else redact or None
-    keys = {hide(os.environ.get("MIDDESK_API_KEY", "")), *IN_USE.values()}
+    keys = {hide(os.environ.get(KEY_NAME, "")), *IN_USE.values()}
     return Masker(policy, [key for key in keys if len(key) >= MIN_KEY_LENGTH])
 
 
@@ -242,7 +243,13 @@ def report_data(
     if folder := os.environ.get(DATA_NAME):
         return read_data(Path(folder))
     masker = make_masker(redact)
+    check_kind("run_ids", run_ids, str, list, tuple, pd.Series)
     ids = [run_ids] if isinstance(run_ids, str) else check_each("run_ids", run_ids, str)
+    if ids and client is None and not os.environ.get(KEY_NAME):
+        raise UsageError(
+            f"client=None, and {KEY_NAME} is not set; expected a client to read these runs with: "
+            "pass client=."
+        )
     source = _fetched(ids, client) if ids else _examples(examples)
     return redact_source(source, masker)
 

@@ -34,7 +34,8 @@ from runkit.api.reading import (
     result_of,
 )
 from runkit.api.words import RUN_STATUSES
-from runkit.display.text import brief, first_text, plural
+from runkit.arguments import check_kind
+from runkit.display.text import first_text, plural, shorten
 from runkit.errors import UsageError
 from runkit.local.answer_log import CONFIRMED
 from runkit.tables.frames import Frames
@@ -213,9 +214,11 @@ def read_answers(answers: pd.DataFrame) -> pd.DataFrame:
 
     Decision and reason are read from the `answer` of a log. Raises `UsageError`.
     """
+    check_kind("answers", answers, pd.DataFrame)
     has_ids = "run_id" in answers and {"step_id", "interrupt_id"} & {*answers}
     if not has_ids or not {"answer", *FILLED} & {*answers}:
-        raise UsageError(f"answers is {brief(answers)}; {EXPECTED_ANSWERS}")
+        columns = shorten(", ".join(map(str, answers)), 200) or "no columns"
+        raise UsageError(f"answers is a DataFrame with {columns}; {EXPECTED_ANSWERS}")
     log = answers.reset_index(drop=True).reindex(columns=[*ANSWER_TEXTS]).astype("str")
     values = log["answer"].map(_read)
     log["decision"] = log["decision"].fillna(values.map(decision_of).astype("str"))

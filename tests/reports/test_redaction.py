@@ -196,9 +196,9 @@ def test_values_to_keep_stay():
         ({"patterns": {"email": "a"}}, "built-in"),
         ({"patterns": {"a]": "a"}}, "expected 1 to 40"),
         ({"patterns": {3: "a"}}, "expected 1 to 40"),
-        ({"patterns": ["a"]}, "should be Mapping"),
+        ({"patterns": ["a"]}, "expected Mapping"),
         ({"keep": ["("]}, "keep is not a valid regular expression"),
-        ({"keep": ".*@acme"}, "should be list"),
+        ({"keep": ".*@acme"}, "expected list"),
     ],
 )
 def test_a_wrong_policy_is_refused(arguments, words):

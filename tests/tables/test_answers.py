@@ -78,9 +78,13 @@ def test_an_open_question_takes_no_answer():
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [pd.DataFrame(), own()[["run_id", "decision"]]],
+    ("wrong", "words"),
+    [
+        (pd.DataFrame(), r"a DataFrame with no columns; expected .* runkit\.answer_log\(\)"),
+        (own()[["run_id", "decision"]], "a DataFrame with run_id, decision; expected"),
+        ([{"run_id": "r"}], "is list; expected DataFrame"),
+    ],
 )
-def test_a_table_of_something_else_is_a_usage_error(wrong):
-    with pytest.raises(UsageError, match=r"expected the frame from runkit\.answer_log\(\)"):
+def test_a_table_of_something_else_is_a_usage_error(wrong, words):
+    with pytest.raises(UsageError, match=words):
         runkit.frames(answered(), answers=wrong)
