@@ -61,7 +61,7 @@ class Items(NamedTuple):
     | start, end | seconds since the run started; null where not known |
     | is_wait | it is a question to a person |
     | is_leaf | it has no part but the record of an error |
-    | is_record | it is the record of an error of what it is part of |
+    | is_record | it is the record of an error: part of the failed step before it, if there is one |
     | ending | of a question: how it ended |
     | agent_name, color | of its agent; the color may be `fail` or `wait` |
 
@@ -79,8 +79,8 @@ def items_of(f: Frames) -> Items:
     spans = spans_of(f.runs, f.steps, f.interrupts, as_of_us)
     table = _with_questions(f)
     agents = _agents_of(f)
-    parent = spans.parent
     is_error = table["type"].isin(STEP_TYPES.meaning("failed")).to_numpy()
+    parent = _with_failed(table, spans, is_error)
     is_record = is_error & (parent >= 0)
     has_parts = table.index.isin(parent[~is_record])
     start, end = _edges(spans, table["started_at"])
@@ -101,6 +101,14 @@ def items_of(f: Frames) -> Items:
         color=color,
     )
     return Items(table, _path(spans, color), agents)
+
+
+def _with_failed(table: pd.DataFrame, spans: Spans, is_error: Any) -> Ints:
+    """Return the parents of items; of the record of an error, the failed step right before it."""
+    beside = table.groupby([spans.run, spans.parent])
+    before = table.index.to_series().groupby([spans.run, spans.parent]).shift()
+    is_after_failed = beside["state"].shift().eq("failed").to_numpy()
+    return np.where(is_error & is_after_failed, before.fillna(-1), spans.parent).astype(np.int64)
 
 
 def _with_questions(f: Frames) -> pd.DataFrame:

@@ -41,7 +41,7 @@ LABEL_GAP_PX = 10  # between labels and bars
 TEXT_GAP_PX = 7  # between the end of a bar and its text
 MIN_PLOT_PX = 290
 MAX_LABEL_PX = 310
-MAX_TEXT_PX = 330  # at the end of a bar, for which the bars are made shorter
+MAX_TEXT_PX = 420  # at the end of a bar, for which the bars are made shorter
 MIN_RIGHT_PX = 30  # half of the last tick
 MANY = 40  # marks; in a row of more they begin and end at half pixels
 CELLS_PER_PX = 2
@@ -230,9 +230,13 @@ def chart_of(
     *,
     title: Line,
     subtitle: list[Line],
+    reason: Line,
     legend: list[Line],
 ) -> Chart:
-    """Lay out rows with their texts, and marks in seconds of their runs."""
+    """Lay out rows with their texts, and marks in seconds of their runs.
+
+    `reason`, of the failure of a run, stands below the title if no row has the whole of it.
+    """
     row_px = min(MAX_ROW_PX, max(MIN_ROW_PX, AREA_PX / len(rows)))
     labels = [fitted(label, MAX_LABEL_PX) for label in rows["label"]]
     label_px = max(map(width_px, labels))
@@ -247,7 +251,9 @@ def chart_of(
     room = WIDTH - EDGE_PX / 2 - text_starts
     texts = list(map(fitted, rows["text"], room))
 
-    heading, top = _heading(title, subtitle)
+    in_rows = map(words, [*labels, *texts])
+    is_in_row = any(words(reason) in text for text in in_rows)
+    heading, top = _heading(title, subtitle if is_in_row else [*subtitle, reason])
     if axis.bands:
         top += BAND_LABEL_PX
     area = round(row_px * len(rows))
@@ -256,7 +262,7 @@ def chart_of(
     if legend:
         bottom = placed_legend[-1].y + LEGEND_PX / 2
     return Chart(
-        alt="Timeline: " + ". ".join(map(words, [title, *subtitle])),
+        alt="Timeline: " + ". ".join(filter(None, map(words, [title, *subtitle, reason]))),
         title=heading[0],
         notes=[*heading[1:], *placed_legend],
         rows=rows.assign(x1=tips, label=pd.Series(labels), text=pd.Series(texts)),

@@ -134,10 +134,14 @@ def with_texts(
     of_step = table.loc[rows.loc[~is_run, "item"]].to_dict("index")
     errors = table["error"].dropna()
     error_of_row = dict(zip(step_row[errors.index], errors, strict=True))
+    run_of_row = dict(rows["run"])
+    in_rows = {(run_of_row[row], error) for row, error in error_of_row.items() if row >= 0}
     found = _findings(f)
     texts = []
     for row, run, item in zip(rows.index, rows["run"], rows["item"], strict=True):
         if item == RUN_ROW:
+            if (run, of_run[run]["reason"]) in in_rows:
+                of_run[run]["reason"] = None
             texts.append(_run_words(of_run[run], is_bold=has_both))
         else:
             step = of_step[item]
@@ -225,7 +229,7 @@ def _step_text(step: Row, length: str) -> Line:
         line = [Span(f"{state.icon} {length}", state.role, is_bold=True)]
     elif state.role == "muted":  # such as expired
         line.append(Span(f"  {state}", state.role))
-    if step["reason"]:
+    if step["reason"] and step["reason"] != step["label"]:
         line.append(Span(f"  {shown(step['reason'])}", "fail"))
     return line
 

@@ -95,7 +95,8 @@ def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Ch
         marks,
         axis_of(items.table, chosen["duration_s"]),
         title=heading.title,
-        subtitle=[line for line in (heading.times, _muted(*notes), heading.reason) if line],
+        subtitle=[line for line in (heading.times, _muted(*notes)) if line],
+        reason=heading.reason,
         legend=_legend(items, marks),
     )
 

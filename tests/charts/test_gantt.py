@@ -174,17 +174,36 @@ def test_a_long_title_wraps_and_no_word_of_it_is_lost():
     assert title in chart.alt
 
 
-def test_what_failed_has_its_reason_in_its_row_and_in_the_line_below_the_title():
-    """The record of an error is drawn in the row of its step."""
+@pytest.mark.parametrize("is_inside", [True, False])
+def test_a_failure_stands_once_in_the_row_of_its_step(is_inside):
+    """The record of an error, in its step or right behind it, is drawn in the row of the step."""
     record = step("e", 90, 90, type="error", status="error", label="No answer (irs_down)")
-    broken = step("b", 20, 90, status="error", label="Asking", steps=[record])
+    broken = step("b", 20, 90, status="error", label="Asking", steps=[record] * is_inside)
     answered = question("q", 90, 120, result={"decision": "approve"})
-    chart = draw(run(step("a", 0, 20), broken, answered, status="error"))
+    behind = [record] * (not is_inside)
+    raw = run(step("a", 0, 20), broken, *behind, answered, status="error")
+    chart = draw(raw)
     assert chart.rows == ["Step a", "Asking", "Step q"]
     assert chart.texts[1:] == ["✕ 1 min 10 s  No answer (irs_down)", "30 s  “approve”"]
     assert chart.hovers[1].endswith("<br>1 min 10 s<br>No answer (irs_down)")
-    assert chart.lines[-1] == "No answer (irs_down)"
+    assert "irs_down" not in " ".join(chart.lines)
+    assert chart.alt.endswith(". No answer (irs_down)")
     assert "Failed step" in chart.legend
+    assert "irs_down" not in draw([raw, run(run_id="s")]).texts[0]
+    assert "irs_down" in draw([raw, run(run_id="s")], depth=0).texts[0]
+
+
+LONG = " ".join(["reason"] * 20)
+
+
+@pytest.mark.parametrize(("label", "below_title"), [("No answer", ""), (LONG, LONG)])
+def test_a_failure_without_a_failed_step_is_the_label_of_its_own_row(label, below_title):
+    """What no row has whole stands below the title."""
+    record = step("e", 20, 20, type="error", status="error", label=label)
+    chart = draw(run(step("a", 0, 20), record, status="error"))
+    assert chart.rows[1][:9] == label[:9]
+    assert chart.texts == ["20 s", "✕ 0 s"]
+    assert " ".join(chart.lines[1:]) == below_title
 
 
 def test_a_legend_names_agents():
