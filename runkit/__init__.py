@@ -16,7 +16,7 @@ Errors     `RunkitError` is the base of all; `runkit.errors` lists them
 `help(runkit.gantt)` and so on explain each name; `f.schema` explains the columns.
 """
 # Names are loaded when they are first used, so that `import runkit` costs a fraction of `import
-# pandas`. `__init__.pyi` says where each is, for type checkers and for this module.
+# pandas`. `__init__.pyi` says the same to type checkers.
 
 from __future__ import annotations
 
@@ -24,20 +24,42 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.5.0"
-_loader: Any = __spec__.loader  # it reads from a folder or from a zip file
-_stub = _loader.get_data(f"{__file__}i").decode()
-_lines = [line.split() for line in _stub.splitlines() if line.startswith("from runkit.")]
-_HOME = {name: module for _, module, _, name, *_ in _lines}
-__all__ = sorted(_HOME)
+_MODULE_OF = {
+    "Client": "runkit.client.client",
+    "Frames": "runkit.tables.frames",
+    "InterruptForm": "runkit.widgets.interrupt_form",
+    "InterruptInbox": "runkit.widgets.interrupt_inbox",
+    "Redaction": "runkit.reports.redaction",
+    "Run": "runkit.api.models",
+    "RunList": "runkit.client.run_list",
+    "RunMonitor": "runkit.widgets.run_monitor",
+    "RunkitError": "runkit.errors",
+    "answer_log": "runkit.local.answer_log",
+    "changes": "runkit.analysis.compare",
+    "compare": "runkit.analysis.compare",
+    "decisions": "runkit.analysis.decisions",
+    "errors": "runkit.errors",
+    "fleet": "runkit.screens.fleet",
+    "frames": "runkit.tables.read_frames",
+    "gantt": "runkit.charts.gantt",
+    "one_run": "runkit.screens.one_run",
+    "overview": "runkit.screens.overview",
+    "report": "runkit.reports.report",
+    "report_data": "runkit.reports.report_data",
+    "sandbox": "runkit.server.sandbox",
+    "search": "runkit.analysis.search",
+}
+__all__ = list(_MODULE_OF)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _MODULE_OF:
         names = ", ".join(__all__)
         raise AttributeError(f"module 'runkit' has no attribute {name!r}; it has {names}")
-    value = globals()[name] = getattr(import_module(_HOME[name]), name)
+    module = import_module(_MODULE_OF[name])
+    value = globals()[name] = getattr(module, name, module)  # `errors` and two others are modules
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__", "errors"])
+    return [*__all__, "__version__"]

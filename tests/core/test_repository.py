@@ -27,6 +27,14 @@ def test_every_public_name_loads_and_is_documented():
         runkit.nonsense  # noqa: B018
 
 
+def test_type_checkers_are_told_where_each_name_is():
+    stub = (ROOT / "runkit" / "__init__.pyi").read_text()
+    told = re.findall(r"^from (\S+) import (\w+) as \2$", stub, re.MULTILINE)
+    assert {name for _, name in told} == {*runkit.__all__}
+    for module, name in told:
+        assert getattr(importlib.import_module(module), name) is getattr(runkit, name)
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_page_of_a_package_lists_its_modules(package):
     modules = {name.rpartition(".")[2] for name in SOURCES if name.startswith(f"{package}.")}
