@@ -1,27 +1,26 @@
 """Arguments of public calls: a wrong one is a `UsageError` that names it.
 
-`checked` looks at flags, numbers, words, texts and paths: every argument whose annotation has only
-the names in `NAMES`, and builtins. One with a name in `DATA` is data (runs, frames, clients,
-times), which is checked where it is read. `Client` and `sandbox` take a key, so they are not
-wrapped, which keeps it out of tracebacks; `Secret` checks it.
+`checked` looks at flags, numbers, words, texts and paths, as their annotations say. Runs, frames,
+clients and times are data, which is checked where it is read. `Client` and `sandbox` take a key, so
+they are not wrapped, which keeps it out of tracebacks; `Secret` checks it.
 """
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, wraps
 from itertools import chain
 from numbers import Number
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Annotated, Any, Literal, TypeVar, cast, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 from weakref import finalize
 
-from pydantic import ConfigDict, Field, PositiveInt, SecretStr, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from runkit.api.contract import parse_time
 from runkit.api.words import STATUS_OF
@@ -38,35 +37,7 @@ Words = str | Iterable[str]  # one or several
 F = TypeVar("F", bound=Callable[..., Any])
 Item = TypeVar("Item")
 
-NAMES = {
-    "Annotated": Annotated,
-    "Field": Field,
-    "Hours": Hours,
-    "Literal": Literal,
-    "Path": Path,
-    "PositiveInt": PositiveInt,
-    "Seconds": Seconds,
-    "Workers": Workers,
-}
-DATA = {
-    "Any",
-    "Business",
-    "Callable",
-    "Client",
-    "Frames",
-    "IO",
-    "Iterable",
-    "Mapping",
-    "Moment",
-    "Redaction",
-    "Run",
-    "RunList",
-    "Source",
-    "Words",
-    "pd",
-    "runkit",
-    "sources",
-}
+CHECKED = (bool, int, float, str, Path, NoneType)
 # Text is neither blank nor broken Unicode.
 STRICT = ConfigDict(strict=True, str_strip_whitespace=True, str_min_length=1)
 SUBJECT = re.compile(r"^(Input|String) ")  # how messages of pydantic begin
@@ -82,14 +53,11 @@ SPAN_UNITS = {
 
 
 def checked(function: F) -> F:
-    """Check the arguments of a public function that are no data.
+    """Check the arguments of a public function, as its annotations say.
 
-    A wrong one is a `UsageError`, and so is a missing or an unknown one. A function whose
-    annotations have other names than `NAMES` and `DATA` is a `NameError`.
+    A wrong one is a `UsageError`, and so is a missing or an unknown one.
     """
     signature = inspect.signature(function)
-    annotations = function.__annotations__
-    hints = {name: _hint(annotations.get(name, "Any")) for name in signature.parameters}
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -99,21 +67,32 @@ def checked(function: F) -> F:
             name = function.__qualname__.removesuffix(".__init__")
             known = ", ".join(signature.parameters)
             raise UsageError(f"{name}(): {error}; its arguments are {known}") from None
-        for name, value in bound.arguments.items():
-            bound.arguments[name] = check(name, value, hints[name])
+        types = types_of(function)
+        for name in bound.arguments.keys() & types.keys():
+            bound.arguments[name] = check(name, bound.arguments[name], types[name])
         return function(*bound.args, **bound.kwargs)
 
     return cast(F, call)
 
 
 @cache
-def _hint(annotation: str) -> Any:
-    """Return the type that an annotation means; `Any` for data."""
-    names = {node.id for node in ast.walk(ast.parse(annotation)) if isinstance(node, ast.Name)}
-    if names & DATA:
-        return Any
-    holder = SimpleNamespace(__annotations__={"": annotation})
-    return get_type_hints(holder, NAMES, include_extras=True)[""]
+def types_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the types of the arguments that are checked; the others are data."""
+    types = {}
+    for name, annotation in function.__annotations__.items():
+        with suppress(NameError):  # some classes are imported for type checkers only
+            types[name] = eval(annotation, function.__globals__)  # noqa: S307 - our own code
+    return {name: hint for name, hint in types.items() if is_checked(hint)}
+
+
+def is_checked(hint: Any) -> bool:
+    """Return whether a type is that of flags, numbers, words, texts or paths."""
+    origin = get_origin(hint)
+    if origin is Annotated:
+        return is_checked(hint.__origin__)
+    if origin in (Union, UnionType):
+        return all(map(is_checked, get_args(hint)))
+    return origin is Literal or hint in CHECKED
 
 
 def check(name: str, value: Any, hint: Any) -> Any:

@@ -18,7 +18,7 @@ from datetime import datetime
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
 
 import pandas as pd
 
@@ -70,8 +70,8 @@ class Fetches:
 
 
 JsonText: TypeAlias = bytes | bytearray | memoryview
-_One: TypeAlias = "Frames | Run | IO[Any] | dict[str, Any] | JsonText | str | Path"
-Source: TypeAlias = "_One | Iterable[_One]"
+_One: TypeAlias = Union["Frames", Run, IO[Any], dict[str, Any], JsonText, str, Path]
+Source: TypeAlias = _One | Iterable[_One]
 """What `runkit.frames` takes, and every function that shows runs; its docstring describes it."""
 
 # A file of runs: its name, "" for text in memory, and what opens it.

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 import runkit
-from runkit.arguments import checked
 from runkit.errors import UsageError
 from support import example, run
 
@@ -77,6 +76,9 @@ F = runkit.frames(RUN)
 MISTAKES = [
     (lambda: runkit.gantt(F, depth="all"), "depth='all'", "integer"),
     (lambda: runkit.frames(F, on_error="ignore"), "on_error='ignore'", "'collect' or 'raise'"),
+    (lambda: runkit.frames(F, progress=1), "progress=1", "boolean"),
+    (lambda: F.save(3), "directory=3", "string or it should be"),
+    (lambda: runkit.search(F, " "), "text=' '", "at least 1 character"),
     (lambda: _client().runs.list(status="waitin"), "status='waitin'", "mean 'waiting'?"),
     (lambda: _client().businesses.identify(["x"]), "runs[0]='x'", "Run"),
     (lambda: _client().runs.fetch([ONE], known=[1]), "known[0]=1", "Run"),
@@ -95,16 +97,6 @@ def test_a_typical_mistake_is_one_clear_error(call, parts, tmp_path, monkeypatch
         call()
     assert [part for part in parts if part not in str(error.value)] == []
     assert not list(tmp_path.iterdir())
-
-
-def test_an_annotation_that_nobody_knows_is_refused_when_its_module_is_imported():
-    """Else its argument would not be checked, and nobody would notice."""
-
-    def show(depth: "Depth"):  # noqa: F821
-        """Take an argument of an unknown type."""
-
-    with pytest.raises(NameError, match="Depth"):
-        checked(show)
 
 
 KEY = "mk_live_0123456789abcdef"
