@@ -50,10 +50,9 @@ from runkit.errors import (
 Query = Mapping[str, str | int]
 Mode = Literal["LIVE", "TEST", "SANDBOX"]
 
-# Seconds before each attempt, the last number for all that follow. The first repetition goes at
-# once, because a kept connection may have been closed.
+# Seconds before each repetition, the last number for all that follow. The first goes at once,
+# because a kept connection may have been closed.
 PAUSES = (
-    0.0,
     0.0,
     0.25,
     0.5,
@@ -193,6 +192,11 @@ class Http:
         self._limiter = limiter
         self._call_timeout = call_timeout
         self._connections = connect(target, transport)
+        self._n_stops = 0
+
+    def stop_retries(self) -> None:
+        """End each read that is under way with its present attempt."""
+        self._n_stops += 1
 
     def close(self) -> None:
         """Close the connections to the host."""
@@ -212,23 +216,24 @@ class Http:
         """
         source = self._name("GET", path)
         end = min(deadline, self.clock() + self._call_timeout)
+        n_stops = self._n_stops
         failure: ApiError = RateLimited(
             f"{source}: not sent; the rate limit or a pause that the API asked for left no slot in "
             "time. Try again later."
         )
-        for n_tried, pause in enumerate(chain(PAUSES, repeat(PAUSES[-1]))):
-            is_hopeless = failure.status in (None, 500) and n_tried >= FEW_ATTEMPTS
-            if is_hopeless or self.clock() + pause >= end:
-                raise failure
-            if pause:
-                log.info("trying again in %g s: %s", pause, failure)
-                self.sleep(pause)
+        for n_sent, pause in enumerate(chain(PAUSES, repeat(PAUSES[-1])), start=1):
             if not self._limiter.wait(end):
                 raise failure
             try:
                 return self._send(source, "GET", path, end, params=query)
             except (RateLimited, Unavailable) as error:
                 failure = error
+            is_hopeless = failure.status in (None, 500) and n_sent >= FEW_ATTEMPTS
+            if is_hopeless or self._n_stops > n_stops or self.clock() + pause >= end:
+                raise failure
+            log.info("trying again in %g s: %s", pause, failure)
+            if pause:
+                self.sleep(pause)
         raise failure
 
     def post(self, path: str, body: Mapping[str, Any], query: Query | None = None) -> Reply:

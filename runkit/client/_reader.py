@@ -162,6 +162,7 @@ def fetch(
 
         file.add(First(host=host, query=dict(source.query)))
         fetched = read_each(
+            reader.http,
             reader.read,
             due,
             lambda run: file.add(run.to_dict()),

@@ -142,7 +142,14 @@ class Businesses(ApiPart):
             if not threads <= self._facts.keys():
                 self.note_threads(self.facts_about(by_id[business_id]))
 
-        found = read_each(read, [*by_id], workers=WORKERS, progress=progress, words=BUSINESSES)
+        found = read_each(
+            self._http,
+            read,
+            [*by_id],
+            workers=WORKERS,
+            progress=progress,
+            words=BUSINESSES,
+        )
         missing = [*(f"businesses: {reason}" for reason in listed.missing), *found.missing]
         if not missing:
             self._facts |= {thread_id: {} for thread_id in threads - self._facts.keys()}

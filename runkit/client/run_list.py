@@ -262,6 +262,7 @@ class Fetched(NamedTuple, Generic[Result]):
 
 
 def read_each(
+    http: Http,
     read: Callable[[str], Result],
     ids: Sequence[str],
     take: Callable[[Result], object] = lambda result: None,
@@ -304,6 +305,8 @@ def read_each(
     finally:
         # Requests in flight end by themselves; waiting for them would delay Ctrl-C.
         pool.shutdown(wait=False, cancel_futures=True)
+        if len(results) + len(errors) < len(ids):
+            http.stop_retries()
     missing = []
     if stopped is not None:
         missing.append(f"{stopped}: {len(results):,} of {plural(len(ids), *words)} arrived")

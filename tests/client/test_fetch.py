@@ -1,5 +1,8 @@
 """Many runs at once."""
 
+import signal
+import threading
+
 import pytest
 
 from runkit.errors import RunkitError
@@ -79,3 +82,24 @@ def test_a_failure_that_ends_a_fetch_keeps_what_arrived(server, client, run_json
     assert len(server.requests) < 250  # next runs may have begun
     with pytest.raises(RunkitError):
         client.runs.fetch(IDS[10:], workers=1)
+
+
+def test_after_a_stop_nothing_is_tried_again(server, client):
+    """Ctrl-C while the first read is on its way, which then fails."""
+    main = threading.get_ident()
+    returned = threading.Event()
+
+    def script(request):
+        if not returned.is_set():
+            signal.pthread_kill(main, signal.SIGINT)
+            returned.wait(10)
+        return Answer(status=503)
+
+    server.script = script
+    runs = client.runs.fetch(IDS[:3], workers=1)
+    returned.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("runkit-fetch"):
+            thread.join(10)
+    assert (runs.ids, runs.missing) == ((), ("stopped by Ctrl-C: 0 of 3 runs arrived",))
+    assert server.lines == ["GET /runs/run-0"]
