@@ -1,41 +1,27 @@
-"""Read runs: once, many into a folder of files, until they stop, or as a stream of events."""
+"""Read runs: one of them, many into a folder of files, and by the start of an id."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TypeAlias
 
-from httpx_sse import ServerSentEvent
-
 from runkit.api import contract
-from runkit.api.contract import RUN_READ, Json, event_fields
-from runkit.api.models import Event, Run
-from runkit.api.words import RUN_STATUSES
+from runkit.api.contract import Json
+from runkit.api.models import Run
 from runkit.arguments import check_kind, full_id
 from runkit.client._http import Http, path_to
 from runkit.client._replies import Reply
 from runkit.client.businesses import Businesses
 from runkit.client.run_list import RunList, read_each
-from runkit.display.messages import log, quoted
-from runkit.display.text import brief, duration
-from runkit.errors import (
-    ContractError,
-    NotFound,
-    RateLimited,
-    Unavailable,
-    UsageError,
-    WaitTimeout,
-)
+from runkit.display.messages import quoted
+from runkit.display.text import brief
+from runkit.errors import ContractError, UsageError
 from runkit.local.fetch_files import First, Held, Last, fetch_file
 
-POLL_FIRST = 0.25  # seconds; a run in the sandbox takes about one
-POLL_GROWTH = 1.5
-# agents work for minutes, so a delay of 5 s is fine; 100 waits stay within the rate limit
-POLL_MAX = 5.0
 START_OF_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
 Into: TypeAlias = "str | Path | IO[bytes]"
 
@@ -70,66 +56,6 @@ class RunReader:
         reply = self.http.get(path, {"include": "steps"}, deadline=deadline)
         return self.from_reply(reply, run_id)
 
-    def follow(self, run_id: str) -> Generator[Event, None, None]:
-        """Yield the events of a run as they arrive, then `RUN_READ`, also after a lost stream.
-
-        A stream may be unavailable or cut off; only the run itself is reliable.
-        """
-        try:
-            for message in self.http.events(path_to("runs", run_id, "stream")):
-                event = _event_of(message, run_id)
-                if event is not None:
-                    yield event
-        except (NotFound, Unavailable, RateLimited) as error:
-            log.info("the stream ended early (%s); reading the run", type(error).__name__)
-        run = self.read(run_id)
-        yield Event.from_json({"type": RUN_READ, "run_id": run.id, "snapshot": run.to_dict()})
-
-    def wait(self, run_id: str, timeout: float | None, poll: float | None) -> Run:
-        """Read a run until it has stopped. Raises as `Runs.wait`."""
-        http = self.http
-        deadline = http.clock() + (math.inf if timeout is None else timeout)
-        pause = poll or POLL_FIRST
-        run = self.read(run_id, deadline)
-        while RUN_STATUSES.is_a(run.status, "running"):
-            late = WaitTimeout(
-                f"{run.label} was still running after {duration(timeout)}; wait again with a "
-                "longer timeout=, or follow it with runs.stream",
-                run,
-            )
-            if http.clock() + pause >= deadline:
-                raise late
-            http.sleep(pause)
-            pause = poll or min(POLL_MAX, pause * POLL_GROWTH)
-            try:
-                run = self.read(run_id, deadline)
-            except RateLimited as error:  # without a status, no slot was left
-                raise (error if error.status else late) from None
-        return run
-
-
-def _event_of(message: ServerSentEvent, run_id: str) -> Event | None:
-    """Read a message; None for one of an unknown type, or that cannot be read (logged).
-
-    Raises `ContractError` for a snapshot of another run.
-    """
-    try:
-        data = contract.loads(message.data.encode() or b"null")
-        fields = event_fields(message.event, data)
-        if fields is None:
-            return None
-        event = Event.from_json(fields)
-    except ValueError:
-        log.warning("left out of the stream: an event whose data cannot be read")
-        return None
-    shown = (event.snapshot or {}).get("id") or run_id
-    if shown != run_id:
-        raise ContractError(
-            f"the stream of run {quoted(run_id, 100)!r} shows another run. "
-            "Check base_url and the proxy."
-        )
-    return event
-
 
 # ------------------------------------------------------------------------------ many, into a folder
 
@@ -161,7 +87,7 @@ def fetch(
         due = [key for key in dict.fromkeys([*wanted, *open_ids]) if key not in unchanged]
 
         file.add(First(host=host, query=dict(source.query)))
-        fetched = read_each(
+        results, gaps = read_each(
             reader.http,
             reader.read,
             due,
@@ -169,7 +95,7 @@ def fetch(
             workers=workers,
             progress=progress,
         )
-        missing = [*source.missing, *fetched.missing]
+        missing = [*source.missing, *gaps]
         last = Last(
             read_at=source.read_at,
             missing=missing,
@@ -180,7 +106,7 @@ def fetch(
     for key in unchanged & known.keys():
         as_listed = contract.local_fields(listed[key])  # its time of reading, its business
         kept[key] = known[key].with_local_fields(**as_listed)
-    found = {**dict.fromkeys(wanted), **kept, **fetched.results}
+    found = {**dict.fromkeys(wanted), **kept, **results}
     return replace(source.with_items(filter(None, found.values())), missing=tuple(missing))
 
 

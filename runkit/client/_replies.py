@@ -1,4 +1,4 @@
-"""From an HTTP response to parsed JSON, or to an error that says what to do."""
+"""From a response, or an event of a stream, to parsed JSON, or an error that says what to do."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import httpx
+from httpx_sse import ServerSentEvent
 
 from runkit import errors
 from runkit.api import contract
-from runkit.api.contract import Json
-from runkit.display.messages import quoted
+from runkit.api.contract import Json, event_fields
+from runkit.api.models import Event
+from runkit.display.messages import log, quoted
 from runkit.display.text import kind, shorten
 from runkit.errors import ApiError, ContractError
 
@@ -67,6 +69,29 @@ class Reply(NamedTuple):
             return parse(self.value)
         except ContractError as error:
             raise ContractError(f"{self.source}: {error}{warning(self.source)}") from None
+
+
+def read_event(message: ServerSentEvent, run_id: str) -> Event | None:
+    """Read a message; None for one of an unknown type, or that cannot be read (logged).
+
+    Raises `ContractError` for a snapshot of another run.
+    """
+    try:
+        data = contract.loads(message.data.encode() or b"null")
+        fields = event_fields(message.event, data)
+        if fields is None:
+            return None
+        event = Event.from_json(fields)
+    except ValueError:
+        log.warning("left out of the stream: an event whose data cannot be read")
+        return None
+    shown = (event.snapshot or {}).get("id") or run_id
+    if shown != run_id:
+        raise ContractError(
+            f"the stream of run {quoted(run_id, 100)!r} shows another run. "
+            "Check base_url and the proxy."
+        )
+    return event
 
 
 def is_write(source: str) -> bool:

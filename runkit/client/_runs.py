@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,8 +11,9 @@ from typing import IO, Any, Literal
 
 from pydantic import PositiveInt
 
-from runkit.api import contract
+from runkit.api.contract import RUN_READ, without_none
 from runkit.api.models import Business, Event, Feedback, Run
+from runkit.api.words import RUN_STATUSES
 from runkit.arguments import (
     Moment,
     Seconds,
@@ -25,10 +27,25 @@ from runkit.arguments import (
 )
 from runkit.client._http import Http, path_to
 from runkit.client._reader import RunReader, fetch, full_ids_of
+from runkit.client._replies import read_event
 from runkit.client.businesses import Businesses
 from runkit.client.resume import deliver
-from runkit.client.run_list import RunFilter, RunList, is_stopped, read_runs
-from runkit.errors import MaybeSent, UsageError
+from runkit.client.run_list import Pages, RunList, is_stopped, read_runs
+from runkit.display.messages import log
+from runkit.display.text import duration
+from runkit.errors import (
+    MaybeSent,
+    NotFound,
+    RateLimited,
+    Unavailable,
+    UsageError,
+    WaitTimeout,
+)
+
+POLL_FIRST = 0.05  # seconds; a run in the sandbox takes about one
+POLL_GROWTH = 1.5
+# agents work for minutes, so a delay of 5 s is fine; 100 waits stay within the rate limit
+POLL_MAX = 5.0
 
 
 class Runs:
@@ -72,7 +89,7 @@ class Runs:
             `runs.list` first.
         """
         business = self._businesses.facts_about(business_id)
-        body = contract.without_none(
+        body = without_none(
             type=agent,
             business_id=business.get("business_id"),
             thread_id=thread_id,
@@ -138,18 +155,15 @@ class Runs:
         ApiError
             If the list cannot be read.
         """
+        words = status_words(status)
+        start = read_moment("since", since, self._now)
         business = self._businesses.facts_about(business_id)
-        wanted = RunFilter(
-            status=status_words(status),
-            since=read_moment("since", since, self._now),
-            business_id=business.get("business_id"),
-            limit=limit,
-        )
         missing: list[str] = []
         if business:
             threads = self._businesses.note_threads(business)
             missing += (f"threads: {reason}" for reason in threads.missing)
-        runs = read_runs(self._http, self.reader.parse, wanted, progress)
+        pages = Pages(self._http, "/runs", self.reader.parse, progress=progress)
+        runs = read_runs(pages, words, start, business.get("business_id"), limit)
         missing += runs.missing
         if with_businesses and not is_stopped(missing):
             named = self._businesses.identify(runs, progress=progress)
@@ -225,10 +239,10 @@ class Runs:
         )
 
     @checked
-    def wait(
-        self, run: str | Run, timeout: Seconds | None = 300, poll: Seconds | None = None
-    ) -> Run:
+    def wait(self, run: str | Run, timeout: Seconds | None = 300) -> Run:
         """Wait until a run is completed, in error or interrupted, and return it with its steps.
+
+        It is read again and again, after 0.05 seconds at first and after 5 at most.
 
         Parameters
         ----------
@@ -236,8 +250,6 @@ class Runs:
             The run.
         timeout
             Seconds of real time; None waits forever.
-        poll
-            Seconds between two reads; by default it grows from 0.25 to 5.
 
         Raises
         ------
@@ -246,7 +258,26 @@ class Runs:
         ApiError
             If the run cannot be read, or not within the time.
         """
-        return self.reader.wait(self._full_id(run), timeout, poll)
+        run_id = self._full_id(run)
+        http = self._http
+        deadline = http.clock() + (math.inf if timeout is None else timeout)
+        pause = POLL_FIRST
+        last = self.reader.read(run_id, deadline)
+        while RUN_STATUSES.is_a(last.status, "running"):
+            late = WaitTimeout(
+                f"{last.label} was still running after {duration(timeout)}; wait again with a "
+                "longer timeout=, or follow it with runs.stream",
+                last,
+            )
+            if http.clock() + pause >= deadline:
+                raise late
+            http.sleep(pause)
+            pause = min(POLL_MAX, pause * POLL_GROWTH)
+            try:
+                last = self.reader.read(run_id, deadline)
+            except RateLimited as error:  # without a status, no slot was left
+                raise (error if error.status else late) from None
+        return last
 
     @checked
     def resume(
@@ -322,9 +353,7 @@ class Runs:
         A comment has at most 5,000 characters. Raises `Invalid` and any other `ApiError`.
         """
         run_id = self._full_id(run)
-        body = contract.without_none(
-            rating=rating.upper(), artifact_id=artifact_id, comment=comment
-        )
+        body = without_none(rating=rating.upper(), artifact_id=artifact_id, comment=comment)
         reply = self._http.post(path_to("runs", run_id, "feedback"), body)
         return reply.read(Feedback.from_json)
 
@@ -334,13 +363,22 @@ class Runs:
 
         They are `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED` and `RUN_ERROR`. The last event is
         always `RUN_READ`, which is runkit's own: its `.run` is the run with its steps, read after
-        the stream ended, was lost or expired. If that run is still `running`, the stream was lost:
-        call again, or `wait`. Closing the iterator closes the connection.
+        the stream ended, was lost or expired ([A] 9). If that run is still `running`, the stream
+        was lost: call again, or `wait`. Closing the iterator closes the connection.
 
         Raises `ContractError` for a stream that shows another run, and any other `ApiError` if the
         run cannot be read.
         """
-        return self.reader.follow(self._full_id(run))
+        run_id = self._full_id(run)
+        try:
+            for message in self._http.events(path_to("runs", run_id, "stream")):
+                event = read_event(message, run_id)
+                if event is not None:
+                    yield event
+        except (NotFound, Unavailable, RateLimited) as error:
+            log.info("the stream ended early (%s); reading the run", type(error).__name__)
+        last = self.reader.read(run_id)
+        yield Event.from_json({"type": RUN_READ, "run_id": run_id, "snapshot": last.to_dict()})
 
     def _full_id(self, run: str | Run) -> str:
         return next(full_ids_of([run], self.list))

@@ -142,7 +142,7 @@ class Businesses(ApiPart):
             if not threads <= self._facts.keys():
                 self.note_threads(self.facts_about(by_id[business_id]))
 
-        found = read_each(
+        _, gaps = read_each(
             self._http,
             read,
             [*by_id],
@@ -150,7 +150,7 @@ class Businesses(ApiPart):
             progress=progress,
             words=BUSINESSES,
         )
-        missing = [*(f"businesses: {reason}" for reason in listed.missing), *found.missing]
+        missing = [*(f"businesses: {reason}" for reason in listed.missing), *gaps]
         if not missing:
             self._facts |= {thread_id: {} for thread_id in threads - self._facts.keys()}
         return missing

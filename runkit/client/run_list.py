@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
+from typing import Any, Generic, Self, TypeVar, overload
 
 from runkit.api.contract import PER_PAGE, Json, read_page, without_none
 from runkit.api.models import Run
@@ -115,7 +115,6 @@ class Pages(Generic[Listed]):
     n_unreadable: int = 0
     total: int | None = None
     read_at: datetime | None = None
-    may_go_on: bool = True
 
     @property
     def missing(self) -> list[str]:
@@ -128,7 +127,6 @@ class Pages(Generic[Listed]):
     def __iter__(self) -> Iterator[list[Listed]]:
         """Yield the new items of each page, until the end of the list or Ctrl-C."""
         seen: set[str] = set()
-        is_interrupted = False
         try:
             with Progress("runs", progress=self.progress) as counter:
                 for number in range(1, MAX_PAGES + 1):
@@ -142,19 +140,18 @@ class Pages(Generic[Listed]):
                     new = [raw for key, raw in by_id.items() if key not in seen]
                     seen |= by_id.keys()
                     counter.update(len(new))
-                    self.may_go_on = self.is_paged and bool(new) and page.has_more is not False
                     yield self._parsed(new, reply)
-                    if not self.may_go_on:
+                    if not new or not self.is_paged or page.has_more is False:
                         break
         except KeyboardInterrupt:
-            is_interrupted = True
-        arrived = plural(len(seen), "record") + " arrived"
-        if is_interrupted:
-            self.gaps.append(f"{STOPPED}: {arrived}, more were not read")
-        elif self.total not in (None, len(seen)):
-            self.gaps.append(f"{arrived}, the API counts {self.total:,}")
-        elif self.may_go_on or page.has_more:
-            self.gaps.append(f"{arrived}, the API has more")
+            arrived = plural(len(seen), "record")
+            self.gaps.append(f"{STOPPED}: {arrived} arrived, more were not read")
+            return
+        arrived = plural(len(seen), "record")
+        if self.total not in (None, len(seen)):
+            self.gaps.append(f"{arrived} arrived, the API counts {self.total:,}")
+        elif page.has_more or number == MAX_PAGES:
+            self.gaps.append(f"{arrived} arrived, the API has more")
 
     def _parsed(self, new: Iterable[Json], reply: Reply) -> list[Listed]:
         items = []
@@ -189,76 +186,59 @@ class ApiPart:
 # ------------------------------------------------------------------------------------ some of them
 
 
-@dataclass(frozen=True)
-class RunFilter:
-    """Which runs to list, as the API has no filters for them. None means all."""
-
-    status: frozenset[str] | None
-    since: datetime | None
-    business_id: str | None
-    limit: int | None
-
-    @property
-    def query(self) -> dict[str, str]:
-        """What was asked for, in words."""
-        words = {**vars(self), "status": self.status and ", ".join(sorted(self.status))}
-        return {name: str(value) for name, value in without_none(**words).items()}
-
-    def has_state(self, run: Run) -> bool:
-        """Return whether a run has the status and the time of creation."""
-        has_status = self.status is None or run.status in self.status
-        return has_status and (self.since is None or run.created_at >= self.since)
-
-    def is_past(self, page: Sequence[Run]) -> bool:
-        """Return whether no run at or after `since` can follow a page.
-
-        [A] 18: nothing documents that lists are newest first. So this is known only for a page
-        whose runs are newest first; equal times show no order.
-        """
-        times = [run.created_at for run in page]
-        if self.since is None or len({*times}) < 2:
-            return False
-        return times[-1] < self.since and times == sorted(times, reverse=True)
-
-
-def read_runs(http: Http, parse: Parse[Run], wanted: RunFilter, progress: bool) -> RunList:
-    """Read runs until the end of the list, the limit or `since`."""
-    limit = wanted.limit
+def read_runs(
+    pages: Pages[Run],
+    status: frozenset[str] | None,
+    since: datetime | None,
+    business_id: str | None,
+    limit: int | None,
+) -> RunList:
+    """Read the runs that are asked for: the API has no filters. None means all."""
+    words = status and ", ".join(sorted(status))
+    filters = without_none(status=words, since=since, business_id=business_id)
+    query = without_none(**filters, limit=limit)
     kept: list[Run] = []
-    missing = []
+    gaps = []
     n_unknown = 0  # runs whose business cannot be known
-    pages = Pages(http, "/runs", parse, progress=progress)
     for page in pages:
-        for run in filter(wanted.has_state, page):
-            if wanted.business_id in (None, run.business_id):
+        for run in page:
+            if status is not None and run.status not in status:
+                continue
+            if since is not None and run.created_at < since:
+                continue
+            if business_id in (None, run.business_id):
                 kept.append(run)
             elif run.thread_id is None:
                 n_unknown += 1
-        if limit is not None and len(kept) + pages.may_go_on > limit:
-            is_counted = pages.total and [*wanted.query] == ["limit"]
+        if limit is not None and len(kept) > limit:
+            is_counted = pages.total is not None and not filters
             of = f"of {pages.total:,}" if is_counted else f"(limit={limit})"
-            missing.append(f"{NEWEST} {limit:,} {of}")
+            gaps.append(f"{NEWEST} {limit:,} {of}")
             break
-        if wanted.is_past(page):
+        if since is not None and _is_before(since, page):
             break
     if n_unknown:
-        missing.append(f"{plural(n_unknown, 'run')} without a thread may be missing")
+        gaps.append(f"{plural(n_unknown, 'run')} without a thread may be missing")
     return RunList(
         tuple(kept[:limit]),
-        (*pages.missing, *missing),
-        query=wanted.query,
+        (*pages.missing, *gaps),
+        query={name: str(value) for name, value in query.items()},
         read_at=pages.read_at,
     )
 
 
+def _is_before(since: datetime, page: Sequence[Run]) -> bool:
+    """Return whether no run at or after `since` can follow a page.
+
+    [A] 18: nothing documents that lists are newest first. So this is known only for a page whose
+    runs are newest first; equal times show no order.
+    """
+    times = [run.created_at for run in page]
+    is_sorted = times == sorted(times, reverse=True)
+    return is_sorted and len({*times}) > 1 and times[-1] < since
+
+
 # ------------------------------------------------------------------------------ one by one, at once
-
-
-class Fetched(NamedTuple, Generic[Result]):
-    """What arrived, by id, and the reasons why the rest did not."""
-
-    results: dict[str, Result]
-    missing: list[str]
 
 
 def read_each(
@@ -270,11 +250,11 @@ def read_each(
     workers: int,
     progress: bool,
     words: tuple[str, str] = RUNS,
-) -> Fetched[Result]:
+) -> tuple[dict[str, Result], list[str]]:
     """Read things by id, and hand each on when it arrives.
 
-    After Ctrl-C, what arrived is returned. Raises the error that ended it if nothing had arrived by
-    then. `words` are those for one and for several of them.
+    Returns what arrived, by id, also after Ctrl-C, and the reasons why the rest did not. Raises the
+    error that ended it if nothing had arrived by then. `words` are those for one and for several.
     """
     results: dict[str, Result] = {}
     errors: dict[str, ApiError] = {}
@@ -314,4 +294,4 @@ def read_each(
         named = shorten(", ".join(errors), MAX_NAMED)
         first = shorten(str(next(iter(errors.values()))), MAX_ERROR)
         missing.append(f"{plural(len(errors), *words)} could not be read: {named} ({first})")
-    return Fetched(results, missing)
+    return results, missing

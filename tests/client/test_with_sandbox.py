@@ -27,7 +27,7 @@ def asking():
     """Return a sandbox, a client and a run that asks to dismiss a hit, read with its steps."""
     with sandbox(speed=2000) as box, box.client(rate=None) as client:
         run = client.runs.create("cip_orchestrator", box.business("watchlist_hit"))
-        yield box, client, client.runs.wait(run, poll=0.02)
+        yield box, client, client.runs.wait(run)
 
 
 NOTE = {"decision": "approve", "note": "Another date of birth"}

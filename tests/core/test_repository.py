@@ -58,7 +58,7 @@ def gantt_of_frames():
 def resume_of_a_question():
     with runkit.sandbox(speed=3000) as box, box.client() as client:
         run = client.runs.create("cip_orchestrator", box.business("watchlist_hit"))
-        run = client.runs.wait(run, poll=0.02)
+        run = client.runs.wait(run)
         client.runs.resume(run, run.interrupts[0].id, {"decision": "approve", "note": "Other date"})
 
 

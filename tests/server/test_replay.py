@@ -49,14 +49,14 @@ def client(box):
 def finish(client, business_id):
     """Start a run, answer each question, and return the run at its end."""
     made = client.runs.wait(
-        client.runs.create("cip_orchestrator", business_id=business_id), poll=0.01
+        client.runs.create("cip_orchestrator", business_id=business_id)
     )
     while made.status == "interrupted":
         for item in made.interrupts:
             kind = interrupt_kind(item.value.to_dict())
             verdict = "reject" if kind == "document" else KIND_OF_NAME[kind].choices[0].word
             client.runs.resume(made, item.id, {"decision": verdict, "note": "seen"})
-        made = client.runs.wait(made, poll=0.01)
+        made = client.runs.wait(made)
     return client.runs.get(made.id)
 
 
@@ -72,7 +72,7 @@ def test_runs_of_strangers_are_played_to_their_ends(box, client):
 def test_a_replayed_run_asks_at_the_recorded_time(box, client):
     """With the words of a copy that waited; after any answer the run goes on as recorded."""
     made = client.runs.wait(
-        client.runs.create("cip_orchestrator", business_id=box.business(ANSWERED["id"])), poll=0.01
+        client.runs.create("cip_orchestrator", business_id=box.business(ANSWERED["id"]))
     )
     [item] = made.interrupts
     assert item.value.to_dict() == ITEM["value"]
@@ -81,7 +81,7 @@ def test_a_replayed_run_asks_at_the_recorded_time(box, client):
     assert delay.dt.total_seconds().tolist() == [31]
     assert waiting.steps["name"].tolist() == ["work", "await_review"]
     client.runs.resume(made, item.id, {"decision": "approved"})
-    done = runkit.frames(client.runs.get(client.runs.wait(made, poll=0.01).id))
+    done = runkit.frames(client.runs.get(client.runs.wait(made).id))
     assert done.steps["name"].tolist() == ["work", "await_review", "after"]
     for f in (waiting, done):  # no part of the recorded answer
         result = json.loads(f.steps["result"].dropna().iloc[-1])

@@ -87,7 +87,7 @@ class Asking:
         """Start a run and let it come to its question."""
         with self.box.client(rate=None) as client:
             run = client.runs.create("cip_orchestrator", self.box.business(scenario))
-            return client.runs.wait(run, poll=0.01)
+            return client.runs.wait(run)
 
     def form(self, run: Run | str, client: Client | None = None, who: str = WHO) -> Person:
         """Return a person at the form of a run."""

@@ -170,7 +170,7 @@ async def test_a_receipt_has_the_time_of_the_server():
         box.client(rate=None) as client,
     ):
         made = client.runs.create("cip_orchestrator", box.business("decision"))
-        form = runkit.InterruptForm(client, client.runs.wait(made, poll=0.02)).forms.form
+        form = runkit.InterruptForm(client, client.runs.wait(made)).forms.form
         form.inputs.proposals[0].choice.value = "approved"
         form.send_button.click()
         await until(lambda: form.receipt)

@@ -200,7 +200,7 @@ def open_session(lab, pages, box):
         folder.mkdir()
         with box.client() as client:
             run = client.runs.create("cip_orchestrator", box.business(scenario))
-            run = client.runs.wait(run, poll=0.02)
+            run = client.runs.wait(run)
         (folder / "session.py").write_text(f"""import os
 os.environ["RUNKIT_STATE_DIR"] = {str(folder / "state")!r}
 import runkit

@@ -20,7 +20,7 @@ SIX = (
     "watchlist_hit",
 )
 INBOX = f"""for scenario in {SIX!r}:
-    client.runs.wait(client.runs.create("cip_orchestrator", businesses[scenario]), poll=0.02)
+    client.runs.wait(client.runs.create("cip_orchestrator", businesses[scenario]))
 inbox = runkit.InterruptInbox(client, who="Ana Ortiz")
 inbox"""
 FOCUS = """() => {

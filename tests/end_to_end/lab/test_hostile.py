@@ -49,7 +49,7 @@ def test_hostile_text_in_forms_does_nothing(open_session, pages):
     """In forms of each kind, an inbox, their errors, and a monitor: texts are shown as they are."""
     asking = """def ask(scenario):
     made = client.runs.create("cip_orchestrator", businesses[scenario])
-    return runkit.InterruptForm(client, client.runs.wait(made, poll=0.02))"""
+    return runkit.InterruptForm(client, client.runs.wait(made))"""
     cells = [f"ask({item!r})" for item in ("address_gap", "decision", "tin_mismatch")]
     cells += [
         "runkit.RunMonitor(client, ask('watchlist_hit').run)",
