@@ -290,18 +290,17 @@ class Runs:
     ) -> Run:
         """Answer a question (interrupt).
 
-        The answer is sent once and never repeated. Without a clear response (none, or 5xx), the run
-        is read 1, 3 and 10 seconds later. If the question is closed by then, the run is returned,
-        and a warning in the log says that delivery is unconfirmed: the API does not name who
-        answered.
+        It is checked against the question, then sent once and never repeated. Without a clear
+        response (none, or 5xx), the run is read about 1, 3 and 10 seconds later. If the question is
+        closed by then, the run is returned, and a warning in the log says that delivery is
+        unconfirmed: the API does not name who answered.
 
         `runkit.answer_log()` has the answer before it is sent, and then what became of it.
 
         Parameters
         ----------
         run
-            The run. With a `Run` that shows questions, the answer is checked before it is sent:
-            the id must be that of one of them, and the fields must fit it.
+            The run, which is read first if it is not given as a `Run`.
         interrupt_id
             The id of the question. One without an id (None) can only be answered in Middesk.
         answer
@@ -332,7 +331,7 @@ class Runs:
             `Unavailable` if nothing was sent, `MaybeSent` if the question is still open after the
             last check.
         """
-        known = run if isinstance(run, Run) else self._full_id(run)
+        known = run if isinstance(run, Run) else self.get(run)
         result = deliver(self.reader, known, interrupt_id, answer, who=who)
         if result.error is not None:
             raise result.error

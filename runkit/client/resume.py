@@ -32,12 +32,19 @@ from runkit.errors import (
     UsageError,
 )
 from runkit.local import answer_log
-from runkit.local.answer_log import CONFIRMED, FAILED, REFUSED, UNCONFIRMED, UNKNOWN, NewerAnswer
+from runkit.local.answer_log import (
+    CONFIRMED,
+    FAILED,
+    REFUSED,
+    UNCONFIRMED,
+    UNKNOWN,
+    Asking,
+    NewerAnswer,
+)
 
-# seconds after the answer: most servers finish in 1, proxies in 10
-CHECK_TIMES = (1.0, 3.0, 10.0)
-CHECK_TIMEOUT = 3.0  # seconds of one check
-REFUSAL_TIMEOUT = 10.0  # seconds for the read after a refusal, as a rate limit may hold it up
+# Seconds before each check of what became of an answer: most servers finish in 1, proxies in 10.
+CHECK_PAUSES = (1.0, 2.0, 7.0)
+CHECK_TIMEOUT = 5.0  # seconds of one check
 REFUSALS = (Conflict, Invalid, NotFound)
 TAKEN = "taken"  # not sent: the log has another answer
 Answer = Mapping[str, Any]
@@ -62,74 +69,69 @@ class AnswerResult(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """The question to answer; `known` is its run as the caller has it, if at all.
+class _Question:
+    """The question to answer, in the newest state of its run that the caller has.
 
-    `given_step` is the step of the question, which tells two askings of one id apart.
+    `given_step` is its step, which tells two askings of one id apart.
     """
 
-    run_id: str
+    run: Run
     id: str
-    known: Run | None
     given_step: str | None
 
     @cached_property
-    def interrupt(self) -> Interrupt | None:
-        """The question in the known run."""
-        interrupts = self.known.interrupts if self.known else ()
-        return next((item for item in interrupts if item.id == self.id), None)
+    def item(self) -> Interrupt | None:
+        """The question among those that the run shows."""
+        return next((item for item in self.run.interrupts if item.id == self.id), None)
 
     @cached_property
     def value(self) -> Json:
         """What the question asks, as JSON."""
-        value = self.interrupt and self.interrupt.value
+        value = self.item and self.item.value
         return value.to_dict() if value else {}
 
     @cached_property
     def step_id(self) -> str | None:
         """The step of the question, if no other step could be meant."""
-        if self.given_step is not None or self.known is None:
+        if self.given_step is not None:
             return self.given_step
-        steps = [step.id for step in self.known.walk() if is_unanswered(step.to_dict())]
-        return steps[0] if len(steps) == len(self.known.interrupts) == 1 else None
+        steps = [step.id for step in self.run.walk() if is_unanswered(step.to_dict())]
+        return steps[0] if len(steps) == len(self.run.interrupts) == 1 else None
 
     def check(self, answer: Answer) -> None:
-        """Raise `UsageError` for what cannot answer it, as far as the known run shows."""
+        """Raise `UsageError` for what cannot answer it, as far as the run shows."""
         check_kind("answer", answer, Mapping)
-        if self.interrupt is not None:
+        if self.item is not None:
             check_answer(self.value, answer)
-        elif self.known is not None and self.known.interrupts:
+        elif self.run.interrupts:
             raise UsageError(
-                f"interrupt_id={brief(self.id)} is not among the interrupts of {self.known.label}. "
+                f"interrupt_id={brief(self.id)} is not among the interrupts of {self.run.label}. "
                 "Read the run again with client.runs.get."
             )
 
-    def doubt(self, run: Run) -> str | None:
+    def doubt(self, newer: Run) -> str | None:
         """Return why a newer state of the run does not show that it is closed; None if it does."""
-        if is_stale(run, self.known):
+        if is_stale(newer, self.run):
             return "an older state of the run is shown"
-        is_open = run.asks(self.id, self.step_id)
+        is_open = newer.asks(self.id, self.step_id)
         return f"the question {self.id!r} is still open" if is_open else None
 
-    def columns(self) -> dict[str, str | None]:
+    def columns(self, host: str) -> Asking:
         """Return what the log keeps of it."""
-        columns = {
-            "run_id": self.run_id,
-            "run_created_at": self.known.created_at.isoformat() if self.known else None,
+        return {
+            "host": host,
+            "run_id": self.run.id,
+            "run_created_at": self.run.created_at.isoformat(),
             "interrupt_id": self.id,
             "step_id": self.step_id,
-        }
-        if self.interrupt is None:
-            return columns
-        return columns | {
-            "label": self.interrupt.label,
-            "question_digest": answer_log.digest(self.value),
+            "label": self.item.label if self.item else None,
+            "question_digest": answer_log.digest(self.value) if self.item else None,
         }
 
 
 def deliver(
     reader: RunReader,
-    run: str | Run,
+    run: Run,
     interrupt_id: str | None,
     answer: Answer,
     *,
@@ -150,16 +152,15 @@ def deliver(
     """
     if interrupt_id is None:
         raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
-    known = run if isinstance(run, Run) else None
-    asked = _Asked(run.id if isinstance(run, Run) else run, interrupt_id, known, step_id)
-    asked.check(answer)
-    columns = {"host": reader.http.target.host, **asked.columns()}
+    question = _Question(run, interrupt_id, step_id)
+    question.check(answer)
+    columns = question.columns(reader.http.target.host)
     try:
         answer_id = _try_log(lambda: answer_log.claim(answer, who, columns, seen))
     except NewerAnswer as error:
         return AnswerResult(TAKEN, None, str(error))
     try:
-        result = _send(reader, asked, answer, on_checking)
+        result = _send(reader, question, answer, on_checking)
     except RunkitError as error:
         delivery = REFUSED if isinstance(error, REFUSALS) else FAILED
         result = AnswerResult(delivery, getattr(error, "run", None), str(error), error)
@@ -179,47 +180,47 @@ def _try_log(write: Callable[[], Result]) -> Result | None:
 
 
 def _send(
-    reader: RunReader, asked: _Asked, answer: Answer, on_checking: Callable[[str], object]
+    reader: RunReader, question: _Question, answer: Answer, on_checking: Callable[[str], object]
 ) -> AnswerResult:
     """Send an answer once, and check whether it arrived if the response does not say."""
-    path = path_to("runs", asked.run_id, "resume")
-    body = {"interrupt_id": asked.id, "input": dict(answer)}  # [A] 1, 2, 4: one in a call
+    path = path_to("runs", question.run.id, "resume")
+    body = {"interrupt_id": question.id, "input": dict(answer)}  # [A] 1, 2, 4: one in a call
     try:
         reply = reader.http.post(path, body, {"include": "steps"})
-        run = reader.from_reply(reply, asked.run_id)
+        run = reader.from_reply(reply, question.run.id)
     except (MaybeSent, ContractError) as error:
         why = str(error)
     except ApiError as error:
         if error.status is not None:  # it was sent
-            _raise_if_closed(reader, asked, error)
+            _raise_if_closed(reader, question, error)
         raise
     else:
-        other = _other_decision(asked, answer, run)
+        other = _other_decision(question, answer, run)
         if other is not None:
             return AnswerResult(UNCONFIRMED, run, f"the API shows another decision: {brief(other)}")
-        doubt = asked.doubt(run)
+        doubt = question.doubt(run)
         if doubt is None:
             return AnswerResult(CONFIRMED, run, "the API accepted the answer")
         why = f"the API accepted the answer, but {doubt}."
     on_checking(why)
-    return _check(reader, asked, why)
+    return _check(reader, question, why)
 
 
-def _other_decision(asked: _Asked, answer: Answer, run: Run) -> str | None:
+def _other_decision(question: _Question, answer: Answer, run: Run) -> str | None:
     """Return the decision that a run shows for the question, if it is another one."""
     for step in run.walk():
-        if step.id == asked.step_id:
+        if step.id == question.step_id:
             return other_decision(answer, result_of(step.to_dict()))
     return None
 
 
-def _raise_if_closed(reader: RunReader, asked: _Asked, refusal: ApiError) -> None:
+def _raise_if_closed(reader: RunReader, question: _Question, refusal: ApiError) -> None:
     """Read the run after a refusal: `Conflict`, with the run, if the question is closed."""
-    run = _read(reader, asked, REFUSAL_TIMEOUT)
-    if run is None or asked.doubt(run) is not None:
+    run = _read(reader, question)
+    if run is None or question.doubt(run) is not None:
         return
     conflict = Conflict(
-        f"the question {asked.id!r} is not open. {refusal}",
+        f"the question {question.id!r} is not open. {refusal}",
         status=refusal.status,
         messages=refusal.messages,
         parameter=refusal.parameter,
@@ -228,29 +229,27 @@ def _raise_if_closed(reader: RunReader, asked: _Asked, refusal: ApiError) -> Non
     raise conflict from refusal
 
 
-def _check(reader: RunReader, asked: _Asked, why: str) -> AnswerResult:
+def _check(reader: RunReader, question: _Question, why: str) -> AnswerResult:
     """Read the run until the question is closed or the last check is done."""
-    http = reader.http
-    sent_at = http.clock()
     doubt: str | None = "the run could not be read"
-    for seconds in CHECK_TIMES:
-        http.sleep(max(0.0, sent_at + seconds - http.clock()))
-        run = _read(reader, asked, CHECK_TIMEOUT)
+    for seconds in CHECK_PAUSES:
+        reader.http.sleep(seconds)
+        run = _read(reader, question)
         if run is None:
             continue
-        doubt = asked.doubt(run)
+        doubt = question.doubt(run)
         if doubt is None:
             message = "the question is closed; it could not be confirmed that this answer did it"
-            log.warning("run %s, question %s: %s", run.id, asked.id, message)
+            log.warning("run %s, question %s: %s", run.id, question.id, message)
             return AnswerResult(UNCONFIRMED, run, message)
     advice = "It was sent once and may still arrive: check again before you answer again."
     return AnswerResult(UNKNOWN, None, f"{why} Since then, {doubt}. {advice}")
 
 
-def _read(reader: RunReader, asked: _Asked, timeout: float) -> Run | None:
+def _read(reader: RunReader, question: _Question) -> Run | None:
     """Read the run; a failure is only logged, because the answer has been sent."""
     try:
-        return reader.read(asked.run_id, deadline=reader.http.clock() + timeout)
+        return reader.read(question.run.id, deadline=reader.http.clock() + CHECK_TIMEOUT)
     except RunkitError as error:
         log.warning("the run was not read to check whether the answer arrived: %s", error)
         return None

@@ -71,8 +71,9 @@ def test_ids_are_quoted(server, client, given, path):
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_read_only_sends_no_post(server, make_client, write):
-    """A client that may not write says so before anything is sent."""
+def test_read_only_sends_no_post(server, make_client, run_json, write):
+    """A client that may not write says so; a run is read before its question is answered."""
+    server.script = lambda request: Answer(run_json())
     with pytest.raises(PermissionError, match="read_only"):
         WRITES[write](make_client(read_only=True))
-    assert server.requests == []
+    assert server.posts == []

@@ -9,6 +9,7 @@ import pytest
 import runkit
 from runkit.errors import RunkitError
 from runkit.shell.cli import main
+from support import run
 from tests.client.conftest import server
 from tests.end_to_end.echo import (
     CANARY,
@@ -40,11 +41,12 @@ def command(*arguments):
     return lambda: str(main(arguments))
 
 
+RUN = runkit.Run.from_json(run(end=None, thread_id="t"))
 SURFACES = {
     "get": called(lambda client: client.runs.get("r").status),
     "list": called(lambda client: client.agents.list()),
     "create": called(lambda client: client.runs.create("cip_orchestrator", business_id="b").status),
-    "resume": called(lambda client: client.runs.resume("r", "q", {"decision": "approve"}).status),
+    "resume": called(lambda client: client.runs.resume(RUN, "q", {"decision": "approve"}).status),
     "stream": called(lambda client: len([*client.runs.stream("r")])),
     "runkit fetch": command("fetch", "-o", "runs/"),
     "runkit report": command("report", "r", "-o", "report.html"),

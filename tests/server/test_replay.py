@@ -48,9 +48,7 @@ def client(box):
 
 def finish(client, business_id):
     """Start a run, answer each question, and return the run at its end."""
-    made = client.runs.wait(
-        client.runs.create("cip_orchestrator", business_id=business_id)
-    )
+    made = client.runs.wait(client.runs.create("cip_orchestrator", business_id=business_id))
     while made.status == "interrupted":
         for item in made.interrupts:
             kind = interrupt_kind(item.value.to_dict())
