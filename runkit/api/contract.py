@@ -1,7 +1,7 @@
 """The API's formats: its JSON text and times, and how responses are read.
 
 `[A] n` is the number of an assumption in `contract.md`. When Middesk documents a format, this file
-changes, or `questions` for answers. Needs no HTTP library.
+changes, or `question_kinds` for answers. Needs no HTTP library.
 """
 
 from __future__ import annotations

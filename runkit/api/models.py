@@ -17,8 +17,7 @@ from datetime import datetime
 
 from runkit.api import contract
 from runkit.api.contract import Json
-from runkit.api.questions import is_unanswered
-from runkit.api.reading import agent_of, agent_of_step, interrupt_value
+from runkit.api.reading import agent_of, agent_of_step, interrupt_value, is_unanswered
 from runkit.api.views import ApiObject, OpenWord, Time
 from runkit.api.words import RUN_STATUSES
 from runkit.display import text

@@ -12,7 +12,7 @@ _replies      from a response to parsed JSON, or to an error that says what to d
 `client.runs.resume(run, id, answer)`:
 
 1. `_runs` finds the run and the question, with its business and kind.
-2. `api/questions` checks the answer against the assumptions in `api/contract.md`.
+2. `api/question_kinds` checks the answer against the assumptions in `api/contract.md`.
 3. `local/answer_log` logs it before it is sent.
 4. `_http` sends it once, within the rate limit.
 5. `resume` reads the run to learn what became of the answer: confirmed, unconfirmed, refused,

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from runkit.api.contract import Json
 from runkit.api.models import Interrupt, Run
-from runkit.api.questions import check_answer, is_unanswered, other_decision
-from runkit.api.reading import result_of
+from runkit.api.question_kinds import check_answer, other_decision
+from runkit.api.reading import is_unanswered, result_of
 from runkit.arguments import check_kind
 from runkit.client._http import path_to
 from runkit.client._reader import RunReader

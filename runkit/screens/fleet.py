@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from runkit.api.questions import QUESTION_KINDS
+from runkit.api.question_kinds import QUESTION_KINDS
 from runkit.api.words import CONFIDENCES
 from runkit.arguments import Hours, checked
 from runkit.display.text import MISSING, counted, in_words

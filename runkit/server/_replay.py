@@ -15,7 +15,7 @@ from random import Random
 from typing import NamedTuple
 
 from runkit.api.contract import Json
-from runkit.api.questions import interrupt_kind, questions_in
+from runkit.api.question_kinds import interrupt_kind, questions_in
 from runkit.api.reading import interrupt_value, objects, result_of
 from runkit.server._recordings import ACCOUNT, Recording, id_in, iso, ms_of, walk
 

@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runkit.api.contract import Json
-from runkit.api.questions import answer_errors
+from runkit.api.question_kinds import answer_errors
 from runkit.arguments import Secret
 from runkit.server._recordings import moment_of
 from runkit.server._replay import Answer, PlacedInterrupt

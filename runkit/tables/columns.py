@@ -19,7 +19,7 @@ from runkit.api.views import OpenWord, fields
 from runkit.api.words import STEP_STATUSES, STEP_TYPES, Vocabulary
 from runkit.display.text import first_text
 from runkit.tables.flatten import ArtifactRow, Rows
-from runkit.tables.questions import Question
+from runkit.tables.question_rows import Question
 from runkit.tables.schema import ARROW_TIME, FRAME_COLUMNS, TEXT, TYPES, cast
 from runkit.time_budget import Flags, Ints
 
@@ -40,6 +40,7 @@ def fields_of(rows: Rows) -> Parts:
     objects = artifacts.pop("artifact")
     n_sources, has_sources = _lengths(objects, "sources")
     sources = [source for artifact in objects for source in artifact.get("sources") or ()]
+    numbers = np.arange(rows.first_artifact, rows.first_artifact + len(objects))
     questions = _by_field(rows.questions, Question)
     del questions["value"]
     return {
@@ -48,8 +49,7 @@ def fields_of(rows: Rows) -> Parts:
         "artifacts": _object_columns(objects, Artifact)
         | artifacts
         | {"n_sources": n_sources, "has_sources": has_sources},
-        "sources": _object_columns(sources, Source)
-        | {"artifact": np.repeat(np.arange(len(objects)), n_sources)},
+        "sources": _object_columns(sources, Source) | {"artifact": np.repeat(numbers, n_sources)},
         "interrupts": questions,
     }
 
@@ -143,11 +143,7 @@ def _by_field(rows: Sequence[tuple[Any, ...]], cls: Any) -> Columns:
 
 
 def joined(batches: Sequence[Parts]) -> Parts:
-    """Return the columns of all batches; rows are numbered over all of them."""
-    n_artifacts = 0
-    for batch in batches:
-        batch["sources"]["artifact"] += n_artifacts
-        n_artifacts += len(batch["artifacts"]["run"])
+    """Return the columns of all batches."""
     return {
         name: {key: _concatenated([batch[name][key] for batch in batches]) for key in columns}
         for name, columns in batches[0].items()

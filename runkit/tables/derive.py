@@ -10,8 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from runkit.api.questions import EXPIRED, PENDING
-from runkit.api.reading import returned
+from runkit.api.reading import EXPIRED, PENDING, returned
 from runkit.api.views import Note, Path
 from runkit.api.words import (
     CONFIDENCES,
@@ -53,7 +52,8 @@ _HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^
 
 
 def derived(parts: Parts, is_kept: Flags) -> dict[str, pd.DataFrame]:
-    """Return the frames of some runs without what is counted up to a time; empties `parts`."""
+    """Return the frames of some runs without what is counted up to a time."""
+    parts = {name: dict(columns) for name, columns in parts.items()}
     runs, steps, artifacts, sources, interrupts = parts.values()
     n = len(runs["id"])
     _add_step_columns(runs, steps, interrupts)
@@ -66,7 +66,6 @@ def derived(parts: Parts, is_kept: Flags) -> dict[str, pd.DataFrame]:
     for name, columns in parts.items():
         columns["run_id"] = take(run_ids, columns["run"])
         frames[name] = to_frame(name, columns, is_kept[columns["run"]])
-        columns.clear()  # memory holds only one frame twice
     return frames
 
 

@@ -16,7 +16,7 @@ from runkit.api.reading import agent_of, agent_of_step, objects, proposals_of
 from runkit.api.views import MAX_LEVELS, Note, Path
 from runkit.api.words import PROBLEMS
 from runkit.display.text import brief, first_text, shorten
-from runkit.tables.questions import Question, questions_of
+from runkit.tables.question_rows import Question, questions_of
 from runkit.tables.schema import cast
 from runkit.tables.sources import Record
 
@@ -56,11 +56,12 @@ class StepRow(NamedTuple):
 class Rows:
     """The rows of a batch in order of the runs, steps in tree order.
 
-    Numbers of runs and steps go on from those of the batches before.
+    Numbers of runs, steps and artifacts go on from those of the batches before.
     """
 
     first_run: int = 0
     first_step: int = 0
+    first_artifact: int = 0
     records: list[Record] = field(default_factory=list)
     runs: list[Json] = field(default_factory=list)
     n_steps: list[int] = field(default_factory=list)  # of each run
@@ -70,9 +71,11 @@ class Rows:
     problems: list[Row] = field(default_factory=list)
 
 
-def flatten_runs(records: Iterable[Record], first_run: int = 0, first_step: int = 0) -> Rows:
+def flatten_runs(
+    records: Iterable[Record], first_run: int, first_step: int, first_artifact: int
+) -> Rows:
     """Check records, and walk over those that are runs; others are refused."""
-    rows = Rows(first_run, first_step)
+    rows = Rows(first_run, first_step, first_artifact)
     for record in records:
         run, notes = record.run()
         number = None

@@ -22,7 +22,7 @@ from runkit.tables.derive import contradictions, derived
 from runkit.tables.flatten import COST_DATA, Row, Rows, flatten_runs, problems_frame
 from runkit.tables.frames import GIVEN, Frames
 from runkit.tables.measure import choose_as_of, combined, measured, recounted
-from runkit.tables.questions import with_answers
+from runkit.tables.question_rows import with_answers
 from runkit.tables.schema import cast, is_saved, read_saved
 from runkit.tables.sources import (
     IN_MEMORY,
@@ -169,17 +169,19 @@ class _Reading:
     pages: set[bool | None] = field(default_factory=set)
     n_records: int = 0
     n_steps: int = 0
+    n_artifacts: int = 0
     are_files: bool = False
 
     def add(self, records: list[Record]) -> None:
         """Add a batch of records."""
-        rows = flatten_runs(records, len(self.records), self.n_steps)
+        rows = flatten_runs(records, len(self.records), self.n_steps, self.n_artifacts)
         self.batches.append(fields_of(rows))
         self.problems += rows.problems
         self.records += [record._replace(raw={"id": record.raw["id"]}) for record in rows.records]
         self.pages |= {record.has_more for record in records}
         self.n_records += len(records)
         self.n_steps += len(rows.steps)
+        self.n_artifacts += len(rows.artifacts)
         self.are_files |= not records[0].location.startswith(IN_MEMORY)
 
     def missing(self) -> list[str]:
@@ -239,6 +241,7 @@ def _read(source: Any, given: datetime | None, progress: bool) -> Frames:
             counter.update(len(records))
             records.clear()  # free the JSON before the next batch is parsed
         parts = joined(reading.batches or [fields_of(Rows())])
+        reading.batches.clear()  # they are in it, and memory holds them once
         runs = parts["runs"]
         is_newest, runs["n_copies"] = newest_states(runs)
         hosts = runs["read_from"].drop_null().unique().to_pylist()

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pydantic
 
-from runkit.api.questions import QUESTION_KINDS
+from runkit.api.question_kinds import QUESTION_KINDS
 from runkit.api.words import (
     CONFIDENCES,
     ORIGINS,

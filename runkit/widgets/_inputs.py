@@ -8,10 +8,18 @@ from typing import Any
 
 import ipywidgets as w
 
-from runkit.api import contract, questions
+from runkit.api import contract
 from runkit.api.contract import Json
 from runkit.api.models import Document
-from runkit.api.questions import KIND_OF_NAME, Choice, interrupt_kind
+from runkit.api.question_kinds import (
+    KIND_OF_NAME,
+    Choice,
+    answer_to,
+    combined_answer,
+    interrupt_kind,
+    proposed_payload,
+    questions_in,
+)
 from runkit.display.text import Markup, block, escape_unseen, in_words, live_moment, shorten
 from runkit.widgets._question import evidence_html, part_html
 
@@ -50,7 +58,7 @@ class ProposalInputs:
     def __init__(self, proposal: Json, number: int, on_change: Callable[..., object]) -> None:
         self.proposal = proposal
         self.kind = KIND_OF_NAME[interrupt_kind(proposal)]
-        self._payload = questions.proposed_payload(proposal, self.kind.name)
+        self._payload = proposed_payload(proposal, self.kind.name)
         options = [(choice.button, choice.word) for choice in self.kind.choices]
         self.choice = w.ToggleButtons(
             options=options, value=None, description="Answer", style=LABEL
@@ -144,7 +152,7 @@ class ProposalInputs:
         sent: Json = {name: self._value(name) or None for name in chosen.inputs}
         if "actions" in sent:
             sent["actions"] = self._actions()
-        return questions.answer_to(chosen.word, sent)
+        return answer_to(chosen.word, sent)
 
     def _actions(self) -> list[Json] | None:
         """Return the proposal as a person changed it, None if nobody did."""
@@ -168,7 +176,7 @@ class QuestionInputs:
     """The inputs of all proposals of a question, in `box`."""
 
     def __init__(self, value: Json, on_change: Callable[..., object]) -> None:
-        asked = questions.questions_in(value)
+        asked = questions_in(value)
         self.is_combined = len(asked) > 1
         numbers = range(1, len(asked) + 1) if self.is_combined else (0,)
         self.proposals = [
@@ -206,7 +214,7 @@ class QuestionInputs:
         if not self.is_combined:
             return answers[0]
         agents = [item.proposal["agent"] for item in self.proposals]
-        return questions.combined_answer(zip(agents, answers, strict=True))
+        return combined_answer(zip(agents, answers, strict=True))
 
 
 def _phrase(button: str) -> str:

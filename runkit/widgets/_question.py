@@ -13,8 +13,14 @@ from functools import cached_property
 from runkit.api import contract
 from runkit.api.contract import BUSINESS_FIELDS, Json
 from runkit.api.models import Run, Step
-from runkit.api.questions import PENDING
-from runkit.api.reading import answerer_of, decision_of, objects, proposals_of, result_of
+from runkit.api.reading import (
+    PENDING,
+    answerer_of,
+    decision_of,
+    objects,
+    proposals_of,
+    result_of,
+)
 from runkit.api.words import CONFIDENCES, OUTCOMES, TIERS
 from runkit.client import Client
 from runkit.display.colors import css_variables
@@ -30,7 +36,7 @@ from runkit.display.text import (
     truncated,
 )
 from runkit.local import answer_log
-from runkit.tables.questions import Question, questions_of
+from runkit.tables.question_rows import Question, questions_of
 
 NO_LABEL = "The question is not in the data"
 CHANGED = "The question has changed. Refresh, or run the cell again, to see the new one."

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runkit.api.questions import FREE, TABLE, answer_to, question_kind
+from runkit.api.question_kinds import FREE, TABLE, answer_to, question_kind
 from runkit.api.reading import decision_of, note_of
 
 

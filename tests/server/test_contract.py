@@ -3,7 +3,7 @@
 import pytest
 
 from runkit.api.models import Run
-from runkit.api.questions import FREE, KIND_OF_NAME, TABLE, interrupt_kind, questions_in
+from runkit.api.question_kinds import FREE, KIND_OF_NAME, TABLE, interrupt_kind, questions_in
 from runkit.api.reading import interrupt_value
 from runkit.api.views import validated
 from runkit.server._recordings import walk

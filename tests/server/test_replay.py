@@ -7,7 +7,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 import runkit
-from runkit.api.questions import KIND_OF_NAME, interrupt_kind
+from runkit.api.question_kinds import KIND_OF_NAME, interrupt_kind
 from runkit.errors import UsageError
 from runkit.server._recordings import read_recordings
 from strangers import fleet, records

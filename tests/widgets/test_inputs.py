@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runkit.api.models import Document
-from runkit.api.questions import TABLE, answer_errors
+from runkit.api.question_kinds import TABLE, answer_errors
 from runkit.widgets._inputs import QuestionInputs, WrongInput
 
 Json = dict[str, Any]

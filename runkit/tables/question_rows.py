@@ -18,16 +18,20 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from runkit.api.contract import Json, has_ended
-from runkit.api.questions import ANSWERED, PENDING, is_unanswered, outcome_of, question_kind
+from runkit.api.question_kinds import question_kind
 from runkit.api.reading import (
+    ANSWERED,
     NOTHING,
+    PENDING,
     agent_of_step,
     answerer_of,
     decision_of,
     interrupt_value,
+    is_unanswered,
     n_proposals,
     note_of,
     objects,
+    outcome_of,
     proposals_of,
     proposed_titles,
     question_text,

@@ -1,4 +1,4 @@
-"""The questions that agents ask: which are open, how each kind is answered, checks of an answer.
+"""The kinds of questions that agents ask: how each is answered, and checks of an answer.
 
 No page documents what an answer contains (`contract.md`, [A] 2, 5, 12, 13): all that runkit assumes
 of it is here. `TABLE` has a line for each kind of question. To add a kind, add a line.
@@ -12,15 +12,12 @@ from typing import Any, NamedTuple
 from runkit.api.contract import Json, without_none
 from runkit.api.reading import (
     NOTHING,
-    decision_of,
     decision_parts,
     objects,
-    policy_of,
     proposals_of,
-    result_of,
     trimmed,
 )
-from runkit.api.words import STEP_STATUSES, Vocabulary, Word
+from runkit.api.words import Vocabulary, Word
 from runkit.display.text import brief, first_text
 from runkit.errors import UsageError
 
@@ -157,34 +154,6 @@ def interrupt_kind(value: Json) -> str:
 def _kinds_of(*items: Json) -> set[str]:
     types = (item.get("type") for item in items)
     return {_KIND_OF_TYPE.find(each).label for each in types if each in _KIND_OF_TYPE}
-
-
-# ------------------------------------------------------------------------------------ open or not
-
-PENDING, ANSWERED, EXPIRED = "pending", "answered", "expired"
-
-
-def outcome_of(step: Json, decision: str | None, *, has_ended: bool) -> str:
-    """Return how a question ended, by its step and its decision, or that it is open: `pending`.
-
-    Open is what has no answer in a run that has not ended. A step that failed was not answered.
-    """
-    policy = policy_of(step)
-    if policy:
-        return policy
-    status = step.get("status")
-    is_over = bool(step.get("completed_at")) or STEP_STATUSES.is_a(status, "over")
-    if decision or (is_over and not STEP_STATUSES.is_a(status, "failed")):
-        return ANSWERED
-    return EXPIRED if has_ended else PENDING
-
-
-def is_unanswered(step: Json) -> bool:
-    """Return whether a step is a question without an answer, open if its run has not ended."""
-    if step.get("type") != "interrupt":
-        return False
-    decision = decision_of(result_of(step))
-    return outcome_of(step, decision, has_ended=False) == PENDING
 
 
 # ---------------------------------------------------------------------------------------- questions
