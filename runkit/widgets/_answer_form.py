@@ -29,21 +29,20 @@ from runkit.widgets._work import Work
 
 SETTLE_S = 0.2  # a busy page may deliver the press before the text that was typed before it
 FOCUS_S = 0.1  # until the page has drawn what gets the focus
-INPUTS_HEIGHT = "390px"  # what is longer scrolls, so that Send stays in view below it
 CLOSED = "closed"  # a result: closed before anything was sent
 MAY_ARRIVE = "may still arrive; the first one to arrive counts"
 SENTENCES = {  # by what became of an answer: the tone, and what is said
-    CONFIRMED: ("ok", "Confirmed by the API: {chosen}, {at}, signed {who}{named}.{unlogged}"),
-    UNCONFIRMED: (
-        "attention",
-        "{closed} Yours was sent once, and it is not confirmed that it closed the question.",
-    ),
+    CONFIRMED: ("ok", "Confirmed by the API: {sent}, {at}, signed {who}{named}.{why}"),
+    UNCONFIRMED: ("attention", "Sent once, not confirmed: {sent}, signed {who}. {closed}"),
     CLOSED: ("attention", "{closed} Your answer was not sent."),
     REFUSED: ("fail", "The API refused your answer. {why}"),
     FAILED: ("fail", "Your answer was not sent. {why}"),
     TAKEN: ("attention", "Your answer was not sent. {why}"),
     UNKNOWN: ("attention", "Not confirmed. {why}"),
 }
+
+
+_RECEIPT = Markup("<b>{}</b> · {}<br>{}")
 
 
 class State(StrEnum):
@@ -54,12 +53,15 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
+BUTTON = {State.SENDING: "Sending…", State.CLOSED: "Closed"}  # what it says by the state
+
+
 class PressResult(NamedTuple):
     """What became of a press; `run` is given if it shows that the question is closed."""
 
     delivery: str
     run: Run | None = None
-    values: dict[str, str] = {}  # noqa: RUF012
+    why: str = ""
 
     @property
     def tone(self) -> str:
@@ -68,7 +70,7 @@ class PressResult(NamedTuple):
 
     def text(self, **more: str) -> str:
         """Write its sentence."""
-        return SENTENCES[self.delivery][1].format(**self.values, **more).strip()
+        return SENTENCES[self.delivery][1].format(why=self.why, **more).strip()
 
 
 class Receipt(NamedTuple):
@@ -84,9 +86,9 @@ class Receipt(NamedTuple):
     @property
     def html(self) -> Markup:
         """The question and how it ended."""
-        run = self.question.run
-        label = shorten(self.question.label, 120)
-        return note_html(f"{run.label} · {label} · {self.text}", SENTENCES[self.delivery][0])
+        about = self.question.run.label
+        text = _RECEIPT.format(about, shorten(self.question.label, 120), self.text)
+        return note_html(text, SENTENCES[self.delivery][0])
 
 
 class AnswerForm:
@@ -114,20 +116,20 @@ class AnswerForm:
         self._who = who or answer_log.declared_name()
         self._seen = 0  # the newest entry of the log that the person knows of
         self._may_have_sent = False
-        self.inputs = QuestionInputs(question.value, self._note_choice)
-        self.send_button = w.Button(button_style="primary", layout=w.Layout(width="auto"))
+        self._sent = ""  # the newest answer, in quotes
+        self._wrong: Any = None  # the input that the status is about
+        self.inputs = QuestionInputs(
+            question.value, lambda change: work.call(self._note_change, change.owner)
+        )
+        self.send_button = w.Button(button_style="primary")
         self.send_button.on_click(lambda _: work.start(self.send()))
         self.status = w.HTML()
         self._head = w.HTML()
         self._say(self._warning(), "attention")
-        folded = w.HTML(block(folded_html(question)))
-        scroll = w.VBox([self.inputs.box, folded])
-        scroll.layout.max_height = INPUTS_HEIGHT
-        scroll.layout.overflow = "auto"
-        scroll.layout.flex = "0 0 auto"
-        row = w.HBox([self.send_button, self.status], layout=w.Layout(align_items="center"))
+        row = w.HBox([self.send_button, self.status])
         row.add_class("rk-send")
-        self.box = w.VBox([self._head, scroll, row])
+        folded = w.HTML(block(folded_html(question)))
+        self.box = w.VBox([self._head, self.inputs.box, row, folded])
         self.box.add_class("runkit-form")
         self._draw()
         self._read_documents()
@@ -137,14 +139,11 @@ class AnswerForm:
     def _draw(self) -> None:
         """Draw the head, and the button: it says what it will do, or why it can't."""
         self._head.value = block(question_html(self.question, self.client))
+        for item in self.inputs.proposals:
+            item.mark_required()
         chosen = self.inputs.chosen
-        if self.state is State.SENDING:
-            words = "Sending…"
-        elif self.state is State.CLOSED:
-            words = "Closed"
-        else:
-            words = self._refusal or (f"Send: {chosen}" if chosen else "Choose an answer")
-        self.send_button.description = words
+        words = self._refusal or (f"Send: {chosen}" if chosen else "Choose an answer")
+        self.send_button.description = BUTTON.get(self.state, words)
         self.send_button.disabled = not self.can_send
 
     @property
@@ -158,11 +157,16 @@ class AnswerForm:
         """Whether a press on Send sends."""
         return self.state is State.OPEN and not self._refusal and bool(self.inputs.chosen)
 
-    def _note_choice(self, change: Any) -> None:
-        self._work.call(self._draw)
-        item = next(item for item in self.inputs.proposals if item.choice is change.owner)
-        if item.missing is not None and self.state is State.OPEN:
-            item.missing.focus()
+    def _note_change(self, field: Any) -> None:
+        """Note that an input has changed; a choice that lacks one moves the focus there."""
+        if self.state is not State.OPEN:
+            return
+        if field is self._wrong:
+            self._say("")
+        self._draw()
+        for item in self.inputs.proposals:
+            if item.choice is field and item.missing is not None:
+                item.missing.focus()
 
     def _say(self, text: str, tone: str = MUTED) -> None:
         self.status.value = block(note_html(text, tone))
@@ -204,6 +208,7 @@ class AnswerForm:
         if not self.can_send:
             return
         self.state = State.SENDING
+        self._wrong = None
         self._draw()
         self._say("Sending your answer…")
         await asyncio.sleep(SETTLE_S)
@@ -211,11 +216,12 @@ class AnswerForm:
             answer = self.inputs.answer()
         except WrongInput as error:
             self._reopen(f"Your answer was not sent. {error}", "fail")
+            self._wrong = error.field
             await self._focus(error.field)
             return
-        chosen = self.inputs.chosen
+        self._sent = self.inputs.quoted(answer)
         self._enable(False)
-        result = await asyncio.to_thread(self._deliver, answer, chosen)
+        result = await asyncio.to_thread(self._deliver, answer)
         if result.run is not None:
             self._end(result)
             return
@@ -236,15 +242,15 @@ class AnswerForm:
         self._say(text, tone)
         self._draw()
 
-    def _deliver(self, answer: Json, chosen: str) -> PressResult:
+    def _deliver(self, answer: Json) -> PressResult:
         """Check that the same question is still open, and answer it once; on a thread."""
         try:
             run = self.client.runs.get(self.run)
         except Exception as error:  # nothing has been sent
-            return PressResult(FAILED, values={"why": str(error)})
+            return PressResult(FAILED, why=str(error))
         if is_stale(run, self.run):
             why = "The API shows an older state of the run. Try again in a moment."
-            return PressResult(FAILED, values={"why": why})
+            return PressResult(FAILED, why=why)
         if self.question.closed_in(run):
             return PressResult(CLOSED, run)
         try:
@@ -259,22 +265,21 @@ class AnswerForm:
                 on_checking=self._note_check,
             )
         except RunkitError as error:
-            return PressResult(FAILED, values={"why": str(error)})
+            return PressResult(FAILED, why=str(error))
         except Exception as error:  # an answer that has left may arrive whatever fails here
             self._may_have_sent = True
             why = f"{type(error).__name__}: {error}. It {MAY_ARRIVE}."
-            return PressResult(UNKNOWN, values={"why": why})
+            return PressResult(UNKNOWN, why=why)
         self._seen = max(answered.answer_id or 0, self._seen)
         if answered.delivery == TAKEN:
-            return PressResult(TAKEN, values={"why": self._warning()})
+            return PressResult(TAKEN, why=self._warning())
         if answered.error is not None and answered.run is not None:
             return PressResult(UNCONFIRMED, answered.run)
         if answered.run is None:
             self._may_have_sent |= answered.delivery == UNKNOWN
-            return PressResult(answered.delivery, values={"why": answered.message})
+            return PressResult(answered.delivery, why=answered.message)
         unlogged = "" if answered.answer_id else " It is NOT in runkit.answer_log()."
-        values = {"chosen": chosen, "unlogged": unlogged}
-        return PressResult(answered.delivery, answered.run, values)
+        return PressResult(answered.delivery, answered.run, unlogged)
 
     def _note_check(self, why: str) -> None:
         text = f"Checking whether your answer arrived; it won't be sent again. {why}"
@@ -304,6 +309,7 @@ class AnswerForm:
         is_other = named is not None and named != self._who
         text = result.text(
             closed=closed,
+            sent=self._sent,
             at=moment(ended_at or run.read_at or datetime.now(UTC)),
             who=shorten(self._who, 80),
             named=f"; the API names {named}" if is_other else "",

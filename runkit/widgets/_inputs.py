@@ -20,12 +20,18 @@ from runkit.api.question_kinds import (
     proposed_payload,
     questions_in,
 )
-from runkit.display.text import Markup, block, escape_unseen, in_words, live_moment, shorten
+from runkit.display.text import (
+    Markup,
+    block,
+    escape_unseen,
+    in_words,
+    live_moment,
+    shorten,
+    truncated,
+)
 from runkit.widgets._question import evidence_html, part_html
 
 MAX_RADIO = 5  # documents; more are a list that drops down
-LABEL = {"description_width": "70px"}
-FULL_WIDTH = {"width": "100%", "max_width": "900px"}
 
 
 class WrongInput(ValueError):
@@ -44,8 +50,6 @@ def _text(title: str, hint: str, value: str = "", rows: int = 1) -> w.Textarea:
         placeholder=hint,
         continuous_update=False,
         rows=rows,
-        layout=w.Layout(**FULL_WIDTH),
-        style=LABEL,
     )
 
 
@@ -60,23 +64,17 @@ class ProposalInputs:
         self.kind = KIND_OF_NAME[interrupt_kind(proposal)]
         self._payload = proposed_payload(proposal, self.kind.name)
         options = [(choice.button, choice.word) for choice in self.kind.choices]
-        self.choice = w.ToggleButtons(
-            options=options, value=None, description="Answer", style=LABEL
-        )
-        self.choice.observe(on_change, "value")
+        self.choice = w.ToggleButtons(options=options, value=None, description="Answer")
         self.document: Any = None  # the list of documents, once it is read
         self.texts = {name: CONTROLS[name](self) for name in self.kind.inputs}
         self._start = {name: field.value for name, field in self.texts.items()}
+        self._on_change = on_change
+        for field in self.fields:
+            field.observe(on_change, "value")
         title = part_html(number, proposal) if number else Markup()
         evidence = w.HTML(block(title + evidence_html(proposal)))
         self._middle = w.VBox([self._placed(name) for name in self.texts if name != "note"])
         self.box = w.VBox([evidence, self._middle, self.choice, self.texts["note"]])
-
-    @property
-    def hint(self) -> str:
-        """Which answer needs a reason."""
-        needing = [item.button for item in self.kind.choices if "note" in item.requires]
-        return f"required to {_phrase(needing[0])}" if needing else "optional"
 
     @property
     def payload_text(self) -> str:
@@ -98,12 +96,13 @@ class ProposalInputs:
         """Offer the documents of the business."""
         if not documents:
             return
-        options = [(_document_name(document), document.id) for document in documents]
-        common = {"description": "Document", "layout": w.Layout(**FULL_WIDTH), "style": LABEL}
+        options: list[Any] = [(_document_name(document), document.id) for document in documents]
         if len(options) > MAX_RADIO:
-            self.document = w.Dropdown(options=[("Choose a document", None), *options], **common)
+            options = [("Choose a document", None), *options]
+            self.document = w.Dropdown(options=options, description="Document")
         else:
-            self.document = w.RadioButtons(options=options, value=None, **common)
+            self.document = w.RadioButtons(options=options, value=None, description="Document")
+        self.document.observe(self._on_change, "value")
         self.texts["document_id"].description = "or its ID"
         self._middle.children = [self.document, *self._middle.children]
 
@@ -129,6 +128,15 @@ class ProposalInputs:
         """The first input that the chosen answer requires and that is empty."""
         names = self.chosen.requires if self.chosen else ()
         return next((self._field(name) for name in names if not self._value(name)), None)
+
+    def mark_required(self) -> None:
+        """Mark the inputs that the chosen answer requires; the page sees which are empty."""
+        names = self.chosen.requires if self.chosen else ()
+        for name, field in self.texts.items():
+            listed = self._field(name)
+            is_required = name in names and (listed is field or not listed.value)
+            mark = field.add_class if is_required else field.remove_class
+            mark("rk-required")
 
     def _field(self, name: str) -> Any:
         is_listed = name == "document_id" and self.document is not None
@@ -165,7 +173,7 @@ class ProposalInputs:
 
 # the control of an input, by its name
 CONTROLS: dict[str, Callable[[ProposalInputs], Any]] = {
-    "note": lambda asked: _text("Reason", asked.hint),
+    "note": lambda asked: _text("Reason", "goes into the audit record"),
     "document_id": lambda asked: _text("Document", "ID of a document that is not listed"),
     "actions": lambda asked: _text("JSON", "", asked.payload_text, rows=8),
     "raw": lambda asked: _text("JSON", '{"decision": "approve"}', rows=2),
@@ -184,6 +192,7 @@ class QuestionInputs:
             for number, proposal in zip(numbers, asked, strict=True)
         ]
         self.box = w.VBox([item.box for item in self.proposals])
+        self.box.add_class("rk-inputs")
 
     @property
     def chosen(self) -> str:
@@ -191,7 +200,8 @@ class QuestionInputs:
         choices = [item.chosen for item in self.proposals]
         if not all(choices):
             return ""
-        return ", ".join(_phrase(choice.button) for choice in choices if choice)
+        buttons = [choice.button for choice in choices if choice]
+        return ", ".join(button[:1].lower() + button[1:] for button in buttons)
 
     @property
     def fields(self) -> list[Any]:
@@ -216,10 +226,14 @@ class QuestionInputs:
         agents = [item.proposal["agent"] for item in self.proposals]
         return combined_answer(zip(agents, answers, strict=True))
 
-
-def _phrase(button: str) -> str:
-    """Write the text of a button within a sentence."""
-    return button[:1].lower() + button[1:]
+    def quoted(self, answer: Json) -> str:
+        """Repeat an answer: what was chosen, each with its reason and document, in quotes."""
+        parts = answer["proposals"] if self.is_combined else [answer]
+        buttons = [item.chosen.button for item in self.proposals if item.chosen]
+        texts = []
+        for button, part in zip(buttons, parts, strict=True):
+            texts += [button, part.get("note"), part.get("document_id")]
+        return ", ".join(f"“{truncated(text)}”" for text in texts if text)
 
 
 def _json_object(field: w.Textarea) -> Json:

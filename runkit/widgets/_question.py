@@ -32,6 +32,7 @@ from runkit.display.text import (
     link,
     moment,
     plural,
+    short_id,
     shorten,
     truncated,
 )
@@ -42,7 +43,7 @@ NO_LABEL = "The question is not in the data"
 CHANGED = "The question has changed. Refresh, or run the cell again, to see the new one."
 LAPSED = f"{OUTCOMES.find('expired').label}. This doesn't count as a rejection."
 MAX_RAW = 20_000  # characters of raw JSON
-UNIDENTIFIED = "Business not identified yet"
+MAX_FINDINGS = 20  # of the run, as rows of a table; what is proposed has all of its own
 MUTED = "rk-muted"  # the tone of what is neither good nor bad
 FORM_STYLE = Markup("<style>{}{}</style>").format(
     css_variables(":is(.runkit-static, .runkit-form)"),
@@ -53,9 +54,9 @@ FORM_STYLE = Markup("<style>{}{}</style>").format(
 .runkit-static p { margin: 1px 0; }
 .runkit-static .rk-muted { color: var(--runkit-muted); }
 .runkit-static .rk-ask { font-size: 15px; font-weight: 600; margin: 2px 0; }
-.runkit-static .rk-part { font-weight: 600; margin: 6px 0 2px; }
+.runkit-static .rk-part { font-weight: 600; margin: 2px 0 6px; }
 .runkit-static .rk-finding {
-  border-left: 3px solid var(--runkit-line); padding-left: 10px; margin: 4px 0;
+  border-left: 3px solid var(--runkit-line); padding-left: 10px; margin: 6px 0;
 }
 .runkit-static .rk-pill {
   font-size: 11px; font-weight: 600; padding: 1px 8px; border-radius: 9px;
@@ -66,25 +67,57 @@ FORM_STYLE = Markup("<style>{}{}</style>").format(
 }
 .runkit-static .fail { background: var(--runkit-fail-on); color: var(--runkit-fail); }
 .runkit-static .rk-note { padding: 4px 10px; border-radius: 6px; margin: 2px 0; }
+.runkit-static .rk-note.rk-muted { padding-left: 0; }
 .runkit-static a { color: var(--runkit-link); }
-.runkit-static pre { white-space: pre-wrap; font-size: 12px; }
+.runkit-static pre { white-space: pre-wrap; font-size: 12px; color: inherit; }
+.runkit-static summary { color: var(--runkit-muted); cursor: pointer; padding: 1px 0; }
 .runkit-form {
-  border: 1px solid var(--runkit-line); border-radius: 8px; padding: 8px 12px;
+  border: 1px solid var(--runkit-line); border-radius: 8px; padding: 10px 14px; margin: 8px 2px;
 }
 .runkit-form .widget-box > * { flex-shrink: 0; }
-.runkit-form :is(.widget-toggle-buttons, .widget-radio) { display: flex; flex-direction: row; }
-.runkit-form :is(.widget-toggle-buttons, .widget-radio) > .widget-label {
-  width: 70px; margin-right: 8px; text-align: right;
+.runkit-form .rk-inputs { max-height: 390px; overflow: auto; flex-shrink: 0; }
+.runkit-form .rk-inputs > * + * {
+  border-top: 1px solid var(--runkit-line); margin-top: 6px; padding-top: 8px;
 }
-.runkit-form .widget-accordion { margin-left: 78px; }
-.runkit-form .widget-accordion > * > .lm-Widget { padding: 2px 8px; }
-.runkit-form .widget-toggle-button { width: auto; padding: 0 14px; }
-.runkit-form .widget-toggle-button.mod-active { background: #1a5fcc; color: #fff; }
-.runkit-form .rk-send { margin-left: 78px; }
-.runkit-form button.mod-primary { background: #1a5fcc; color: #fff; padding: 0 18px; }
-.runkit-form button.mod-primary:disabled {
+.runkit-form :is(.widget-textarea, .widget-dropdown, .widget-radio) { width: auto; }
+.runkit-form textarea { resize: vertical; }
+.runkit-form textarea[rows="1"] { font-family: inherit; }
+.runkit-form :is(.widget-toggle-buttons, .widget-radio) {
+  display: flex; flex-direction: row; margin: 2px;
+}
+.runkit-form .widget-toggle-buttons > div { margin: 0; }
+.runkit-form .widget-radio-box { margin: 0; }
+.runkit-form .widget-radio { height: auto; }
+.runkit-form .widget-label { width: 118px; flex: none; margin: 0; text-align: left; }
+.runkit-form .rk-required > .widget-label::after {
+  content: " required"; color: var(--runkit-attention);
+}
+.runkit-form .widget-accordion { margin: 2px 2px 2px 120px; }
+.runkit-form .widget-accordion .lm-Widget { border: none; background: none; padding: 0; }
+.runkit-form .widget-accordion .jupyter-widget-Collapse-header {
+  color: var(--runkit-muted); font-weight: 400; padding: 2px 0;
+}
+.runkit-form .widget-toggle-button { width: auto; padding: 0 14px; margin: 0 4px 0 0; }
+.runkit-form .widget-toggle-button.mod-active {
+  background: var(--runkit-selected); color: var(--runkit-link); font-weight: 600;
+  box-shadow: inset 0 0 0 1px var(--runkit-link);
+}
+.runkit-form .rk-send { margin: 4px 0 4px 118px; align-items: center; }
+.runkit-form button.mod-primary {
+  width: auto; flex: none; background: #1a5fcc; color: #fff; padding: 0 18px;
+}
+.runkit-form button.mod-primary:disabled,
+.runkit-form:has(.rk-required textarea:placeholder-shown) button.mod-primary {
   background: none; color: var(--runkit-muted); border: 1px solid var(--runkit-line); opacity: 1;
 }
+.runkit-live .rk-bar { justify-content: space-between; align-items: center; }
+.runkit-live .rk-bar button { width: auto; flex: none; padding: 0 14px; }
+.runkit-live .rk-list { width: auto; margin: 0 2px; }
+.runkit-live .rk-list select { padding: 0; }
+.runkit-live .rk-list option, .runkit-static .rk-lines {
+  font: 12px/16px var(--jp-code-font-family, monospace); padding: 1px 8px; white-space: pre;
+}
+.runkit-static .rk-lines { margin: 0 1px; color: var(--runkit-muted); }
 """),
 )
 _FINDING_HTML = Markup(
@@ -135,6 +168,12 @@ class OpenQuestion:
         """How long it had waited when its run was read, in seconds."""
         read_at = self.run.read_at
         return max((read_at - self.since).total_seconds(), 0.0) if read_at else None
+
+    @property
+    def about(self) -> str:
+        """The business, else the agent, of its run."""
+        run = self.run
+        return shorten(run.business_name or agent_title(run.agent, run.agent_name), 100)
 
     def logged(self, host: str) -> list[answer_log.Entry]:
         """Return the answers to it from this machine that may have arrived, oldest first."""
@@ -223,11 +262,10 @@ def _open_question(run: Run, row: Question, step: Step | None) -> OpenQuestion:
 def question_html(question: OpenQuestion, client: Client) -> Markup:
     """Write what is asked, about which business, where, by whom and since when."""
     run = question.run
-    business = shorten(run.business_name or UNIDENTIFIED, 100)
     agent = agent_title(question.agent or run.agent)
     since = f", waiting since {moment(question.asked_at)}" if question.asked_at else ""
     return _HEAD.format(
-        isolate(f"{business} · {run.id[:8]}"),
+        isolate(f"{question.about} · {short_id(run.id)}"),
         f"{client.mode} {client.host}",
         isolate(truncated(question.label)),
         isolate(agent),
@@ -251,18 +289,15 @@ def part_html(number: int, proposal: Json) -> Markup:
 
 
 def folded_html(question: OpenQuestion) -> Markup:
-    """Write what is folded: the other findings of the run, and the question as JSON."""
-    proposals = proposals_of(question.value)
-    proposed = {item.get("title") for part in proposals for item in objects(part.get("artifacts"))}
-    found = (item for step in question.run.walk() for item in step.artifacts)
-    others = [item.to_dict() for item in found if item.title not in proposed]
-    parts = []
-    if others:
-        title = plural(len(others), "other finding") + " of this run"
-        parts.append(_FOLDED.format(title, Markup("").join(map(finding_html, others))))
+    """Write what is folded: the findings of the run, and the question as JSON."""
+    found = [item.to_dict() for step in question.run.walk() for item in step.artifacts]
+    shown = found[:MAX_FINDINGS]
+    title = plural(len(found), "finding") + " of this run"
+    if len(found) > len(shown):
+        title = f"{len(shown)} of {title}"
+    findings = _FOLDED.format(title, Markup("").join(map(finding_html, shown)))
     raw = truncated(contract.dumps(question.value), MAX_RAW)
-    parts.append(_FOLDED.format("What the agent sent, as JSON", _PRE.format(raw)))
-    return Markup("").join(parts)
+    return findings + _FOLDED.format("What the agent sent, as JSON", _PRE.format(raw))
 
 
 def finding_html(finding: Json) -> Markup:

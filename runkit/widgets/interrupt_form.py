@@ -11,8 +11,7 @@ from runkit.api.words import RUN_STATUSES
 from runkit.arguments import check_kind, checked
 from runkit.client import Client
 from runkit.client.resume import is_stale
-from runkit.display.text import Markup, block, plural
-from runkit.local import answer_log
+from runkit.display.text import Markup, block
 from runkit.widgets._answer_form import AnswerForm, Receipt
 from runkit.widgets._question import note_html, saved_html, waiting_questions
 from runkit.widgets._work import SavedBox, Work, close_tree
@@ -143,8 +142,6 @@ class InterruptForm(SavedBox):
         self.save(self.forms.html or self._nothing_html())
 
     def _nothing_html(self) -> Markup:
-        """Write that there is nothing to answer, and what was answered from this machine."""
+        """Write that there is nothing to answer."""
         status = RUN_STATUSES.find(self.run.status).label.lower()
-        sent = answer_log.entries(self.run.id)
-        logged = f" {plural(len(sent), 'answer')} in runkit.answer_log()." if sent else ""
-        return note_html(f"{self.run.label}: no question is open, the run is {status}.{logged}")
+        return note_html(f"{self.run.label}: no question is open, the run is {status}.")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 import ipywidgets as w
-import pandas as pd
 
 from runkit.api.models import Run
 from runkit.arguments import Hours, Moment, Seconds, check_kind, checked, read_moment
@@ -22,18 +21,19 @@ from runkit.display.text import (
     live_moment,
     one_line,
     plural,
+    short_id,
     shorten,
 )
 from runkit.errors import RunkitError
-from runkit.screens.blocks import Table
-from runkit.screens.html import block_html
 from runkit.widgets._answer_form import AnswerForm, Receipt
-from runkit.widgets._question import UNIDENTIFIED, OpenQuestion, note_html, waiting_questions
+from runkit.widgets._question import OpenQuestion, note_html, waiting_questions
 from runkit.widgets._work import SavedBox, Work, close_tree
 
+LINE = "{:>11}  {:28}  {:44}  {:8}  {}"  # of the list
 LINES_IN_VIEW = 6  # of the list
 MAX_RECEIPTS = 5  # shown below the form; all of them are in `receipts`
 Key = tuple[str, str | None, str | None, str]
+_LINES = Markup('<p class="rk-lines">{}</p>')
 
 
 class InterruptInbox(SavedBox):
@@ -119,23 +119,24 @@ class QuestionList:
         self.forms: dict[Key, AnswerForm] = {}
         self.coverage = ""
         self.on_change: Callable[[], object] = lambda: None
-        self.choice = w.Select(rows=LINES_IN_VIEW, layout=w.Layout(width="99%"))
+        self.choice = w.Select(rows=2)
+        self.choice.add_class("rk-list")
         self.choice.observe(lambda _: work.call(self._show_form), "value")
         self.refresh_button = w.Button(description="Refresh", icon="refresh")
         self.refresh_button.on_click(lambda _: work.start(self.refresh()))
-        self.refresh_button.layout.flex = "0 0 auto"
         self._work = work
         self._who = who
         self._since = since
-        self._late_s = None if sla_h is None else sla_h * HOUR
+        self._sla_h = sla_h
         self._runs: dict[str, Run] = {}  # by id, as they were read last
         self._head = w.HTML()
+        self._columns = w.HTML()
+        self._table = Markup()
         self._log = w.HTML()
         self._slot = w.VBox()
         bar = w.HBox([self._head, self.refresh_button])
-        bar.layout.justify_content = "space-between"
-        bar.layout.align_items = "center"
-        self.parts = [bar, self.choice, self._slot, self._log]
+        bar.add_class("rk-bar")
+        self.parts = [bar, self._columns, self.choice, self._slot, self._log]
         self._take(*self._read())
 
     @property
@@ -151,8 +152,8 @@ class QuestionList:
     @property
     def sentence(self) -> str:
         """How many questions wait, which runs were looked at, when, and what may be missing."""
-        n_late = sum(map(self._is_late, self.questions))
-        late = f", {n_late:,} late" if self._late_s is not None else ""
+        n_over = sum(map(bool, map(self._over, self.questions)))
+        late = f" ({n_over:,} over {self._sla_h:g} h)" if self._sla_h is not None else ""
         return f"{self.count}{late} {self.coverage}"
 
     # -- reading
@@ -163,14 +164,9 @@ class QuestionList:
         listed = runs.list(since=self._since, progress=False)
         candidates = [run for run in listed if run.may_wait]
         ids = {run.id for run in candidates}
-        shown = [*(form.run for form in self.forms.values()), *self._waiting_runs()]
-        others = {run.id for run in shown} - ids
         known = RunList(tuple(self._runs.values()))
-        fetched = runs.fetch([*candidates, *sorted(others)], progress=False, known=known)
-        return listed, fetched
-
-    def _waiting_runs(self) -> list[Run]:
-        return [question.run for question in self.questions]
+        others = [run.id for run in known if run.may_wait and run.id not in ids]
+        return listed, runs.fetch([*candidates, *others], progress=False, known=known)
 
     async def refresh(self) -> None:
         """Read again what waits."""
@@ -192,7 +188,7 @@ class QuestionList:
 
     async def identify(self) -> None:
         """Find the businesses of the runs that wait."""
-        unnamed = [run for run in self._waiting_runs() if run.business_id is None]
+        unnamed = [each.run for each in self.questions if each.run.business_id is None]
         if not unnamed:
             return
         try:
@@ -225,32 +221,39 @@ class QuestionList:
 
     # -- the list and the form
 
-    def _is_late(self, question: OpenQuestion) -> bool:
-        return self._late_s is not None and (question.wait_s or 0) > self._late_s
-
-    @property
-    def _closed_forms(self) -> list[AnswerForm]:
-        """The forms that are closed and keep what was typed."""
-        return [form for form in self.forms.values() if form.receipt is not None]
+    def _over(self, question: OpenQuestion) -> str:
+        """Write that a question has waited longer than the limit."""
+        is_over = self._sla_h is not None and (question.wait_s or 0) > self._sla_h * HOUR
+        return f"over {self._sla_h:g} h" if is_over else ""
 
     def _fill(self) -> None:
         """Fill the list, and keep the chosen question, or choose the first."""
         chosen = self.choice.value
-        options = [(self._line(question), question.key) for question in self.questions]
-        options += [
-            (f"closed  ·  {_name(form.question)}", form.question.key) for form in self._closed_forms
-        ]
-        keys = [key for _, key in options]
+        closed = [form.question for form in self.forms.values() if form.receipt is not None]
+        listed = [*self.questions, *closed]
+        heads = LINE.format("Waiting", "Business", "Question", "Run", "") if listed else ""
+        lines = [self._line(question, lasted(question.wait_s)) for question in self.questions]
+        lines += [self._line(question, "closed") for question in closed]
+        keys = [question.key for question in listed]
+        self._table = _LINES.format("\n".join([heads, *lines]))
         self._head.value = block(note_html(self.sentence))
-        self.choice.layout.display = None if options else "none"
-        self.choice.options = options
+        self._columns.value = block(_LINES.format(heads))
+        self.choice.layout.display = None if listed else "none"
+        self.choice.rows = max(self.choice.rows, min(len(keys), LINES_IN_VIEW))
+        self.choice.options = [*zip(lines, keys, strict=True)]
         self.choice.value = chosen if chosen in keys else next(iter(keys), None)
         self._show_form()
         self.on_change()
 
-    def _line(self, question: OpenQuestion) -> str:
-        late = "  ·  late" if self._is_late(question) else ""
-        return f"{lasted(question.wait_s)}{late}  ·  {_name(question)}"
+    def _line(self, question: OpenQuestion, wait: str) -> str:
+        """Write a question on one line, in columns; its form has the whole text."""
+        return LINE.format(
+            wait,
+            shorten(question.about, 28),
+            shorten(question.label, 44),
+            short_id(question.run.id),
+            self._over(question),
+        )
 
     def _show_form(self) -> None:
         """Show the form of the chosen question, made once."""
@@ -265,7 +268,7 @@ class QuestionList:
     def _note_closed(self, form: AnswerForm) -> None:
         """Add the receipt, and open the question that follows, unless what was typed stays."""
         key = form.question.key
-        at = next((n for n, item in enumerate(self.questions) if item.key == key), 0)
+        at = self.choice.index or 0
         if form.receipt is not None:
             self.receipts.append(form.receipt)
         newest = reversed(self.receipts[-MAX_RECEIPTS:])
@@ -277,29 +280,16 @@ class QuestionList:
         if not form.is_kept:
             del self.forms[key]
         self._fill()
-        if not form.is_kept:
-            close_tree(form.box)
-        if was_shown and not form.is_kept and self.questions:
+        if form.is_kept:
+            return
+        close_tree(form.box)
+        if was_shown and self.questions:
             following = self.questions[min(at, len(self.questions) - 1)]
             self.choice.value = following.key
             self.choice.focus()  # the page scrolls to it, and the form is below
 
     @property
     def html(self) -> Markup:
-        """Write the list as a table, and the receipts, for a page without a kernel."""
-        rows = [
-            {
-                "business_name": item.run.business_name or UNIDENTIFIED,
-                "question": item.label,
-                "wait_s": item.wait_s,
-            }
-            for item in self.questions
-        ]
-        table = block_html(Table(pd.DataFrame(rows))) if rows else Markup()
+        """Write the list and the receipts, for a page without a kernel."""
         done = Markup("").join(receipt.html for receipt in self.receipts)
-        return note_html(self.sentence) + table + done
-
-
-def _name(question: OpenQuestion) -> str:
-    business = shorten(question.run.business_name or UNIDENTIFIED, 60)
-    return f"{business}  ·  {shorten(question.label, 120)}"
+        return note_html(self.sentence) + self._table + done

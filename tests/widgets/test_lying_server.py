@@ -144,6 +144,15 @@ async def test_a_question_without_an_id_is_shown_and_not_answered(server, client
     assert (person.form.can_send, server.posts) == (False, [])
 
 
+@on_a_loop
+async def test_of_many_findings_of_a_run_the_first_20_are_shown(server, client):
+    found = support.step("s0", 0, 1, artifacts=[{"title": f"Finding {n}."} for n in range(57)])
+    server.script = lambda request: Answer(OPEN | {"steps": [found, QUESTION]})
+    folded = Person(runkit.InterruptForm(client, "run-1")).form.box.children[-1].value
+    assert "20 of 57 findings of this run" in folded
+    assert folded.count("Finding ") == 20
+
+
 # ------------------------------------------------------------------------------------------------ bad input
 
 

@@ -11,6 +11,7 @@ from tests.end_to_end.lab.conftest import KERNEL, PANEL
 
 FORM = "form = runkit.InterruptForm(client, run)\nform"
 NOTE = "born in another year"
+RECEIPT = f"Confirmed by the API: “Dismiss the hit”, “{NOTE}”"
 SIX = (
     "combined_proposal",
     "tin_mismatch",
@@ -70,7 +71,7 @@ def dismiss(page):
     """Answer the question about a hit."""
     choose_and_type(page)
     send(page).click()
-    see(page, "Confirmed by the API: dismiss the hit")
+    see(page, RECEIPT)
 
 
 def show_output(page):
@@ -187,12 +188,27 @@ def test_presses_while_a_cell_runs_send_one_answer(open_session, posts):
     page.wait_for_function(f"() => {KERNEL}.status === 'busy'")
     send(page).click(click_count=5)
     session.path.with_name("end").touch()
-    see(page, "Confirmed by the API: dismiss the hit")
+    see(page, RECEIPT)
+    assert posts() == 1
+
+
+def test_send_is_lit_as_soon_as_the_reason_is_typed(open_session, posts):
+    """Before, a press says what is missing; after, the first press is heard."""
+    page = open_session("watchlist_hit", FORM).page
+    form(page).get_by_role("button", name="Dismiss the hit", exact=True).click()
+    send(page).click()
+    see(page, "needs a reason")
+    expect(send(page)).to_have_css("background-color", "rgba(0, 0, 0, 0)")
+    type_reason(page)
+    expect(send(page)).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
+    assert posts() == 0
+    send(page).click()
+    see(page, RECEIPT)
     assert posts() == 1
 
 
 def test_a_saved_notebook_keeps_the_question_then_the_receipt(open_session):
-    """As HTML, without the state of widgets, what was typed or a key; also without a kernel."""
+    """As HTML, without the state of widgets or a key; also without a kernel."""
     session = open_session("watchlist_hit", FORM)
     page = session.page
     form(page).wait_for()
@@ -203,11 +219,10 @@ def test_a_saved_notebook_keeps_the_question_then_the_receipt(open_session):
     # the receipt is in the widget a little before it is in the output
     until(lambda: "Confirmed by the API" in json.dumps(session.saved()["cells"][1]["outputs"]))
     text = session.path.read_text()
-    for absent in ("mk_test_", NOTE):
-        assert absent not in text
+    assert "mk_test_" not in text
     assert "widgets" not in json.loads(text)["metadata"]
     session.restart()
     page.reload()
-    see(page, "Confirmed by the API: dismiss the hit")
+    see(page, RECEIPT)
     expect(outputs(page).filter(has_text="model not found")).to_be_hidden()
     assert page.evaluate(f"() => {PANEL}.content.widgets[1].model.trusted") is True
