@@ -119,8 +119,11 @@ def compare(a: Source, b: Source) -> pd.DataFrame:
 
 
 def _sums(steps: pd.DataFrame, rows: pd.Index[int]) -> pd.DataFrame:
-    """Return what is measured of the steps of a run, by row; null if it has no steps."""
-    sums = steps.groupby("row")[[*COMPARED_SUMS]].sum()
+    """Return what is measured of the steps of a run, by row; null if it has no steps.
+
+    A sum is null if a length in it is not known.
+    """
+    sums = steps.groupby("row")[[*COMPARED_SUMS]].sum(skipna=False)
     return sums.reindex(rows, fill_value=0 if len(steps) else None).astype(COMPARED_SUMS)
 
 
@@ -224,7 +227,7 @@ def _counts(table: pd.DataFrame, n_both: int, n_own: int) -> str:
     """Count the runs by what differs."""
     n_of = table.groupby("what", sort=False)["run_id"].nunique()
     parts = [f"{what} {n:,}" for what, n in n_of.items()]
-    parts.append(f"{n_both:,} runs on both sides")
+    parts.append(f"{plural(n_both, 'run')} on both sides")
     if n_own:
         parts.append(f"{n_own:,} of them without steps on one side")
     return ", ".join(parts)

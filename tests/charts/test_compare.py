@@ -43,6 +43,14 @@ def test_a_run_without_steps_is_not_known_to_differ():
     assert not table["is_first_difference"].any()
 
 
+def test_a_length_that_nobody_knows_is_null_in_a_comparison():
+    steps = step("1", 0, 10), step("2", 10, completed_at=None)
+    table = compare(run(*steps), run(step("1", 0, 10), step("2", 10, 20)))
+    assert table.loc[0, ["n_a", "n_b"]].tolist() == [2, 2]
+    sums = table.filter(regex="^(total|self)_s_(a|diff)$")
+    assert sums.isna().all(axis=None)
+
+
 def test_a_comparison_subtracts_the_first_run_from_the_second():
     """A row for each agent and step name, with counts and seconds; a policy makes nobody wait."""
     policy = question("p", 62, 92, result={"resolution": "skip"})
