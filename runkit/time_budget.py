@@ -150,8 +150,8 @@ def critical_path(
     a cursor, the child open latest before it is taken: the greatest min(end, cursor) among the
     children that start before the cursor; at a tie the earliest start, then tree order. The walk
     goes on inside it, and then from its start. Children are clipped to their parent, and those that
-    lie outside are no candidates. Time that no child covers belongs to the parent, so the lengths
-    of a run and the time that no step of it covers add up to its duration exactly.
+    lie outside are no candidates. Time that no child covers belongs to the parent, so where no step
+    outlives its parent, the lengths of a run and its idle time add up to its duration exactly.
     """
     n = len(start)
     limits = run_start[run], run_end[run]

@@ -304,6 +304,7 @@ def contradictions(parts: Parts, records: Sequence[Record]) -> list[Row]:
         *_unknown("step status", steps["status"], STEP_STATUSES),
         *_unknown("step type", steps["type"], STEP_TYPES),
         *_times("step", steps, "completed_at", is_step_over),
+        _outside(runs, steps),
     ]
     rows = [row for found in of_runs for row in _rows(found, (), runs["run"], records)]
     return rows + [row for found in of_steps for row in _rows(found, PATH, steps["run"], records)]
@@ -340,6 +341,19 @@ def _times(name: str, columns: Columns, end: str, is_over: Flags) -> list[Found]
             is_over & (ended == NEVER),
         ),
     ]
+
+
+def _outside(runs: Columns, steps: Columns) -> Found:
+    """Return the steps that lie in part or whole outside their run."""
+    started, ended = steps["started_at"], steps["completed_at"]
+    run_started, run_ended = (runs[name][steps["run"]] for name in ("started_at", "ended_at"))
+    is_early = (started != NEVER) & (started < run_started)
+    is_late = (run_ended != NEVER) & (ended > run_ended)
+    return Found(
+        "contradiction",
+        "a step starts before its run or ends after it; its time outside is not counted",
+        is_early | is_late,
+    )
 
 
 def _unknown(name: str, values: pa.Array, vocabulary: Vocabulary) -> list[Found]:

@@ -31,6 +31,8 @@ ODD = [
     (run(step("a", 10, 5)), ".steps", "contradiction"),
     (run(step("a", 0, None, status="completed")), ".steps", "contradiction"),
     (run(step("a", 0, None)), ".steps", "contradiction"),  # of a run that has ended
+    (run(step("a", -5, 10)), ".steps", "contradiction"),  # outside its run
+    (run(step("a", 0, 9), end=5), ".steps", "contradiction"),
 ]
 
 
