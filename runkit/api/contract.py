@@ -153,8 +153,9 @@ def read_page(value: object, source: str) -> Page:
     page = value if isinstance(value, dict) else {}
     data = page.get("data")
     if not isinstance(data, list):
+        found = f"{kind(data)} there" if isinstance(value, dict) else kind(value)
         raise ContractError(
-            f"{source}: expected an object with a list in `data`; there is {kind(data)}. "
+            f"{source}: expected an object with a list in `data`, found {found}. "
             "If this persists, the API has changed: please report it."
         )
     has_more = page.get("has_more")

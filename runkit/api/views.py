@@ -35,6 +35,7 @@ MAX_LEVELS = 255  # of nested steps; pydantic checks no more
 EXPECTED = {  # by the type of an error of pydantic
     "string_pattern_mismatch": "a time in ISO 8601",
     "recursion_loop": f"steps nested at most {MAX_LEVELS} deep",
+    "recursion_depth_exceeded": f"steps nested at most {MAX_LEVELS} deep",
 }
 IN_REPR = (
     "id",

@@ -194,9 +194,9 @@ class Frames:
         mask = values.fillna(False).astype(bool)
         if not mask.index.sort_values().equals(self.runs.index):
             raise UsageError(
-                f"the mask has {plural(len(mask), 'value')}; expected one for each of the "
-                f"{plural(len(self.runs), 'run')}. Of another frame, give the rows: "
-                "f.select(f.steps[mask])."
+                f"the mask has {plural(len(mask), 'value')} and an index of its own; expected one "
+                f"value for each of the {plural(len(self.runs), 'run')}, with the index of f.runs. "
+                "Of another frame, give the rows: f.select(f.steps[mask])."
             )
         return self.runs.loc[mask, "run_id"]
 

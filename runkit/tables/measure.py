@@ -16,7 +16,6 @@ import pandas as pd
 
 from runkit import time_budget
 from runkit.api.words import OUTCOMES, RUN_STATUSES, STATES
-from runkit.display.text import moment
 from runkit.errors import UsageError
 from runkit.tables.columns import NEVER
 from runkit.tables.frames import GIVEN, NEWEST, NOW, READ, Frames
@@ -104,8 +103,8 @@ def choose_as_of(
     if given is not None:
         if in_data is not None and given < in_data:
             raise UsageError(
-                f"as_of={moment(given)} is before the newest time in the data, {in_data}; expected "
-                "that time or a later one."
+                f"as_of={given.isoformat()} is before the newest time in the data; expected "
+                f"{in_data.isoformat()} or a later time."
             )
         return given, GIVEN
     times = [list_read_at, tables["runs"]["read_at"].max()]
@@ -131,7 +130,8 @@ def combined(parts: Sequence[Any]) -> Frames:
     """Return several `Frames` as one; of a run that several have, the newest state is kept."""
     if not all(isinstance(part, Frames) for part in parts):
         raise UsageError(
-            "source has Frames and others; expected only Frames: [f, runkit.frames(other)]."
+            "source has Frames, or a folder of Frames.save, and others; expected one kind: "
+            "[f, runkit.frames(other)]."
         )
     tables = {name: _joined([part[name] for part in parts]) for name in FRAME_COLUMNS}
     states = tables["runs"]

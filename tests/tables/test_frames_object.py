@@ -54,7 +54,10 @@ def test_select_by_ids_masks_and_rows(four, choose, wanted):
         (lambda f: "Tacoma LLC", "run id 'Tacoma LLC' is not in these frames.* To select by name"),
         (lambda f: ["aaaaaaaa", 3, "aaa"], "run id 3 is not in these frames"),
         (lambda f: None, "expected run ids, rows with a column run_id, or a mask"),
-        (lambda f: f.steps["state"].eq("failed"), "10 values; expected one for each of the 4 runs"),
+        (
+            lambda f: f.steps["state"].eq("failed"),
+            "10 values and an index of its own; expected one value for each of the 4 runs",
+        ),
         (lambda f: [True, False], "2 values"),
     ],
 )

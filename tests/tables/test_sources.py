@@ -155,7 +155,7 @@ def test_an_empty_document_is_refused(tmp_path):
         (json.dumps(RUNS), "Pass JSON text as bytes"),
         (["nowhere.json"], "expected an existing file"),
         ([RUNS[0], object()], r"source\[1\] is object"),
-        ([runkit.frames(RUNS), RUNS[0]], "expected only Frames"),
+        ([runkit.frames(RUNS), RUNS[0]], "expected one kind"),
         ([runkit.RunList()], r"source\[0\] is RunList"),
     ],
 )
