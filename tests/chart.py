@@ -57,11 +57,12 @@ class Chart:
         self.hovers = [unescape(text) for text in traces["rows"]["customdata"]]
         axis = layout["xaxis"]
         self.ticks = dict(zip(axis["ticktext"], axis["tickvals"], strict=True))
+        ys = layout["yaxis"]["tickvals"]
         margin = layout["margin"]
         low, high = axis["range"]
         self.second_px = (WIDTH - margin["l"] - margin["r"]) / (high - low)
         self.marks = [
-            Mark(trace["name"], trace["marker"]["color"], int(row), float(start), float(start + length))
+            Mark(trace["name"], trace["marker"]["color"], ys.index(row), float(start), float(start + length))
             for trace in self.json["data"]
             if trace["name"] in LOOKS
             for row, start, length in zip(

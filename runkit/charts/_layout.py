@@ -22,7 +22,7 @@ from runkit.time_budget import blocked_ranges, unions
 
 Floats = NDArray[np.float64]
 BAND, ALL_BANDS = 0.17, 0.6  # the width of a band, and at most of all, as shares of the axis
-TICK_PX = 74  # the least distance of ticks
+TICK_PX = 70  # the least distance of ticks
 MIN_AXIS_S = 0.01  # seconds of an axis
 INTERVALS = (  # between ticks, in seconds
     *(0.001, 0.005, 0.02, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
@@ -39,12 +39,13 @@ BAND_LABEL_PX, AXIS_PX, LEGEND_PX = 18, 24, 22  # heights
 AREA_PX, MAX_ROW_PX, MIN_ROW_PX = 640, 22, 14.2  # heights of all rows, and of one
 LABEL_GAP_PX = 10  # between labels and bars
 TEXT_GAP_PX = 7  # between the end of a bar and its text
-MIN_PLOT_PX = 290
+MIN_PLOT_PX = 270
 MAX_LABEL_PX = 310
-MAX_TEXT_PX = 420  # at the end of a bar, for which the bars are made shorter
+MAX_TEXT_PX = 460  # at the end of a bar, for which the bars are made shorter
 MIN_RIGHT_PX = 30  # half of the last tick
 MANY = 40  # marks; in a row of more they begin and end at half pixels
 CELLS_PER_PX = 2
+SECTION_GAP = 0.4  # between sections of rows, as a share of the height of a row
 ENTRY_GAP_PX = 13  # between entries of the legend
 
 
@@ -150,8 +151,9 @@ class Placed(NamedTuple):
 class Chart:
     """All that is drawn. Positions along the axis are in its seconds, all others in pixels.
 
-    `rows` have `label`, `text`, `hover` and `x1`, where the text begins; `marks` have `row`, `x0`,
-    `x1`, `color` and `look`, from the bottom up.
+    `rows` have `label`, `text`, `hover`, `y` (their place from the top, in heights of rows) and
+    `x1`, where the text begins; `marks` have `y`, `x0`, `x1`, `color` and `look`, from the bottom
+    up.
     """
 
     alt: str
@@ -161,6 +163,7 @@ class Chart:
     marks: pd.DataFrame
     axis: TimeAxis
     height: float
+    row_px: float  # the height of a row
     top: float  # where the rows begin
     area: float  # the height of all rows
     left: float
@@ -172,20 +175,15 @@ class Chart:
         """Where the rows end."""
         return self.top + self.area
 
-    @property
-    def row_px(self) -> float:
-        """The height of a row."""
-        return self.area / len(self.rows)
-
     def x_px(self, position: Any) -> Any:
         """Return the pixels of positions on the axis."""
         start = self.axis.start
         share = (position - start) / (self.end - start)
         return self.left + share * self.plot
 
-    def y_px(self, row: Any) -> Any:
-        """Return the pixels of the middle of rows."""
-        return self.top + (row + 0.5) * self.row_px
+    def y_px(self, y: Any) -> Any:
+        """Return the pixels of the middle of what stands at `y`."""
+        return self.top + (y + 0.5) * self.row_px
 
     def ticks(self) -> dict[float, str]:
         """Return round times since the start, without waits, by position; none without marks."""
@@ -237,7 +235,9 @@ def chart_of(
 
     `reason`, of the failure of a run, stands below the title if no row has the whole of it.
     """
-    row_px = min(MAX_ROW_PX, max(MIN_ROW_PX, AREA_PX / len(rows)))
+    y = rows.index.to_series() + SECTION_GAP * rows["section"]
+    n_lines = y.iloc[-1] + 1
+    row_px = min(MAX_ROW_PX, max(MIN_ROW_PX, AREA_PX / n_lines))
     labels = [fitted(label, MAX_LABEL_PX) for label in rows["label"]]
     label_px = max(map(width_px, labels))
     left = round(EDGE_PX + label_px + LABEL_GAP_PX)
@@ -256,7 +256,7 @@ def chart_of(
     heading, top = _heading(title, subtitle if is_in_row else [*subtitle, reason])
     if axis.bands:
         top += BAND_LABEL_PX
-    area = round(row_px * len(rows))
+    area = round(row_px * n_lines)
     bottom = top + area + AXIS_PX
     placed_legend = _legend(legend, bottom + LEGEND_PX / 2)
     if legend:
@@ -265,10 +265,11 @@ def chart_of(
         alt="Timeline: " + ". ".join(filter(None, map(words, [title, *subtitle, reason]))),
         title=heading[0],
         notes=[*heading[1:], *placed_legend],
-        rows=rows.assign(x1=tips, label=pd.Series(labels), text=pd.Series(texts)),
-        marks=marks,
+        rows=rows.assign(x1=tips, y=y, label=pd.Series(labels), text=pd.Series(texts)),
+        marks=marks.assign(y=marks["row"].map(y)),
         axis=axis,
         height=bottom + BELOW_PX,
+        row_px=row_px,
         top=top,
         area=area,
         left=left,

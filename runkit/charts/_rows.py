@@ -27,32 +27,33 @@ MAX_NAME_IN_ROW = 30  # characters
 MAX_HOVER_VALUES = 3  # findings, and values of a result
 STEP_INDENT = "\u00a0" * 4
 MAX_INDENT = 5
-COMMON = 0.5  # of the runs; a name that more of them share is left out
 Row = dict[Any, Any]
 
 
-def choose_rows(items: pd.DataFrame, n_runs: int, depth: int | None) -> pd.DataFrame:
+def choose_rows(items: pd.DataFrame, status: pd.Series[str], depth: int | None) -> pd.DataFrame:
     """Return a row for each run that has one, and for each of some items, in order.
 
     Parameters
     ----------
     items
         The table of `Items`.
-    n_runs
-        How many runs there are.
+    status
+        The word of the status of each run.
     depth
         Levels of steps with rows; None is as many as fit.
 
     Returns
     -------
     pandas.DataFrame
-        `run` and `item`, which is `RUN_ROW` in the row of a run.
+        `run`, `item`, which is `RUN_ROW` in the row of a run, and `section`, a number: a run with
+        its steps is one, else the runs of one status.
 
     Raises
     ------
     UsageError
         For a depth that needs too many rows.
     """
+    n_runs = len(status)
     has_run_rows = n_runs > 1 or depth == 0 or items.empty
     n_run_rows = n_runs if has_run_rows else 0
     steps = items[~items["is_record"]]
@@ -68,7 +69,9 @@ def choose_rows(items: pd.DataFrame, n_runs: int, depth: int | None) -> pd.DataF
             )
     of_runs = pd.DataFrame({"run": np.arange(n_run_rows), "item": RUN_ROW})
     of_steps = pd.DataFrame({"run": steps["run"], "item": steps.index})
-    return pd.concat([of_runs, of_steps]).sort_values(["run", "item"], ignore_index=True)
+    rows = pd.concat([of_runs, of_steps]).sort_values(["run", "item"], ignore_index=True)
+    group = rows["run"] if len(of_steps) else rows["run"].map(status)
+    return rows.assign(section=pd.factorize(group)[0])
 
 
 def _fitting(steps: pd.DataFrame, n_run_rows: int) -> pd.DataFrame:
@@ -153,11 +156,10 @@ def with_texts(
 
 
 def _names(runs: pd.DataFrame) -> pd.Series[str]:
-    """Return what runs are called beside their ids; nothing for an agent that most share."""
+    """Return what runs are called beside their ids; nothing for an agent that several share."""
     agents = pd.Series(map(agent_title, runs["agent"], runs["agent_name"]), runs.index, "object")
-    is_common = agents == agents.mode()[0]
-    if len(runs) > 1 and is_common.mean() > COMMON:
-        agents = agents.mask(is_common, "")
+    if len(runs) > 1 and agents.nunique() == 1:
+        agents[:] = ""
     return runs["business_name"].astype("object").fillna(agents)
 
 
@@ -176,21 +178,27 @@ def _run_words(run: Row, *, is_bold: bool) -> tuple[Line, Line, list[str]]:
     label = [Span(f"{status.icon} ", status.role, is_bold=True)]
     if run["name"]:
         label.append(Span(f"{shown(run['name'], MAX_NAME_IN_ROW)} ", is_bold=is_bold))
-    label.append(Span(shown(run["short"]), "muted", is_bold=is_bold))
+    label.append(Span(shown(run["short"]), "muted"))
 
     text = [_worked(run)]
     if pd.notna(run["since"]):
-        text.append(_waiting(run["wait_s"], run["since"]))
+        text.append(_waiting(run["wait_s"]))
     elif pd.notna(run["waiting_s"]) and run["waiting_s"]:
-        text.append(Span(f"  + {duration(run['waiting_s'])} wait", "muted"))
+        text.append(Span(f"+ {duration(run['waiting_s'])} wait", "muted"))
     if is_idle(run):
-        text.append(Span(f"  + {duration(run['idle_s'])} idle", "muted"))
+        text.append(Span(f"+ {duration(run['idle_s'])} idle", "muted"))
     if isinstance(run["reason"], str):
-        text.append(Span(f"  {shown(run['reason'])}", "fail"))
+        text.append(Span(shown(run["reason"]), "fail"))
 
     agent = agent_title(run["agent"], run["agent_name"])
     hover = [words(label), f"{agent} · {status}", first_text(run["outcome"]), time_words(run)]
-    return label, text, [shown(line) for line in hover if line]
+    return label, _spaced(text), [shown(line) for line in hover if line]
+
+
+def _spaced(line: Line) -> Line:
+    """Return the parts of a text with space between them."""
+    first, *others = line
+    return [first, *(part for other in others for part in (Span("  "), other))]
 
 
 def _worked(run: Row) -> Span:
@@ -202,35 +210,36 @@ def _worked(run: Row) -> Span:
     return Span(_length(run["working_s"], is_open=is_open))
 
 
-def _waiting(seconds: Any, since: Any) -> Span:
-    """Write how long a question has been open, and since when."""
+def _waiting(seconds: Any, since: str = "") -> Span:
+    """Write how long a question has been open."""
     text = f"waiting {duration(seconds)}" if pd.notna(seconds) else "waiting"
-    return Span(f"  {text}, since {day(since, has_year=False)}", "attention", is_bold=True)
+    return Span(text + since, "attention", is_bold=True)
 
 
 def _step_words(step: Row, *, is_below_run: bool) -> tuple[Line, Line, list[str]]:
     """Write the row of a step: its label, its length and how it ended, its hover."""
     indent = STEP_INDENT * min(step["depth"] + is_below_run, MAX_INDENT)
     is_bold = not step["is_leaf"] and not is_below_run
-    label = [Span(indent + shown(step["label"]), is_bold=is_bold)]
+    label = [Span(indent), Span(shown(step["label"]), is_bold=is_bold)]
     length = _length(step["duration_s"], is_open=step["state"] == "running")
-    return label, _step_text(step, length), _step_hover(step, length)
+    return label, _spaced(_step_text(step, length)), _step_hover(step, length)
 
 
 def _step_text(step: Row, length: str) -> Line:
     is_open = step["state"] == "waiting" and pd.notna(step["started_at"])
     if step["is_wait"] and is_open:
-        return [_waiting(step["duration_s"], step["started_at"])]
+        since = f", since {day(step['started_at'], has_year=False)}"
+        return [_waiting(step["duration_s"], since)]
     if step["is_wait"]:
-        return [Span(f"{length}  {shown(_ending(step))}", "attention")]
+        return [Span(length, "attention"), Span(shown(_ending(step)), "attention")]
     state = STATES.find(step["state"])
     line = [Span(length)]
     if state.role == "fail":
         line = [Span(f"{state.icon} {length}", state.role, is_bold=True)]
     elif state.role == "muted":  # such as expired
-        line.append(Span(f"  {state}", state.role))
+        line.append(Span(str(state), state.role))
     if step["reason"] and step["reason"] != step["label"]:
-        line.append(Span(f"  {shown(step['reason'])}", "fail"))
+        line.append(Span(shown(step["reason"]), "fail"))
     return line
 
 

@@ -28,7 +28,7 @@ from runkit.charts.look import (
     chosen_theme,
 )
 from runkit.charts.svg import image
-from runkit.display.colors import DARK, LIGHT, Theme, color_of, faded
+from runkit.display.colors import LIGHT, Theme, color_of, faded
 from runkit.display.text import Markup, visible
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -149,11 +149,12 @@ def figure_parts(chart: Chart, theme: Theme) -> tuple[list[Json], Json]:
 def _mark_traces(chart: Chart, theme: Theme) -> Iterator[Json]:
     for name, color, group in chart.marks_by_look():
         look = LOOKS[name]
-        alpha = look.dark if theme is DARK else look.light
         length = group["x1"] - group["x0"]
+        paint = color_of(color, theme)
+        line = {"width": 1, "color": paint} if look.is_outlined else {"width": 0}
         yield {
-            **_bars(group["x0"], length, group["row"], look.height),
-            "marker": {"color": faded(color_of(color, theme), alpha), "line": {"width": 0}},
+            **_bars(group["x0"], length, group["y"], look.height),
+            "marker": {"color": faded(paint, look.alpha), "line": line},
             "hoverinfo": "skip",
             "name": name,
         }
@@ -164,7 +165,7 @@ def _hover_trace(chart: Chart) -> Json:
     rows = chart.rows
     start = pd.Series(chart.axis.start, rows.index)
     return {
-        **_bars(start, rows["x1"] - start, rows.index.to_series(), 1),
+        **_bars(start, rows["x1"] - start, rows["y"], 1),
         "marker": {"color": CLEAR, "line": {"width": 0}},
         "name": "rows",
         "customdata": ["<br>".join(map(escaped, lines)) for lines in rows["hover"]],
@@ -179,7 +180,7 @@ def _text_trace(chart: Chart, theme: Theme) -> Json:
         "type": "scatter",
         "mode": "text",
         "x": rows["x1"].tolist(),
-        "y": rows.index.tolist(),
+        "y": rows["y"].tolist(),
         "text": [f"\u00a0\u00a0{markup(line, theme)}" for line in rows["text"]],
         "textposition": "middle right",
         "hoverinfo": "skip",
@@ -272,10 +273,9 @@ def _row_labels(chart: Chart, theme: Theme) -> Json:
     They are drawn right of the axis and shifted left by `ticklabelstandoff`, because `shift` would
     also move the area of the hover.
     """
-    n = len(chart.rows)
     return {
-        "range": [n - 0.5, -0.5],
-        "tickvals": chart.rows.index.tolist(),
+        "range": [chart.area / chart.row_px - 0.5, -0.5],
+        "tickvals": chart.rows["y"].tolist(),
         "ticktext": [markup(line, theme) for line in chart.rows["label"]],
         "side": "right",
         "anchor": "free",
@@ -297,8 +297,9 @@ def _bands(chart: Chart, theme: Theme) -> Iterator[Json]:
             "fillcolor": color,
             "x0": band.start,
             "x1": band.end,
-            "y0": -0.5,
-            "y1": len(chart.rows) - 0.5,
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
         }
 
 

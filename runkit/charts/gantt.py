@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MAX_TITLE, MAX_AGENT, MAX_STATUS = 200, 40, 30  # characters
-MAX_FAILED = MAX_CHART_ROWS // 3  # rows that failed runs keep while there are some
+MIN_OF_STATUS = MAX_CHART_ROWS // 4  # rows that the runs of each status keep
 ROLES = {line.label: line.role for line in RUN_STATUSES.lines}  # colors of words, in their order
 WAITING, FAILED, COMPLETED = (
     RUN_STATUSES.find(word).label for word in ("interrupted", "error", "completed")
@@ -42,8 +42,10 @@ def gantt(
 
     Several runs have a row each, and below it stand as many levels of steps as fit into 45 rows;
     what has no row of its own is drawn in the row of what it is part of. Of more than 45 runs those
-    that wait longest, failed or run are drawn, and the subtitle counts them. Bars are solid where
-    they are on the critical path. Times count from the start of each run, without its waits.
+    that wait longest are drawn, then those that failed, run and are completed, each of at least 11
+    if there are so many, and the subtitle counts them. Bars are solid where they are on the
+    critical path, and outlined where not. Times count from the start of each run, without its
+    waits.
 
     Parameters
     ----------
@@ -83,7 +85,7 @@ def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Ch
     chosen = runs if depth is not None else _first(runs)
     part = f.select(chosen["run_id"])
     items = items_of(part)
-    rows = choose_rows(items.table, len(chosen), depth)
+    rows = choose_rows(items.table, chosen["word"], depth)
     step_row, run_row = rows_of_items(items.table, rows)
     marks = marks_of(items, rows, step_row, run_row)
     n_steps = int((~items.table["is_record"]).sum())
@@ -113,12 +115,10 @@ def _in_order(f: Frames) -> pd.DataFrame:
 
 
 def _first(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs that have a row; failed ones keep a third of the rows."""
-    if len(runs) <= MAX_CHART_ROWS:
-        return runs
-    kept = runs[runs["word"] == FAILED].head(MAX_FAILED)
-    others = runs.drop(kept.index).head(MAX_CHART_ROWS - len(kept))
-    return pd.concat([kept, others]).sort_index(ignore_index=True)
+    """Return the runs that have a row; those of each status keep a quarter of the rows."""
+    is_later = runs.groupby("word").cumcount() >= MIN_OF_STATUS
+    in_turn = is_later.sort_values(kind="stable").index[:MAX_CHART_ROWS]
+    return runs.loc[in_turn].sort_index(ignore_index=True)
 
 
 # ------------------------------------------------------------------------------- words around it
@@ -201,7 +201,7 @@ def _legend(items: Items, marks: pd.DataFrame) -> list[Line]:
         if color in used:
             entries.append([Span("■ ", color), Span(shown(name, MAX_AGENT), "muted")])
     if _has_pale(marks):
-        entries.append([Span("Agents in solid color: on the critical path", "muted")])
+        entries.append([Span("□ Off the critical path", "muted")])
     return entries
 
 

@@ -23,26 +23,26 @@ BAND_ALPHA = 0.1  # of the ground behind a folded wait
 
 
 class Look(NamedTuple):
-    """How a mark looks: its opacity on light and dark ground, its share of the height of a row.
+    """How a mark looks: its opacity, its share of the height of a row, its least width in pixels.
 
-    It is at least so many pixels wide.
+    What `is_outlined` has a line of its color around it.
     """
 
-    light: float
-    dark: float
+    alpha: float = 1
     height: float = 0.68
-    least_px: float = 0.0
+    least_px: float = 0
+    is_outlined: bool = False
 
 
 LOOKS = {  # from the bottom up
-    "group": Look(0.2, 0.3),
-    "pale": Look(0.42, 0.5, least_px=1.5),
-    "stub": Look(0.2, 0.3, least_px=9),
-    "solid": Look(1, 1),
-    "unknown": Look(0.75, 0.85, least_px=2),
-    "fail": Look(1, 1, least_px=4),
-    "wait": Look(0.38, 0.5, least_px=5),
-    "folded": Look(1, 1, least_px=5),
+    "group": Look(0.75, height=0.16),
+    "pale": Look(0.25, least_px=2, is_outlined=True),
+    "stub": Look(0.25, least_px=9, is_outlined=True),
+    "solid": Look(),
+    "unknown": Look(least_px=2),
+    "fail": Look(least_px=4),
+    "wait": Look(0.35, least_px=5, is_outlined=True),
+    "folded": Look(least_px=5),
 }
 
 
@@ -57,9 +57,7 @@ def _figure_rules() -> Markup:
     """Return the rules for plotly's figures beside an element with the class `runkit-static`."""
     folder = Path(__file__).parent / "static"
     template = environment(folder).get_template("figures.css.j2")
-    alphas = {look.light: look.dark for look in LOOKS.values() if look.light < 1}
-    rules = template.render(light=LIGHT, dark=DARK, alphas=alphas)
-    return Markup(rules)  # noqa: S704 - colors and numbers of ours
+    return Markup(template.render(light=LIGHT, dark=DARK))  # noqa: S704 - colors of ours
 
 
 FIGURE_RULES = _figure_rules()

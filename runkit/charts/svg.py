@@ -6,8 +6,10 @@ Each color is an attribute in its light form, for readers without `light-dark()`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote
+
+import pandas as pd
 
 from runkit.charts._layout import EDGE_PX, TEXT_GAP_PX, WIDTH, Chart, Placed
 from runkit.charts.look import BAND_ALPHA, FONT_FAMILY, LOOKS, Span
@@ -24,8 +26,7 @@ PAINT = Markup("{0}='{1}' style='{0}:light-dark({1},{2})'")
 ONE_PAINT = Markup("{}='{}'")
 TEXT_LINE = Markup("<text x='{:.1f}' y='{:.1f}' font-size='{}'{}>{}</text>")
 SPAN = Markup("<tspan{} {}>{}</tspan>")
-RECT = Markup("<path {} d='M{:.1f} {:.1f}h{:.1f}v{:.1f}h-{:.1f}z'/>")
-LINES = Markup("<path {} stroke-width='{:.1f}' fill='none' d='{}'/>")
+BOXES = Markup("<path {} d='{}'/>")
 BOLD_TEXT, CENTERED = Markup(" font-weight='600'"), Markup(" text-anchor='middle'")
 BASELINE = 0.35  # of the size of a font, below the middle of a line
 # Percent signs, not base64: a search for what was masked finds it.
@@ -53,10 +54,9 @@ def svg(chart: Chart) -> Markup:
     )
 
 
-def _paint(kind: str, color: str, light_alpha: float = 1, dark_alpha: float = 1) -> Markup:
+def _paint(kind: str, color: str, alpha: float = 1) -> Markup:
     """Return the attributes of a color in both themes; `kind` is fill or stroke."""
-    light = faded(color_of(color, LIGHT), light_alpha)
-    dark = faded(color_of(color, DARK), dark_alpha)
+    light, dark = (faded(color_of(color, theme), alpha) for theme in (LIGHT, DARK))
     if light == dark:
         return ONE_PAINT.format(kind, light)
     return PAINT.format(kind, light, dark)
@@ -64,31 +64,39 @@ def _paint(kind: str, color: str, light_alpha: float = 1, dark_alpha: float = 1)
 
 def _grounds(chart: Chart) -> Iterator[Markup]:
     """Iterate over what stands behind the bars."""
-    yield _rect(_paint("fill", "ground"), 0, 0, WIDTH, chart.height)
-    wait = _paint("fill", "wait", BAND_ALPHA, BAND_ALPHA)
+    yield _boxes(_paint("fill", "ground"), [(0, 0, WIDTH, chart.height)])
+    bands = []
     for band in chart.axis.bands:
-        left = chart.x_px(band.start)
-        yield _rect(wait, left, chart.top, chart.x_px(band.end) - left, chart.area)
-    grid = _paint("fill", "grid")
-    for tick in chart.ticks():
-        yield _rect(grid, chart.x_px(tick) - 0.5, chart.top, 1, chart.area)
-
-
-def _rect(paint: Markup, x: float, y: float, width: float, height: float) -> Markup:
-    return RECT.format(paint, x, y, width, height, width)
+        left, right = chart.x_px(band.start), chart.x_px(band.end)
+        bands.append((left, chart.top, right - left, chart.area))
+    yield _boxes(_paint("fill", "wait", BAND_ALPHA), bands)
+    lines = [(round(chart.x_px(tick)), chart.top, 1, chart.area) for tick in chart.ticks()]
+    yield _boxes(_paint("fill", "grid"), lines)
 
 
 def _marks(chart: Chart) -> Iterator[Markup]:
+    """Iterate over the bars, whose edges are at whole pixels; a line around one lies within it."""
     for name, color, group in chart.marks_by_look():
         look = LOOKS[name]
-        starts = chart.x_px(group["x0"]).round().astype(int)
-        ends = chart.x_px(group["x1"]).round().astype(int)
-        ends = ends.clip(lower=starts + 1)
-        middles = chart.y_px(group["row"])
-        lines = zip(starts, middles, ends, strict=True)
-        path = "".join(f"M{start} {middle:.1f}H{end}" for start, middle, end in lines)
-        paint = _paint("stroke", color, look.light, look.dark)
-        yield LINES.format(paint, look.height * chart.row_px, path)
+        x = chart.x_px(group["x0"]).round()
+        width = (chart.x_px(group["x1"]).round() - x).clip(lower=1)
+        height = round(look.height * chart.row_px)
+        y = (chart.y_px(group["y"]) - height / 2).round()
+        paint = _paint("fill", color, look.alpha)
+        if look.is_outlined:
+            paint += _paint(" stroke", color)
+            x += 0.5
+            y += 0.5
+            width -= 1
+            height -= 1
+        boxes = pd.DataFrame({"x": x, "y": y, "width": width, "height": height})
+        yield _boxes(paint, boxes.itertuples(index=False))
+
+
+def _boxes(paint: Markup, boxes: Iterable[tuple[float, ...]]) -> Markup:
+    """Draw boxes, each by its left, top, width and height, in one path."""
+    path = [f"M{x:g} {y:g}h{width:g}v{height:g}h-{width:g}z" for x, y, width, height in boxes]
+    return BOXES.format(paint, "".join(path))
 
 
 def _texts(chart: Chart) -> Iterator[Placed]:
@@ -98,9 +106,10 @@ def _texts(chart: Chart) -> Iterator[Placed]:
         yield Placed(chart.x_px(band.middle), chart.top - 9, line, is_centered=True)
     rows = chart.rows
     ends = chart.x_px(rows["x1"]) + TEXT_GAP_PX
-    for row, label, text, end in zip(rows.index, rows["label"], rows["text"], ends, strict=True):
-        yield Placed(EDGE_PX, chart.y_px(row), label)
-        yield Placed(end, chart.y_px(row), text)
+    middles = chart.y_px(rows["y"])
+    for y, label, text, end in zip(middles, rows["label"], rows["text"], ends, strict=True):
+        yield Placed(EDGE_PX, y, label)
+        yield Placed(end, y, text)
     for tick, label in chart.ticks().items():
         line = [Span(label, "muted")]
         yield Placed(chart.x_px(tick), chart.bottom + 13, line, is_centered=True)

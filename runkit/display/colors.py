@@ -59,8 +59,8 @@ DARK = Theme(
 # Colors of agents in charts, at least 3:1 on both grounds, none near red or amber, and apart for
 # people who see two colors.
 AGENT_COLORS = (
-    "#5B6B7F",
     "#2592FF",
+    "#5B6B7F",
     "#007762",
     "#5956FF",
     "#7981AA",

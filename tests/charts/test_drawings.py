@@ -17,6 +17,7 @@ from support import example
 
 # Texts and bars of both drawings: what they are, and their edges in pixels.
 MEASURE = r"""
+const GROUNDS = 3;
 async ([picture, data, layout]) => {
   document.body.innerHTML = '<div id="plotly" style="width:848px"></div>' + picture;
   await Plotly.newPlot("plotly", data, layout, { displayModeBar: false });
@@ -31,9 +32,9 @@ async ([picture, data, layout]) => {
       return [bar.style.fill + bar.style.fillOpacity, box.left - at.x, box.right - at.x, (box.top + box.bottom) / 2 - at.y];
     })).filter(([fill]) => fill !== "rgb(0, 0, 0)0");
   const svg = document.querySelector("body > svg");
-  const lines = [...svg.querySelectorAll("path[stroke]")].flatMap((path) =>
-    path.getAttribute("d").slice(1).split("M").map((part) => part.split(/[ H]/).map(Number))
-      .map(([left, y, right]) => ["", left, right, y]));
+  const lines = [...svg.querySelectorAll("path")].slice(GROUNDS).flatMap((path) =>
+    path.getAttribute("d").slice(1).split("M").map((part) => part.split(/[ hv]/).map(Number))
+      .map(([left, top, width, height]) => ["", left, left + width, top + height / 2]));
   return [texts(plotly), texts(svg), bars, lines];
 }
 """

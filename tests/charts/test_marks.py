@@ -103,9 +103,9 @@ def test_waits_take_at_most_three_fifths_of_an_axis():
 @pytest.mark.parametrize(
     ("seconds", "second", "last"),
     [
-        (1, "0.2 s", "1 s"),
+        (1, "0.1 s", "1 s"),
         (60, "10 s", "1 min"),
-        (600, "2 min", "10 min"),
+        (600, "1 min", "10 min"),
         (7_200, "15 min", "2 h"),
         (9 * 86_400, "1 d", "9 d"),
         (60 * 86_400, "7 d", "56 d"),
