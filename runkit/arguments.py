@@ -31,7 +31,6 @@ from runkit.errors import UsageError
 # Of seconds the limit is 11 days, as timers of some systems end at 24.
 Seconds = Annotated[float, Field(ge=0.001, le=1_000_000)]
 Hours = Seconds
-Workers = Annotated[int, Field(ge=1, le=64)]
 Moment = datetime | date | str  # a time that `read_moment` takes
 Words = str | Iterable[str]  # one or several
 F = TypeVar("F", bound=Callable[..., Any])

@@ -276,14 +276,10 @@ class Agent(ApiObject):
 
 
 class Thread(ApiObject):
-    """Runs about one context.
-
-    `business_id` is known only if the client listed threads by business.
-    """
+    """Runs about one context; the API does not name its business."""
 
     id: str
     status: str | None
-    business_id: str | None
 
 
 class Feedback(ApiObject):

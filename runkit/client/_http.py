@@ -14,7 +14,6 @@ head byte by byte, which httpx reads, is not given up, nor is a stream that goes
 from __future__ import annotations
 
 import math
-import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
 from runkit.api import contract
+from runkit.api.contract import Json
 from runkit.arguments import Secret
 from runkit.client._replies import (
     Reply,
@@ -36,7 +36,7 @@ from runkit.client._replies import (
     retry_after,
     warning,
 )
-from runkit.display.messages import log, redact
+from runkit.display.messages import log
 from runkit.display.text import brief
 from runkit.errors import (
     ApiError,
@@ -59,24 +59,15 @@ PAUSES = (
     1.0,
     2.0,
 )
-FEW_ATTEMPTS = 5  # where the server answers with 500, or not at all: more will not help
-# seconds; a longer wait is the caller's decision, not a notebook that seems to hang
-RETRY_AFTER_MAX = 60.0
-LIMIT_WINDOW = 1.0  # seconds after a 429 without Retry-After: the limit is per second
 # requests are spaced this fraction wider than the rate: they may arrive closer together
 MARGIN = 0.025
 # bytes of a response, after decompression, and of one event of a stream; a run of 100,000 steps has
 # about 50 million
 MAX_RESPONSE = 256 * 2**20
 MIN_TIMEOUT = 0.05  # seconds of an attempt
-MAX_ID = 300  # characters; those of the API have 36
-# Enough for the workers of a large fetch. Many servers close an idle connection after 5 seconds;
-# this client does so before, because a write on one that closes would be lost.
-KEPT_CONNECTIONS = httpx.Limits(
-    max_connections=100, max_keepalive_connections=64, keepalive_expiry=2.0
-)
-# Where no TLS is used: without a context, httpx loads the CAs, which takes longer than a request.
-NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+# Many servers close an idle connection after 5 seconds; this client does so before, because a write
+# on one that closes would be lost.
+KEPT_CONNECTIONS = httpx.Limits(keepalive_expiry=2.0)
 
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "runkit"}
 _STREAM_HEADERS = {"Accept": "text/event-stream"}
@@ -105,7 +96,7 @@ def path_to(*parts: str) -> str:
         text = part.strip()
         if text.startswith("mk_"):
             raise UsageError("an API key (not shown) is in the place of an id; give it as api_key=")
-        if text in ("", ".", "..") or len(part) > MAX_ID or contract.as_unicode(part) != part:
+        if text in ("", ".", "..") or contract.as_unicode(part) != part:
             raise UsageError(f"{brief(part)} is not an id; expected one of the API")
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
@@ -158,7 +149,7 @@ def connect(target: Target, transport: httpx.BaseTransport | None) -> httpx.Clie
         return httpx.Client(
             auth=authorize,
             headers=_HEADERS,
-            verify=httpx.create_ssl_context() if target.url.startswith("https:") else NO_TLS,
+            verify=target.url.startswith("https:"),  # else the CAs need not be loaded
             trust_env=target.mode != "SANDBOX",  # the proxy
             limits=KEPT_CONNECTIONS,
             transport=transport,
@@ -206,16 +197,14 @@ class Http:
         self,
         path: str,
         query: Query | None = None,
-        *,
-        deadline: float = math.inf,
+        call_timeout: float = math.inf,
     ) -> Reply:
-        """Read JSON, repeated for the client's `call_timeout`.
+        """Read JSON, repeated for `call_timeout` seconds, and at most for the client's own.
 
-        Nothing is sent after `deadline`, a time of the client's clock. Raises the last attempt's
-        `ApiError`.
+        Raises the last attempt's `ApiError`.
         """
         source = self._name("GET", path)
-        end = min(deadline, self.clock() + self._call_timeout)
+        end = self.clock() + min(call_timeout, self._call_timeout)
         n_stops = self._n_stops
         failure: ApiError = RateLimited(
             f"{source}: not sent; the rate limit or a pause that the API asked for left no slot in "
@@ -228,7 +217,8 @@ class Http:
                 return self._send(source, "GET", path, end, params=query)
             except (RateLimited, Unavailable) as error:
                 failure = error
-            is_hopeless = failure.status in (None, 500) and n_sent >= FEW_ATTEMPTS
+            # Where the server answers with 500, or not at all, more attempts will not help.
+            is_hopeless = failure.status in (None, 500) and n_sent == len(PAUSES)
             if is_hopeless or self._n_stops > n_stops or self.clock() + pause >= end:
                 raise failure
             log.info("trying again in %g s: %s", pause, failure)
@@ -236,7 +226,7 @@ class Http:
                 self.sleep(pause)
         raise failure
 
-    def post(self, path: str, body: Mapping[str, Any], query: Query | None = None) -> Reply:
+    def post(self, path: str, body: Json, query: Query | None = None) -> Reply:
         """Send JSON once.
 
         Raises `ReadOnlyError` before anything is sent if the client may not write.
@@ -245,7 +235,7 @@ class Http:
             raise ReadOnlyError.of("POST", path)
         source = self._name("POST", path)
         try:
-            content = contract.dumps(dict(body)).encode()
+            content = contract.dumps(body).encode()
         except ValueError as error:
             raise UsageError(f"{source}: the body is not JSON ({error}); not sent") from None
         self._limiter.wait()
@@ -278,8 +268,8 @@ class Http:
                 yield event
 
     def _name(self, method: str, path: str) -> str:
-        """Return the name of a request for messages; somebody may pass a key as an id."""
-        return redact(f"{method} {urlsplit(self.target.url).path}{path}: {self.target.host}")
+        """Return the name of a request for messages."""
+        return f"{method} {urlsplit(self.target.url).path}{path}: {self.target.host}"
 
     @contextmanager
     def _open(
@@ -312,11 +302,8 @@ class Http:
         with self._open(source, method, path, timeout, **content) as response:
             body = self._read_body(source, response, end)
         status = response.status_code
-        pause = retry_after(response)
-        if status == 429 and pause is None:
-            pause = LIMIT_WINDOW
-        if status in (429, 503) and pause is not None:
-            self._limiter.pause(min(pause, RETRY_AFTER_MAX))
+        if status in (429, 503):
+            self._limiter.pause(retry_after(response))
         return read_reply(source, response, body)
 
     def _read_body(self, source: str, response: httpx.Response, end: float) -> bytes:

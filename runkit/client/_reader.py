@@ -50,10 +50,10 @@ class RunReader:
             )
         return run
 
-    def read(self, run_id: str, deadline: float = math.inf) -> Run:
+    def read(self, run_id: str, call_timeout: float = math.inf) -> Run:
         """Read a run with its steps; the limits are those of `Http.get`."""
         path = path_to("runs", run_id)
-        reply = self.http.get(path, {"include": "steps"}, deadline=deadline)
+        reply = self.http.get(path, {"include": "steps"}, call_timeout)
         return self.from_reply(reply, run_id)
 
 
@@ -66,8 +66,6 @@ def fetch(
     source: RunList,
     known: Mapping[str, Run],
     into: Into | None,
-    *,
-    workers: int,
     progress: bool,
 ) -> RunList:
     """Read runs, but those that are listed as they were read before, and write them to a file.
@@ -86,13 +84,12 @@ def fetch(
         open_ids = [key for key, run in file.held.items() if run.is_open]
         due = [key for key in dict.fromkeys([*wanted, *open_ids]) if key not in unchanged]
 
-        file.add(First(host=host, query=dict(source.query)))
+        file.add(First(host=host, query=source.query))
         results, gaps = read_each(
             reader.http,
             reader.read,
             due,
             lambda run: file.add(run.to_dict()),
-            workers=workers,
             progress=progress,
         )
         missing = [*source.missing, *gaps]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,6 +19,9 @@ from runkit.display.text import kind, shorten
 from runkit.errors import ApiError, ContractError
 
 MAX_MESSAGES = 5
+RETRY_AFTER = 1.0  # seconds where the host does not say: the limit is per second
+# seconds; a longer wait is the caller's decision, not a notebook that seems to hang
+RETRY_AFTER_MAX = 60.0
 WRITE_WARNING = (
     " The request may have been carried out, so it was not sent again. Check the state first."
 )
@@ -174,13 +176,13 @@ def _api_errors(body: bytes, field: str) -> tuple[str, ...]:
         return ()
 
 
-def retry_after(response: httpx.Response) -> float | None:
-    """Read `Retry-After` in seconds; None if it is missing or a date ([A] 21).
+def retry_after(response: httpx.Response) -> float:
+    """Return for how many seconds a host asks to be left alone ([A] 21).
 
-    A date would need a correct clock.
+    A date instead of a number would need a correct clock, and counts as none.
     """
     value = response.headers.get("Retry-After", "").strip()
-    return float(value) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) else None
+    return min(float(value), RETRY_AFTER_MAX) if value.isdecimal() else RETRY_AFTER
 
 
 def _http_date(text: str) -> datetime | None:

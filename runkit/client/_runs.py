@@ -18,7 +18,6 @@ from runkit.arguments import (
     Moment,
     Seconds,
     Words,
-    Workers,
     check_each,
     check_kind,
     checked,
@@ -34,6 +33,7 @@ from runkit.client.run_list import Pages, RunList, is_stopped, read_runs
 from runkit.display.messages import log
 from runkit.display.text import duration
 from runkit.errors import (
+    ApiError,
     MaybeSent,
     NotFound,
     RateLimited,
@@ -75,7 +75,8 @@ class Runs:
         agent
             The agent's type, such as `cip_orchestrator`.
         business_id
-            The business to work on, as a `Business`, or by its id, which is read first.
+            The business to work on, as a `Business` or by its id. By its id it is read first, as
+            the API's runs do not name it; if that fails, no run is created.
         prompt
             Sent only if given: the API's object page has one, its request schema does not.
         thread_id
@@ -84,11 +85,15 @@ class Runs:
         Raises
         ------
         ApiError
-            `NotFound`, `Invalid` without a business and a thread (400) or for a business that is in
-            audit (422), or `MaybeSent` if it is unknown whether the run was created: check
-            `runs.list` first.
+            `NotFound` for an unknown agent, business or thread, `Invalid` without a business and a
+            thread or for a business in audit, or `MaybeSent` if it is unknown whether the run was
+            created: check `runs.list` first.
         """
-        business = self._businesses.facts_about(business_id)
+        try:
+            business = self._businesses.facts_about(business_id)
+        except ApiError as error:
+            error.add_note("No run was created: its business is read first, and could not be.")
+            raise
         body = without_none(
             type=agent,
             business_id=business.get("business_id"),
@@ -96,7 +101,7 @@ class Runs:
             prompt=prompt,  # [A] 35
         )
         run = self.reader.from_reply(self._http.post("/runs", body))
-        if business and run.thread_id is not None:
+        if business and run.thread_id:
             self._businesses.note(business, [run.thread_id])
         return run.with_local_fields(**business)
 
@@ -176,7 +181,6 @@ class Runs:
         self,
         ids_or_runs: str | Run | Iterable[str | Run],
         progress: bool = True,
-        workers: Workers = 8,
         *,
         known: RunList | None = None,
         into: str | Path | IO[bytes] | None = None,
@@ -192,8 +196,6 @@ class Runs:
             Ids or runs, one or several. One that comes twice is read once.
         progress
             Count the runs in a line, which leaves nothing in the notebook.
-        workers
-            How many runs are read at a time.
         known
             An earlier result of `fetch`. A run that `list` shows in the state in which it was read
             then is not read again, unless it is `running`; its `read_at` is that of the list.
@@ -234,8 +236,7 @@ class Runs:
             source,
             {run.id: run for run in check_each("known", known or (), Run) if run.steps},
             into,
-            workers=workers,
-            progress=progress,
+            progress,
         )
 
     @checked
@@ -249,34 +250,30 @@ class Runs:
         run
             The run.
         timeout
-            Seconds of real time; None waits forever.
+            Seconds of real time in which a read may begin; None waits forever.
 
         Raises
         ------
         WaitTimeout
             Its `run` is the last state read.
         ApiError
-            If the run cannot be read, or not within the time.
+            If the run cannot be read.
         """
         run_id = self._full_id(run)
         http = self._http
-        deadline = http.clock() + (math.inf if timeout is None else timeout)
+        end = http.clock() + (math.inf if timeout is None else timeout)
         pause = POLL_FIRST
-        last = self.reader.read(run_id, deadline)
+        last = self.reader.read(run_id)
         while RUN_STATUSES.is_a(last.status, "running"):
-            late = WaitTimeout(
-                f"{last.label} was still running after {duration(timeout)}; wait again with a "
-                "longer timeout=, or follow it with runs.stream",
-                last,
-            )
-            if http.clock() + pause >= deadline:
-                raise late
+            if http.clock() + pause >= end:
+                raise WaitTimeout(
+                    f"{last.label} was still running after {duration(timeout)}; wait again with a "
+                    "longer timeout=, or follow it with runs.stream",
+                    last,
+                )
             http.sleep(pause)
             pause = min(POLL_MAX, pause * POLL_GROWTH)
-            try:
-                last = self.reader.read(run_id, deadline)
-            except RateLimited as error:  # without a status, no slot was left
-                raise (error if error.status else late) from None
+            last = self.reader.read(run_id)
         return last
 
     @checked

@@ -17,7 +17,6 @@ from runkit.arguments import check_each, check_kind, checked
 from runkit.client._http import Http, path_to
 from runkit.client.run_list import ApiList, ApiPart, RunList, read_each
 
-WORKERS = 8  # as many requests at once as `runs.fetch` makes
 BUSINESSES = ("business", "businesses")  # for counts
 Reasons: TypeAlias = "list[str]"  # inside the class, `list` is its method
 
@@ -29,17 +28,12 @@ class Threads(ApiPart):
     def list(self, business_id: str | None = None) -> ApiList[Thread]:
         """List threads, all or those of one business; the API does this filtering.
 
-        `missing` has the reasons why some may be missing. Threads that are listed by business have
-        its id.
+        `missing` has the reasons why some may be missing. A thread does not name its business.
         """
         if business_id is not None:
             path_to(business_id)  # an empty id would list all threads
         query = without_none(business_id=business_id)
-
-        def parse(raw: Json) -> Thread:
-            return Thread.from_json(raw | query)  # it does not name its business
-
-        return self._read_all("/threads", parse, query, is_paged=True)
+        return self._read_all("/threads", Thread.from_json, query, is_paged=True)
 
 
 class Businesses(ApiPart):
@@ -50,7 +44,7 @@ class Businesses(ApiPart):
         self.threads = Threads(http)
         # What is known of the business of each thread, by the id of the thread; empty if it is in
         # none. Threads of Python share it: each step changes one entry.
-        self._facts: dict[str, Json] = {}
+        self._facts: dict[str | None, Json] = {}
 
     @checked
     def list(self) -> ApiList[Business]:
@@ -106,7 +100,7 @@ class Businesses(ApiPart):
 
     def facts_of(self, thread_id: str | None) -> Json:
         """Return what is known about the business of a thread."""
-        return self._facts.get(thread_id or "", {})
+        return self._facts.get(thread_id, {})
 
     def facts_about(self, business: str | Business | None) -> Json:
         """Return what runs say of a business, which is read if it is given by its id."""
@@ -146,7 +140,6 @@ class Businesses(ApiPart):
             self._http,
             read,
             [*by_id],
-            workers=WORKERS,
             progress=progress,
             words=BUSINESSES,
         )

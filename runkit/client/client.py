@@ -237,6 +237,5 @@ def _read_url(text: str) -> httpx.URL | None:
     except (httpx.InvalidURL, TypeError):
         return None
     is_private = url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.host))
-    is_port = url.port is None or 0 < url.port < 2**16  # beyond, a system uses the last bits
     is_plain = not url.userinfo and "?" not in text and "#" not in text
-    return url if url.host and is_private and is_port and is_plain else None
+    return url if url.host and is_private and is_plain else None

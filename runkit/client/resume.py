@@ -249,7 +249,7 @@ def _check(reader: RunReader, question: _Question, why: str) -> AnswerResult:
 def _read(reader: RunReader, question: _Question) -> Run | None:
     """Read the run; a failure is only logged, because the answer has been sent."""
     try:
-        return reader.read(question.run.id, deadline=reader.http.clock() + CHECK_TIMEOUT)
+        return reader.read(question.run.id, CHECK_TIMEOUT)
     except RunkitError as error:
         log.warning("the run was not read to check whether the answer arrived: %s", error)
         return None

@@ -10,7 +10,7 @@ request after the other: `Http` has repeated each by then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,6 +26,7 @@ from runkit.display.text import one_line, plural, shorten
 from runkit.errors import ApiError, ContractError, RateLimited, Unavailable
 
 MAX_PAGES = 10_000  # a million runs; a list that goes on may have no end
+WORKERS = 8  # items that are read at once: more are no faster within the rate limit
 MAX_NAMED = 120  # characters of the ids that a reason names: three of the API
 MAX_ERROR = 100  # characters of an error in a reason
 NEWEST = "the newest"  # how the reason of a limit begins
@@ -58,7 +59,7 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
 
     items: tuple[Item_co, ...] = ()
     missing: tuple[str, ...] = ()
-    query: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    query: dict[str, str] = field(default_factory=dict, kw_only=True)
     read_at: datetime | None = field(default=None, kw_only=True)
 
     @property
@@ -247,7 +248,6 @@ def read_each(
     ids: Sequence[str],
     take: Callable[[Result], object] = lambda result: None,
     *,
-    workers: int,
     progress: bool,
     words: tuple[str, str] = RUNS,
 ) -> tuple[dict[str, Result], list[str]]:
@@ -260,7 +260,7 @@ def read_each(
     errors: dict[str, ApiError] = {}
     stopped: str | None = None
     n_down = 0
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="runkit-fetch")
+    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="runkit-fetch")
     try:
         with Progress(words[1], total=len(ids), progress=progress) as counter:
             tasks = {pool.submit(read, item_id): item_id for item_id in ids}
@@ -270,7 +270,7 @@ def read_each(
                     result = task.result()
                 except ApiError as error:
                     n_down = n_down + 1 if isinstance(error, DOWN) else 0
-                    if error.status == 401 or n_down >= min(workers, len(ids)):
+                    if error.status == 401 or n_down >= min(WORKERS, len(ids)):
                         if not results:
                             raise
                         stopped = f"stopped ({shorten(str(error), MAX_ERROR)})"

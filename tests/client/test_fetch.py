@@ -5,10 +5,17 @@ import threading
 
 import pytest
 
+from runkit.client import run_list
 from runkit.errors import RunkitError
 from tests.client.conftest import DROP, Answer
 
 IDS = [f"run-{number}" for number in range(500)]
+
+
+@pytest.fixture
+def one_worker(monkeypatch):
+    """Let runs be read one after the other."""
+    monkeypatch.setattr(run_list, "WORKERS", 1)
 
 
 def test_a_fetch_has_each_run_once_or_names_it(server, client, run_json):
@@ -66,6 +73,7 @@ def test_a_list_holds_no_steps_that_were_read(account, client, run_json):
     assert len(run.steps) == 1
 
 
+@pytest.mark.usefixtures("one_worker")
 @pytest.mark.parametrize(
     ("end", "words"), [(Answer(status=401), "401"), (DROP, "GET /v1/runs")], ids=["401", "gone"]
 )
@@ -74,16 +82,17 @@ def test_a_failure_that_ends_a_fetch_keeps_what_arrived(server, client, run_json
     server.script = lambda request: (
         Answer(run_json(request.path[6:], steps=[])) if request.path[6:] in IDS[:10] else end
     )
-    runs = client.runs.fetch(IDS, workers=1)
+    runs = client.runs.fetch(IDS)
     assert runs.ids == tuple(IDS[:10])
     [reason] = runs.missing
     assert words in reason
     assert "10 of 500 runs arrived" in reason
     assert len(server.requests) < 250  # next runs may have begun
     with pytest.raises(RunkitError):
-        client.runs.fetch(IDS[10:], workers=1)
+        client.runs.fetch(IDS[10:])
 
 
+@pytest.mark.usefixtures("one_worker")
 def test_after_a_stop_nothing_is_tried_again(server, client):
     """Ctrl-C while the first read is on its way, which then fails."""
     main = threading.get_ident()
@@ -96,7 +105,7 @@ def test_after_a_stop_nothing_is_tried_again(server, client):
         return Answer(status=503)
 
     server.script = script
-    runs = client.runs.fetch(IDS[:3], workers=1)
+    runs = client.runs.fetch(IDS[:3])
     returned.set()
     for thread in threading.enumerate():
         if thread.name.startswith("runkit-fetch"):

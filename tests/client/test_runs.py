@@ -31,9 +31,10 @@ def test_create_sends_and_keeps_the_business(server, client, run_json):
 
 def test_no_run_is_created_for_a_business_that_cannot_be_read(server, client):
     server.script = lambda request: Answer(status=404)
-    with pytest.raises(NotFound, match="/businesses/b-1"):
+    with pytest.raises(NotFound, match="/businesses/b-1") as caught:
         client.runs.create("cip_orchestrator", business_id="b-1")
     assert server.posts == []
+    assert "No run was created" in caught.value.__notes__[0]
 
 
 def test_get_stamps_the_servers_time(server, client, run_json):
