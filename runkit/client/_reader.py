@@ -12,7 +12,7 @@ from typing import IO, TypeAlias
 from runkit.api import contract
 from runkit.api.contract import Json
 from runkit.api.models import Run
-from runkit.arguments import check_kind, full_id
+from runkit.arguments import check_each, check_kind, full_id
 from runkit.client._http import Http, path_to
 from runkit.client._replies import Reply
 from runkit.client.businesses import Businesses
@@ -24,6 +24,7 @@ from runkit.local.fetch_files import First, Held, Last, fetch_file
 
 START_OF_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
 Into: TypeAlias = "str | Path | IO[bytes]"
+ListRuns: TypeAlias = "Callable[..., RunList]"  # `Runs.list`
 
 
 class RunReader:
@@ -62,6 +63,27 @@ class RunReader:
 
 def fetch(
     reader: RunReader,
+    ids_or_runs: str | Run | Iterable[str | Run],
+    known: Iterable[Run] | None,
+    into: Into | None,
+    progress: bool,
+    list_runs: ListRuns,
+) -> RunList:
+    """Read many runs; the arguments are those of `Runs.fetch`."""
+    check_kind("ids_or_runs", ids_or_runs, Run, Iterable)
+    if hasattr(ids_or_runs, "columns"):  # a DataFrame iterates over the names of its columns
+        raise UsageError("ids_or_runs is a DataFrame; expected runs or run ids: df['run_id']")
+    items = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else [*ids_or_runs]
+    source = RunList(query={"runs": f"{len(items):,}"})
+    if isinstance(ids_or_runs, RunList):
+        source = ids_or_runs
+    wanted = dict(zip(full_ids_of(items, list_runs), items, strict=True))
+    earlier = {run.id: run for run in check_each("known", known or (), Run) if run.steps}
+    return _read_changed(reader, wanted, source, earlier, into, progress)
+
+
+def _read_changed(
+    reader: RunReader,
     wanted: Mapping[str, str | Run],
     source: RunList,
     known: Mapping[str, Run],
@@ -72,12 +94,14 @@ def fetch(
 
     `wanted` are runs or ids, by id, of the list `source`; `known` are runs that were read before,
     by id. A folder has its own. What is open there may have been answered or have ended, so it is
-    read also if it was not asked for. Raises as `Runs.fetch`.
+    read also if it was not asked for.
     """
     host = reader.http.target.host
     listed = {key: run.to_dict() for key, run in wanted.items() if isinstance(run, Run)}
     with fetch_file(into, host) as file:
-        held = file.held or {key: Held.of(run.to_dict()) for key, run in known.items()}
+        held = file.held
+        if into is None:
+            held = {key: Held.of(run.to_dict()) for key, run in known.items()}
         unchanged = {
             key for key in held.keys() & listed.keys() if held[key].is_shown_by(listed[key])
         }
@@ -99,18 +123,18 @@ def fetch(
             unchanged=[key for key in open_ids if key in unchanged],
         )
         file.add(last)
-    kept = {}
     for key in unchanged & known.keys():
         as_listed = contract.local_fields(listed[key])  # its time of reading, its business
-        kept[key] = known[key].with_local_fields(**as_listed)
-    found = {**dict.fromkeys(wanted), **kept, **results}
-    return replace(source.with_items(filter(None, found.values())), missing=tuple(missing))
+        results[key] = known[key].with_local_fields(**as_listed)
+    found = {**dict.fromkeys(wanted), **results}
+    runs = tuple(filter(None, found.values()))
+    return replace(source, items=runs, missing=tuple(missing))
 
 
 # ---------------------------------------------------------------------------- by the start of an id
 
 
-def full_ids_of(runs: Iterable[str | Run], list_runs: Callable[..., RunList]) -> Iterator[str]:
+def full_ids_of(runs: Iterable[str | Run], list_runs: ListRuns) -> Iterator[str]:
     """Yield the full ids of runs; all runs are listed, once, if an id is short.
 
     Raises `UsageError` if it is not the start of one id only, or not all runs could be listed.

@@ -14,33 +14,16 @@ from pydantic import PositiveInt
 from runkit.api.contract import RUN_READ, without_none
 from runkit.api.models import Business, Event, Feedback, Run
 from runkit.api.words import RUN_STATUSES
-from runkit.arguments import (
-    Moment,
-    Seconds,
-    Words,
-    check_each,
-    check_kind,
-    checked,
-    read_moment,
-    status_words,
-)
+from runkit.arguments import Moment, Seconds, Words, checked, read_moment, status_words
 from runkit.client._http import Http, path_to
 from runkit.client._reader import RunReader, fetch, full_ids_of
 from runkit.client._replies import read_event
 from runkit.client.businesses import Businesses
 from runkit.client.resume import deliver
-from runkit.client.run_list import Pages, RunList, is_stopped, read_runs
+from runkit.client.run_list import DOWN, Pages, RunList, is_stopped, read_runs
 from runkit.display.messages import log
 from runkit.display.text import duration
-from runkit.errors import (
-    ApiError,
-    MaybeSent,
-    NotFound,
-    RateLimited,
-    Unavailable,
-    UsageError,
-    WaitTimeout,
-)
+from runkit.errors import ApiError, MaybeSent, NotFound, WaitTimeout
 
 POLL_FIRST = 0.05  # seconds; a run in the sandbox takes about one
 POLL_GROWTH = 1.5
@@ -220,24 +203,7 @@ class Runs:
         StorageError
             If the disk does not take a run; those that came before are in the file.
         """
-        check_kind("ids_or_runs", ids_or_runs, Run, Iterable)
-        if hasattr(ids_or_runs, "columns"):  # a DataFrame iterates over the names of its columns
-            raise UsageError("ids_or_runs is a DataFrame; expected runs or run ids: df['run_id']")
-        items = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else [*ids_or_runs]
-        source = RunList(query={"runs": f"{len(items):,}"})
-        if isinstance(ids_or_runs, RunList):
-            source = ids_or_runs
-        if known is not None and into is not None:
-            raise UsageError("known= and into= are both given; a folder knows its own runs.")
-        wanted = dict(zip(full_ids_of(items, self.list), items, strict=True))
-        return fetch(
-            self.reader,
-            wanted,
-            source,
-            {run.id: run for run in check_each("known", known or (), Run) if run.steps},
-            into,
-            progress,
-        )
+        return fetch(self.reader, ids_or_runs, known, into, progress, self.list)
 
     @checked
     def wait(self, run: str | Run, timeout: Seconds | None = 300) -> Run:
@@ -359,8 +325,8 @@ class Runs:
 
         They are `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED` and `RUN_ERROR`. The last event is
         always `RUN_READ`, which is runkit's own: its `.run` is the run with its steps, read after
-        the stream ended, was lost or expired ([A] 9). If that run is still `running`, the stream
-        was lost: call again, or `wait`. Closing the iterator closes the connection.
+        the stream ended, was lost or expired. If that run is still `running`, the stream was lost:
+        call again, or `wait`. Closing the iterator closes the connection.
 
         Raises `ContractError` for a stream that shows another run, and any other `ApiError` if the
         run cannot be read.
@@ -371,7 +337,7 @@ class Runs:
                 event = read_event(message, run_id)
                 if event is not None:
                     yield event
-        except (NotFound, Unavailable, RateLimited) as error:
+        except (NotFound, *DOWN) as error:  # [A] 9
             log.info("the stream ended early (%s); reading the run", type(error).__name__)
         last = self.reader.read(run_id)
         yield Event.from_json({"type": RUN_READ, "run_id": run_id, "snapshot": last.to_dict()})

@@ -17,7 +17,6 @@ from runkit.arguments import check_each, check_kind, checked
 from runkit.client._http import Http, path_to
 from runkit.client.run_list import ApiList, ApiPart, RunList, read_each
 
-BUSINESSES = ("business", "businesses")  # for counts
 Reasons: TypeAlias = "list[str]"  # inside the class, `list` is its method
 
 
@@ -141,7 +140,7 @@ class Businesses(ApiPart):
             read,
             [*by_id],
             progress=progress,
-            words=BUSINESSES,
+            things="businesses",
         )
         missing = [*(f"businesses: {reason}" for reason in listed.missing), *gaps]
         if not missing:

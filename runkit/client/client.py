@@ -17,13 +17,12 @@ from __future__ import annotations
 import os
 import time
 from ipaddress import ip_address
-from types import NoneType
 from typing import Self
 
 import httpx
 
 from runkit.api.models import Action, Agent, Document
-from runkit.arguments import Seconds, Secret, check, check_kind, checked
+from runkit.arguments import Seconds, Secret, check, checked
 from runkit.client._http import Http, Mode, RateLimiter, Target, path_to
 from runkit.client._runs import Runs
 from runkit.client.businesses import Businesses
@@ -75,8 +74,22 @@ class Documents(ApiPart):
 class Client:
     """A client of Middesk's Agents API; synchronous, safe to share between threads.
 
-    Its methods are in `runs`, `threads`, `agents`, `businesses`, `actions` and `documents`. A read
-    is tried again after a temporary failure; a write is sent once.
+    runs.list()                               RunList, without steps
+    runs.get(run)                             Run, with its steps
+    runs.fetch(runs)                          RunList, with their steps
+    runs.wait(run)                            Run, when it has stopped
+    runs.stream(run)                          iterator of Event, as they arrive
+    runs.create(agent, business_id)           Run, which has begun
+    runs.resume(run, interrupt_id, answer)    Run, after the answer
+    runs.feedback(run, artifact_id, rating)   Feedback
+    businesses.list(), businesses.get(id)     ApiList of Business, Business
+    businesses.identify(runs)                 RunList, with their businesses
+    agents.list(), threads.list()             ApiList of Agent, of Thread
+    actions.list(object_type, object_id)      ApiList of Action
+    documents.list(business_id)               ApiList of Document
+
+    A run is a `Run`, its id or the first 8 characters. `help(client.runs.list)` has the options of
+    one method. A read is tried again after a temporary failure; a write is sent once.
 
     The key appears in no repr, error, log line or file of runkit, and in no traceback of its
     errors, but in your own variables where a traceback shows them (`%xmode Verbose`). Response
@@ -135,7 +148,6 @@ class Client:
         check("rate", rate, Seconds | None)  # the limits are the same
         check("timeout", timeout, Seconds)
         check("call_timeout", call_timeout, Seconds)
-        check_kind("transport", transport, httpx.BaseTransport, NoneType)
         target = _choose_target(api_key, base_url)
         limiter = RateLimiter(rate, self._clock, self._sleep)
         self._http = Http(target, transport, limiter, timeout, call_timeout, read_only)

@@ -32,7 +32,6 @@ MAX_ERROR = 100  # characters of an error in a reason
 NEWEST = "the newest"  # how the reason of a limit begins
 STOPPED = "stopped by Ctrl-C"  # how the reason begins of what a person ended
 DOWN = (RateLimited, Unavailable)  # no usable response came, after all repetitions
-RUNS = ("run", "runs")
 
 Listed = TypeVar("Listed", bound=ApiObject)
 Parse = Callable[[Json, Reply], Listed]
@@ -109,7 +108,7 @@ class Pages(Generic[Listed]):
     http: Http
     path: str
     parse: Parse[Listed]
-    query: Query = field(default_factory=dict)
+    query: Query | None = None
     is_paged: bool = True
     progress: bool = False
     gaps: list[str] = field(default_factory=list)
@@ -132,7 +131,7 @@ class Pages(Generic[Listed]):
             with Progress("runs", progress=self.progress) as counter:
                 for number in range(1, MAX_PAGES + 1):
                     paging = {"page": number, "per_page": PER_PAGE} if self.is_paged else {}
-                    reply = self.http.get(self.path, {**self.query, **paging})
+                    reply = self.http.get(self.path, {**(self.query or {}), **paging})
                     page = read_page(reply.value, reply.source)
                     if number == 1:
                         self.total = counter.total = page.total_count
@@ -179,7 +178,7 @@ class ApiPart:
         *,
         is_paged: bool = False,
     ) -> ApiList[Listed]:
-        pages = Pages(self._http, path, lambda raw, _: parse(raw), query or {}, is_paged)
+        pages = Pages(self._http, path, lambda raw, _: parse(raw), query, is_paged)
         items = tuple(item for page in pages for item in page)
         return ApiList(items, tuple(pages.missing), read_at=pages.read_at)
 
@@ -249,12 +248,12 @@ def read_each(
     take: Callable[[Result], object] = lambda result: None,
     *,
     progress: bool,
-    words: tuple[str, str] = RUNS,
+    things: str = "runs",
 ) -> tuple[dict[str, Result], list[str]]:
     """Read things by id, and hand each on when it arrives.
 
     Returns what arrived, by id, also after Ctrl-C, and the reasons why the rest did not. Raises the
-    error that ended it if nothing had arrived by then. `words` are those for one and for several.
+    error that ended it if nothing had arrived by then.
     """
     results: dict[str, Result] = {}
     errors: dict[str, ApiError] = {}
@@ -262,7 +261,7 @@ def read_each(
     n_down = 0
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="runkit-fetch")
     try:
-        with Progress(words[1], total=len(ids), progress=progress) as counter:
+        with Progress(things, total=len(ids), progress=progress) as counter:
             tasks = {pool.submit(read, item_id): item_id for item_id in ids}
             for task in as_completed(tasks):
                 counter.update()
@@ -288,10 +287,11 @@ def read_each(
         if len(results) + len(errors) < len(ids):
             http.stop_retries()
     missing = []
+    of = f"of {len(ids):,} {things}"
     if stopped is not None:
-        missing.append(f"{stopped}: {len(results):,} of {plural(len(ids), *words)} arrived")
+        missing.append(f"{stopped}: {len(results):,} {of} arrived")
     if errors:
         named = shorten(", ".join(errors), MAX_NAMED)
         first = shorten(str(next(iter(errors.values()))), MAX_ERROR)
-        missing.append(f"{plural(len(errors), *words)} could not be read: {named} ({first})")
+        missing.append(f"{len(errors):,} {of} could not be read: {named} ({first})")
     return results, missing

@@ -37,4 +37,4 @@ def test_a_business_that_cannot_be_read_costs_only_its_names(account, client):
     runs = client.runs.list(with_businesses=True)
     assert [run.business_name for run in runs] == ["b-0", None, "b-2"]
     [reason] = runs.missing
-    assert reason.startswith("1 business could not be read: b-1 (")
+    assert reason.startswith("1 of 3 businesses could not be read: b-1 (")

@@ -34,7 +34,7 @@ def test_a_fetch_has_each_run_once_or_names_it(server, client, run_json):
     runs = client.runs.fetch([*reversed(IDS[:8]), "run-7"], progress=False)
     assert runs.ids == ("run-7", "run-6", "run-5", "run-4", "run-2", "run-1")
     [reason] = runs.missing
-    assert reason.startswith("2 runs could not be read: ")
+    assert reason.startswith("2 of 8 runs could not be read: ")
     assert all(run_id in reason for run_id in refusals)
     assert all(run.steps == () and run.read_at for run in runs)
     assert len(server.requests) == 8 + 2

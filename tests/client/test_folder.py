@@ -55,7 +55,7 @@ def test_a_folder_is_read_as_it_is_now(account, fetch, tmp_path):
     assert fetch() == ({"done"}, 2)
     assert status()["done"] == "completed"
     [reason] = runkit.frames(tmp_path).missing
-    assert reason.startswith("1 run could not be read: done (")
+    assert reason.startswith("1 of 1 runs could not be read: done (")
     account.refused = {}
     assert fetch() == ({"done"}, 3)
     assert (status()["done"], runkit.frames(tmp_path).missing) == ("error", ())

@@ -47,7 +47,7 @@ def test_ids_are_read_with_a_client_or_by_the_environment(client, completed):
     unknown = "b0000000-0000-4000-8000-000000000000"
     part = runkit.report_data([ids[0], unknown])
     assert part.frames.runs["run_id"].tolist() == ids[:1]
-    assert f"1 run could not be read: {unknown}" in part.provenance.missing
+    assert f"1 of 2 runs could not be read: {unknown}" in part.provenance.missing
 
 
 def test_ids_without_a_key_ask_for_one():
