@@ -10,7 +10,10 @@ from support import Json, at, question, step
 
 
 def other_decisions(rng: random.Random) -> Stranger:
-    """A decision under one of the usual names, in the account's own word, or a flag."""
+    """A decision under one of the usual names, in the account's own word, or a flag.
+
+    It is an answer, also where the step has failed.
+    """
     decided = rng.choice(["decline", "deny", "Escalate", "approve"])
     name = rng.choice(["decision", "outcome", "answer", "approved", "verdict", "resolution"])
     value: Any = decided
@@ -27,9 +30,9 @@ def other_decisions(rng: random.Random) -> Stranger:
     if rng.random() < 0.3:
         answer = {"input": answer}
     answered = rng.randint(40, 80)
-    raw = build(
-        rng, step("work", 0, 20), question("q", 20, answered, label="Approve?", result=answer)
-    )
+    asks = question("q", 20, answered, label="Approve?", result=answer)
+    asks["status"] = rng.choice(["completed", "completed", "error"])
+    raw = build(rng, step("work", 0, 20), asks)
     row = {"outcome": "answered", "decision": word, "answered_by": "Bo Li", "reason": "seen"}
     return Stranger([raw], {"waiting_s": answered - 20.0}, {"interrupts": [row]})
 
