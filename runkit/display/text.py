@@ -214,8 +214,8 @@ def flag(is_so: Any, is_known: Any) -> Any:
     return is_so.astype("boolean").where(is_known.astype("boolean").fillna(False))
 
 
-def counted(flags: Any) -> str:
-    """Write how many of a Series of flags are so: `27 of 30`, `27 of 28, 2 not known`.
+def counted(flags: Any, noun: str = "") -> str:
+    """Write how many of a Series of flags are so: `27 of 30`, `27 of 28 runs, 2 not known`.
 
     It is a dash if nothing is known.
     """
@@ -223,7 +223,7 @@ def counted(flags: Any) -> str:
     n_unknown = len(flags) - n_known
     if n_unknown and not n_known:
         return MISSING
-    words = f"{int(flags.sum()):,} of {n_known:,}"
+    words = f"{int(flags.sum()):,} of {n_known:,} {noun}".rstrip()
     return f"{words}, {n_unknown:,} not known" if n_unknown else words
 
 

@@ -13,14 +13,13 @@ from typing import Any, NamedTuple, TypeAlias
 import pandas as pd
 
 from runkit.api.words import CONFIDENCES, OUTCOMES, RUN_STATUSES, STATES, TIERS, Vocabulary, Word
-from runkit.display.text import MISSING, agent_title, in_words, lasted, moment, short_id, visible
+from runkit.display.text import MISSING, agent_title, day, in_words, lasted, short_id, visible
 from runkit.facts import ReadLine, short_ids
 
 SHOWN_ROWS = 20  # rows of a table; the others are folded
 IDS = (
     "run_id",
     "step_id",
-    "interrupt_id",
     "run_ids",
 )
 HEADS = {  # heads that do not follow from a column's name
@@ -28,20 +27,13 @@ HEADS = {  # heads that do not follow from a column's name
     "answered_at": "When",
     "answered_by": "By",
     "asked_at": "Since",
-    "best_tier": "Best tier",
     "business_name": "Business",
     "critical_s": "On the critical path",
     "longest_pending_s": "Longest open",
-    "median_s": "Median",
-    "n_answered": "Answered",
+    "n": "Count",
     "n_pending": "Open",
-    "n_runs": "Runs",
-    "newest_at": "Newest",
     "p90_s": "90th percentile",
     "run_id": "Run",
-    "run_ids": "Run ids",
-    "step_id": "Step id",
-    "interrupt_id": "Question id",
     "label": "Step",
     "title": "Finding",
     "self_s": "Own time",
@@ -55,19 +47,15 @@ VOCABULARIES: dict[str, Vocabulary] = {
     "state": STATES,
     "status": RUN_STATUSES,
 }
-MARKED = ("best_tier", "source_tier")  # words that stand beside their mark
 PLAIN: dict[str, Callable[[str], str]] = {
     "agent": agent_title,
     "asked_by": agent_title,
     "kind": in_words,
-    "name": in_words,
     "problem": in_words,
-    "type": in_words,
 }
 # of the share of rows with one name; a name that most rows share says nothing
 MOST = 0.5
 NUMBERS, TIME = "iuf", "M"  # kinds of dtypes
-MAX_SHORT_CELL = 26  # characters of a text that does not break
 
 
 class Tile(NamedTuple):
@@ -88,9 +76,9 @@ class Tiles(NamedTuple):
 class Table(NamedTuple):
     """A table with a heading.
 
-    `n` is the number in the heading, of runs; None for no number. `shown` rows are seen, the others
-    are folded; 0 folds the whole table. `code` has a line of code for each row, by its label; empty
-    for none.
+    `n` is how many runs it is of, `caption` says in HTML what they are; empty for none. `shown`
+    rows are seen, the others are folded; 0 folds the whole table. `code` has a line of code for
+    each row, which its label unfolds.
     """
 
     df: pd.DataFrame
@@ -98,6 +86,7 @@ class Table(NamedTuple):
     n: int | None = None
     shown: int = SHOWN_ROWS
     code: Sequence[str] = ()
+    caption: str = ""
 
 
 class Quote(NamedTuple):
@@ -169,7 +158,7 @@ class TableColumn(NamedTuple):
     name: str
     head: str
     cells: list[Any]
-    kind: str  # id, word, number, time, text, or short: a text that does not break
+    kind: str  # id, word, number, time or text
 
 
 def columns_of(df: pd.DataFrame) -> list[TableColumn]:
@@ -185,22 +174,20 @@ def columns_of(df: pd.DataFrame) -> list[TableColumn]:
         cells = [cell_of(value, name, values.dtype.kind) for value in values]
         is_repeated = len(cells) > 1 and any(cells == column.cells for column in columns)
         if not is_repeated:
-            kind = _kind(name, values.dtype.kind, cells)
+            kind = _kind(name, values.dtype.kind)
             columns.append(TableColumn(name, head_of(name), cells, kind))
     return columns
 
 
-def _kind(name: str, dtype: str, cells: list[Any]) -> str:
-    """Return the kind of a column by its name, the kind of its dtype, and its cells."""
+def _kind(name: str, dtype: str) -> str:
+    """Return the kind of a column by its name and the kind of its dtype."""
     if name in IDS:
         return "id"
-    if name in VOCABULARIES or name in MARKED:
+    if name in VOCABULARIES or name == "best_tier":
         return "word"
     if dtype in NUMBERS:
         return "number"
-    if dtype == TIME:
-        return "time"
-    return "text" if max(len(str(cell)) for cell in cells) > MAX_SHORT_CELL else "short"
+    return "time" if dtype == TIME else "text"
 
 
 def with_name(df: pd.DataFrame) -> pd.DataFrame:
@@ -211,7 +198,7 @@ def with_name(df: pd.DataFrame) -> pd.DataFrame:
     agent = df["agent_name"]
     others = df.drop(columns=["business_name", "agent_name"])
     is_named = business.notna().any()
-    most = agent.value_counts(normalize=True, dropna=False).max() if len(df) else 0
+    most = agent.value_counts(normalize=True, dropna=False).max()  # null without a row
     if not is_named and most > MOST:
         return others
     head = "business_name" if is_named else "agent_name"
@@ -235,8 +222,8 @@ def cell_of(value: Any, name: str, kind: str) -> Any:
         return MISSING
     if kind in NUMBERS and name.endswith("_s"):
         return lasted(value)
-    if kind == TIME:
-        return moment(value)
+    if kind == TIME:  # the line of what was read names the zone
+        return f"{day(value)}, {value:%H:%M}"
     if kind in NUMBERS:
         return f"{value:,.10g}"
     return word_of(str(value), name)
@@ -248,9 +235,9 @@ def word_of(text: str, name: str) -> str | Word:
         return confidence_word(text)
     if name in VOCABULARIES:
         return VOCABULARIES[name].find(text)
-    if name in MARKED:
+    if name == "best_tier":  # beside its mark
         tier = TIERS.find(text)
-        return f"{tier.icon} {tier.label}"
+        return f"{tier.icon}\u00a0{tier.label}"
     return visible(PLAIN.get(name, str)(text))
 
 

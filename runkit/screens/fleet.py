@@ -11,7 +11,7 @@ import pandas as pd
 from runkit.api.question_kinds import QUESTION_KINDS
 from runkit.api.words import CONFIDENCES
 from runkit.arguments import Hours, checked
-from runkit.display.text import MISSING, counted, in_words
+from runkit.display.text import MISSING, counted, in_words, plural
 from runkit.facts import (
     NOT_IN_THE_DATA,
     Facts,
@@ -125,21 +125,22 @@ def needs_of(facts: Facts) -> pd.DataFrame:
     groups = {WAITING: _waiting(facts), FAILED: _failed(facts), LOW: _low(facts)}
     parts = []
     for group, rows in groups.items():
-        newest = rows["run_ids"].map(lambda run_ids: run_ids[0])
-        part = rows.assign(group=group, run_id=newest)
-        parts.append(part.reindex(columns=list(NEED_COLUMNS)).astype(NEED_COLUMNS))
+        part = rows.assign(group=group, run_id=rows["run_ids"].str[0])  # of the newest run
+        parts.append(part.reindex(columns=[*NEED_COLUMNS]).astype(NEED_COLUMNS))
     return pd.concat(parts, ignore_index=True)
 
 
 def needs_tables(needs: pd.DataFrame) -> list[Table]:
-    """Return a table for each group; its heading counts runs."""
+    """Return a table for each group; its heading counts its rows and their runs."""
     tables = []
     for group, names in NEEDS_NAMES.items():
         rows = needs[needs["group"].eq(group)]
         n_runs = rows["run_ids"].explode().nunique()
         hidden = ["n_runs", "run_ids"] if group == WAITING else ["run_id"]
         seen = rows.drop(columns=["group", *hidden]).rename(columns=names)
-        tables.append(Table(seen, group, n_runs, MAX_NEEDS))
+        caption = f"{plural(len(rows), names['what'])} in {plural(n_runs, 'run')}"
+        table = Table(seen, group, n_runs, MAX_NEEDS, caption=caption if n_runs else "0")
+        tables.append(table)
     return tables
 
 
@@ -179,12 +180,16 @@ def _failed(facts: Facts) -> pd.DataFrame:
 
 def _low(facts: Facts) -> pd.DataFrame:
     """Return a row for each finding or output of low confidence of completed runs."""
-    done = facts.of_status("done")
-    done = done.assign(since=done["ended_at"])
-    rated = pd.concat([findings_of(facts.frames), outputs_of(facts.frames)])
-    low = rated[is_low(rated).fillna(False)].merge(done[["run_id", "since"]], on="run_id")
+    rated = rated_of(facts)
+    low = rated[is_low(rated).fillna(False)]
     title = alike(low["title"].fillna(MISSING))
-    return _by_words(low.assign(what=title), ["what", "confidence"])
+    return _by_words(low.assign(what=title, since=low["ended_at"]), ["what", "confidence"])
+
+
+def rated_of(facts: Facts) -> pd.DataFrame:
+    """Return the findings and outputs of completed runs, with the time at which these ended."""
+    rated = pd.concat([findings_of(facts.frames), outputs_of(facts.frames)])
+    return rated.merge(facts.of_status("done")[["run_id", "ended_at"]], on="run_id")
 
 
 def _by_words(rows: pd.DataFrame, words: list[str]) -> pd.DataFrame:

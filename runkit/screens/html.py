@@ -21,20 +21,18 @@ from runkit.display.text import (
 from runkit.screens.blocks import (
     Block,
     Content,
-    Decisions,
-    Details,
-    Quote,
     SourceCell,
     Table,
-    Tiles,
+    TableColumn,
     columns_of,
+    dotted,
 )
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 STATIC = Path(__file__).parent / "static"
-MAX_UNFOLDED = 80  # characters of a cell; what is longer is folded
+MAX_UNFOLDED = 120  # characters of a cell; what is longer is folded
 MAX_ROWS = 200  # rows of a table that are written at all
 MAX_IDS, MAX_ITEMS = 1, 4  # of a list in a cell; the others are folded
 
@@ -55,43 +53,51 @@ def block_html(part: Block, level: int = 3) -> Markup:
     """Write one block."""
     if isinstance(part, Table):
         return table_html(part, level)
-    macros = {Tiles: "tiles", Quote: "quote", Decisions: "decisions", Details: "details"}
-    return _render(macros[type(part)], block=part, level=level)
+    return _render(type(part).__name__.lower(), block=part, level=level)
 
 
 def table_html(table: Table, level: int = 3) -> Markup:
     """Write a table; the rows beyond the first ones are folded."""
     columns = columns_of(table.df.head(MAX_ROWS))
+    shared = [column for column in columns[1:] if _is_shared(column)]
+    columns = [column for column in columns if column not in shared]
     cells = [[_cell(cell, column.kind) for cell in column.cells] for column in columns]
-    if table.code:
-        coded = zip(cells[0], table.code, strict=False)  # a table may be cut
-        cells[0] = [_render("coded", label=label, code=code) for label, code in coded]
+    if table.code:  # a table may be cut
+        coded = zip(columns[0].cells, table.code, strict=False)
+        cells[0] = [_cell(label, "text", code) for label, code in coded]
     rows = list(zip(*cells, strict=True))
+    caption = "" if table.heading else table.caption
     return _render(
         "table",
         table=table,
         level=level,
         n_rows=len(table.df),
+        facts=dotted(caption, *(f"{column.head}: {column.cells[0]}" for column in shared)),
         columns=columns,
         first=rows[: table.shown],
         rest=rows[table.shown :],
     )
 
 
-def _cell(cell: Any, kind: str) -> Markup:
+def _is_shared(column: TableColumn) -> bool:
+    """Return whether all rows have one text, which stands once above the table."""
+    first, *others = map(str, column.cells)
+    return column.kind == "text" and {*others} == {first} and len(first) <= MAX_UNFOLDED
+
+
+def _cell(cell: Any, kind: str, code: str = "") -> Markup:
     if isinstance(cell, Word):
         return _render("pill", word=cell)
     if isinstance(cell, list):
         items = [_source(item) if isinstance(item, SourceCell) else item for item in cell]
         n_first = MAX_IDS if kind == "id" else MAX_ITEMS
         return _render("items", first=items[:n_first], rest=items[n_first:])
-    if kind == "time":
-        return _render("time", parts=cell.rpartition(", "))
     return _render(
         "text",
         text=truncated(cell),
         start=shorten(cell, MAX_UNFOLDED),
         is_long=len(cell) > MAX_UNFOLDED,
+        code=code,
     )
 
 

@@ -74,19 +74,13 @@ AUDIT = [
     "reason",
 ]
 AUDIT_NAMES = {"label": "question", "wait_s": "waited_s"}
-FINDING_SHOWN = [
-    "title",
-    "summary",
-    "confidence",
-    "sources",
-    "agent",
-]
 STEP_FINDING = [
     "title",
     "summary",
     "confidence",
     "sources",
 ]
+FINDING_SHOWN = [*STEP_FINDING, "agent"]
 WHOLE = {"working_s": "Work", "waiting_s": "Waiting"}
 TIMES_OF_RUN = ["duration_s", "working_s", "waiting_s"]
 INDENT = "\u2003"  # before a child step
@@ -132,8 +126,7 @@ def with_sources(f: Frames, artifacts: pd.DataFrame) -> pd.DataFrame:
     cells: dict[int, list[SourceCell]] = {}
     for source in records(f.sources):
         tier = TIERS.find(source["source_tier"] or MISSING)
-        name = source["source_name"] or source["host"] or ""
-        cell = SourceCell(tier, name, source["url"] or "")
+        cell = SourceCell(tier, source["source_name"] or "", source["url"] or "")
         cells.setdefault(source["artifact_no"], []).append(cell)
     return artifacts.assign(sources=artifacts["artifact_no"].astype("object").map(cells))
 
@@ -250,24 +243,25 @@ def beside_others(f: Source, run_id: str) -> Panel:
         For an id that is not in the frames.
     """
     f = frames(f)
-    run = f.select(run_id).runs.iloc[0]
-    is_other = f.runs["agent"].eq(run["agent"]) & f.runs["run_id"].ne(run["run_id"])
+    own = f.select(run_id)
+    [run_id], [agent] = own.runs["run_id"], own.runs["agent"]
+    is_other = f.runs["agent"].eq(agent) & f.runs["run_id"].ne(run_id)
     others = f.runs[is_other & f.runs["status"].eq("completed")]
-    wholes = f.runs.set_index("run_id")[list(WHOLE)].T
+    wholes = f.runs.set_index("run_id")[[*WHOLE]].T
     work = work_of(f)
     steps = work.pivot_table("self_s", "name", "run_id", "sum").reindex(columns=wholes.columns)
-    slowest = steps[run["run_id"]].dropna().nlargest(N_SLOWEST).index
-    labels = work[work["run_id"].eq(run["run_id"])].groupby("name")["label"].first()
+    slowest = steps[run_id].dropna().nlargest(N_SLOWEST).index
+    labels = work[work["run_id"].eq(run_id)].groupby("name")["label"].first()
     times = pd.concat([wholes, steps.loc[slowest]])
     of_others = times[others["run_id"]]
     columns = {
         "what": [*WHOLE.values(), *labels[slowest]],
-        "this_run_s": times[run["run_id"]],
+        "this_run_s": times[run_id],
         "median_s": of_others.median(axis=1),
         "n_others": of_others.count(axis=1),
     }
     table = pd.DataFrame(columns).astype(BESIDE).reset_index(drop=True)
-    title = f"{name_of_run(f.select(run_id))} {short_id(run['run_id'])} beside others"
+    title = f"{name_of_run(own)} {short_id(run_id)} beside others"
     return Panel(title, table, what_was_read(f))
 
 
@@ -297,9 +291,8 @@ def _ending(f: Frames) -> Quote:
     """Quote the status of a run, and its failure or what it delivered."""
     [run] = records(f.runs)
     status = RUN_STATUSES.find(run["status"])
-    when = f"created {moment(run['created_at'])}"
-    if run["ended_at"]:
-        when = f"ended {moment(run['ended_at'])}"
+    verb = "ended" if run["ended_at"] else "created"
+    when = f"{verb} {moment(run[f'{verb}_at'])}"
     title = run["outcome"] if "over" in status.means else None
     if "failed" in status.means:
         return Quote(status, when, "", note=title or "")

@@ -96,7 +96,7 @@ def _overview(
     tables = needs_tables(needs)
     if name:
         for number, table in enumerate(tables):
-            run_ids = needs.loc[needs["group"].eq(table.heading), "run_id"]
+            run_ids = needs["run_id"][table.df.index]
             line = codes[table.heading]
             code = [line.format(name=name, run_id=run_id) for run_id in run_ids]
             tables[number] = table._replace(code=code)

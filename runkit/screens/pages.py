@@ -8,19 +8,26 @@ import pandas as pd
 
 from runkit.api.words import CONFIDENCES, RUN_STATUSES, Vocabulary
 from runkit.arguments import Hours, checked
-from runkit.display.text import MISSING, counted, day, flag, plural
+from runkit.display.text import counted, day, flag, lasted, plural
 from runkit.facts import (
     Facts,
     ReadLine,
-    findings_of,
     is_known,
-    outputs_of,
     runs_in_order,
     what_was_read,
 )
 from runkit.screens.blocks import Table, Tile, Tiles, dotted
-from runkit.screens.fleet import LOW, RUN_NAMES, needs_of, needs_tables, with_limit, with_names
-from runkit.screens.one_run import AUDIT_NAMES, head_of_run, name_of_run, tree_panel
+from runkit.screens.fleet import (
+    LOW,
+    MAX_NEEDS,
+    RUN_NAMES,
+    needs_of,
+    needs_tables,
+    rated_of,
+    with_limit,
+    with_names,
+)
+from runkit.screens.one_run import AUDIT, AUDIT_NAMES, head_of_run, name_of_run, tree_panel
 from runkit.screens.panel import NOTHING_READ, Panel
 from runkit.tables.frames import Frames
 
@@ -34,15 +41,6 @@ RUN_COLUMNS = [
     "limit",
     "since",
     "run_id",
-]
-ANSWERED = [
-    "label",
-    "proposed",
-    "decision",
-    "answered_by",
-    "answered_at",
-    "reason",
-    "wait_s",
 ]
 
 
@@ -62,9 +60,9 @@ def heading(f: Frames) -> str:
     return name_of_run(f) if len(f) == 1 else plural(len(f), "run")
 
 
-def section(panel: Panel) -> Panel | None:
-    """Return a panel for a page whose head says what was read; None if it has no rows."""
-    return replace(panel, read=NOTHING_READ) if len(panel) else None
+def section(panel: Panel, n_rows: int = 1) -> Panel | None:
+    """Return a panel for a page whose head says what was read; None if it has fewer rows."""
+    return replace(panel, read=NOTHING_READ) if len(panel) >= n_rows else None
 
 
 def runs_panel(f: Frames) -> Panel:
@@ -109,12 +107,7 @@ def problems_panel(f: Frames) -> Panel:
 def _kinds_of_problems(f: Frames) -> pd.DataFrame:
     """Count the problems of each kind; the first of a kind stands for the others."""
     by = f.problems.groupby("problem", as_index=False, observed=True)
-    return by.agg(
-        n=("n", "sum"),
-        location=("location", "first"),
-        detail=("detail", "first"),
-        run_id=("run_id", "first"),
-    )
+    return by.agg({"n": "sum", "location": "first", "detail": "first", "run_id": "first"})
 
 
 @checked
@@ -149,8 +142,13 @@ def answered_panel(f: Frames) -> Panel:
     """Show the questions that were answered, the newest first, for an auditor."""
     rows = with_names(Facts(f).ended("answered"), f)
     rows = rows.sort_values("answered_at", ascending=False, kind="stable", ignore_index=True)
-    table = rows[[*RUN_NAMES, *ANSWERED, "run_id"]].rename(columns=AUDIT_NAMES)
-    return Panel("Questions answered", table, what_was_read(f))
+    table = rows[[*RUN_NAMES, *AUDIT, "wait_s", "run_id"]].drop(columns="outcome")
+    table = table.rename(columns=AUDIT_NAMES)
+    median, p90 = map(lasted, table["waited_s"].quantile([0.5, 0.9]))
+    size = plural(len(table), "question")
+    caption = f"{size} · median wait {median} · 90th percentile {p90}"
+    seen = Table(table, shown=MAX_NEEDS, caption=caption)
+    return Panel("Questions answered", table, what_was_read(f), [seen])
 
 
 def changed_panel(table: pd.DataFrame) -> Panel:
@@ -164,7 +162,7 @@ def changed_panel(table: pd.DataFrame) -> Panel:
 
 def status_tiles(facts: Facts) -> Tiles:
     """Return the four counts that are read first."""
-    run_ids, status = facts.runs["run_id"], facts.runs["status"]
+    status = facts.runs["status"]
     is_word = is_known(status, RUN_STATUSES)
     others = other_words(status, RUN_STATUSES)
     runs_of = {
@@ -175,20 +173,18 @@ def status_tiles(facts: Facts) -> Tiles:
     tiles = []
     for word, runs in runs_of.items():
         line = RUN_STATUSES.find(word)
-        is_so = run_ids.isin(runs["run_id"])
+        is_so = facts.runs["run_id"].isin(runs["run_id"])
         flags = flag(is_so, is_so | is_word)
-        tiles.append(count_tile(f"{line.label} {line.icon}", flags, "runs", others, line.role))
+        tiles.append(count_tile(str(line), flags, "runs", others, line.role))
     if facts.sla_h is not None:
-        late = f"{counted(facts.waiting['is_late'])} questions over {facts.sla_h:g} h"
+        late = f"{counted(facts.waiting['is_late'], 'questions')} over {facts.sla_h:g} h"
         tiles[0] = tiles[0]._replace(rest=dotted(tiles[0].rest, late))
     return Tiles([*tiles, _low_tile(facts)])
 
 
 def _low_tile(facts: Facts) -> Tile:
     """Count the completed runs with low confidence."""
-    rated = pd.concat([findings_of(facts.frames), outputs_of(facts.frames)])
-    is_done = rated["run_id"].isin(facts.of_status("done")["run_id"])
-    others = other_words(rated.loc[is_done, "confidence"], CONFIDENCES)
+    others = other_words(rated_of(facts)["confidence"], CONFIDENCES)
     return count_tile(LOW, facts.low_runs, "completed runs", others, "fail")
 
 
@@ -197,14 +193,8 @@ def count_tile(name: str, flags: pd.Series[bool], noun: str, words: str, role: s
 
     `words` are those that nobody can count, as they came.
     """
-    n_known = int(flags.notna().sum())
-    n_unknown = len(flags) - n_known
-    number = MISSING if n_unknown and not n_known else f"{flags.sum():,}"
-    rest = f"of {n_known:,} {noun}"
-    if n_unknown:
-        rest = f"of {n_known:,} known {noun}, {n_unknown:,} not known"
-    if words:
-        rest = f"{rest}: {words}"
+    number, _, rest = counted(flags, noun).partition(" ")
+    rest = ": ".join(filter(None, [rest, words]))
     return Tile(name, number, rest, role if flags.any() else "muted")
 
 

@@ -92,15 +92,15 @@ class Truth:
 
 
 def count(flags: Iterable[bool | None], noun: str, words: list[str]) -> str:
-    """A count by hand: `3 of 19 known runs, 1 not known: paused`."""
+    """A count by hand: `3 of 19 runs, 1 not known: paused`."""
     flags = list(flags)
-    n_known = sum(flag is not None for flag in flags)
-    others = ": ".join(["", ", ".join(dict.fromkeys(words))]) if words else ""
-    number = flags.count(True) if n_known or not flags else "–"
-    known = f"{number} of {n_known}"
-    if n_known < len(flags):
-        return f"{known} known {noun}, {len(flags) - n_known} not known{others}"
-    return f"{known} {noun}{others}"
+    n_unknown = flags.count(None)
+    others = ", ".join(dict.fromkeys(words))
+    if flags and n_unknown == len(flags):
+        return f"– {others}"
+    known = f"{flags.count(True)} of {len(flags) - n_unknown} {noun}"
+    unknown = f", {n_unknown} not known" if n_unknown else ""
+    return ": ".join(filter(None, [known + unknown, others]))
 
 
 FILES = {
@@ -234,7 +234,7 @@ def test_a_report_has_these_numbers(n_runs, tmp_path):
     page = re.sub(r'<img alt="([^"]*)"[^>]*>', r"\1", report.html.read_text())
     text = re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.DOTALL)
     words = " ".join(unescape(text).split())
-    expected = [f"{name} {counted}" for name, counted in truth.tiles.items()]
+    expected = [counted.replace(" ", f" {name} ", 1) for name, counted in truth.tiles.items()]
     if n_runs == 1:
         [run] = truth.runs
         expected = [str(row["label"]) for row in truth.questions]

@@ -32,7 +32,7 @@ CELLS = {
     "times": (
         "asked_at",
         pd.to_datetime(["2025-02-03T23:59:31+02:00", None], utc=True),
-        ["Since", "Feb 3, 2025, 21:59 UTC", "–"],
+        ["Since", "Feb 3, 2025, 21:59", "–"],
     ),
     "counts": ("n_steps", [1_234_567], ["Steps", "1,234,567"]),
     "statuses": ("status", ["completed", "odd", None], ["Status", "Completed ✓", "odd ○", "–"]),
@@ -56,6 +56,13 @@ def test_a_column_is_written_by_its_name_and_dtype(name):
 def test_ids_are_last_and_columns_without_a_value_are_left_out():
     df = pd.DataFrame({"run_id": [RUN_ID], "reason": [None], "n_runs": [2]})
     assert rows(df) == [["Runs", "Run"], ["2", "83fe7317"]]
+
+
+def test_a_text_that_all_rows_share_stands_once_above_them():
+    """But for the first column, which names a row."""
+    df = pd.DataFrame({"step": ["a", "a"], "reason": ["late", "late"], "detail": ["b", "c"]})
+    assert rows(df) == [["Step", "Detail"], ["a", "b"], ["a", "c"]]
+    assert block_html(Table(df)).count("Reason: late") == 1
 
 
 NAMES = [(["Acme", None], ["Acme", "TIN Check"]), ([None, None], None)]
