@@ -217,7 +217,7 @@ def _schema(view: Any) -> Json:
 # ------------------------------------------------------------------------------------------- check
 
 
-REFUSED = "record_refused"
+RECORD_REFUSED = "record_refused"
 
 
 class Note(NamedTuple):
@@ -229,54 +229,44 @@ class Note(NamedTuple):
     n: int = 1
 
 
-class Checked(NamedTuple):
-    """A checked object: the JSON without what breaks the contract, and what was wrong.
-
-    `clean` is the JSON as it came if nothing was wrong, else a copy; None if a required field is
-    missing or wrong.
-    """
-
-    clean: Json | None
-    notes: list[Note]
-
-
 @cache
 def _checker(view: Any) -> Any:
     return TypeAdapter(view).validator
 
 
-def validated(cls: Any, raw: Any) -> Checked:
-    """Check parsed JSON, which is not changed, against a view such as `Run`."""
+def validated(cls: Any, raw: Any) -> tuple[Json | None, list[Note]]:
+    """Check parsed JSON, which is not changed, against a view such as `Run`.
+
+    Returns the JSON without what breaks the contract, None if a required field is missing or wrong,
+    and what was wrong.
+    """
     try:
         _checker(cls).validate_python(raw, strict=True)
+        return raw, []
     except ValidationError as error:
-        errors = error.errors(include_url=False, include_context=False)
-    else:
-        return Checked(raw, [])
-    texts: list[tuple[Path, str]] = []
-    breaches: list[tuple[Path, Note]] = []
-    for breach in errors:
-        path = breach["loc"]
-        place, field = _place(cls, path)
-        text = _text_of(field, breach["input"])
-        if text is not None:
-            texts.append((path, text))
-        elif place:
-            breaches.append((place, _note(breach, place)))
-        else:
-            return Checked(None, [_note(breach, place)])
-    lost = [note for place, note in breaches if place[-1] == "steps"]
-    if lost:  # the run has no steps, so that nothing else is wrong in them
-        breaches = [(place, note) for place, note in breaches if place[0] != "steps"]
-        breaches.append((("steps",), lost[0]._replace(n=len(lost))))
+        breaches = error.errors(include_url=False, include_context=False)
     clean = contract.loads(contract.dumps(raw).encode())
     notes: dict[Path, Note] = {}
-    for path, text in texts:
-        _put(clean, path, text)
-    for place, note in breaches:
-        _put(clean, place, None)
-        notes.setdefault(place, note)
-    return Checked(clean, [*notes.values()])
+    of_steps: list[Note] = []
+    for breach in breaches:
+        path = breach["loc"]
+        place, field = _place(cls, path)
+        note = _note(breach, place)
+        text = _text_of(field, breach["input"])
+        if text is not None:
+            _put(clean, path, text)
+        elif not place:
+            return None, [note]
+        elif place[-1] == "steps":
+            of_steps.append(note)
+        else:
+            _put(clean, place, None)
+            notes.setdefault(place, note)
+    if of_steps:  # the run has no steps, so that nothing else is wrong in them
+        clean["steps"] = None
+        notes = {place: note for place, note in notes.items() if place[0] != "steps"}
+        notes["steps",] = of_steps[0]._replace(n=len(of_steps))
+    return clean, [*notes.values()]
 
 
 def _place(cls: Any, path: Path) -> tuple[Path, Field | None]:
@@ -312,7 +302,7 @@ def _note(error: Any, place: Path) -> Note:
     found = f"expected {expected}, found {kind(value)} {brief(value, 40)}"
     if value is None or error["type"] == "missing":
         found = "required but absent"
-    problem = "bad_field" if place else REFUSED
+    problem = "bad_field" if place else RECORD_REFUSED
     if place[-1:] == ("steps",):
         problem = "steps_not_read"
     return Note(problem, f"{name}: {found}", path)

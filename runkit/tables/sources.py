@@ -25,7 +25,7 @@ import pandas as pd
 from runkit.api import contract
 from runkit.api.contract import Json
 from runkit.api.models import Run
-from runkit.api.views import REFUSED, Note, validated
+from runkit.api.views import RECORD_REFUSED, Note, validated
 from runkit.display.text import brief, kind, shorten
 from runkit.errors import UsageError
 from runkit.local import files
@@ -107,12 +107,12 @@ class Record(NamedTuple):
 def _refusal(raw: Any) -> Note | None:
     """Return why a record is not a run; None if it looks like one."""
     if not isinstance(raw, dict):
-        return Note(REFUSED, f"expected a run, found {kind(raw)}")
+        return Note(RECORD_REFUSED, f"expected a run, found {kind(raw)}")
     word = raw.get("object")
     if word not in (None, "run"):
-        return Note(REFUSED, f"expected an object of kind 'run', found {brief(word)}")
+        return Note(RECORD_REFUSED, f"expected an object of kind 'run', found {brief(word)}")
     if word is None and not {"id", "status"} & raw.keys():
-        return Note(REFUSED, "expected a run, found an object without object, id and status")
+        return Note(RECORD_REFUSED, "expected a run, found an object without object, id and status")
     return None
 
 
@@ -207,7 +207,7 @@ def _record(value: Any, location: str, n_bytes: int) -> Record:
 
 
 def _refused(raw: object, location: str, error: Exception) -> Record:
-    return Record(raw, location, Note(REFUSED, f"not JSON in UTF-8: {error}"))
+    return Record(raw, location, Note(RECORD_REFUSED, f"not JSON in UTF-8: {error}"))
 
 
 # ----------------------------------------------------------------------------------- files and text
@@ -296,7 +296,7 @@ def _from_file(file: IO[bytes], name: str, fetches: Fetches) -> Iterator[Record]
             yield from _from_text(_unpacked(file), name)
     except GZIP_ERRORS as error:
         if fetch is None or fetch.last is not None:  # else it is a reason already
-            note = Note(REFUSED, f"the file is truncated or not gzip: {error}")
+            note = Note(RECORD_REFUSED, f"the file is truncated or not gzip: {error}")
             yield Record(None, name or "$", note)
 
 
@@ -334,7 +334,7 @@ def _from_text(file: Any, name: str) -> Iterator[Record]:
     lines = ((number, line) for number, line in enumerate(file, 1) if not line.isspace())
     head = list(islice(lines, 2))
     if not head:
-        yield Record(None, name or "$", Note(REFUSED, "it is empty; expected JSON"))
+        yield Record(None, name or "$", Note(RECORD_REFUSED, "it is empty; expected JSON"))
     starts = [line.removeprefix(codecs.BOM_UTF8).lstrip()[:1] for _, line in head]
     is_list = starts[:1] == [b"["]  # then an object on the second line is in it
     if starts[1:] == [b"[" if is_list else b"{"]:

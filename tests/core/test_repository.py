@@ -27,11 +27,11 @@ def test_every_public_name_loads_and_is_documented():
         runkit.nonsense  # noqa: B018
 
 
-def test_type_checkers_are_told_where_each_name_is():
+def test_type_checkers_find_each_name():
     stub = (ROOT / "runkit" / "__init__.pyi").read_text()
-    told = re.findall(r"^from (\S+) import (\w+) as \2$", stub, re.MULTILINE)
-    assert {name for _, name in told} == {*runkit.__all__}
-    for module, name in told:
+    imports = re.findall(r"^from (\S+) import (\w+) as \2$", stub, re.MULTILINE)
+    assert {name for _, name in imports} == {*runkit.__all__}
+    for module, name in imports:
         assert getattr(importlib.import_module(module), name) is getattr(runkit, name)
 
 
