@@ -64,20 +64,6 @@ async def test_it_is_a_vbox_that_composes_and_closes(asking, kind):
     assert len(comms) == n_comms
 
 
-@on_a_loop
-async def test_the_documents_of_the_business_are_offered(asking):
-    client = asking.client
-    [run] = client.businesses.identify([client.runs.get(asking.run("tin_mismatch").id)])
-    form = runkit.InterruptForm(client, run).forms.form
-    [proposal] = form.inputs.proposals
-    await until(lambda: proposal.document is not None)
-    proposal.document.value = proposal.document.options[0][1]
-    proposal.choice.value = "approve"
-    form.send_button.click()
-    await until(lambda: form.receipt)
-    assert form.receipt.delivery == "confirmed"
-
-
 @off_the_loop
 def test_without_a_loop_a_press_ends_when_it_returns(asking):
     """As in a script."""

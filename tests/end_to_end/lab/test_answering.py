@@ -171,11 +171,10 @@ def test_a_form_has_no_barriers(open_session, theme):
         "dark => document.body.dataset.jpThemeLight === String(!dark)", arg="Dark" in theme
     )
     options = {"runOnly": ["color-contrast", "label", "button-name", "link-name"]}
-    found = Axe().run(page, context=".runkit-live", options=options)
-    assert [item["id"] for item in found.response["violations"]] == []
-    dismiss(page)
-    found = Axe().run(page, context=".runkit-live", options=options)
-    assert [item["id"] for item in found.response["violations"]] == []
+    for act in (choose_and_type, dismiss):
+        act(page)
+        found = Axe().run(page, context=".runkit-live", options=options)
+        assert [item["id"] for item in found.response["violations"]] == []
 
 
 def test_presses_while_a_cell_runs_send_one_answer(open_session, posts):
@@ -201,7 +200,6 @@ def test_send_is_lit_as_soon_as_the_reason_is_typed(open_session, posts):
     expect(send(page)).to_have_css("background-color", "rgba(0, 0, 0, 0)")
     type_reason(page)
     expect(send(page)).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
-    assert posts() == 0
     send(page).click()
     see(page, RECEIPT)
     assert posts() == 1
