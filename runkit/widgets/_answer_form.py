@@ -215,7 +215,7 @@ class AnswerForm:
         try:
             answer = self.inputs.answer()
         except WrongInput as error:
-            self._reopen(f"Your answer was not sent. {error}", "fail")
+            self._reopen(f"Not sent. {error}", "fail")
             self._wrong = error.field
             await self._focus(error.field)
             return

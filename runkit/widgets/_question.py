@@ -86,13 +86,17 @@ FORM_STYLE = Markup("<style>{}{}</style>").format(
   display: flex; flex-direction: row; margin: 2px;
 }
 .runkit-form .widget-toggle-buttons > div { margin: 0; }
-.runkit-form .widget-radio-box { margin: 0; }
+.runkit-form .widget-radio-box { margin: 0 !important; }
 .runkit-form .widget-radio { height: auto; }
-.runkit-form .widget-label { width: 118px; flex: none; margin: 0; text-align: left; }
-.runkit-form .rk-required > .widget-label::after {
+.runkit-form .widget-label { width: 134px; flex: none; margin: 0; text-align: left; }
+.runkit-form .rk-required > .widget-label::after,
+.runkit-form :is(.widget-radio, .widget-dropdown):has(~ .rk-required) > .widget-label::after {
   content: " required"; color: var(--runkit-attention);
 }
-.runkit-form .widget-accordion { margin: 2px 2px 2px 120px; }
+.runkit-form :is(.widget-radio, .widget-dropdown) ~ .rk-required > .widget-label::after {
+  content: none;
+}
+.runkit-form .widget-accordion { margin: 2px 2px 2px 136px; }
 .runkit-form .widget-accordion .lm-Widget { border: none; background: none; padding: 0; }
 .runkit-form .widget-accordion .jupyter-widget-Collapse-header {
   color: var(--runkit-muted); font-weight: 400; padding: 2px 0;
@@ -102,7 +106,8 @@ FORM_STYLE = Markup("<style>{}{}</style>").format(
   background: var(--runkit-selected); color: var(--runkit-link); font-weight: 600;
   box-shadow: inset 0 0 0 1px var(--runkit-link);
 }
-.runkit-form .rk-send { margin: 4px 0 4px 118px; align-items: center; }
+.runkit-form .rk-send { margin: 4px 0 4px 134px; align-items: center; }
+.runkit-form .rk-send > .widget-html { flex: 0 1 auto; }
 .runkit-form button.mod-primary {
   width: auto; flex: none; background: #1a5fcc; color: #fff; padding: 0 18px;
 }
