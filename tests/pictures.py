@@ -27,7 +27,7 @@ box = runkit.sandbox(speed=300, seed=7, now="{NOW}", port={PORT})
 client = box.client()
 run = client.runs.create("cip_orchestrator", business_id=box.business("watchlist_hit"))
 runkit.InterruptForm(client, client.runs.wait(run), who="Ana Ortiz")"""
-REASON = "Born in 1951, our officer in 1984; another first name on the list."
+REASON = "The listed person was born in 1951, our owner in 1984."
 
 
 def longest_wait() -> runkit.Frames:
