@@ -36,19 +36,6 @@ STEP_COLUMNS = [
 ]
 
 
-class AgentLooks(NamedTuple):
-    """The names and the colors of agents, by their type."""
-
-    names: dict[str, str]
-    colors: dict[str, str]
-
-    @property
-    def legend(self) -> dict[str, str]:
-        """The names by color."""
-        known = {color: self.names[agent] for agent, color in self.colors.items()}
-        return known | {OTHER_COLOR: "Other agents"}
-
-
 class Items(NamedTuple):
     """The items of a chart, and the stretches of their critical paths.
 
@@ -61,6 +48,7 @@ class Items(NamedTuple):
     | start, end | seconds since the run started; null where not known |
     | is_wait | it is a question to a person |
     | is_leaf | it has no part but the record of an error |
+    | is_off_path | some of it is not on the critical path |
     | is_record | it is the record of an error: part of the failed step before it, if there is one |
     | ending | of a question: how it ended |
     | agent_name, color | of its agent; the color may be `fail` or `wait` |
@@ -70,7 +58,6 @@ class Items(NamedTuple):
 
     table: pd.DataFrame
     path: pd.DataFrame
-    agents: AgentLooks
 
 
 def items_of(f: Frames) -> Items:
@@ -78,15 +65,18 @@ def items_of(f: Frames) -> Items:
     as_of_us = (f.as_of - EPOCH) // timedelta(microseconds=1)
     spans = spans_of(f.runs, f.steps, f.interrupts, as_of_us)
     table = _with_questions(f)
-    agents = _agents_of(f)
     is_error = table["type"].isin(STEP_TYPES.meaning("failed")).to_numpy()
     parent = _with_failed(table, spans, is_error)
     is_record = is_error & (parent >= 0)
-    has_parts = table.index.isin(parent[~is_record])
     start, end = _edges(spans, table["started_at"])
-    color = table["agent"].map(agents.colors).astype("object").fillna(OTHER_COLOR)
+    colors = dict(zip(f.chart_agents, AGENT_COLORS, strict=False))
+    color = table["agent"].map(colors).astype("object").fillna(OTHER_COLOR)
     color = color.mask(table["state"] == "failed", "fail")
     color = color.mask(spans.is_wait, "wait")
+    path = _path(spans, color)
+    on_path_s = (path["end"] - path["start"]).groupby(path["item"]).sum()
+    off_path_s = end - start - on_path_s.reindex(table.index)
+    names = dict(zip(f.runs["agent"], f.runs["agent_name"], strict=True))
     table = table.assign(
         run=spans.run,
         parent=parent,
@@ -94,21 +84,22 @@ def items_of(f: Frames) -> Items:
         start=start,
         end=end,
         is_wait=spans.is_wait,
-        is_leaf=~has_parts,
+        is_leaf=~table.index.isin(parent[~is_record]),
+        is_off_path=off_path_s.round(2).ne(0),  # also where it is not known
         is_record=is_record,
         ending=pd.Series(_endings(f, table), table.index, "str"),
-        agent_name=table["agent"].map(agents.names).astype("object").fillna("Unknown agent"),
+        agent_name=[agent_title(agent, names.get(agent)) for agent in table["agent"]],
         color=color,
     )
-    return Items(table, _path(spans, color), agents)
+    return Items(table, path)
 
 
 def _with_failed(table: pd.DataFrame, spans: Spans, is_error: Any) -> Ints:
     """Return the parents of items; of the record of an error, the failed step right before it."""
-    beside = table.groupby([spans.run, spans.parent])
-    before = table.index.to_series().groupby([spans.run, spans.parent]).shift()
-    is_after_failed = beside["state"].shift().eq("failed").to_numpy()
-    return np.where(is_error & is_after_failed, before.fillna(-1), spans.parent).astype(np.int64)
+    states = table["state"].to_frame().assign(item=table.index)
+    before = states.groupby([spans.run, spans.parent]).shift()
+    is_after_failed = is_error & before["state"].eq("failed")
+    return np.where(is_after_failed, before["item"], spans.parent).astype(np.int64)
 
 
 def _with_questions(f: Frames) -> pd.DataFrame:
@@ -125,15 +116,6 @@ def _with_questions(f: Frames) -> pd.DataFrame:
         duration_s=questions["wait_s"],
     )
     return pd.concat([steps, rows], ignore_index=True)
-
-
-def _agents_of(f: Frames) -> AgentLooks:
-    """Name the agents, and give those of `Frames.chart_agents` a color of their own."""
-    types = {*f.runs["agent"].dropna(), *f.steps["agent"].dropna(), *f.chart_agents}
-    given = dict(zip(f.runs["agent"], f.runs["agent_name"], strict=True))
-    names = {agent: agent_title(agent, given.get(agent)) for agent in types}
-    colors = dict(zip(f.chart_agents, AGENT_COLORS, strict=False))
-    return AgentLooks(names, colors)
 
 
 def _edges(spans: Spans, started_at: pd.Series[Any]) -> tuple[Any, Any]:
@@ -227,7 +209,7 @@ def _leaf_marks(table: pd.DataFrame, *, is_whole: pd.Series[bool]) -> list[pd.Da
     is_known = table["end"].notna()
     is_leaf = table["is_leaf"] & ~table["is_wait"] & ~table["is_record"]
     is_failed = is_leaf & state.eq("failed")
-    is_pale = is_leaf & ~is_failed & is_known & is_whole
+    is_pale = is_leaf & ~is_failed & is_known & is_whole & table["is_off_path"]
     is_running = is_leaf & state.eq("running") & is_known
     return [
         _marks(table[is_pale], "pale", start, end),

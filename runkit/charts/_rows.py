@@ -14,7 +14,7 @@ import pandas as pd
 from runkit.api.reading import returned
 from runkit.api.words import RUN_STATUSES, STATES
 from runkit.charts.look import Line, Span, shown, words
-from runkit.display.text import agent_title, day, duration, first_text, plural
+from runkit.display.text import agent_title, duration, first_text, plural
 from runkit.errors import UsageError
 from runkit.facts import is_idle, time_words
 from runkit.tables.frames import Frames
@@ -22,7 +22,7 @@ from runkit.time_budget import Ints
 
 MAX_CHART_ROWS = 45  # fit on one screen
 MAX_ROWS_OF_DEPTH = 120  # rows of a chart whose depth somebody gave
-RUN_ROW = -1  # in place of the item in the row of a run
+RUN_ROW = NO_PARENT = -1  # in place of the item in the row of a run, and of a parent
 MAX_NAME_IN_ROW = 30  # characters
 MAX_HOVER_VALUES = 3  # findings, and values of a result
 STEP_INDENT = "\u00a0" * 4
@@ -95,19 +95,13 @@ def _fitting(steps: pd.DataFrame, n_run_rows: int) -> pd.DataFrame:
 
 def rows_of_items(items: pd.DataFrame, rows: pd.DataFrame) -> tuple[Ints, Ints]:
     """Return the row of a step and the row of a run in which each item is drawn, -1 for none."""
-    of_run: dict[int, int] = {}
-    of_step: dict[int, int] = {}
-    for row, run, item in zip(rows.index, rows["run"], rows["item"], strict=True):
-        if item == RUN_ROW:
-            of_run[run] = row
-        else:
-            of_step[item] = row
-    step_row: list[int] = []
-    for item, parent in enumerate(items["parent"].tolist()):
-        above = step_row[parent] if parent >= 0 else -1
-        step_row.append(of_step.get(item, above))
-    run_row = [of_run.get(run, -1) for run in items["run"].tolist()]
-    return np.array(step_row, np.int64), np.array(run_row, np.int64)
+    of_runs = rows[rows["item"] == RUN_ROW]
+    run_row = pd.Series(of_runs.index, of_runs["run"]).reindex(items["run"], fill_value=-1)
+    row_of = dict(zip(rows["item"], rows.index, strict=True)) | {NO_PARENT: -1}
+    for item, parent in items["parent"].items():
+        row_of.setdefault(item, row_of[parent])
+    step_row = [row_of[item] for item in items.index]
+    return np.array(step_row, np.int64), run_row.to_numpy()
 
 
 # ---------------------------------------------------------------------------------------- words
@@ -132,14 +126,14 @@ def with_texts(
         The row of a step in which each item is drawn.
     """
     is_run = rows["item"] == RUN_ROW
-    has_both = bool(is_run.any() and not is_run.all())
+    has_both = is_run.nunique() > 1
     of_run = runs.assign(name=_names(runs)).to_dict("records")
     of_step = table.loc[rows.loc[~is_run, "item"]].to_dict("index")
     errors = table["error"].dropna()
     error_of_row = dict(zip(step_row[errors.index], errors, strict=True))
-    run_of_row = dict(rows["run"])
-    in_rows = {(run_of_row[row], error) for row, error in error_of_row.items() if row >= 0}
-    found = _findings(f)
+    reasons = rows["run"].to_frame().assign(reason=rows.index.map(error_of_row))
+    in_rows = {*reasons.itertuples(index=False, name=None)}
+    found = f.artifacts.groupby(["run_id", "step_id"])["title"].agg(list).to_dict()
     texts = []
     for row, run, item in zip(rows.index, rows["run"], rows["item"], strict=True):
         if item == RUN_ROW:
@@ -161,15 +155,6 @@ def _names(runs: pd.DataFrame) -> pd.Series[str]:
     if len(runs) > 1 and agents.nunique() == 1:
         agents[:] = ""
     return runs["business_name"].astype("object").fillna(agents)
-
-
-def _findings(f: Frames) -> dict[Any, list[str]]:
-    """Return what steps found, by run and step."""
-    found: dict[Any, list[str]] = {}
-    columns = (f.artifacts[name] for name in ("run_id", "step_id", "title"))
-    for run_id, step_id, title in zip(*columns, strict=True):
-        found.setdefault((run_id, step_id), []).append(f"◆ {shown(title)}")
-    return found
 
 
 def _run_words(run: Row, *, is_bold: bool) -> tuple[Line, Line, list[str]]:
@@ -197,8 +182,7 @@ def _run_words(run: Row, *, is_bold: bool) -> tuple[Line, Line, list[str]]:
 
 def _spaced(line: Line) -> Line:
     """Return the parts of a text with space between them."""
-    first, *others = line
-    return [first, *(part for other in others for part in (Span("  "), other))]
+    return [part for span in line for part in (span, Span("  "))][:-1]
 
 
 def _worked(run: Row) -> Span:
@@ -210,10 +194,10 @@ def _worked(run: Row) -> Span:
     return Span(_length(run["working_s"], is_open=is_open))
 
 
-def _waiting(seconds: Any, since: str = "") -> Span:
+def _waiting(seconds: Any) -> Span:
     """Write how long a question has been open."""
     text = f"waiting {duration(seconds)}" if pd.notna(seconds) else "waiting"
-    return Span(text + since, "attention", is_bold=True)
+    return Span(text, "attention", is_bold=True)
 
 
 def _step_words(step: Row, *, is_below_run: bool) -> tuple[Line, Line, list[str]]:
@@ -226,10 +210,8 @@ def _step_words(step: Row, *, is_below_run: bool) -> tuple[Line, Line, list[str]
 
 
 def _step_text(step: Row, length: str) -> Line:
-    is_open = step["state"] == "waiting" and pd.notna(step["started_at"])
-    if step["is_wait"] and is_open:
-        since = f", since {day(step['started_at'], has_year=False)}"
-        return [_waiting(step["duration_s"], since)]
+    if step["is_wait"] and step["state"] == "waiting":
+        return [_waiting(step["duration_s"])]
     if step["is_wait"]:
         return [Span(length, "attention"), Span(shown(_ending(step)), "attention")]
     state = STATES.find(step["state"])
@@ -263,7 +245,7 @@ def _step_hover(step: Row, length: str) -> list[str]:
     lines = [step["label"], f"{step['agent_name']} · {_ending(step)}", times]
     if step["reason"]:
         lines.append(step["reason"])
-    found = step["found"]
+    found = [f"◆ {shown(title)}" for title in step["found"]]
     values = returned(step["result"]) if isinstance(step["result"], str) else []
     first = [*found[:MAX_HOVER_VALUES], *values[:MAX_HOVER_VALUES]]
     lines += first

@@ -215,7 +215,6 @@ def _layout(chart: Chart, theme: Theme) -> Json:
             "t": chart.top,
             "b": chart.height - chart.bottom,
         },
-        "font": font,
         "paper_bgcolor": theme.ground,
         "plot_bgcolor": theme.ground,
         "hoverlabel": {"align": "left", "bgcolor": theme.ground, "font": font},
@@ -233,8 +232,6 @@ def _layout(chart: Chart, theme: Theme) -> Json:
         "annotations": [*_notes(chart, theme)],
         "showlegend": False,
         "barmode": "overlay",
-        "hovermode": "closest",
-        "dragmode": "zoom",
         "uirevision": "zoom",
     }
 

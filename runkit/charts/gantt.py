@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import pandas as pd
 from pydantic import Field
@@ -10,9 +10,10 @@ from pydantic import Field
 from runkit.api.words import RUN_STATUSES
 from runkit.arguments import checked
 from runkit.charts._items import Items, items_of, marks_of
-from runkit.charts._layout import MIN_AXIS_S, Chart, axis_of, chart_of
+from runkit.charts._layout import Chart, axis_of, chart_of
 from runkit.charts._rows import MAX_CHART_ROWS, RUN_ROW, choose_rows, rows_of_items, with_texts
 from runkit.charts.look import Line, Span, shown
+from runkit.display.colors import AGENT_COLORS, OTHER_COLOR
 from runkit.display.text import agent_title, first_text, moment, plural
 from runkit.errors import UsageError
 from runkit.facts import run_facts, runs_in_order, time_words
@@ -91,14 +92,15 @@ def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Ch
     n_steps = int((~items.table["is_record"]).sum())
     is_over = chosen["word"].isin([COMPLETED, FAILED]).all()
     notes = [_counted(chosen, runs), _counted_steps(rows, n_steps), "" if is_over else f.clock]
-    heading = _heading_of_many(runs, title) if len(runs) > 1 else _heading_of_one(runs, title)
+    write_heading = _heading_of_many if len(runs) > 1 else _heading_of_one
+    name, times, reason = write_heading(runs, title)
     return chart_of(
         with_texts(part, chosen, items.table, rows, step_row),
         marks,
         axis_of(items.table, chosen["duration_s"]),
-        title=heading.title,
-        subtitle=[line for line in (heading.times, _muted(*notes)) if line],
-        reason=heading.reason,
+        title=name,
+        subtitle=[line for line in (times, _muted(*notes)) if line],
+        reason=reason,
         legend=_legend(items, marks),
     )
 
@@ -124,16 +126,8 @@ def _first(runs: pd.DataFrame) -> pd.DataFrame:
 # ------------------------------------------------------------------------------- words around it
 
 
-class _Heading(NamedTuple):
-    """The title of a chart, when its runs were, and why one failed."""
-
-    title: Line
-    times: Line
-    reason: Line
-
-
-def _heading_of_one(runs: pd.DataFrame, title: str | None) -> _Heading:
-    """Name a run by its business and agent, with its status, and write where its time went."""
+def _heading_of_one(runs: pd.DataFrame, title: str | None) -> tuple[Line, Line, Line]:
+    """Name a run by its business and agent, with its status; write its times, and why it failed."""
     [run] = runs.to_dict("records")
     status = RUN_STATUSES.find(run["status"])
     agent = agent_title(run["agent"], run["agent_name"])
@@ -141,24 +135,20 @@ def _heading_of_one(runs: pd.DataFrame, title: str | None) -> _Heading:
     line = _names(*names)
     line += [Span(" · ", "muted"), Span(shown(str(status), MAX_STATUS), status.role, is_bold=True)]
     reason = first_text(run["reason"])
-    return _Heading(
-        line,
-        _muted(time_words(run), f"run {shown(run['short'])}"),
-        [Span(shown(reason, MAX_TITLE), "fail")] if reason else [],
-    )
+    times = _muted(time_words(run), f"run {shown(run['short'])}")
+    return line, times, [Span(shown(reason, MAX_TITLE), "fail")] if reason else []
 
 
-def _heading_of_many(runs: pd.DataFrame, title: str | None) -> _Heading:
+def _heading_of_many(runs: pd.DataFrame, title: str | None) -> tuple[Line, Line, Line]:
     """Count runs, and those that are not completed by their status; write when they started."""
     business, *others = runs["business_name"].unique()
     name = title or (None if others else first_text(business))
     line = _names(name, plural(len(runs), "run"))
-    for word, n in _n_of_words(runs[runs["word"] != COMPLETED]).items():
-        text = shown(f"{n:,} {word.lower()}", MAX_STATUS)
+    for word, text in _counts(runs[runs["word"] != COMPLETED]).items():
         line += [Span(" · ", "muted"), Span(text, ROLES.get(word, "muted"))]
     created = runs["created_at"].agg(["min", "max"]).map(moment).unique()
     started = f"Started {' to '.join(created)}"
-    return _Heading(line, _muted(started, "time since each started, without waits"), [])
+    return line, _muted(started, "time since each started, without waits"), []
 
 
 def _names(*names: str | None) -> Line:
@@ -173,42 +163,35 @@ def _muted(*texts: str) -> Line:
     return [Span(text[:1].upper() + text[1:], "muted")] if text else []
 
 
-def _n_of_words(runs: pd.DataFrame) -> dict[str, int]:
+def _counts(runs: pd.DataFrame) -> dict[str, str]:
     """Count runs by their word, in their order."""
-    return dict(runs["word"].value_counts(sort=False))
+    numbers = dict(runs["word"].value_counts(sort=False))
+    return {word: shown(f"{n:,} {word.lower()}", MAX_STATUS) for word, n in numbers.items()}
 
 
 def _counted(chosen: pd.DataFrame, runs: pd.DataFrame) -> str:
     """Count the runs that have a row, if others have none."""
     if len(chosen) == len(runs):
         return ""
-    counts = [f"{n:,} {shown(word.lower())}" for word, n in _n_of_words(chosen).items()]
-    return f"{len(chosen)} of {plural(len(runs), 'run')}: {', '.join(counts)}"
+    counts = ", ".join(_counts(chosen).values())
+    return f"{len(chosen)} of {plural(len(runs), 'run')}: {counts}"
 
 
 def _counted_steps(rows: pd.DataFrame, n_steps: int) -> str:
     """Count the steps that have a row, if others have none."""
-    n_rows = int(rows["item"].ne(RUN_ROW).sum())
+    n_rows = rows["item"].ne(RUN_ROW).sum()
     return f"{n_rows:,} of {n_steps:,} steps have a row" if 0 < n_rows < n_steps else ""
 
 
 def _legend(items: Items, marks: pd.DataFrame) -> list[Line]:
     """Return the entries of agents, and of what else is drawn."""
-    names = items.agents.legend | {"fail": "Failed step", "wait": "Waiting"}
-    used = set(marks["color"])
-    entries = []
-    for color, name in names.items():
-        if color in used:
-            entries.append([Span("■ ", color), Span(shown(name, MAX_AGENT), "muted")])
-    if _has_pale(marks):
+    names = dict(zip(items.table["color"], items.table["agent_name"], strict=True))
+    names |= {OTHER_COLOR: "Other agents", "fail": "Failed step", "wait": "Waiting"}
+    used = {*marks["color"]}
+    colors = [color for color in (*AGENT_COLORS, OTHER_COLOR, "fail", "wait") if color in used]
+    entries = [
+        [Span("■ ", color), Span(shown(names[color], MAX_AGENT), "muted")] for color in colors
+    ]
+    if {"pale", "solid"} <= {*marks["look"]}:
         entries.append([Span("□ Off the critical path", "muted")])
     return entries
-
-
-def _has_pale(marks: pd.DataFrame) -> bool:
-    """Return whether some of the steps, but not all of their time, are on a critical path."""
-    lengths = marks["end"] - marks["start"]
-    by_row = lengths.groupby([marks["row"], marks["look"]]).sum().unstack(fill_value=0)
-    if not {"solid", "pale"} <= {*by_row}:
-        return False
-    return bool((by_row["pale"] - by_row["solid"]).gt(MIN_AXIS_S).any())

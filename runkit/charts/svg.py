@@ -7,9 +7,8 @@ Each color is an attribute in its light form, for readers without `light-dark()`
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import repeat
 from urllib.parse import quote
-
-import pandas as pd
 
 from runkit.charts._layout import EDGE_PX, TEXT_GAP_PX, WIDTH, Chart, Placed
 from runkit.charts.look import BAND_ALPHA, FONT_FAMILY, LOOKS, Span
@@ -89,8 +88,7 @@ def _marks(chart: Chart) -> Iterator[Markup]:
             y += 0.5
             width -= 1
             height -= 1
-        boxes = pd.DataFrame({"x": x, "y": y, "width": width, "height": height})
-        yield _boxes(paint, boxes.itertuples(index=False))
+        yield _boxes(paint, zip(x, y, width, repeat(height)))
 
 
 def _boxes(paint: Markup, boxes: Iterable[tuple[float, ...]]) -> Markup:

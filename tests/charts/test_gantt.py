@@ -260,7 +260,7 @@ def test_hover_has_agent_state_times_findings_and_values():
 
 def test_a_run_may_name_no_agent():
     chart = draw(run(step("a", 0, 10, agent=None), agent=None))
-    assert chart.hovers[0].split("<br>")[1] == "Unknown agent · Done ✓"
+    assert chart.hovers[0].split("<br>")[1] == "Unknown Agent · Done ✓"
 
 
 def test_a_duration_below_a_millisecond_is_written_in_words():

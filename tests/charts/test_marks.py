@@ -72,7 +72,7 @@ def test_a_wait_of_one_run_is_a_band_with_its_length():
     [(start, end)] = chart.spans("wait")
     assert start == 120
     assert chart.bands == {"14 h wait": pytest.approx((start + end) / 2, abs=0.01)}
-    assert [begin for begin, _ in chart.spans("pale")] == [0, pytest.approx(end, abs=0.01)]
+    assert [begin for begin, _ in chart.spans("solid")] == [0, pytest.approx(end, abs=0.01)]
     assert chart.ticks["2 min 30 s"] == pytest.approx(150 + end - start, abs=0.01)
 
 
