@@ -90,11 +90,10 @@ def test_a_run_has_the_name_of_its_agent_unless_it_is_the_only_one(agents, names
     runs = [run(step("a"), run_id=f"{n}", agent=agent, end=10) for n, agent in enumerate(agents)]
     chart = draw(runs, depth=0)
     assert [" ".join(label.split()[1:-1]) for label in chart.rows] == names
-    assert chart.texts == ["10 s"] * len(agents)
 
 
 def test_runs_stand_in_the_order_of_who_needs_somebody():
-    """Waiting (longest first), failed, running, completed (longest first)."""
+    """Waiting (longest first), failed, running, completed (longest first), with space between."""
     running = run(step("a", 0, None), run_id="running1", end=None, updated_at=at(60))
     parts = [done("complet1", 10), done("complet2", 20), running, failed("failed01")]
     chart = draw(runs_of(*parts, waiting("waiting1", 2), waiting("waiting2", 5)), depth=0)
@@ -104,6 +103,7 @@ def test_runs_stand_in_the_order_of_who_needs_somebody():
     assert [label[0] for label in chart.rows] == ["◷", "◷", "✕", "●", "✓", "✓"]
     assert chart.title == "6 runs · 2 waiting · 1 failed · 1 running"
     assert chart.texts[0] == "10 s  waiting 5 h"
+    assert chart.layout["yaxis"]["tickvals"] == pytest.approx([0, 1, 2.4, 3.8, 5.2, 6.2])
 
 
 @pytest.mark.parametrize(
@@ -173,66 +173,49 @@ def test_a_long_title_wraps_and_no_word_of_it_is_lost():
     assert title in chart.alt
 
 
-@pytest.mark.parametrize("is_inside", [True, False])
-def test_a_failure_stands_once_in_the_row_of_its_step(is_inside):
-    """The record of an error, in its step or right behind it, is drawn in the row of the step."""
-    record = step("e", 90, 90, type="error", status="error", label="No answer (irs_down)")
-    broken = step("b", 20, 90, status="error", label="Asking", steps=[record] * is_inside)
-    answered = question("q", 90, 120, result={"decision": "approve"})
-    behind = [record] * (not is_inside)
-    raw = run(step("a", 0, 20), broken, *behind, answered, status="error")
-    chart = draw(raw)
-    assert chart.rows == ["Step a", "Asking", "Step q"]
-    assert chart.texts[1:] == ["✕ 1 min 10 s  No answer (irs_down)", "30 s  “approve”"]
-    assert chart.hovers[1].endswith("<br>1 min 10 s<br>No answer (irs_down)")
-    assert "irs_down" not in " ".join(chart.lines)
-    assert chart.alt.endswith(". No answer (irs_down)")
-    assert "Failed step" in chart.legend
-    assert "irs_down" not in draw([raw, run(run_id="s")]).texts[0]
-    assert "irs_down" in draw([raw, run(run_id="s")], depth=0).texts[0]
-
-
 LONG = " ".join(["reason"] * 20)
 
 
-@pytest.mark.parametrize(("label", "below_title"), [("No answer", ""), (LONG, LONG)])
-def test_a_failure_without_a_failed_step_is_the_label_of_its_own_row(label, below_title):
-    """What no row has whole stands below the title."""
-    record = step("e", 20, 20, type="error", status="error", label=label)
-    chart = draw(run(step("a", 0, 20), record, status="error"))
-    assert chart.rows[1][:9] == label[:9]
-    assert chart.texts == ["20 s", "✕ 0 s"]
+@pytest.mark.parametrize(
+    ("is_inside", "reason", "below_title"),
+    [(True, "No answer (irs_down)", ""), (False, "No answer (irs_down)", ""), (False, LONG, LONG)],
+)
+def test_a_failure_stands_once_in_the_row_of_its_step(is_inside, reason, below_title):
+    """Its record, in the step or behind it, has no row; what no row has whole is below the title."""
+    record = step("e", 90, 90, type="error", status="error", label=reason)
+    broken = step("b", 20, 90, status="error", label="Asking", steps=[record] * is_inside)
+    raw = run(step("a", 0, 20), broken, *[record] * (not is_inside), status="error", end=90)
+    chart = draw(raw)
+    assert chart.rows == ["Step a", "Asking"]
+    assert chart.texts[1][:21] == f"✕ 1 min 10 s  {reason}"[:21]
+    assert chart.hovers[1].split("<br>")[3][:70] == reason[:70]
     assert " ".join(chart.lines[1:]) == below_title
+    assert chart.alt.endswith(f". {reason}")
+    texts = draw([raw, run(run_id="s")]).texts
+    assert [reason[:9] in text for text in texts] == [False, False, True, False]
 
 
-def test_a_legend_names_agents():
-    """In order of name; beyond six they share a color. No name is cut: lines wrap."""
-    agents = [step(f"{n}", n, n + 1, agent=f"enhanced_specialist_{n}") for n in range(9)]
-    chart = draw(run(step("o", 0, 9), *agents))
-    assert chart.legend[0].startswith("CIP")
-    assert chart.legend[1:6] == [f"Enhanced Specialist {n}" for n in range(5)]
-    assert chart.legend[6:] == ["Other agents", "Off the critical path"]
+def test_a_failure_without_a_failed_step_is_the_label_of_its_own_row():
+    record = step("e", 20, 20, type="error", status="error", label="No answer")
+    chart = draw(run(step("a", 0, 20), record, status="error"))
+    assert [chart.rows[1], chart.texts[1]] == ["No answer", "✕ 0 s"]
+    assert len(chart.lines) == 1
 
 
 def test_an_agent_has_one_color_in_all_charts_of_the_same_agents():
-    """The six with the most runs and steps have one, whichever comes first, also when selected."""
-    agents = [f"agent_{n}" for n in range(8)]
-    runs = [
-        run(*(step(f"{k}") | {"agent": agent} for k in range(n)), run_id=f"{n}", agent=agent)
-        for n, agent in enumerate(agents)
-    ]
-
-    def colors(source):
-        return draw(source, depth=0).colors
-
+    """The six with the most runs and steps, in order of name. No name is cut: lines wrap."""
+    runs = []
+    for n in range(8):
+        agent = f"enhanced_specialist_{n}"
+        steps = [step(f"{k}", agent=agent) for k in range(n)]
+        runs.append(run(*steps, run_id=f"{n}", agent=agent))
     f = runkit.frames(runs)
-    of_all = colors(f)
-    assert [*of_all] == [f"Agent {n}" for n in range(2, 8)] + ["Other agents"]
-    assert len({*of_all.values()}) == 7
-    assert colors(runs[::-1]) == of_all
-    for n in range(2, 8):
-        assert colors(f.select(f"{n}")) == {f"Agent {n}": of_all[f"Agent {n}"]}
-    assert [*colors(f.select(["0", "1"]))] == ["Other agents"]
+    colors = draw(f, depth=0).colors
+    assert [*colors] == [f"Enhanced Specialist {n}" for n in range(2, 8)] + ["Other agents"]
+    assert len({*colors.values()}) == 7
+    assert draw(runs[::-1], depth=0).colors == colors
+    for n in range(1, 8):
+        assert draw(f.select(f"{n}"), depth=0).colors.items() <= colors.items()
 
 
 def test_hover_has_agent_state_times_findings_and_values():
