@@ -243,7 +243,8 @@ def report_data(
     if folder := os.environ.get(DATA_NAME):
         return read_data(Path(folder))
     masker = make_masker(redact)
-    check_kind("run_ids", run_ids, str, list, tuple, pd.Series)
+    if isinstance(run_ids, Frames):
+        raise UsageError("run_ids is Frames; expected ids. Of frames, use runkit.report(f, path).")
     ids = [run_ids] if isinstance(run_ids, str) else check_each("run_ids", run_ids, str)
     if ids and client is None and not os.environ.get(KEY_NAME):
         raise UsageError(

@@ -221,8 +221,8 @@ def read_answers(answers: pd.DataFrame) -> pd.DataFrame:
     check_kind("answers", answers, pd.DataFrame)
     has_ids = "run_id" in answers and {"step_id", "interrupt_id"} & {*answers}
     if not has_ids or not {"answer", *FILLED} & {*answers}:
-        columns = shorten(", ".join(map(str, answers)), 200) or "no columns"
-        raise UsageError(f"answers is a DataFrame with {columns}; {EXPECTED_ANSWERS}")
+        columns = shorten(", ".join(map(str, answers)), 200)
+        raise UsageError(f"answers has the columns [{columns}]; {EXPECTED_ANSWERS}")
     log = answers.reset_index(drop=True).reindex(columns=[*ANSWER_TEXTS]).astype("str")
     values = log["answer"].map(_read)
     log["decision"] = log["decision"].fillna(values.map(decision_of).astype("str"))

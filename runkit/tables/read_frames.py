@@ -291,8 +291,8 @@ def _named(f: Frames, table: pd.DataFrame) -> Frames:
     key = next((name for name in BUSINESS_KEYS if name in table), None)
     used = table.columns[table.columns.isin([key, *BUSINESS_COLUMNS])]
     if key is None or "business_name" not in used or not used.is_unique:
-        columns = shorten(", ".join(map(str, table)), 200) or "no columns"
-        raise UsageError(f"businesses is a DataFrame with {columns}; {EXPECTED_BUSINESSES}")
+        columns = shorten(", ".join(map(str, table)), 200)
+        raise UsageError(f"businesses has the columns [{columns}]; {EXPECTED_BUSINESSES}")
     rows = table[[*used]].astype("str").dropna(subset=[key, "business_name"])
     return _with_table(f, key, rows.drop_duplicates())
 

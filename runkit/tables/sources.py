@@ -270,7 +270,7 @@ def _read_file(file: Any) -> File:
         io.BytesIO(text)
     except (OSError, TypeError, ValueError) as error:  # a closed file, or one in another encoding
         raise UsageError(
-            f"{brief(file)} cannot be read: {error}; expected an open file of JSON in UTF-8. "
+            f"{brief(file)} cannot be read ({error}); expected an open file of JSON in UTF-8. "
             'Open it with mode "rb".'
         ) from None
     name = getattr(file, "name", None)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import runkit
-from runkit.errors import UsageError
 from support import question, run, step
 
 HOUR = 3_600
@@ -67,8 +66,3 @@ def test_decisions_are_counted_by_group(by, groups):
         answered(3, "approve", agent=None),
     ]
     assert runkit.decisions(source, by)[by].tolist() == groups
-
-
-def test_an_unknown_group_is_a_usage_error():
-    with pytest.raises(UsageError, match="by"):
-        runkit.decisions([], "month")

@@ -83,7 +83,7 @@ MISTAKES = [
     (lambda: _client().businesses.identify(["x"]), "runs[0]='x'", "Run"),
     (lambda: _client().runs.fetch([ONE], known=[1]), "known[0]=1", "Run"),
     (lambda: _client().runs.fetch([ONE], into=StringIO()), "into=", "for writing bytes"),
-    (lambda: runkit.report_data(F), "is Frames", "expected str or list"),
+    (lambda: runkit.report_data(F), "run_ids is Frames", "runkit.report(f, path)"),
     (lambda: runkit.report_data(["r"]), "client=None", "pass client="),
     (lambda: runkit.fleet.waits(None), "source is NoneType", "expected Frames"),
     (lambda: repr(runkit.Run({})), "this Run has no status", "from_json"),

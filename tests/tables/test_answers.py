@@ -80,8 +80,8 @@ def test_an_open_question_takes_no_answer():
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (pd.DataFrame(), r"a DataFrame with no columns; expected .* runkit\.answer_log\(\)"),
-        (own()[["run_id", "decision"]], "a DataFrame with run_id, decision; expected"),
+        (pd.DataFrame(), r"the columns \[\]; expected .* runkit\.answer_log\(\)"),
+        (own()[["run_id", "decision"]], r"the columns \[run_id, decision\]; expected"),
         ([{"run_id": "r"}], "is list; expected DataFrame"),
     ],
 )

@@ -46,7 +46,7 @@ def test_a_table_fills_in_what_is_not_known():
 @pytest.mark.parametrize(
     ("businesses", "words"),
     [
-        (pd.DataFrame({"id": ["a"], "name": ["b"]}), "with id, name; expected a"),
+        (pd.DataFrame({"id": ["a"], "name": ["b"]}), r"the columns \[id, name\]; expected a"),
         (
             pd.DataFrame({"thread_id": ["a", "a"], "business_name": ["b", "c"]}),
             "several .* thread_id 'a'",

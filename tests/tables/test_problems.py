@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -96,15 +95,6 @@ def test_of_a_run_in_several_frames_the_newest_state_counts():
     f = runkit.frames([*map(runkit.frames, states)])
     assert f.problems.empty
     assert f.runs["n_copies"].tolist() == [2]
-
-
-def test_frames_of_a_cut_list_are_not_complete():
-    class Cut(list[Any]):
-        missing = ("the newest 1 of 9",)
-
-    f = runkit.frames(Cut([run(step("a"))]))
-    assert f.missing == ("the newest 1 of 9",)
-    assert f.problems.empty
 
 
 @pytest.mark.parametrize(
