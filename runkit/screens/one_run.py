@@ -82,7 +82,6 @@ STEP_FINDING = [
 ]
 FINDING_SHOWN = [*STEP_FINDING, "agent"]
 WHOLE = {"working_s": "Work", "waiting_s": "Waiting"}
-TIMES_OF_RUN = ["duration_s", "working_s", "waiting_s"]
 INDENT = "\u2003"  # before a child step
 BESIDE = {
     "what": "str",
@@ -341,13 +340,3 @@ def indented(steps: pd.DataFrame) -> pd.DataFrame:
     """Return steps for people, a child step further right than its parent."""
     indent = steps["depth"].map(lambda depth: INDENT * depth).astype("str")
     return step_table(steps.assign(label=indent + steps["label"]))
-
-
-def tree_panel(f: Frames, sla_h: float | None) -> Panel:
-    """Show a run in a terminal: how it ended, its times, and its steps as a tree."""
-    first = head_of_run(f, sla_h=sla_h)
-    blocks = [*first.blocks, Table(f.runs[TIMES_OF_RUN])]
-    if len(f.steps):
-        steps = indented(f.steps)[["step", "state", "error", "duration_s"]]
-        blocks.append(Table(steps, "Steps"))
-    return Panel(first.title, f.steps, first.read, blocks)

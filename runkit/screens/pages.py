@@ -13,10 +13,12 @@ from runkit.facts import (
     Facts,
     ReadLine,
     is_known,
+    outcome_words,
     runs_in_order,
+    time_words,
     what_was_read,
 )
-from runkit.screens.blocks import Table, Tile, Tiles, dotted
+from runkit.screens.blocks import Table, Tile, Tiles, dotted, records, with_name
 from runkit.screens.fleet import (
     LOW,
     MAX_NEEDS,
@@ -27,7 +29,14 @@ from runkit.screens.fleet import (
     with_limit,
     with_names,
 )
-from runkit.screens.one_run import AUDIT, AUDIT_NAMES, head_of_run, name_of_run, tree_panel
+from runkit.screens.one_run import (
+    AUDIT,
+    AUDIT_NAMES,
+    INDENT,
+    head_of_run,
+    indented,
+    name_of_run,
+)
 from runkit.screens.panel import NOTHING_READ, Panel
 from runkit.tables.frames import Frames
 
@@ -84,12 +93,13 @@ def folded_runs(f: Frames) -> Panel:
 def runs_table(f: Frames, sla_h: float | None = None) -> pd.DataFrame:
     """Return runs for people, in their order on screens.
 
-    `since` is the day of its open question, else of its end, else on which it was created.
+    `since` is the day of its open question, else of its end, else on which it was created; its year
+    stands where it is not that of `as_of`.
     """
     runs = with_limit(runs_in_order(Facts(f).runs), sla_h)
     since = runs["since"].fillna(runs["ended_at"]).fillna(runs["created_at"])
-    shown = runs.assign(what=runs["outcome"], since=since.map(day, "ignore"))
-    return shown.reindex(columns=RUN_COLUMNS)
+    days = since.map(lambda when: day(when, has_year=when.year != f.as_of.year), "ignore")
+    return runs.assign(what=runs["outcome"], since=days).reindex(columns=RUN_COLUMNS)
 
 
 def problems_of(f: Frames) -> list[Table]:
@@ -113,22 +123,42 @@ def _kinds_of_problems(f: Frames) -> pd.DataFrame:
 @checked
 def show_panel(f: Frames, *, sla_h: Hours | None = None) -> Panel:
     """Show some runs in a terminal: one with its steps as a tree, many by status."""
-    panel = tree_panel(f, sla_h) if len(f) == 1 else _groups_panel(f, sla_h)
+    panel = _tree_panel(f, sla_h) if len(f) == 1 else _groups_panel(f, sla_h)
     return replace(panel, blocks=[*panel.blocks, *problems_of(f)])
+
+
+def _tree_panel(f: Frames, sla_h: float | None) -> Panel:
+    """Show a run: how it ended, its questions, its times, and its steps as a tree."""
+    first = head_of_run(f, sla_h=sla_h)
+    steps = Table(_tree(f), time_words(f.runs.to_dict("records")[0]))
+    return replace(first, table=f.steps, blocks=[*first.blocks, steps])
+
+
+def _tree(f: Frames) -> pd.DataFrame:
+    """Return steps as a tree, with their errors and how questions ended.
+
+    An error that the row or the row above has is not said twice.
+    """
+    tree = indented(f.steps)
+    tree["step"] = tree["step"].str.replace(INDENT, "  ")
+    questions = records(f.interrupts[f.interrupts["outcome"].ne("pending")])
+    endings = {question["step_id"]: outcome_words(question) for question in questions}
+    error = tree["error"]
+    is_repeated = error.eq(f.steps["label"]) | error.eq(error.shift())
+    what = error.mask(is_repeated).fillna(tree["step_id"].map(endings).astype("str"))
+    tree["what"] = what.fillna("") if what.notna().any() else what
+    return tree[["step", "state", "duration_s", "what"]]
 
 
 def _groups_panel(f: Frames, sla_h: float | None) -> Panel:
     """Show runs by status, those with an open question first."""
-    runs = runs_table(f, sla_h)
-    status = runs["status"].astype("str").mask(runs["wait_s"].notna(), "interrupted")
-    groups = runs.drop(columns="status").groupby(status.map(_label), sort=False)
+    runs = with_name(runs_table(f, sla_h))
+    is_waiting = runs["wait_s"].notna()
+    status = runs.pop("status").astype("str").mask(is_waiting, "interrupted")
+    labels = status.map(lambda word: RUN_STATUSES.find(word).label)
+    groups = runs.assign(since=runs["since"].mask(is_waiting)).groupby(labels, sort=False)
     blocks = [Table(group, str(label), len(group)) for label, group in groups]
     return Panel("", runs, what_was_read(f), blocks)
-
-
-def _label(status: object) -> str:
-    label = RUN_STATUSES.find(status).label
-    return label.lower() if status in RUN_STATUSES else label
 
 
 @checked

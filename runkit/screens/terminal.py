@@ -1,18 +1,16 @@
 """Any panel as text: in a terminal, and in a notebook without HTML.
 
-In color, unless NO_COLOR is set or the output is no terminal. Control characters are shown as
-codes.
+A terminal gets color and bold, unless NO_COLOR is set. Control characters are shown as codes.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterator
-from typing import Literal
 
-from rich.console import Console, RenderableType
-from rich.table import Table as Grid
+from rich.console import Console
 from rich.text import Text
 
 from runkit.api.words import Word
@@ -23,7 +21,7 @@ STYLES = {  # rich's style by the role of a color, or "bold"
     "accent": "blue",
     "attention": "yellow",
     "fail": "red",
-    "muted": "bright_black",
+    "muted": "dim",
     "ok": "green",
     "text": "",
 }
@@ -37,13 +35,24 @@ LEFT_OUT = (
     "asked_at",
     "asked_by",
 )
-GAP = 2  # spaces between two columns
+GAP = "  "  # between two columns
+# columns that are cut first where a table is too wide
+NAMES = (
+    "agent",
+    "agent_name",
+    "business_name",
+)
+MIN_TEXT = 16, 8  # characters to which texts are cut, first names, then the last one
 
 
 def write_panel(panel: Content, *, has_all: bool = False) -> None:
     """Write a panel to stdout; a pipe gets each row of its tables, as with `has_all`."""
     is_terminal = sys.stdout.isatty()
-    console = Console(file=sys.stdout, width=None if is_terminal else PIPE, highlight=False)
+    console = Console(
+        file=sys.stdout,
+        width=None if is_terminal else PIPE,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+    )
     shown = MAX_SHOWN_ROWS if is_terminal and not has_all else sys.maxsize
     _print(console, panel, shown, "+ {rest:,} {heading}: --all")
 
@@ -51,62 +60,65 @@ def write_panel(panel: Content, *, has_all: bool = False) -> None:
 def panel_text(panel: Content) -> str:
     """Return a panel as plain text."""
     target = io.StringIO()
-    console = Console(
-        file=target,
-        width=PLAIN_WIDTH,
-        highlight=False,
-        force_jupyter=False,
-        force_terminal=False,
-    )
+    console = Console(file=target, width=PLAIN_WIDTH, color_system=None, force_jupyter=False)
     _print(console, panel, MAX_SHOWN_ROWS, "{shown:,} of {n:,}")
-    lines = (line.rstrip() for line in target.getvalue().split("\n"))
-    return "\n".join(lines).rstrip()
+    return target.getvalue().rstrip()
 
 
 def _print(console: Console, panel: Content, shown: int, more: str) -> None:
     """Print a panel with `shown` rows of each table, and `more` of the others."""
+    for text in _texts(panel, shown, more, console.width):
+        for line in text.wrap(console, console.width):
+            line.rstrip()
+            console.print(line)
+
+
+def _texts(panel: Content, shown: int, more: str, width: int) -> Iterator[Text]:
     if panel.title:
-        console.print(line_of(panel.title, "bold"))
+        yield line_of(panel.title, "bold")
     for line, style in ((panel.read.missing, "attention"), (panel.read.counted, "muted")):
         if line:
-            console.print(Text(visible(line), STYLES[style]))
+            yield Text(visible(line), STYLES[style])
     for block in panel.blocks:
-        console.print()
-        for part in _block(block, shown):
-            console.print(part)
+        yield Text()
+        yield from _block(block, shown, width)
         if isinstance(block, Table) and len(block.df) > shown:
             n = len(block.df)
-            line = more.format(shown=shown, n=n, rest=n - shown, heading=block.heading)
-            console.print(line_of(line, "muted"))
+            line = more.format(shown=shown, n=n, rest=n - shown, heading=block.heading.lower())
+            yield line_of(line, "muted")
 
 
-def _block(block: Block, shown: int) -> Iterator[RenderableType]:
+def _block(block: Block, shown: int, width: int) -> Iterator[Text]:
     if isinstance(block, Tiles):
         for tile in block.tiles:
             number = line_of(tile.number, f"bold {STYLES[tile.role]}")
             yield _joined(line_of(tile.name), number, line_of(tile.rest, "muted"))
     elif isinstance(block, Table):
-        yield from _table(block, shown)
+        yield from _table(block, shown, width)
     elif isinstance(block, Quote):
         yield _joined(_cell(block.status), line_of(block.when, "muted"))
         parts = _wrapped(block.heading)
         if block.confidence:
-            parts += [line_of("confidence", "muted"), _cell(block.confidence)]
+            parts.append(Text.assemble(("confidence ", STYLES["muted"]), _cell(block.confidence)))
         if parts:
             yield _joined(*parts)
         yield from _wrapped(block.text, block.note)
     elif isinstance(block, Decisions):
-        for item in block.decisions:
+        for place, item in enumerate(block.decisions):
+            if place:
+                yield Text()
             yield _joined(line_of(item.question, "bold"), _cell(item.outcome))
-            yield from _wrapped(*map(" ".join, item.proposals))
-            yield from _wrapped(item.decision, item.reason, item.note)
+            for proposal in item.proposals:
+                yield from _wrapped(*proposal)
+            yield from _wrapped(item.decision, item.reason)
+            yield line_of(item.note, "muted")
     else:
         yield line_of(block.heading, "bold")
         yield from _wrapped(block.text)
 
 
 def _joined(*parts: Text) -> Text:
-    return Text("  ").join(parts)
+    return Text(GAP).join(parts)
 
 
 def _wrapped(*texts: str) -> list[Text]:
@@ -114,24 +126,34 @@ def _wrapped(*texts: str) -> list[Text]:
     return [Text(visible(text.strip())) for text in texts if text.strip()]
 
 
-def _table(table: Table, shown: int) -> Iterator[RenderableType]:
-    """Yield a heading and the first rows."""
+def _table(table: Table, shown: int, width: int) -> Iterator[Text]:
+    """Yield a heading and the first rows; texts are cut until a row fits."""
     if table.heading:
-        count = "" if table.n is None else f"{table.n:,} "
-        yield line_of(f"{count}{table.heading}", "bold")
+        is_counted = table.n is not None
+        title = f"{table.n:,} {table.heading.lower()}" if is_counted else table.heading
+        yield line_of(title, "bold")
     if table.df.empty:
-        if table.n is None:
+        if not table.heading:
             yield line_of("0", "muted")
         return
     columns = [column for column in columns_of(table.df.head(shown)) if column.name not in LEFT_OUT]
-    grid = Grid(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style=STYLES["muted"])
-    for column in columns:
-        justify: Literal["left", "right"] = "right" if column.kind == "number" else "left"
-        is_whole = column.kind not in ("text", "short")  # the widest texts are cut until all fit
-        grid.add_column(line_of(column.head, "muted"), justify=justify, no_wrap=is_whole)
-    for cells in zip(*(column.cells for column in columns), strict=True):
-        grid.add_row(*map(_cell, cells))
-    yield grid
+    texts = [[line_of(item.head, "muted"), *map(_cell, item.cells)] for item in columns]
+    widths = [max(text.cell_len for text in column) for column in texts]
+    excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
+    places = [place for place, column in enumerate(columns) if column.kind in ("text", "short")]
+    places.sort(key=lambda place: (columns[place].name not in NAMES, -place))
+    for least in MIN_TEXT:
+        for place in places:
+            cut = max(0, min(widths[place] - least, excess))
+            widths[place] -= cut
+            excess -= cut
+    for column, cells, most in zip(columns, texts, widths, strict=True):
+        for cell in cells:
+            cell.align("right" if column.kind == "number" else "left", most)
+    for row in zip(*texts, strict=True):
+        line = _joined(*row)
+        line.no_wrap = True
+        yield line
 
 
 def _cell(cell: object) -> Text:

@@ -79,7 +79,7 @@ def test_the_order_is_waiting_failed_running_completed_and_then_any_other():
     assert pages.runs_panel(f).table["run_id"].tolist() == order
     blocks = pages.show_panel(f).blocks
     assert [(block.heading, block.n) for block in blocks[:5]] == [
-        ("waiting", 1), ("failed", 1), ("running", 1), ("completed", 2), ("paused", 1),
+        ("Waiting", 1), ("Failed", 1), ("Running", 1), ("Completed", 2), ("paused", 1),
     ]  # fmt: skip
 
 
