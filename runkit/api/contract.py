@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -23,7 +22,10 @@ Json = dict[str, Any]
 
 # -------------------------------------------------------------------------------------- JSON text
 
-_AS_IN_JSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+# orjson reads at most 1,024 levels (about 500 nested steps) and no lone surrogates; an integer
+# beyond 64 bits becomes a float, as in most JSON libraries. It writes neither more than 254 levels
+# nor such an integer.
+_MORE_THAN_ORJSON = re.compile("[Rr]ecursion|64-bit")
 
 
 def loads(text: bytes) -> Any:
@@ -34,23 +36,32 @@ def loads(text: bytes) -> Any:
 def dumps(value: Any, *, sort_keys: bool = False) -> str:
     """Write compact JSON.
 
-    Raises `DataError` for what could not be read back: NaN, lone surrogates, values that are too
-    deep or contain themselves, and other Python objects.
+    Raises `DataError` for what could not be read back: NaN, lone surrogates, keys that are not
+    text, values that are too deep or contain themselves, and other Python objects.
     """
-    option = _AS_IN_JSON | (orjson.OPT_SORT_KEYS if sort_keys else 0)
-    with suppress(TypeError):  # more than 254 levels, or an integer beyond 64 bits
-        text = orjson.dumps(value, option=option)
-        if b"null" not in text or orjson.loads(text) == value:  # orjson writes NaN as null
-            return text.decode()
+    option = orjson.OPT_SORT_KEYS if sort_keys else None
+    try:
+        text = orjson.dumps(value, option=option).decode()
+        if "null" in text and orjson.loads(text) != value:
+            json.dumps(value, allow_nan=False, default=str)  # orjson writes NaN as null
+        return text
+    except (TypeError, ValueError) as error:
+        if not _MORE_THAN_ORJSON.search(str(error)):
+            raise DataError(str(error)) from None
+    return _large(value, sort_keys)
+
+
+def _large(value: Any, sort_keys: bool) -> str:
+    """Write JSON of more levels or longer integers than orjson writes, if it can read them."""
     separators = (",", ":")
     try:
-        whole = json.dumps(
+        text = json.dumps(
             value, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False, separators=separators
         )
-        loads(whole.encode())
-    except (RecursionError, TypeError, ValueError) as error:
-        raise DataError(f"the value cannot be written as JSON: {error}") from None
-    return whole
+        loads(text.encode())
+    except (RecursionError, TypeError, ValueError):
+        raise DataError("the value is too deep or no JSON; it could not be read again") from None
+    return text
 
 
 def as_unicode(text: str) -> str:

@@ -63,8 +63,6 @@ class Kind(NamedTuple):
         return [*dict.fromkeys(name for choice in self.choices for name in choice.inputs)]
 
 
-# [A] 2: what an answer may hold
-ANSWER_FIELDS = ("decision", "note", "document_id", "actions")
 # messages by the name of a required input
 NEEDED = {
     "note": '"{}" needs a reason.',
@@ -119,9 +117,18 @@ TABLE = (
     Kind("mixed", "Mixed", _ANY),
     Kind("other", "Other", _ANY),
 )
+FREE = ("mixed", "other")  # kinds without fixed words
 KIND_OF_NAME = {kind.name: kind for kind in TABLE}
 QUESTION_KINDS = Vocabulary(*(Word(kind.name, kind.title) for kind in TABLE), is_open=True)
-_KIND_OF_TYPE = {name: kind.name for kind in TABLE for name in (kind.name, *kind.types)}
+_KIND_OF_TYPE = Vocabulary(  # the label of a type is its kind
+    *(
+        Word(name, kind.name)
+        for kind in TABLE
+        if kind.name not in FREE
+        for name in (kind.name, *kind.types)
+    ),
+    is_open=True,
+)
 
 
 def question_kind(value: Json) -> str:
@@ -145,8 +152,8 @@ def interrupt_kind(value: Json) -> str:
 
 
 def _kinds_of(*items: Json) -> set[str]:
-    types = [str(item.get("type")).lower() for item in items]
-    return {_KIND_OF_TYPE[word] for word in types if word in _KIND_OF_TYPE}
+    types = (item.get("type") for item in items)
+    return {_KIND_OF_TYPE.find(each).label for each in types if each in _KIND_OF_TYPE}
 
 
 # ---------------------------------------------------------------------------------------- questions
@@ -211,18 +218,16 @@ def answer_errors(kind: str, answer: Json) -> dict[str, str]:
     A kind without fixed words has none. [A] 2, and [A] 12, 13: the answer that leads to a rejection
     or a dismissal needs a note.
     """
-    choices = KIND_OF_NAME[kind].choices
-    if choices == _ANY:
+    if kind in FREE:
         return {}
+    choices = KIND_OF_NAME[kind].choices
     decision = answer.get("decision")
     choice = next((choice for choice in choices if choice.word == decision), None)
     if choice is None:
         expected = " or ".join(choice.word for choice in choices)
-        return {"decision": f"expected {expected}; got {brief(decision)}."}
+        return {"decision": f"decision must be {expected}; got {brief(decision)}."}
     required = choice.requires
-    errors = {name: choice.missing(name) for name in required if not first_text(answer.get(name))}
-    unknown = answer.keys() - {"agent", "proposals", *ANSWER_FIELDS}
-    return errors | dict.fromkeys(unknown, f"expected only {', '.join(ANSWER_FIELDS)}.")
+    return {name: choice.missing(name) for name in required if not first_text(answer.get(name))}
 
 
 def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
@@ -230,8 +235,14 @@ def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
     parts = {first_text(part.get("agent")): part for part in objects(answer.get("proposals"))}
     for question in questions_in(value):
         agent = question.get("agent")
-        own = {**answer, **parts.get(agent, NOTHING)}
-        for name, message in answer_errors(interrupt_kind(question), own).items():
+        given = {**answer, **parts.get(agent, NOTHING)}
+        kind = KIND_OF_NAME[interrupt_kind(question)]
+        errors = answer_errors(kind.name, given)
+        if kind.name not in FREE:
+            fields = ["decision", *kind.inputs]
+            unknown = given.keys() - {"agent", "proposals", *fields}
+            errors |= dict.fromkeys(unknown, f"is not one of {', '.join(fields)}.")
+        for name, message in errors.items():
             to = brief(agent) if agent else "the question"
             raise UsageError(f"the answer to {to}, {name}: {message} Nothing was sent.")
 

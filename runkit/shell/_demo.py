@@ -60,7 +60,8 @@ def run_demo(folder: Path, *, speed: float) -> Path:
     ):
         folder = files.folder_at(folder)  # fails before the runs start
         n = len(SCENARIOS)
-        _write(f"{n} runs · sandbox at {box.url} · its time runs {speed:g} times as fast\n")
+        line = f"{n} runs · sandbox at {box.url} · its time runs {speed:g} times as fast\n"
+        echo(line, file=sys.stdout)
         runs = {
             name: client.runs.create("cip_orchestrator", business_id=box.business(name))
             for name in SCENARIOS
@@ -73,12 +74,8 @@ def run_demo(folder: Path, *, speed: float) -> Path:
     file = folder / RUNS_FILE
     _write_file(file, "".join(f"{contract.dumps(run.to_dict())}\n" for run in fetched))
     show_panel(f).print()
-    _write(f"\nCharts: {page.resolve().as_uri()}\nRuns: {file}")
+    echo(f"\nCharts: {page.resolve().as_uri()}\nRuns: runkit show {file}", file=sys.stdout)
     return page
-
-
-def _write(text: str) -> None:
-    echo(text, file=sys.stdout)
 
 
 def _watch(client: Client, runs: Mapping[str, Run], *, timeout: float) -> None:

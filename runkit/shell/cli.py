@@ -1,8 +1,6 @@
 """The command line.
 
-Exit codes: 0 done, 1 failed (one line says why), 2 invalid usage, 3 done but incomplete, 4 a
-question waits (`inbox`, `show`), 130 stopped by Ctrl-C. Results go to the requested file, messages
-to stderr; `demo`, `inbox` and `show` print to stdout.
+Results go to the requested file, messages to stderr; `demo`, `inbox` and `show` print to stdout.
 """
 
 from __future__ import annotations
@@ -16,27 +14,34 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import runkit
 from runkit.api.words import STATUS_OF
 from runkit.display.messages import echo
-from runkit.display.text import escape_unseen, plural, visible
+from runkit.display.text import escape_unseen, plural
 from runkit.errors import ApiError, RunkitError, UsageError
 from runkit.local.files import file_at, replacing, usable
 
 FAILED, USAGE_ERROR, INCOMPLETE, WAITING, INTERRUPTED = 1, 2, 3, 4, 130
 TIME_HELP = "a time: 7d, 12h, or ISO 8601"
-EPILOG = """\
+EXIT_CODES = """\
+exit codes:
+  0    done
+  1    failed: the message says why
+  2    wrong usage: an option, a file or an id that cannot be used
+  3    done, but something is missing: the output says what
+  4    done, and a question waits for a reviewer (inbox, show), also if something is missing
+  130  stopped by Ctrl-C"""
+EXAMPLES = """\
 examples:
   runkit demo
   runkit inbox
+  runkit show runs.ndjson
   runkit report 83fe7317 -o report.html
 
-Exit codes: 0 done, 1 failed, 2 invalid usage, 3 done but incomplete, 4 a question waits
-(inbox, show; also if incomplete), 130 stopped."""
+"""
 Option = tuple[tuple[str, ...], dict[str, Any]]  # the arguments of `add_argument`
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return COMMANDS[name].run(arguments)
     except RunkitError as error:
-        echo(f"runkit {name}: {error}")
+        text = re.sub(r"^(\w+)=", lambda match: f"{match[1].replace('_', '-')} ", str(error))
+        echo(f"runkit {name}: {text}")
         return USAGE_ERROR if isinstance(error, UsageError) else FAILED
     except BrokenPipeError:  # the reader closed the pipe, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at exit
@@ -67,16 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors have every character visible, and name the nearest choice."""
+    """A parser whose errors have every character visible."""
 
     def error(self, message: str) -> NoReturn:
-        text = visible(message)
-        if wrong := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
-            choices = re.findall(r"[\w-]+", wrong[2])
-            for near in get_close_matches(wrong[1], choices, 1):
-                text += f". Did you mean {near!r}?"
         self.print_usage(sys.stderr)
-        echo(f"{self.prog}: error: {text}")
+        echo(f"{self.prog}: {message}; `{self.prog} --help` says more.")
         self.exit(USAGE_ERROR)
 
 
@@ -85,16 +86,20 @@ def parser() -> argparse.ArgumentParser:
     root = _Parser(
         prog="runkit",
         description="Investigate runs of Middesk's agents.",
-        epilog=EPILOG,
+        epilog=EXAMPLES + EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     version = f"runkit {runkit.__version__}, python {platform.python_version()}"
     root.add_argument("--version", action="version", version=version)
     commands = root.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for name, command in COMMANDS.items():
-        description = str(command.run.__doc__)
-        summary = description[0].lower() + description[1:].removesuffix(".")
-        sub = commands.add_parser(name, help=summary, description=description)
+        sub = commands.add_parser(
+            name,
+            help=command.run.__doc__,
+            description=command.run.__doc__,
+            epilog=EXIT_CODES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         for flags, settings in command.options:
             sub.add_argument(*flags, **settings)
     return root
@@ -113,10 +118,9 @@ def serve_sandbox(arguments: argparse.Namespace) -> int:
     from runkit.server import serve
 
     def announce(url: str, key: str) -> None:
-        echo(f"export MIDDESK_API_KEY={shlex.quote(key)}", file=sys.stdout)
-        echo(f"export MIDDESK_BASE_URL={url}", file=sys.stdout)
-        echo("Serving on 127.0.0.1. To use it from another shell, run these two lines there.")
-        echo("Press Ctrl-C to stop.")
+        exports = f"export MIDDESK_API_KEY={shlex.quote(key)}\nexport MIDDESK_BASE_URL={url}"
+        echo(exports, file=sys.stdout)
+        echo("To use this sandbox, run these two lines in another shell. Press Ctrl-C to stop.")
 
     serve(
         port=arguments.port,
@@ -141,9 +145,7 @@ def list_questions(arguments: argparse.Namespace) -> int:
     f = runkit.frames(runs)
     panel = inbox_panel(f, where, sla_h=arguments.sla_h)
     if arguments.json:
-        names = f.runs[["run_id", "agent_name"]]
-        waiting_questions = Facts(f).waiting[[*f.interrupts]]
-        _write_json(_records(waiting_questions.merge(names, on="run_id")))
+        _write_json(_records(Facts(f).waiting[[*f.interrupts]]))
     else:
         panel.print(has_all=arguments.all)
     return _ended(arguments, f, runs)
@@ -186,7 +188,7 @@ def _is_stopped(source: object) -> bool:
 
 
 def show_runs(arguments: argparse.Namespace) -> int:
-    """Show the steps of a run as a tree, one step with its result, or several runs by status."""
+    """Show one run with its steps, one step with its result, or several runs by status."""
     from runkit.screens import one_run
     from runkit.screens.pages import show_panel
 
@@ -194,16 +196,16 @@ def show_runs(arguments: argparse.Namespace) -> int:
     f = runkit.frames(source, as_of=arguments.as_of)
     is_one = len(f) == 1
     if arguments.step is not None and not is_one:
-        raise UsageError("--step needs exactly one run; give its id after the file.")
+        raise UsageError(
+            f"--step shows a step of one run, and {plural(len(f), 'run')} were given; give the id "
+            "of one, after the file if there is one."
+        )
     if arguments.step is None:
         panel = show_panel(f, sla_h=arguments.sla_h)
     else:
         panel = one_run.step(f, arguments.step)
     if arguments.json:
-        names = list(f.keys()) if is_one else ["runs"]
-        tables = {name: f[name] for name in names}
-        if arguments.step is not None:
-            tables = {"step": panel.table}
+        tables = f if arguments.step is None else {"step": panel.table}
         _write_json({name: _records(table) for name, table in tables.items()})
     else:
         panel.print(has_all=arguments.all or is_one)
@@ -232,19 +234,21 @@ def fetch_runs(arguments: argparse.Namespace) -> int:
     """Save runs with their steps; never writes to the API."""
     from runkit.client.run_list import NEWEST
 
-    names = ("limit", "status", "since", "business_id")
-    filters = {name: getattr(arguments, name) for name in names}
     with _target(arguments.output, arguments.overwrite) as into, _reader() as client:
-        listed = client.runs.list(**filters)
+        listed = client.runs.list(
+            limit=arguments.limit,
+            status=arguments.status,
+            since=arguments.since,
+            business_id=arguments.business_id,
+        )
         runs = client.runs.fetch(_identify(client, listed), into=into)
         if arguments.overwrite and _is_stopped(runs):
             raise KeyboardInterrupt
     target = "stdout" if arguments.output == "-" else arguments.output
     word = "new or changed run" if _is_folder(arguments.output) else "run"
     echo(f"Saved {plural(len(runs), word)} from {client.host} ({client.mode}) to {target}")
-    code = _completeness(runs.missing, runs)
-    is_chosen = all(reason.startswith(NEWEST) for reason in runs.missing)  # by --limit
-    return 0 if is_chosen else code
+    # what --limit leaves out is not missing
+    return _completeness([why for why in runs.missing if not why.startswith(NEWEST)], runs)
 
 
 @contextmanager
@@ -273,16 +277,16 @@ def _target(name: str, overwrite: bool) -> Iterator[str | IO[bytes]]:
 
 
 def _is_folder(name: str) -> bool:
-    return name.endswith(("/", os.sep)) or usable(name).is_dir()
+    return name.endswith("/") or usable(name).is_dir()
 
 
-def _reader() -> runkit.Client:
+def _reader(where: str = "") -> runkit.Client:
     """Create a read-only client of the API, or of the sandbox that `MIDDESK_BASE_URL` names."""
     from runkit.client.client import KEY_NAME
 
     if not os.environ.get(KEY_NAME):
         raise UsageError(
-            f"{KEY_NAME} is not set in this shell; export it, or the two lines that "
+            f"{where}{KEY_NAME} must be set in this shell; export it, or the two lines that "
             "`runkit sandbox` prints."
         )
     return runkit.Client(read_only=True)
@@ -290,14 +294,6 @@ def _reader() -> runkit.Client:
 
 def make_report(arguments: argparse.Namespace) -> int:
     """Make a redacted, offline HTML report; never writes to the API."""
-    from runkit.reports import templates
-
-    templates.check_installed()
-    from runkit.reports.report import output_paths  # loads pandas
-
-    # all arguments are checked before anything is fetched
-    output_paths(arguments.output)
-    templates.find_template(arguments.template)
     source = _source(arguments)
     result = runkit.report(
         runkit.frames(source, as_of=arguments.as_of),
@@ -310,24 +306,22 @@ def make_report(arguments: argparse.Namespace) -> int:
 
 
 def _source(arguments: argparse.Namespace) -> Any:
-    """Return a file, a folder, some of the runs in it, or runs from the API."""
+    """Return files and folders, some of the runs in them, or runs from the API."""
     from runkit.tables.sources import has_suffix
 
-    name, *run_ids = arguments.source
-    if files := [other for other in run_ids if has_suffix(other)]:
-        raise UsageError(
-            f"{files[0]} comes after another one; give one file, or the folder that has them all."
-        )
-    if _is_folder(name) or has_suffix(name):
-        return runkit.frames(name).select(run_ids) if run_ids else name
-    if usable(name).exists():  # do not send it as an id
-        raise UsageError(
-            f"{name} is not a file of runs; expected .json, .ndjson, .jsonl, or a run id."
-        )
-    with _reader() as client:
-        if not run_ids:
-            return _identify(client, runkit.RunList((client.runs.get(name),)))
-        runs = client.runs.fetch(arguments.source)
+    files = [name for name in arguments.source if has_suffix(name) or _is_folder(name)]
+    run_ids = [name for name in arguments.source if name not in files]
+    if files:
+        return runkit.frames(files).select(run_ids) if run_ids else files
+    for name in run_ids:
+        if usable(name).exists():  # do not send it as an id
+            raise UsageError(
+                f"{name} is not a file of runs; expected a file that ends in .json, .ndjson or "
+                ".jsonl, also with .gz, a folder of such files, or the id of a run."
+            )
+    where = f"{run_ids[0]} is no file or folder here; to read it from the API as the id of a run, "
+    with _reader(where) as client:
+        runs = client.runs.fetch(run_ids)
         if not runs and _is_stopped(runs):
             raise KeyboardInterrupt
         if not runs:
@@ -349,23 +343,27 @@ def option(*flags: str, **settings: Any) -> Option:
 
 
 JSON = option("--json", action="store_true", help="write JSON")
-ALL = option("--all", action="store_true", help="write each row; a terminal gets ten of a group")
+ALL = option("--all", action="store_true", help="show each row; a terminal gets ten of a group")
 SLA = option("--sla-h", type=float, metavar="H", help="hours within which a reviewer should answer")
 SOURCE_OPTION = option(
     "source",
     nargs="+",
-    metavar="RUN",
-    help="run ids (8 or more characters); or one file, or folder of files or of saved frames, and "
-    "then the ids of runs in it, if not all",
+    metavar="FILE|RUN",
+    help="files or folders of runs (.json, .ndjson, .jsonl, Frames.save()), and the ids of runs in "
+    "them, if not all; without a file, the ids of runs of the API; 8 characters of an id are "
+    "enough",
 )
 AS_OF = option("--as-of", metavar="T", help="the time up to which everything open is counted")
 STEP_OPTION = option(
     "--step",
-    metavar="STEP",
-    help="one step of the run with what it returned: its id (8 or more characters), name or label",
+    help="one step of a run with what it returned: its id (8 characters are enough), name or label",
 )
-OUTPUT = "runs/ to read what is new or changed into a folder; a new runs.ndjson; - for stdout"
-TEMPLATE_HELP = "run, runs, or the path of your own notebook (by the number of runs)"
+SINCE = f"only runs created at or after {TIME_HELP}"
+OUTPUT = (
+    "a folder, ending in /, for what is new or changed; a new .ndjson or .jsonl file; - for stdout"
+)
+STATUS = "only runs with this status: waiting, failed, running or completed"
+TEMPLATE_HELP = "run, runs, or the path of your own notebook (default: by the number of runs)"
 COMMANDS: dict[str, Command] = {
     "demo": Command(
         make_demo,
@@ -373,18 +371,13 @@ COMMANDS: dict[str, Command] = {
             "-o",
             "--output",
             default="runkit-demo",
-            help="folder for the page and the runs (runkit-demo)",
+            help="folder for the page and the runs (default: runkit-demo)",
         ),
-        option("--speed", type=float, default=300, help="simulation speed (×) (300)"),
+        option("--speed", type=float, default=300, help="simulation speed (default: 300 times)"),
     ),
     "inbox": Command(
         list_questions,
-        option(
-            "--since",
-            default="30d",
-            metavar="T",
-            help=f"only runs created at or after {TIME_HELP} (30d)",
-        ),
+        option("--since", default="30d", metavar="T", help=f"{SINCE} (default: 30d)"),
         SLA,
         ALL,
         JSON,
@@ -402,29 +395,27 @@ COMMANDS: dict[str, Command] = {
         fetch_runs,
         option("-o", "--output", required=True, help=OUTPUT),
         option("--overwrite", action="store_true", help="replace an existing file, unless stopped"),
-        option("--status", choices=STATUS_OF, help="only runs with this status"),
-        option("--since", metavar="T", help=f"only runs created at or after {TIME_HELP}"),
+        option("--status", choices=STATUS_OF, metavar="STATUS", help=STATUS),
+        option("--since", metavar="T", help=SINCE),
         option(
-            "--business", metavar="ID", dest="business_id", help="only runs about this business"
+            "--business", dest="business_id", metavar="ID", help="only runs about this business"
         ),
         option("--limit", type=int, metavar="N", help="at most N runs, newest first"),
     ),
     "report": Command(
         make_report,
         SOURCE_OPTION,
-        option(
-            "-o", "--output", required=True, help="report.html; the notebook is written next to it"
-        ),
+        option("-o", "--output", required=True, help="report.html; its notebook stands beside it"),
         option("--template", help=TEMPLATE_HELP),
         AS_OF,
         SLA,
     ),
     "sandbox": Command(
         serve_sandbox,
-        option("--port", type=int, default=0, help="port on 127.0.0.1 (any free port)"),
-        option("--speed", type=float, default=60, help="simulation speed (×) (60)"),
-        option("--history", type=int, default=0, help="number of past runs at the start (0)"),
-        option("--replay", metavar="FILE", help="play the finished runs of a file (packaged runs)"),
+        option("--port", type=int, default=0, help="port on 127.0.0.1 (default: any free port)"),
+        option("--speed", type=float, default=60, help="simulation speed (default: 60 times)"),
+        option("--history", type=int, default=0, help="number of past runs (default: 0)"),
+        option("--replay", metavar="FILE", help="a file whose finished runs are played"),
     ),
 }
 """The commands; the docstrings of their functions explain them to users."""

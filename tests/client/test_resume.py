@@ -117,17 +117,17 @@ YES_TO_TIN = {"agent": "verify_tin_agent", "decision": "approve"}
     [
         (asks("dismissal"), {"decision": "approve"}, 'note: "Dismiss the hit" needs a reason'),
         (asks("decision"), {"decision": "rejected"}, 'note: "Reject" needs a reason'),
-        (asks("decision"), {"decision": "approve"}, "expected approved or in_review or rejected"),
+        (asks("decision"), {"decision": "approve"}, "must be approved or in_review or rejected"),
         (asks("document"), {"decision": "approve"}, '"Provide the document" needs a document'),
         (
             asks("document"),
             {"decision": "reject", "notes": "-"},
-            "notes: expected only decision, note",
+            "notes: is not one of decision, note",
         ),
         (
             COMBINED,
             {"proposals": [YES_TO_TIN, {"agent": []}]},
-            "to 'dismissal_agent', decision: expected approve or reject",
+            "to 'dismissal_agent', decision: decision must be",
         ),
     ],
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runkit.api.question_kinds import TABLE, answer_to, question_kind
+from runkit.api.question_kinds import FREE, TABLE, answer_to, question_kind
 from runkit.api.reading import decision_of, note_of
 
 
@@ -17,7 +17,6 @@ def proposal(*types, **fields):
         ({"type": "document_request"}, "document"),
         (proposal("add_sources", "add_sources"), "add_sources"),
         (proposal("add_sources", "dismissal"), "mixed"),
-        ({"proposals": [proposal("Dismissal"), proposal("dismissal")]}, "dismissal"),
         ({"type": "combined_proposal", "proposals": [proposal("dismissal")]}, "dismissal"),
         ({"artifacts": [None, 1, {"type": ["dismissal"]}], "proposals": [None]}, "other"),
         ({"type": "sign_off"}, "sign_off"),
@@ -29,10 +28,7 @@ def test_the_kind_of_a_question_follows_its_type_or_its_proposals(value, kind):
 
 
 CHOICES = [
-    (kind.name, choice)
-    for kind in TABLE
-    if kind.name not in ("mixed", "other")
-    for choice in kind.choices
+    (kind.name, choice) for kind in TABLE if kind.name not in FREE for choice in kind.choices
 ]
 
 

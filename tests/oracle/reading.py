@@ -13,7 +13,6 @@ from oracle.values import (
     POLICY,
     TIMES,
     Json,
-    decision,
     first_text,
     instant,
     objects,
@@ -44,8 +43,7 @@ class Step:
         self.is_wait = self.is_question and not self.policy
         words = (raw.get("type"), self.status)
         self.is_failed = not self.is_question and any(item in FAILED for item in words)
-        is_decided = decision(self.result, None) is not None
-        is_settled = self.is_question and (self.policy is not None or is_decided)
+        is_settled = self.is_question and self.policy is not None
         self.is_settled = self.is_over or self.is_failed or is_settled
         self.is_open_question = self.is_question and not self.is_settled
 

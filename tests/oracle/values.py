@@ -75,31 +75,3 @@ def part(value: Any) -> Json:
 def compact(value: Any) -> str | None:
     """Return JSON without spaces."""
     return None if value is None else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def decision(result: Json, item: Json | None) -> str | None:
-    """Return the data's own words of a decision; other names that say something else stand, too."""
-
-    def decisions_in(place: Json) -> list[str]:
-        words = []
-        for name in (*DECISION_NAMES, "resolution"):
-            value = place.get(name)
-            own = f"{name}: {str(value).lower()}" if isinstance(value, bool) else text(value)
-            if own and not (name == "resolution" and own.lower() in POLICY):
-                words.append(own)
-        return words
-
-    places = [result, item or {}, part(result.get("input")), part((item or {}).get("input"))]
-    for place in places:
-        listed = place.get("proposals")
-        parts = (
-            [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-        )
-        each = [(text(part_.get("agent")), " / ".join(decisions_in(part_))) for part_ in parts]
-        if any(own for _, own in each):
-            return "; ".join(f"{agent}: {own}" if agent else own for agent, own in each if own)
-    different: dict[str, str] = {}
-    for place in places:
-        for own in decisions_in(place):
-            different.setdefault(own.lower(), own)
-    return " / ".join(different.values()) or None

@@ -10,10 +10,7 @@ from support import Json, at, question, step
 
 
 def other_decisions(rng: random.Random) -> Stranger:
-    """A decision under one of the usual names, in the account's own word, or a flag.
-
-    It is an answer, also where the step has failed.
-    """
+    """A decision under one of the usual names, in the account's own word, or a flag."""
     decided = rng.choice(["decline", "deny", "Escalate", "approve"])
     name = rng.choice(["decision", "outcome", "answer", "approved", "verdict", "resolution"])
     value: Any = decided
@@ -30,9 +27,9 @@ def other_decisions(rng: random.Random) -> Stranger:
     if rng.random() < 0.3:
         answer = {"input": answer}
     answered = rng.randint(40, 80)
-    asks = question("q", 20, answered, label="Approve?", result=answer)
-    asks["status"] = rng.choice(["completed", "completed", "error"])
-    raw = build(rng, step("work", 0, 20), asks)
+    raw = build(
+        rng, step("work", 0, 20), question("q", 20, answered, label="Approve?", result=answer)
+    )
     row = {"outcome": "answered", "decision": word, "answered_by": "Bo Li", "reason": "seen"}
     return Stranger([raw], {"waiting_s": answered - 20.0}, {"interrupts": [row]})
 
