@@ -140,7 +140,7 @@ def _table(table: Table, shown: int, width: int) -> Iterator[Text]:
     texts = [[line_of(item.head, "muted"), *map(_cell, item.cells)] for item in columns]
     widths = [max(text.cell_len for text in column) for column in texts]
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
-    places = [place for place, column in enumerate(columns) if column.kind in ("text", "short")]
+    places = [place for place, column in enumerate(columns) if column.kind == "text"]
     places.sort(key=lambda place: (columns[place].name not in NAMES, -place))
     for least in MIN_TEXT:
         for place in places:
