@@ -54,12 +54,14 @@ def test_decisions_are_counted_by_their_own_words():
     ("by", "groups"),
     [
         ("agent", ["b", "a", "unknown"]),
-        ("week", ["2026-02-02"]),
+        ("week", ["2026-01-26", "2026-02-02"]),
     ],
 )
 def test_decisions_are_counted_by_group(by, groups):
-    """The largest group first, and those without one last."""
+    """The largest group first, but weeks in their order, and those without one last."""
+    early = -8 * 24 * HOUR
     source = [
+        run(question("q", early, early + 1, agent=None), run_id="early", start=early),
         answered(0, "approve", agent="a"),
         answered(1, "approve", agent="b"),
         answered(2, "approve", agent="b"),

@@ -106,6 +106,27 @@ def test_resume_is_refused_where_nothing_waits(server):
     server.post("/runs/unknown/resume", body, status=404)
 
 
+def test_a_thread_has_the_status_of_its_runs(server):
+    """Interrupted if any is, else running, else that of the last one."""
+    box = Sandbox(server.running)
+    run = server.reach("watchlist_hit")
+    thread = {"thread_id": run["thread_id"]}
+
+    def status():
+        threads = server.get("/threads", per_page=100)["data"]
+        return next(item["status"] for item in threads if item["id"] == run["thread_id"])
+
+    works = server.start("watchlist_hit", **thread)
+    assert status() == "interrupted"
+    box.end_run(works)
+    server.answer(run, decision="reject")
+    assert status() == "error"
+    last = server.start("watchlist_hit", **thread)
+    assert status() == "running"
+    server.answer(server.settle(last), decision="reject")
+    assert status() == "completed"
+
+
 def test_a_question_lapses_with_its_run(server):
     """A run that is ended ends in error, and the step of its question stays open."""
     run = server.reach("combined_proposal")
