@@ -127,10 +127,9 @@ def claim(
         "answer": contract.dumps(dict(answer)),
         "delivery": SENDING,
     }
-    insert = (
-        f"INSERT INTO answers ({', '.join(row)}) SELECT :{', :'.join(row)} WHERE :seen IS NULL "  # noqa: S608
-        f"OR NOT EXISTS (SELECT 1 FROM answers WHERE answer_id > :seen AND {_SENT})"
-    )
+    newer = f"SELECT 1 FROM answers WHERE answer_id > :seen AND {_SENT}"  # noqa: S608 - no values
+    insert = f"INSERT INTO answers ({', '.join(row)}) SELECT :{', :'.join(row)}"
+    insert += f" WHERE :seen IS NULL OR NOT EXISTS ({newer})"
     with _open_database() as db:
         done = db.execute(insert, {**row, "seen": seen})
         if done.rowcount and done.lastrowid:
@@ -168,7 +167,7 @@ def entries_about(asking: Asking) -> list[Entry]:
 def _entries(condition: str, values: Asking) -> list[Entry]:
     if not _exists():
         return []
-    select = f"SELECT * FROM answers WHERE {condition} ORDER BY answer_id"  # noqa: S608
+    select = f"SELECT * FROM answers WHERE {condition} ORDER BY answer_id"  # noqa: S608 - no values
     with _open_database() as db:
         return [*map(_entry, db.execute(select, values))]
 

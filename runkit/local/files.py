@@ -21,12 +21,11 @@ def usable(path: str | Path) -> Path:
     """
     if not str(path).strip():
         raise UsageError(f"{path!r} is no path; expected a file or a folder, such as 'runs'.")
-    expanded = Path(os.path.expanduser(path))  # noqa: PTH111 - keeps ~ of a user that is not there
     try:
-        expanded.stat()
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError) as error:
+        expanded = Path(path).expanduser()
+        with suppress(FileNotFoundError):
+            expanded.stat()
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a user that is not there
         raise UsageError.of_path(path, error) from None
     return expanded
 

@@ -31,6 +31,8 @@ async def test_a_saved_notebook_has_the_question_then_the_receipt(asking, shown,
     assert VIEW in view
     assert VIEW not in saved
     assert "Dismiss 1 potential hit?" in saved["text/html"]
+    if kind is not runkit.InterruptInbox:
+        assert "Watchlist Resolution" in saved["text/html"]  # who asks
     form = made.listing.form if kind is runkit.InterruptInbox else made.forms.form
     form.inputs.proposals[0].texts["note"].value = NOTE
     form.inputs.proposals[0].choice.value = "approve"
