@@ -95,9 +95,9 @@ def path_to(*parts: str) -> str:
     for part in parts:
         text = part.strip()
         if text.startswith("mk_"):
-            raise UsageError("an API key (not shown) is in the place of an id; give it as api_key=")
+            raise UsageError("an API key (not shown) is in the place of an id; pass it as api_key=")
         if text in ("", ".", "..") or contract.as_unicode(part) != part:
-            raise UsageError(f"{brief(part)} is not an id; expected one of the API")
+            raise UsageError(f"{brief(part)} is not an id; pass one as the API returned it.")
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
 
@@ -126,8 +126,9 @@ class RateLimiter:
                 if slot >= deadline:
                     return False
                 self._next = slot + self._gap
-            if slot > self.clock():
-                self.sleep(slot - self.clock())
+            pause = slot - self.clock()
+            if pause > 0:
+                self.sleep(pause)
             if self._paused_until <= max(slot, self.clock()):
                 return True
 
@@ -204,11 +205,12 @@ class Http:
         Raises the last attempt's `ApiError`.
         """
         source = self._name("GET", path)
-        end = self.clock() + min(call_timeout, self._call_timeout)
+        seconds = min(call_timeout, self._call_timeout)
+        end = self.clock() + seconds
         n_stops = self._n_stops
         failure: ApiError = RateLimited(
-            f"{source}: not sent; the rate limit or a pause that the API asked for left no slot in "
-            "time. Try again later."
+            f"{source}: not sent; the rate limit, or a pause that the API asked for, goes on for "
+            f"more than {seconds:g} s. Try again later, or set a longer call_timeout=."
         )
         for n_sent, pause in enumerate(chain(PAUSES, repeat(PAUSES[-1])), start=1):
             if not self._limiter.wait(end):
@@ -321,4 +323,7 @@ def check_size(source: str, n_bytes: int) -> None:
     """Raise `ContractError` for a response, or an event of a stream, that is too large."""
     if n_bytes > MAX_RESPONSE:
         limit = MAX_RESPONSE // 2**20
-        raise ContractError(f"{source}: the response is larger than {limit} MB.{warning(source)}")
+        raise ContractError(
+            f"{source}: the response is larger than {limit} MB, the most that runkit reads."
+            f"{warning(source)} If this persists, please report it."
+        )

@@ -47,7 +47,8 @@ class RunReader:
         if run_id not in (None, run.id):
             other = quoted(run.id, 100)
             raise ContractError(
-                f"{reply.source}: the API returned run {other!r}. Check base_url and the proxy."
+                f"{reply.source}: expected this run; the API returned {other!r}. Check base_url "
+                "and the proxy."
             )
         return run
 

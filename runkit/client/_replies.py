@@ -67,7 +67,7 @@ class Reply(NamedTuple):
         """Read the body as one object."""
         try:
             if not isinstance(self.value, dict):
-                raise ContractError(f"expected one object; got {kind(self.value)}.")
+                raise ContractError(f"expected one JSON object, got {kind(self.value)}.")
             return parse(self.value)
         except ContractError as error:
             raise ContractError(f"{self.source}: {error}{warning(self.source)}") from None

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from runkit.api.contract import Json
 from runkit.api.models import Interrupt, Run
 from runkit.api.question_kinds import check_answer, other_decision
-from runkit.api.reading import is_unanswered, result_of
+from runkit.api.reading import result_of
 from runkit.arguments import check_kind
 from runkit.client._http import path_to
 from runkit.client._reader import RunReader
@@ -72,12 +72,12 @@ class AnswerResult(NamedTuple):
 class _Question:
     """The question to answer, in the newest state of its run that the caller has.
 
-    `given_step` is its step, which tells two askings of one id apart.
+    `step_id` is its step, if the caller knows it: it tells two askings of one id apart.
     """
 
     run: Run
     id: str
-    given_step: str | None
+    step_id: str | None
 
     @cached_property
     def item(self) -> Interrupt | None:
@@ -90,23 +90,16 @@ class _Question:
         value = self.item and self.item.value
         return value.to_dict() if value else {}
 
-    @cached_property
-    def step_id(self) -> str | None:
-        """The step of the question, if no other step could be meant."""
-        if self.given_step is not None:
-            return self.given_step
-        steps = [step.id for step in self.run.walk() if is_unanswered(step.to_dict())]
-        return steps[0] if len(steps) == len(self.run.interrupts) == 1 else None
-
     def check(self, answer: Answer) -> None:
         """Raise `UsageError` for what cannot answer it, as far as the run shows."""
         check_kind("answer", answer, Mapping)
         if self.item is not None:
             check_answer(self.value, answer)
         elif self.run.interrupts:
+            ids = [item.id for item in self.run.interrupts]
             raise UsageError(
-                f"interrupt_id={brief(self.id)} is not among the interrupts of {self.run.label}. "
-                "Read the run again with client.runs.get."
+                f"interrupt_id={brief(self.id)} is not among the interrupts of {self.run.label}, "
+                f"{brief(ids)}. Read the run again with client.runs.get."
             )
 
     def doubt(self, newer: Run) -> str | None:
@@ -151,7 +144,7 @@ def deliver(
     not stop the answer. Raises `UsageError` for what cannot be an answer.
     """
     if interrupt_id is None:
-        raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
+        raise UsageError("interrupt_id=None: without an id, answer the question in Middesk.")
     question = _Question(run, interrupt_id, step_id)
     question.check(answer)
     columns = question.columns(reader.http.target.host)
@@ -220,7 +213,8 @@ def _raise_if_closed(reader: RunReader, question: _Question, refusal: ApiError) 
     if run is None or question.doubt(run) is not None:
         return
     conflict = Conflict(
-        f"the question {question.id!r} is not open. {refusal}",
+        f"the question {question.id!r} is no longer open: somebody answered it, or its run ended. "
+        f"{refusal}",
         status=refusal.status,
         messages=refusal.messages,
         parameter=refusal.parameter,
@@ -242,7 +236,7 @@ def _check(reader: RunReader, question: _Question, why: str) -> AnswerResult:
             message = "the question is closed; it could not be confirmed that this answer did it"
             log.warning("run %s, question %s: %s", run.id, question.id, message)
             return AnswerResult(UNCONFIRMED, run, message)
-    advice = "It was sent once and may still arrive: check again before you answer again."
+    advice = "It was sent once and may still arrive: read the run before you answer again."
     return AnswerResult(UNKNOWN, None, f"{why} Since then, {doubt}. {advice}")
 
 

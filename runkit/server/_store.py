@@ -181,7 +181,7 @@ class Store:
         run = self.runs.get(run_id)
         now = self.clock.now()
         if run is None or run.ended <= now:
-            raise UsageError(f"run {run_id!r} is unknown or has ended; end one that works")
+            raise UsageError(f"run {run_id!r} is unknown or has ended; end one that works or waits")
         self._place(run.spec._replace(stopped_at=now), (*run.answers.values(),))
 
     def _place(self, spec: RunSpec, answers: Sequence[Answer]) -> None:

@@ -36,7 +36,7 @@ NOTE = {"decision": "approve", "note": "Another date of birth"}
     ("interrupt_id", "answer", "words"),
     [
         ("int-9", NOTE, "interrupt_id='int-9' is not among"),
-        (None, NOTE, "has no id"),
+        (None, NOTE, "without an id"),
         ("{id}", {"decision": "approve"}, "needs a reason"),
     ],
 )
