@@ -3,6 +3,10 @@
 A press is one action: the run is read again, the log lets one of several kernels send, and the
 answer is sent once. `SENTENCES` has what is said of each result; it says only what the API has
 confirmed. What was typed stays in every state but confirmed.
+
+A text arrives when its input loses the focus, which may be by the press itself. So a missing reason
+does not disable Send: the page draws it pale while the input is empty, and a press says what is
+missing.
 """
 
 from __future__ import annotations

@@ -92,10 +92,10 @@ class RunForms:
 class InterruptForm(SavedBox):
     """A form for the questions of a run, one after the other; the last line of a cell shows it.
 
-    Choose an answer, then press Send. The receipt says only what the API has confirmed; until then
-    what was typed stays in the form, but a restart of the kernel loses it. Clicks wait while a cell
-    runs. A saved notebook keeps the question and the receipts as HTML. The form is an ipywidgets
-    `VBox`. `client.runs.resume(run, interrupt_id, answer)` does the same without a screen.
+    Choose an answer, then press Send. The receipt says only what the API has confirmed, and quotes
+    the answer; until then what was typed stays in the form, but a restart of the kernel loses it.
+    Clicks wait while a cell runs. A saved notebook keeps the question and the receipts as HTML. The
+    form is an ipywidgets `VBox`. `client.runs.resume(run, interrupt_id, answer)` does the same without a screen.
 
     Parameters
     ----------

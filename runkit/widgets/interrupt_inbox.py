@@ -59,7 +59,7 @@ class InterruptInbox(SavedBox):
         Seconds between two refreshes while the kernel is idle; without it only the button does.
         A newer inbox that refreshes itself takes the place of an older one.
     sla_h : float, optional
-        Hours within which a question should be answered; those that wait longer are marked late.
+        Hours within which a question should be answered; what waits longer says "over 4 h".
 
     Raises
     ------

@@ -53,15 +53,14 @@ async def test_it_is_a_vbox_that_composes_and_closes(asking, kind):
     n_comms = len(comms)
     made = make(kind, asking.client, run)
     assert isinstance(made, w.VBox)
-    tab = w.Tab([w.VBox([made])])
+    tab = w.Tab([made])
     await until(lambda: made.work.is_idle)
     form = made.listing.form if kind is runkit.InterruptInbox else made.forms.form
     form.inputs.proposals[0].choice.value = "reject"
     form.send_button.click()
     await until(lambda: made.receipts)
     made.close()
-    for part in (*tab.children, tab):
-        close_tree(part)
+    close_tree(tab)
     await until(lambda: made.work.is_idle)
     assert len(comms) == n_comms
 

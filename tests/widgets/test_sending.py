@@ -100,16 +100,6 @@ async def test_a_second_press_sends_nothing_while_an_answer_is_on_its_way(asking
 
 
 @on_a_loop
-async def test_an_answer_that_was_refused_can_be_sent_again(asking):
-    person = asking.form(asking.run())
-    asking.box.fault("refuse", status=422)
-    for result in ("open", "confirmed"):
-        person.choose()
-        await person.press()
-        assert person.result == result
-
-
-@on_a_loop
 async def test_sending_after_a_doubt_is_a_new_decision(asking):
     """The choice is taken back, so that a press alone sends nothing; the reason stays."""
     person = asking.form(asking.run())
