@@ -95,7 +95,8 @@ class InterruptForm(SavedBox):
     Choose an answer, then press Send. The receipt says only what the API has confirmed, and quotes
     the answer; until then what was typed stays in the form, but a restart of the kernel loses it.
     Clicks wait while a cell runs. A saved notebook keeps the question and the receipts as HTML. The
-    form is an ipywidgets `VBox`. `client.runs.resume(run, interrupt_id, answer)` does the same without a screen.
+    form is an ipywidgets `VBox`. `client.runs.resume(run, interrupt_id, answer)` does the same
+    without a screen.
 
     Parameters
     ----------
