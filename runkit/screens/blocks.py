@@ -187,7 +187,7 @@ def _kind(name: str, dtype: str) -> str:
         return "word"
     if dtype in NUMBERS:
         return "number"
-    return "time" if dtype == TIME else "text"
+    return "time" if dtype == TIME or name == "since" else "text"
 
 
 def with_name(df: pd.DataFrame) -> pd.DataFrame:

@@ -78,6 +78,15 @@ FAILED_STEP = [
     "newest_at",
     "run_ids",
 ]
+SLOWEST = [
+    "label",
+    "agent",
+    "n_steps",
+    "n_runs",
+    "median_s",
+    "p90_s",
+    "critical_s",
+]
 WEAK = [
     "title",
     "confidence",
@@ -326,8 +335,7 @@ def slowest_steps(f: Source) -> Panel:
     kinds["label"] = kinds["label"].where(kinds.pop("n_labels").eq(1), in_names)
     kinds = kinds.sort_values(["critical_s", "median_s"], ascending=False, ignore_index=True)
     table = kinds.head(MAX_KINDS)[["label", *kinds.columns.drop("label")]]
-    seen = Table(table.drop(columns=["name", "longest_s"]))
-    return Panel("Slowest steps", table, what_was_read(f), [seen])
+    return Panel("Slowest steps", table, what_was_read(f), [Table(table[SLOWEST])])
 
 
 def work_of(f: Frames) -> pd.DataFrame:

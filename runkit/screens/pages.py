@@ -23,9 +23,11 @@ from runkit.screens.fleet import (
     LOW,
     MAX_NEEDS,
     RUN_NAMES,
+    SLOWEST,
     needs_of,
     needs_tables,
     rated_of,
+    slowest_steps,
     with_limit,
     with_names,
 )
@@ -85,9 +87,10 @@ def runs_panel(f: Frames) -> Panel:
 
 
 def folded_runs(f: Frames) -> Panel:
-    """Show the runs as a table that is folded, for what a chart draws."""
-    table = runs_table(f)
-    return Panel("", table, what_was_read(f), [Table(table, "Runs", shown=0)])
+    """Show the runs, which a chart draws, and their slowest steps as folded tables."""
+    parts = {"Runs": runs_table(f), "Slowest steps": slowest_steps(f).table[SLOWEST]}
+    blocks = [Table(part, name, shown=0) for name, part in parts.items() if len(part)]
+    return Panel("", f.runs, what_was_read(f), blocks)
 
 
 def runs_table(f: Frames, sla_h: float | None = None) -> pd.DataFrame:
