@@ -21,7 +21,7 @@ from runkit.api import contract
 from runkit.api.contract import LOCAL, Json, format_time, parse_time
 from runkit.display.messages import log
 from runkit.display.text import brief, kind
-from runkit.errors import ContractError, UsageError
+from runkit.errors import ContractError
 
 Path = tuple[str | int, ...]
 # The times that Arrow reads as they are; `parse_time` reads other forms, and 29 February.
@@ -98,8 +98,6 @@ class ApiObject:
         field = fields(cls).get(name)
         if field is None:
             raise AttributeError(f"{cls.__name__} has no attribute {name!r}")
-        if field.is_required and name not in self._clean:
-            raise UsageError(f"this {cls.__name__} has no {name}; build it by from_json().")
         value = self.__dict__[name] = field.read(self._clean.get(name))
         return value
 

@@ -247,12 +247,8 @@ def _files_of(source: Any) -> list[File]:
             f"that ends in {', '.join(SUFFIXES)}, also with .gz, or a folder of such files or of "
             "Frames.save()."
         )
-    return [(_name_of(file), partial(files.opened, file)) for file in paths]
-
-
-def _name_of(path: Path) -> str:
-    """Return the name of a file for people; it may have bytes that are not text."""
-    return str(path).encode("utf-8", "replace").decode()
+    # the name of a file may have bytes that are not text
+    return [(contract.as_unicode(str(file)), partial(files.opened, file)) for file in paths]
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
