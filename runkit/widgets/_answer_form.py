@@ -145,8 +145,8 @@ class AnswerForm:
         self._head.value = block(question_html(self.question, self.client))
         for item in self.inputs.proposals:
             item.mark_required()
-        chosen = self.inputs.chosen
-        words = self._refusal or (f"Send: {chosen}" if chosen else "Choose an answer")
+        action = self.inputs.button_words
+        words = self._refusal or (f"Send: {action}" if action else "Choose an answer")
         self.send_button.description = BUTTON.get(self.state, words)
         self.send_button.disabled = not self.can_send
 
@@ -159,7 +159,7 @@ class AnswerForm:
     @property
     def can_send(self) -> bool:
         """Whether a press on Send sends."""
-        return self.state is State.OPEN and not self._refusal and bool(self.inputs.chosen)
+        return self.state is State.OPEN and not self._refusal and bool(self.inputs.button_words)
 
     def _note_change(self, field: Any) -> None:
         """Note that an input has changed; a choice that lacks one moves the focus there."""

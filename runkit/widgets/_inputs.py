@@ -195,7 +195,7 @@ class QuestionInputs:
         self.box.add_class("rk-inputs")
 
     @property
-    def chosen(self) -> str:
+    def button_words(self) -> str:
         """What the chosen answers do, as their buttons say; empty while one is missing."""
         choices = [item.chosen for item in self.proposals]
         if not all(choices):

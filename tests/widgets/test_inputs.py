@@ -43,7 +43,7 @@ def test_each_answer_of_each_kind_is_sent_as_its_button_says(kind, word, button)
     if (kind, word) == ("document", "approve"):
         inputs.proposals[0].texts["document_id"].value = sent["document_id"] = "d1"
     assert inputs.answer() == sent
-    assert inputs.chosen.lower() == button.lower()
+    assert inputs.button_words.lower() == button.lower()
     assert answer_errors(kind, sent) == {}
 
 
@@ -126,8 +126,8 @@ def test_proposals_of_one_agent_are_one_question_with_the_evidence_of_each():
 
 def test_a_combined_question_is_sent_when_each_part_has_an_answer():
     inputs = inputs_of(combined(), "approve")
-    assert inputs.chosen == ""
+    assert inputs.button_words == ""
     inputs.proposals[1].choice.value = "reject"
-    assert inputs.chosen == "verify the TIN, keep the hit"
+    assert inputs.button_words == "verify the TIN, keep the hit"
     parts = [{"agent": "tin", "decision": "approve"}, {"agent": "list", "decision": "reject"}]
     assert inputs.answer() == {"proposals": parts}

@@ -107,7 +107,7 @@ async def test_sending_after_a_doubt_is_a_new_decision(asking):
     asking.box.fault("drop")
     person.choose()
     await person.press()
-    assert (person.form.inputs.chosen, person.form.send_button.disabled) == ("", True)
+    assert (person.form.inputs.button_words, person.form.send_button.disabled) == ("", True)
     await person.press()
     assert arrived() == 1
     person.choose()
