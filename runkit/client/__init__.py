@@ -3,15 +3,17 @@
 client        `Client`, which key goes to which host; `client.agents`, `.actions`, `.documents`
 _runs         `client.runs`
 businesses    `client.businesses`, `client.threads`, and which business each run is about
-_reader       reads runs: once, many into a folder, until they stop, or as a stream of events
+_reader       reads runs: one, many into a folder, and by the start of an id
 run_list      lists that say what may be missing, and how they are read: `RunList`
 resume        answers a question: logs it, sends it once, and logs what became of it
 _http         requests: the rate limit, what is repeated, limits of time and size
-_replies      from a response to parsed JSON, or to an error that says what to do
+_replies      from a response or an event to parsed JSON, or to an error that says what to do
 
-`client.runs.resume(run, id, answer)`:
+Each call goes from its method to `Http.get` or `Http.post`, and from there once or more often to
+httpx. `list` reads page by page (`run_list.Pages`); `fetch` reads several at once
+(`run_list.read_each`). The longest is `client.runs.resume(run, id, answer)`:
 
-1. `_runs` finds the run and the question, with its business and kind.
+1. `_runs` has the run, or reads it.
 2. `api/question_kinds` checks the answer against the assumptions in `api/contract.md`.
 3. `local/answer_log` logs it before it is sent.
 4. `_http` sends it once, within the rate limit.

@@ -6,8 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import IO, TypeAlias
+from typing import TypeAlias
 
 from runkit.api import contract
 from runkit.api.contract import Json
@@ -20,10 +19,9 @@ from runkit.client.run_list import RunList, read_each
 from runkit.display.messages import quoted
 from runkit.display.text import brief
 from runkit.errors import ContractError, UsageError
-from runkit.local.fetch_files import First, Held, Last, fetch_file
+from runkit.local.fetch_files import First, Held, Into, Last, fetch_file
 
 START_OF_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
-Into: TypeAlias = "str | Path | IO[bytes]"
 ListRuns: TypeAlias = "Callable[..., RunList]"  # `Runs.list`
 
 

@@ -47,7 +47,7 @@ class Businesses(ApiPart):
 
     @checked
     def list(self) -> ApiList[Business]:
-        """List the businesses of the account, in the API's order.
+        """List the businesses of the account, in the API's order ([A] 33).
 
         `missing` has the reasons why some may be missing. Raises `ApiError` if the list cannot be
         read.

@@ -100,9 +100,9 @@ def declared_name() -> str:
         return "unknown"
 
 
-def digest(value: Mapping[str, Any]) -> str:
+def digest(value: dict[str, Any]) -> str:
     """Return the SHA-256 of a JSON object in canonical form, in hex."""
-    text = contract.dumps(dict(value), sort_keys=True)
+    text = contract.dumps(value, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Literal, NamedTuple
+from typing import IO, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, Field
 
@@ -32,6 +32,7 @@ from runkit.display.text import brief, escape_unseen, plural
 from runkit.errors import StorageError, UsageError
 from runkit.local import files
 
+Into: TypeAlias = "str | Path | IO[bytes]"  # where a fetch writes
 MARK = b'{"object":"runkit.fetch'  # how the first and the last record begin
 LINE_SUFFIXES = (".ndjson", ".jsonl")
 # A query with any other filter says nothing of the runs that it did not ask for.
@@ -117,7 +118,7 @@ class FetchFile:
 
 
 @contextmanager
-def fetch_file(into: str | Path | IO[bytes] | None, host: str) -> Iterator[FetchFile]:
+def fetch_file(into: Into | None, host: str) -> Iterator[FetchFile]:
     """Yield the file of a fetch from a host: none, an open one, a new one, or one in a folder.
 
     A new one without a run or a last record is removed again. Raises `UsageError` for a place

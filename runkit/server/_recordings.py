@@ -14,7 +14,7 @@ answer are equal until then, in ids and times, too. A run may have no `steps`. A
 `interrupt` has `asked`, the item of the run's `interrupts` while it waits; one that the policy
 settled ([A] 24) has none. `weight` is how often history has the business, 0 never, which leaves
 equal seeds their pasts. Of those with `is_form`, whose runs have forms that other accounts send,
-one in turn is every seventh run of history.
+one in turn is every seventh run of history. [A] 15: of the agents, `tin_verification` is invented.
 """
 
 from __future__ import annotations

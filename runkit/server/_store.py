@@ -202,7 +202,7 @@ def get_or_404(items: Mapping[str, Item], what: str, item_id: str) -> Item:
 
 
 def business_now(store: Store, business: SeededBusiness) -> Json:
-    """Return the JSON of a business, with the status of the last decision on it."""
+    """Return the JSON of a business, with the status of the last decision on it ([A] 12)."""
     decisions = [
         action["payload"]["status"]
         for action, spec in _done_on(store, business)
@@ -282,7 +282,7 @@ def _history_answer(
         verdicts[agent] = [*words, *ANY_VERDICT][is_no]
     note = random.choice(("", "checked by ops", "matches our records"))
     if "dismissal" in interrupt.questions.values() and not is_no:
-        note = note or "not the listed person"  # a dismissal needs a note
+        note = note or "not the listed person"  # [A] 13: it is required
     notes = dict.fromkeys(verdicts, note)
     answered_at = int(interrupt.asked_at) + round(minutes * MINUTE)
     return Answer(interrupt.recorded_id, answered_at, verdicts, notes)

@@ -26,7 +26,7 @@ def test_each_assumption_in_the_code_is_listed_with_its_file():
 
 
 def test_each_file_in_the_list_of_assumptions_exists():
-    assert len(FILES) == 37
+    assert len(FILES) == 36
     for number, files in FILES.items():
         assert files, number
         assert all((PACKAGE / name).is_file() for name in files), (number, files)
