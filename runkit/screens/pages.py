@@ -108,6 +108,7 @@ def runs_table(f: Frames, sla_h: float | None = None) -> pd.DataFrame:
 def problems_of(f: Frames) -> list[Table]:
     """Return the kinds of problems in the data as a table, if there are any."""
     kinds = _kinds_of_problems(f)
+    kinds["location"] = kinds["location"].str.replace(r"^[^$]*/", "", regex=True)  # the folder
     return [Table(kinds, "Problems in the data")] if len(kinds) else []
 
 

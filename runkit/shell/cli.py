@@ -321,6 +321,8 @@ def _source(arguments: argparse.Namespace) -> Any:
             )
     where = f"{run_ids[0]} is no file or folder here; to read it from the API as the id of a run, "
     with _reader(where) as client:
+        if len(run_ids) == 1:
+            return _identify(client, runkit.RunList((client.runs.get(*run_ids),)))
         runs = client.runs.fetch(run_ids)
         if not runs and _is_stopped(runs):
             raise KeyboardInterrupt

@@ -267,9 +267,10 @@ def _read(source: Any, given: datetime | None, progress: bool) -> Frames:
 
 def _data_error(problems: pd.DataFrame, where: str, advice: str) -> DataError:
     first = problems.head(SHOWN_PROBLEMS)
+    lines = ("  " + first["location"] + ": " + first["detail"]).str.cat(sep="\n")
     return DataError(
         f"{plural(int(problems['n'].sum()), 'problem')} {where}; expected runs as the API "
-        f"documents them. The first:\n{first.to_string(index=False)}\n{advice}",
+        f"documents them. The first:\n{lines}\n{advice}",
         problems,
     )
 

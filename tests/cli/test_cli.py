@@ -78,12 +78,12 @@ def groups(shown):
 
 
 def on_a_terminal(*arguments):
-    """Run a command; return what it writes to a terminal, without what makes it bold."""
+    """Run a command; return what it writes to a terminal."""
     screen = io.StringIO()
     screen.isatty = lambda: True
     with contextlib.redirect_stdout(screen):
         main(arguments)
-    return re.sub("\x1b\\[[01]m", "", screen.getvalue())
+    return screen.getvalue()
 
 
 def show(folder, *runs, options=(), code=0):
@@ -131,6 +131,31 @@ def test_several_runs_are_shown_by_status(tmp_path):
     assert groups("\n".join(lines)) == [("1", "waiting"), ("2", "completed")]
     assert lines[4].startswith("Approve? ")  # a name that most share, an agent's, is left out
     assert show(tmp_path, *runs, options=("bbbbbbbb",))[1].startswith("run bbbbbbbb ")
+
+
+DAYS = [("2026-12-31", ["Since", "Feb 3"]), ("2027-01-01", ["Since      ", "Feb 3, 2026"])]
+
+
+@pytest.mark.parametrize(("as_of", "days"), DAYS)
+def test_several_files_are_shown_together(as_of, days, tmp_path):
+    """Each group has a name if the runs have several; a day has its year if `as_of` is in another.
+
+    Columns without a value are left out, numbers are right.
+    """
+    other = raw(step("a", 0, 5), run_id="bbbbbbbb-1", agent="kyb", status="error")
+    (tmp_path / "more.json").write_text(json.dumps(other))
+    first = raw(step("a"), run_id="aaaaaaaa-1")
+    lines = show(tmp_path, first, options=("more.json", "--as-of", as_of))
+    head, day = days
+    assert lines[2:] == [
+        "1 failed",
+        f"Agent  Work  {head}  Run",
+        f"KYB     5 s  {day}  bbbbbbbb-1",
+        "",
+        "1 completed",
+        f"Agent             Work  {head}  Run",
+        f"CIP Orchestrator  10 s  {day}  aaaaaaaa-1",
+    ]
 
 
 def test_a_limit_stands_beside_each_wait(tmp_path):
@@ -187,7 +212,10 @@ def test_the_exit_code_says_whether_a_question_waits(has_question, has_bad_line,
 
 @pytest.mark.parametrize("width", [60, 110])
 def test_a_table_fits_the_terminal(width, tmp_path, monkeypatch):
-    """Wide characters count as two; ten rows of a group, unless `--all` is given."""
+    """Wide characters count as two; ten rows of a group, unless `--all` is given.
+
+    Headings are bold, but for NO_COLOR.
+    """
     name = {"_runkit": {"business_name": "東京貿易株式会社" * 4}}
     reason = f"Register: {'down ' * 30}: end"
     failed = raw(step("a", type="error", label=reason), status="error") | name
@@ -204,6 +232,11 @@ def test_a_table_fits_the_terminal(width, tmp_path, monkeypatch):
     assert len(re.findall("000000", shown)) == 10
     assert len(re.findall("000000", on_a_terminal("show", str(path), "--all"))) == 12
     assert reason in run("show", str(path), cwd=tmp_path).stdout  # a pipe gets all
+    assert [line for line in shown.splitlines() if line.endswith(" ")] == []
+    assert "\x1b" not in shown
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "xterm")
+    assert "\x1b[1m12 completed\x1b[0m" in on_a_terminal("show", str(path))
 
 
 def test_the_exports_of_the_sandbox_are_all_that_a_client_needs(served, monkeypatch):
