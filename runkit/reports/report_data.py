@@ -35,7 +35,7 @@ from runkit.screens.pages import head
 from runkit.screens.panel import Panel
 from runkit.tables import sources
 from runkit.tables.frames import Frames
-from runkit.tables.read_frames import frames, open_source
+from runkit.tables.read_frames import frames
 
 # characters; a shorter value, such as "none", is a common word and not a key
 MIN_KEY_LENGTH = 8
@@ -129,7 +129,7 @@ def read_source(
     before: sources.Source | None = None,
 ) -> ReportSource:
     """Read the frames and the sent answers."""
-    f = frames(open_source(source))
+    f = frames(source)
     answers = answer_log()
     answers = answers[answers["run_id"].isin(f.runs["run_id"])]
     f = frames(f, answers=answers) if len(answers) else f

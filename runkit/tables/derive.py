@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from runkit.api.reading import EXPIRED, PENDING, returned
+from runkit.api.reading import PENDING, returned
 from runkit.api.views import Note, Path
 from runkit.api.words import (
     CONFIDENCES,
@@ -95,30 +95,19 @@ def _add_step_columns(runs: Columns, steps: Columns, interrupts: Columns) -> Non
 def _states(
     runs: Columns, steps: Columns, interrupts: Columns, is_question: Flags, has_failed: Flags
 ) -> pa.Array:
-    """Return what each step is, in one word.
-
-    A question is what its row says; one without a row waits, or has expired with its run.
-    """
-    has_end = steps["completed_at"] != NEVER
-    is_failed_question = is_question & is_word(steps["status"], FAILED_STATUSES)
-    is_over = _is_answered_or_over(steps) | has_end & ~is_failed_question
-    has_ended = runs["has_ended"][steps["run"]]
-    n = len(is_over)
-    of_step = interrupts["step"]
-    is_row = is_in(of_step, n)
-    is_pending = is_in(of_step[is_word(interrupts["outcome"], [PENDING])], n)
-    is_expired = is_in(of_step[is_word(interrupts["outcome"], [EXPIRED])], n)
-    is_open = ~is_over & ~has_ended
-    unpaired = is_question & ~is_row
-    conditions = [
-        has_failed,
-        is_pending | unpaired & is_open,
-        is_expired | ~is_row & ~is_over & has_ended,
-        ~is_row & is_open,
-    ]
-    over = _states_of_over(steps)
-    words = np.select(conditions, ["failed", "waiting", "expired", "running"], over)
-    return pa.array(words, TEXT)
+    """Return what each step is, in one word; a question is over once it is answered."""
+    is_settled = is_word(interrupts["outcome"], OUTCOMES.meaning("settled"))
+    is_answered = is_in(interrupts["step"][is_settled], len(is_question))
+    is_over = is_word(steps["status"], STEP_STATUSES.meaning("over"))
+    is_over |= steps["completed_at"] != NEVER
+    conditions = {
+        "failed": has_failed,
+        "over": np.where(is_question, is_answered, is_over),
+        "expired": runs["has_ended"][steps["run"]],
+        "waiting": is_question,
+    }
+    words = np.select([*conditions.values()], [*conditions], "running")
+    return pa.array(np.where(words == "over", _states_of_over(steps), words), TEXT)
 
 
 def _states_of_over(steps: Columns) -> Any:
