@@ -101,8 +101,9 @@ class RunList(ApiList[Run]):
 class Pages(Generic[Listed]):
     """A list of the API, read page by page: each has the items that are new.
 
-    `missing`, `total` (as the first page counts) and `read_at` are known as far as pages were read.
-    With `progress` a line counts the items if reading takes long; it is cleared at the end.
+    `missing`, `total` (as the first page counts) and `read_at` are known as far as pages were read;
+    `is_last` is that of the newest page. With `progress` a line counts the items if reading takes
+    long; it is cleared at the end.
     """
 
     http: Http
@@ -115,6 +116,7 @@ class Pages(Generic[Listed]):
     n_unreadable: int = 0
     total: int | None = None
     read_at: datetime | None = None
+    is_last: bool = False
 
     @property
     def missing(self) -> list[str]:
@@ -140,8 +142,9 @@ class Pages(Generic[Listed]):
                     new = [raw for key, raw in by_id.items() if key not in seen]
                     seen |= by_id.keys()
                     counter.update(len(new))
-                    yield self._parsed(new, reply)
-                    if not new or not self.is_paged or page.has_more is False:
+                    self.is_last = not new or not self.is_paged or page.has_more is False
+                    yield self._parse_all(new, reply)
+                    if self.is_last:
                         break
         except KeyboardInterrupt:
             arrived = plural(len(seen), "record")
@@ -150,10 +153,10 @@ class Pages(Generic[Listed]):
         arrived = plural(len(seen), "record")
         if self.total not in (None, len(seen)):
             self.gaps.append(f"{arrived} arrived, the API counts {self.total:,}")
-        elif page.has_more or number == MAX_PAGES:
+        elif page.has_more or not self.is_last:
             self.gaps.append(f"{arrived} arrived, the API has more")
 
-    def _parsed(self, new: Iterable[Json], reply: Reply) -> list[Listed]:
+    def _parse_all(self, new: Iterable[Json], reply: Reply) -> list[Listed]:
         items = []
         for raw in new:
             try:
@@ -197,7 +200,7 @@ def read_runs(
     words = status and ", ".join(sorted(status))
     filters = without_none(status=words, since=since, business_id=business_id)
     query = without_none(**filters, limit=limit)
-    kept: list[Run] = []
+    runs: list[Run] = []
     gaps = []
     n_unknown = 0  # runs whose business cannot be known
     for page in pages:
@@ -207,10 +210,11 @@ def read_runs(
             if since is not None and run.created_at < since:
                 continue
             if business_id in (None, run.business_id):
-                kept.append(run)
+                runs.append(run)
             elif run.thread_id is None:
                 n_unknown += 1
-        if limit is not None and len(kept) > limit:
+        n_possible = len(runs) + (0 if pages.is_last else 1)  # at least
+        if limit is not None and n_possible > limit:
             is_counted = pages.total is not None and not filters
             of = f"of {pages.total:,}" if is_counted else f"(limit={limit})"
             gaps.append(f"{NEWEST} {limit:,} {of}")
@@ -220,7 +224,7 @@ def read_runs(
     if n_unknown:
         gaps.append(f"{plural(n_unknown, 'run')} without a thread may be missing")
     return RunList(
-        tuple(kept[:limit]),
+        tuple(runs[:limit]),
         (*pages.missing, *gaps),
         query={name: str(value) for name, value in query.items()},
         read_at=pages.read_at,
@@ -257,7 +261,7 @@ def read_each(
     """
     results: dict[str, Result] = {}
     errors: dict[str, ApiError] = {}
-    stopped: str | None = None
+    end: str | None = None  # why it ended early
     n_down = 0
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="runkit-fetch")
     try:
@@ -272,7 +276,7 @@ def read_each(
                     if error.status == 401 or n_down >= min(WORKERS, len(ids)):
                         if not results:
                             raise
-                        stopped = f"stopped ({shorten(str(error), MAX_ERROR)})"
+                        end = f"stopped ({shorten(str(error), MAX_ERROR)})"
                         break
                     errors[tasks[task]] = error
                     continue
@@ -280,7 +284,7 @@ def read_each(
                 results[tasks[task]] = result
                 n_down = 0
     except KeyboardInterrupt:
-        stopped = STOPPED
+        end = STOPPED
     finally:
         # Requests in flight end by themselves; waiting for them would delay Ctrl-C.
         pool.shutdown(wait=False, cancel_futures=True)
@@ -288,8 +292,8 @@ def read_each(
             http.stop_retries()
     missing = []
     of = f"of {len(ids):,} {things}"
-    if stopped is not None:
-        missing.append(f"{stopped}: {len(results):,} {of} arrived")
+    if end is not None:
+        missing.append(f"{end}: {len(results):,} {of} arrived")
     if errors:
         named = shorten(", ".join(errors), MAX_NAMED)
         first = shorten(str(next(iter(errors.values()))), MAX_ERROR)

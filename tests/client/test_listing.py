@@ -25,6 +25,7 @@ def account(account, run_json):
     [
         ({}, range(49, -1, -1), (), 5),
         ({"limit": 7}, range(49, 42, -1), ("the newest 7 of 50",), 1),
+        ({"limit": 10}, range(49, 39, -1), ("the newest 10 of 50",), 1),
         ({"limit": 50}, range(49, -1, -1), (), 5),
         ({"limit": 5, "status": "waiting"}, range(49, 36, -3), ("the newest 5 (limit=5)",), 2),
         ({"since": "2026-02-03T01:35+01:00"}, range(49, 34, -1), (), 2),
