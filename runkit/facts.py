@@ -285,17 +285,14 @@ class ReadLine(NamedTuple):
 def what_was_read(f: Frames, *notes: str) -> ReadLine:
     """Write what is missing, how many runs were read, and up to when they are counted.
 
-    `notes` stand before it, but for empty ones. What a source lacks is not missing in one run.
+    `notes` stand before it, but for empty ones.
     """
-    of_source = f.source_missing if len(f) == 1 else ()
-    missing = f.missing[len(of_source) :]
     counted_runs = f"{plural(len(f.runs), 'run')} read"
     n_several = int(f.runs["n_copies"].gt(1).sum())
     if n_several:
         counted_runs += f", {n_several:,} in several copies, the newest counts"
-    beside = f"of the source: {'; '.join(of_source)}" if of_source else ""
-    parts = [*notes, counted_runs, beside, f.clock]
-    return ReadLine(" · ".join(missing), " · ".join(filter(None, parts)))
+    parts = [*filter(None, notes), counted_runs, f.clock]
+    return ReadLine(" · ".join(f.missing), " · ".join(parts))
 
 
 def runs_in_order(runs: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,8 @@ anything that `frames()` takes; each returns a `Panel`. `runkit.one_run` is this
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from runkit.analysis.compare import of_one_run
@@ -22,7 +24,14 @@ from runkit.display.text import (
     short_id,
 )
 from runkit.errors import UsageError
-from runkit.facts import NOT_IN_THE_DATA, findings_of, outputs_of, returned_by, what_was_read
+from runkit.facts import (
+    NOT_IN_THE_DATA,
+    ReadLine,
+    findings_of,
+    outputs_of,
+    returned_by,
+    what_was_read,
+)
 from runkit.screens.blocks import (
     Block,
     Decision,
@@ -117,7 +126,7 @@ def findings(f: Source) -> Panel:
     f = of_one_run(f, "f")
     table = weakest_first(findings_of(f)).reset_index(drop=True)
     seen = Table(with_sources(f, table)[FINDING_SHOWN])
-    return Panel("Findings", table[FINDING_COLUMNS], what_was_read(f), [seen])
+    return Panel("Findings", table[FINDING_COLUMNS], _read_of(f), [seen])
 
 
 def with_sources(f: Frames, artifacts: pd.DataFrame) -> pd.DataFrame:
@@ -154,7 +163,7 @@ def questions(f: Source) -> Panel:
     f = of_one_run(f, "f")
     table = f.interrupts.sort_values("asked_at", kind="stable", ignore_index=True)[QUESTION_COLUMNS]
     seen = Table(table[[*AUDIT, "wait_s"]].rename(columns=AUDIT_NAMES))
-    return Panel("Questions", table, what_was_read(f), [seen])
+    return Panel("Questions", table, _read_of(f), [seen])
 
 
 @checked
@@ -183,14 +192,14 @@ def step(f: Source, name: str) -> Panel:
     steps = _find_steps(f.steps, name)
     table = step_table(steps)
     if len(steps) > 1:
-        return Panel(name, table, what_was_read(f))
+        return Panel(name, table, _read_of(f))
     row = steps.iloc[0]
     values = pd.DataFrame(leaves(row["result"]), columns=["path", "value"], dtype="str")
     is_own = f.artifacts["step_id"].eq(row["step_id"]) & f.artifacts["origin"].eq("finding")
     own = with_sources(f, f.artifacts[is_own])
     parts = {"": table, "Result": values, "Findings": own[STEP_FINDING]}
     blocks = [Table(part, heading) for heading, part in parts.items() if len(part)]
-    return Panel(str(row["label"]), values, what_was_read(f), blocks)
+    return Panel(str(row["label"]), values, _read_of(f), blocks)
 
 
 def step_table(steps: pd.DataFrame) -> pd.DataFrame:
@@ -264,6 +273,13 @@ def beside_others(f: Source, run_id: str) -> Panel:
     return Panel(title, table, what_was_read(f))
 
 
+def _read_of(f: Frames, *notes: str) -> ReadLine:
+    """Write what was read of one run; what its source lacks is not missing in it."""
+    reasons = "; ".join(f.source_missing)
+    of_source = f"of the source: {reasons}" if reasons else ""
+    return what_was_read(replace(f, source_missing=()), *notes, of_source)
+
+
 # ------------------------------------------------------------------------- how it ended, its steps
 
 
@@ -273,7 +289,7 @@ def head_of_run(f: Frames, title: str = "", *notes: str, sla_h: float | None = N
     name = title or name_of_run(f)
     agent = agent_title(run["agent"], run["agent_name"])
     of_agent = agent if name != agent else ""
-    line = what_was_read(f, *notes, of_agent, f"run {short_id(run['run_id'])}")
+    line = _read_of(f, *notes, of_agent, f"run {short_id(run['run_id'])}")
     blocks: list[Block] = [_ending(f)]
     if decisions := decisions_of(f, sla_h):
         blocks.append(Decisions(decisions))
@@ -333,7 +349,7 @@ def folded_steps(f: Frames) -> Panel:
     results = with_sources(f, outputs_of(f).iloc[:-1])[FINDING_SHOWN]
     parts = {"Steps": indented(f.steps), "Other results": results}
     blocks = [Table(part, name, shown=0) for name, part in parts.items() if len(part)]
-    return Panel("", f.steps, what_was_read(f), blocks)
+    return Panel("", f.steps, _read_of(f), blocks)
 
 
 def indented(steps: pd.DataFrame) -> pd.DataFrame:

@@ -109,11 +109,11 @@ def test_what_was_read_stands_once_on_a_screen_and_what_is_missing_first(name):
     assert words.index("records refused") < words.index("9 runs read") < words.index("as of")
 
 
-@pytest.mark.parametrize("name", ["overview", "head", "frames"])
+@pytest.mark.parametrize("name", ["findings", "questions", "head", "show"])
 def test_what_a_source_lacks_is_not_missing_in_one_run(name):
     broken = {"object": "run", "id": "broken"}
     f = runkit.frames([*strangers.records(strangers.fleet(seed=2, n_runs=2)), broken])
-    read = FLEET[name](f.select(f.runs["run_id"][0])).read
+    read = ONE[name](f.select(f.runs["run_id"][0])).read
     assert "records refused" not in read.missing
     assert "of the source: 1 of 3 records refused" in read.counted
 
