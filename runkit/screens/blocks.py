@@ -12,7 +12,16 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
-from runkit.api.words import CONFIDENCES, OUTCOMES, RUN_STATUSES, STATES, TIERS, Vocabulary, Word
+from runkit.api.words import (
+    CONFIDENCES,
+    OUTCOMES,
+    PROBLEMS,
+    RUN_STATUSES,
+    STATES,
+    TIERS,
+    Vocabulary,
+    Word,
+)
 from runkit.display.text import MISSING, agent_title, day, in_words, lasted, short_id, visible
 from runkit.facts import ReadLine, short_ids
 
@@ -51,7 +60,7 @@ PLAIN: dict[str, Callable[[str], str]] = {
     "agent": agent_title,
     "asked_by": agent_title,
     "kind": in_words,
-    "problem": in_words,
+    "problem": lambda word: PROBLEMS.find(word).label,
 }
 # of the share of rows with one name; a name that most rows share says nothing
 MOST = 0.5

@@ -38,15 +38,3 @@ def test_200_000_steps_become_frames_and_a_chart(wide):
     assert f.problems.empty
     assert len(figure) < 2_000_000
     assert "200,000 steps" in repr(f)
-
-
-def test_a_result_of_50_mb_is_read_saved_and_shown(tmp_path):
-    """It is read, kept whole, written and read back, drawn and shown in short."""
-    size = 50_000_000
-    text = json.dumps(run(step("a", result={"text": "HERE"}))).replace("HERE", "x" * size).encode()
-    with within(20):
-        f = runkit.frames(text)
-        assert f.steps["result"].str.len().tolist() == [size + 11]
-        assert runkit.frames(f.save(tmp_path)).steps["result"].equals(f.steps["result"])
-        assert len(repr(f)) < 1_000
-        assert len(runkit.gantt(f).to_json()) < 100_000
