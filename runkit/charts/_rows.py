@@ -168,12 +168,12 @@ def _run_words(run: Row, *, is_bold: bool) -> tuple[Line, Line, list[str]]:
     text = [_worked(run)]
     if pd.notna(run["since"]):
         text.append(_waiting(run["wait_s"]))
-    elif pd.notna(run["waiting_s"]) and run["waiting_s"]:
+    elif run["waiting_s"] > 0:
         text.append(Span(f"+ {duration(run['waiting_s'])} wait", "muted"))
-    if is_idle(run):
-        text.append(Span(f"+ {duration(run['idle_s'])} idle", "muted"))
     if isinstance(run["reason"], str):
         text.append(Span(shown(run["reason"]), "fail"))
+    elif pd.isna(run["since"]) and is_idle(run):
+        text.append(Span(f"+ {duration(run['idle_s'])} idle", "muted"))
 
     agent = agent_title(run["agent"], run["agent_name"])
     hover = [words(label), f"{agent} · {status}", first_text(run["outcome"]), time_words(run)]

@@ -224,7 +224,6 @@ def _layout(chart: Chart, theme: Theme) -> Json:
             "remove": REMOVED_TOOLS,
             "bgcolor": CLEAR,
             "color": theme.muted,
-            "activecolor": theme.text,
         },
         "xaxis": _time_ticks(chart, theme),
         "yaxis": _row_labels(chart, theme),
