@@ -275,9 +275,8 @@ def beside_others(f: Source, run_id: str) -> Panel:
 
 def _read_of(f: Frames, *notes: str) -> ReadLine:
     """Write what was read of one run; what its source lacks is not missing in it."""
-    reasons = "; ".join(f.source_missing)
-    of_source = f"of the source: {reasons}" if reasons else ""
-    return what_was_read(replace(f, source_missing=()), *notes, of_source)
+    reasons = [f"of the source: {reason}" for reason in f.source_missing]
+    return what_was_read(replace(f, source_missing=()), *notes, *reasons)
 
 
 # ------------------------------------------------------------------------- how it ended, its steps
