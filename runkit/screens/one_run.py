@@ -197,7 +197,7 @@ def step(f: Source, name: str) -> Panel:
     values = pd.DataFrame(leaves(row["result"]), columns=["path", "value"], dtype="str")
     is_own = f.artifacts["step_id"].eq(row["step_id"]) & f.artifacts["origin"].eq("finding")
     own = with_sources(f, f.artifacts[is_own])
-    parts = {"": table, "Result": values, "Findings": own[STEP_FINDING]}
+    parts = {"": table.drop(columns="step"), "Result": values, "Findings": own[STEP_FINDING]}
     blocks = [Table(part, heading) for heading, part in parts.items() if len(part)]
     return Panel(str(row["label"]), values, _read_of(f), blocks)
 

@@ -90,9 +90,11 @@ def _texts(panel: Content, shown: int, more: str, width: int) -> Iterator[Text]:
 
 def _block(block: Block, shown: int, width: int) -> Iterator[Text]:
     if isinstance(block, Tiles):
+        width = max(len(tile.name) for tile in block.tiles)
         for tile in block.tiles:
-            number = line_of(tile.number, f"bold {STYLES[tile.role]}")
-            yield _joined(line_of(tile.name), number, line_of(tile.rest, "muted"))
+            name = line_of(tile.name.ljust(width))
+            number = line_of(f"{tile.number:>5}", f"bold {STYLES[tile.role]}")
+            yield _joined(name, number, line_of(tile.rest, "muted"))
     elif isinstance(block, Table):
         yield from _table(block, shown, width)
     elif isinstance(block, Quote):

@@ -22,7 +22,7 @@ COMMANDS = next(
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name, capsys, monkeypatch):
-    """`--help` describes each option."""
+    """`--help` describes each option, and the exit codes."""
     monkeypatch.setenv("COLUMNS", "200")  # so that no word is broken at a hyphen
     with pytest.raises(SystemExit) as left:
         main([name, "--help"])
@@ -30,6 +30,7 @@ def test_every_command_explains_itself(name, capsys, monkeypatch):
     text = " ".join(capsys.readouterr().out.split())
     for action in COMMANDS[name]._actions:
         assert " ".join(action.help.split()) in text
+    assert "3 done, but something is missing" in text
 
 
 @pytest.mark.parametrize(
