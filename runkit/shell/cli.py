@@ -34,7 +34,7 @@ exit codes:
   3    done, but something is missing: the output says what
   4    done, and a question waits for a reviewer (inbox, show), also if something is missing
   130  stopped by Ctrl-C"""
-EXAMPLES = """\
+COMMAND_LINES = """\
 examples:
   runkit demo
   runkit inbox
@@ -86,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
     root = _Parser(
         prog="runkit",
         description="Investigate runs of Middesk's agents.",
-        epilog=EXAMPLES + EXIT_CODES,
+        epilog=COMMAND_LINES + EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     version = f"runkit {runkit.__version__}, python {platform.python_version()}"
