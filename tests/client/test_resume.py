@@ -81,11 +81,16 @@ def test_after_a_doubtful_reply_the_run_is_read(
     assert entry.delivery == ("unknown" if is_open else "unconfirmed")
 
 
-def test_the_run_of_an_id_is_read_before_its_question_is_answered(server, client, pending):
+@pytest.mark.parametrize(
+    ("interrupt_id", "words"),
+    [("int-2", r"'int-2' is not among .*\['int-1'\]"), (None, "without an id")],
+)
+def test_a_question_that_is_not_asked_is_not_answered(server, client, pending, interrupt_id, words):
+    """A run that is given by its id is read first."""
     server.script = lambda request: pending
-    with pytest.raises(UsageError, match="'int-2' is not among"):
-        client.runs.resume("run-1", "int-2", YES)
-    assert server.lines == ["GET /runs/run-1"]
+    with pytest.raises(UsageError, match=words):
+        client.runs.resume("run-1", interrupt_id, YES)
+    assert (server.lines, answer_log.entries()) == (["GET /runs/run-1"], [])
 
 
 @pytest.mark.parametrize("status", REFUSALS)
