@@ -73,41 +73,41 @@ def fetch(
     if hasattr(ids_or_runs, "columns"):  # a DataFrame iterates over the names of its columns
         raise UsageError("ids_or_runs is a DataFrame; expected runs or run ids: df['run_id']")
     items = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else [*ids_or_runs]
-    source = RunList(query={"runs": f"{len(items):,}"})
+    listed = RunList(query={"runs": f"{len(items):,}"})
     if isinstance(ids_or_runs, RunList):
-        source = ids_or_runs
+        listed = ids_or_runs
     wanted = dict(zip(full_ids_of(items, list_runs), items, strict=True))
     earlier = {run.id: run for run in check_each("known", known or (), Run) if run.steps}
-    return _read_changed(reader, wanted, source, earlier, into, progress)
+    return _read_changed(reader, wanted, listed, earlier, into, progress)
 
 
 def _read_changed(
     reader: RunReader,
     wanted: Mapping[str, str | Run],
-    source: RunList,
+    listed: RunList,
     known: Mapping[str, Run],
     into: Into | None,
     progress: bool,
 ) -> RunList:
     """Read runs, but those that are listed as they were read before, and write them to a file.
 
-    `wanted` are runs or ids, by id, of the list `source`; `known` are runs that were read before,
+    `wanted` are runs or ids, by id, of the list `listed`; `known` are runs that were read before,
     by id. A folder has its own. What is open there may have been answered or have ended, so it is
     read also if it was not asked for.
     """
     host = reader.http.target.host
-    listed = {key: run.to_dict() for key, run in wanted.items() if isinstance(run, Run)}
+    states = {key: run.to_dict() for key, run in wanted.items() if isinstance(run, Run)}
     with fetch_file(into, host) as file:
         held = file.held
         if into is None:
             held = {key: Held.of(run.to_dict()) for key, run in known.items()}
         unchanged = {
-            key for key in held.keys() & listed.keys() if held[key].is_shown_by(listed[key])
+            key for key in held.keys() & states.keys() if held[key].is_shown_by(states[key])
         }
         open_ids = [key for key, run in file.held.items() if run.is_open]
         due = [key for key in dict.fromkeys([*wanted, *open_ids]) if key not in unchanged]
 
-        file.add(First(host=host, query=source.query))
+        file.add(First(host=host, query=listed.query))
         results, gaps = read_each(
             reader.http,
             reader.read,
@@ -115,19 +115,19 @@ def _read_changed(
             lambda run: file.add(run.to_dict()),
             progress=progress,
         )
-        missing = [*source.missing, *gaps]
+        missing = [*listed.missing, *gaps]
         last = Last(
-            read_at=source.read_at,
+            read_at=listed.read_at,
             missing=missing,
             unchanged=[key for key in open_ids if key in unchanged],
         )
         file.add(last)
     for key in unchanged & known.keys():
-        as_listed = contract.local_fields(listed[key])  # its time of reading, its business
+        as_listed = contract.local_fields(states[key])  # its time of reading, its business
         results[key] = known[key].with_local_fields(**as_listed)
     found = {**dict.fromkeys(wanted), **results}
     runs = tuple(filter(None, found.values()))
-    return replace(source, items=runs, missing=tuple(missing))
+    return replace(listed, items=runs, missing=tuple(missing))
 
 
 # ---------------------------------------------------------------------------- by the start of an id
