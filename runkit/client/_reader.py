@@ -35,7 +35,7 @@ class RunReader:
     def parse(self, raw: Json, reply: Reply) -> Run:
         """Read a run of a response."""
         reading = {"read_from": self.http.target.host, "read_at": reply.read_at}
-        business = self._businesses.facts_of(str(raw.get("thread_id")))
+        business = self._businesses._by_thread.get(str(raw.get("thread_id")), {})
         own = {**raw, contract.LOCAL: None}  # what the API sends under this name is not runkit's
         return Run.from_json(contract.with_local_fields(own, **reading, **business))
 

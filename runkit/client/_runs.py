@@ -73,7 +73,7 @@ class Runs:
             created: check `runs.list` first.
         """
         try:
-            business = self._businesses.facts_about(business_id)
+            business = self._businesses._facts_about(business_id)
         except ApiError as error:
             error.add_note("No run was created: its business is read first, and could not be.")
             raise
@@ -85,7 +85,7 @@ class Runs:
         )
         run = self.reader.from_reply(self._http.post("/runs", body))
         if business and run.thread_id:
-            self._businesses.note(business, [run.thread_id])
+            self._businesses._by_thread[run.thread_id] = business
         return run.with_local_fields(**business)
 
     @checked
@@ -145,10 +145,10 @@ class Runs:
         """
         words = status_words(status)
         start = read_moment("since", since, self._now)
-        business = self._businesses.facts_about(business_id)
+        business = self._businesses._facts_about(business_id)
         missing: list[str] = []
         if business:
-            threads = self._businesses.note_threads(business)
+            threads = self._businesses._note_threads(business)
             missing += (f"threads: {reason}" for reason in threads.missing)
         pages = Pages(self._http, "/runs", self.reader.parse, progress=progress)
         runs = read_runs(pages, words, start, business.get("business_id"), limit)
@@ -338,7 +338,7 @@ class Runs:
                 if event is not None:
                     yield event
         except (NotFound, *DOWN) as error:  # [A] 9
-            log.info("the stream ended early (%s); reading the run", type(error).__name__)
+            log.info("the stream ended early, so the run is read: %s", error)
         last = self.reader.read(run_id)
         yield Event.from_json({"type": RUN_READ, "run_id": run_id, "snapshot": last.to_dict()})
 

@@ -43,7 +43,7 @@ class Businesses(ApiPart):
         self.threads = Threads(http)
         # What is known of the business of each thread, by the id of the thread; empty if it is in
         # none. Threads of Python share it: each step changes one entry.
-        self._facts: dict[str | None, Json] = {}
+        self._by_thread: dict[str | None, Json] = {}
 
     @checked
     def list(self) -> ApiList[Business]:
@@ -91,17 +91,18 @@ class Businesses(ApiPart):
         """
         listed = check_each("runs", runs, Run)
         unnamed = {run.thread_id for run in listed if run.thread_id and run.business_id is None}
-        missing = self.search(unnamed, progress)
-        named = (run.with_local_fields(**self.facts_of(run.thread_id)) for run in listed)
+        missing = self._search(unnamed, progress)
+        named = (run.with_local_fields(**self._by_thread.get(run.thread_id, {})) for run in listed)
         return RunList(tuple(named), tuple(missing))
 
-    # ------------------------------------------------------- for `client.runs` and `runkit.frames`
+    def of_threads(self, threads: set[str], progress: bool) -> dict[str, Json]:
+        """Return the fields of runs that name a business, by thread; search those not known yet."""
+        self._search(threads, progress)
+        return {thread_id: self._by_thread.get(thread_id, {}) for thread_id in threads}
 
-    def facts_of(self, thread_id: str | None) -> Json:
-        """Return what is known about the business of a thread."""
-        return self._facts.get(thread_id, {})
+    # --------------------------------------------------------------------------- for `client.runs`
 
-    def facts_about(self, business: str | Business | None) -> Json:
+    def _facts_about(self, business: str | Business | None) -> Json:
         """Return what runs say of a business, which is read if it is given by its id."""
         check_kind("business_id", business, str, Business, NoneType)
         if business is None:
@@ -113,27 +114,23 @@ class Businesses(ApiPart):
             "business_status": known.status,
         }
 
-    def note(self, facts: Json, threads: Iterable[str]) -> None:
-        """Note that threads are about the business of which these facts are."""
-        self._facts |= dict.fromkeys(threads, facts)
-
-    def note_threads(self, facts: Json) -> ApiList[Thread]:
+    def _note_threads(self, facts: Json) -> ApiList[Thread]:
         """Read the threads of a business, and note whose they are."""
         threads = self.threads.list(business_id=facts["business_id"])
-        self.note(facts, threads.ids)
+        self._by_thread |= dict.fromkeys(threads.ids, facts)
         return threads
 
-    def search(self, threads: set[str], progress: bool) -> Reasons:
+    def _search(self, threads: set[str], progress: bool) -> Reasons:
         """Read the threads of businesses until these have theirs; return why some have none."""
-        if threads <= self._facts.keys():
+        if threads <= self._by_thread.keys():
             return []
         listed = self.list()
         due = sorted(listed, key=lambda business: business.status != "in_review")
         by_id = {business.id: business for business in due}
 
         def read(business_id: str) -> None:
-            if not threads <= self._facts.keys():
-                self.note_threads(self.facts_about(by_id[business_id]))
+            if not threads <= self._by_thread.keys():
+                self._note_threads(self._facts_about(by_id[business_id]))
 
         _, gaps = read_each(
             self._http,
@@ -144,5 +141,5 @@ class Businesses(ApiPart):
         )
         missing = [*(f"businesses: {reason}" for reason in listed.missing), *gaps]
         if not missing:
-            self._facts |= {thread_id: {} for thread_id in threads - self._facts.keys()}
+            self._by_thread |= dict.fromkeys(threads - self._by_thread.keys(), {})
         return missing

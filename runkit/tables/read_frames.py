@@ -304,9 +304,8 @@ def _of_client(f: Frames, client: Client, progress: bool) -> pd.DataFrame:
     if businesses is None:
         raise UsageError(f"businesses={brief(client)}; {EXPECTED_BUSINESSES}")
     unnamed = f.runs.loc[f.runs["business_name"].isna(), "thread_id"].dropna()
-    businesses.search(set(unnamed), progress)
+    found = businesses.of_threads(set(unnamed), progress)
     columns = pd.Index(["thread_id", *BUSINESS_COLUMNS])
-    found = {thread_id: businesses.facts_of(thread_id) for thread_id in set(unnamed)}
     rows = [{"thread_id": thread_id, **facts} for thread_id, facts in found.items() if facts]
     return pd.DataFrame(rows, columns=columns)
 
