@@ -141,5 +141,5 @@ class Businesses(ApiPart):
         )
         missing = [*(f"businesses: {reason}" for reason in listed.missing), *gaps]
         if not missing:
-            self._by_thread |= dict.fromkeys(threads - self._by_thread.keys(), {})
+            self._by_thread |= {thread_id: {} for thread_id in threads - self._by_thread.keys()}
         return missing
