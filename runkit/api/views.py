@@ -159,11 +159,6 @@ class Field(NamedTuple):
         return not (self.is_list or self.is_nullable)
 
     @property
-    def view(self) -> Any:
-        """The class of its objects; None for other values."""
-        return None if self.type in JSON_TYPES else self.type
-
-    @property
     def schema(self) -> Json:
         """The schema of its JSON."""
         value = JSON_TYPES.get(self.type) or _reference(self.type)
@@ -177,7 +172,7 @@ class Field(NamedTuple):
             return None if self.is_nullable else ()
         if self.type is Time:
             return parse_time(value)
-        if self.view is None:
+        if self.type in JSON_TYPES:
             return value
         return tuple(map(self.type, value)) if self.is_list else self.type(value)
 
