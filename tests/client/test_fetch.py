@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 
 import pytest
 
@@ -100,6 +101,7 @@ def test_after_a_stop_nothing_is_tried_again(server, client):
 
     def script(request):
         if not returned.is_set():
+            time.sleep(0.1)  # until the main thread waits: a signal just before is noticed late
             signal.pthread_kill(main, signal.SIGINT)
             returned.wait(10)
         return Answer(status=503)
