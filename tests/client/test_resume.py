@@ -85,7 +85,7 @@ def test_after_a_doubtful_reply_the_run_is_read(
     ("interrupt_id", "words"),
     [("int-2", r"'int-2' is not among .*\['int-1'\]"), (None, "without an id")],
 )
-def test_a_question_that_is_not_asked_is_not_answered(server, client, pending, interrupt_id, words):
+def test_an_unknown_question_is_not_answered(server, client, pending, interrupt_id, words):
     """A run that is given by its id is read first."""
     server.script = lambda request: pending
     with pytest.raises(UsageError, match=words):
