@@ -171,7 +171,11 @@ class TableColumn(NamedTuple):
 
 
 def columns_of(df: pd.DataFrame) -> list[TableColumn]:
-    """Return the columns of a table for people."""
+    """Return the columns of a table for people.
+
+    A column's name chooses its head and how its cells are written. A panel that calls a column
+    something else renames it before.
+    """
     named = with_name(df)
     names = [str(name) for name in named.columns[named.notna().any()]]
     names.sort(key=lambda name: name in IDS)
@@ -181,10 +185,8 @@ def columns_of(df: pd.DataFrame) -> list[TableColumn]:
         if name in IDS and name != "run_ids":
             values = short_ids(values)  # but for those that would look alike
         cells = [cell_of(value, name, values.dtype.kind) for value in values]
-        is_repeated = len(cells) > 1 and any(cells == column.cells for column in columns)
-        if not is_repeated:
-            kind = _kind(name, values.dtype.kind)
-            columns.append(TableColumn(name, head_of(name), cells, kind))
+        kind = _kind(name, values.dtype.kind)
+        columns.append(TableColumn(name, head_of(name), cells, kind))
     return columns
 
 

@@ -28,7 +28,7 @@ STYLES = {  # rich's style by the role of a color, or "bold"
 MAX_SHOWN_ROWS = 10  # rows of a table
 PLAIN_WIDTH = 110  # characters of a line of a panel's text form
 PIPE = 400  # characters of a line that is not shown on a terminal
-# columns that a terminal has no room for
+# columns that a terminal has no room for; other screens have them
 LEFT_OUT = (
     "run_ids",
     "artifact_no",

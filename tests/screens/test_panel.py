@@ -54,8 +54,10 @@ def test_a_column_is_written_by_its_name_and_dtype(name):
 
 
 def test_ids_are_last_and_columns_without_a_value_are_left_out():
-    df = pd.DataFrame({"run_id": [RUN_ID], "reason": [None], "n_runs": [2]})
-    assert rows(df) == [["Runs", "Run"], ["2", "83fe7317"]]
+    """But not those that are equal."""
+    df = pd.DataFrame({"run_id": [RUN_ID] * 2, "reason": None, "n_runs": [2, 3], "n": [2, 3]})
+    assert [row[:2] for row in rows(df)] == [["Runs", "Count"], ["2", "2"], ["3", "3"]]
+    assert [row[2] for row in rows(df)] == ["Run", "83fe7317", "83fe7317"]
 
 
 def test_a_text_that_all_rows_share_stands_once_above_them():
