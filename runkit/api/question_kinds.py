@@ -27,13 +27,14 @@ from runkit.errors import UsageError
 class Choice(NamedTuple):
     """One way to answer: the word that is sent, its button, and the inputs that it sends.
 
-    It `requires` some, and `takes` others where they are filled in, as every answer does a `note`,
-    the reason. An answer that takes `actions` does what the agent proposes, perhaps edited.
+    It `requires` some, by name, with what an empty one lacks. It `takes` others where they are
+    filled in, as every answer does a `note`, the reason. An answer that takes `actions` does what
+    the agent proposes, perhaps edited.
     """
 
     word: str
     button: str
-    requires: tuple[str, ...] = ()
+    requires: Mapping[str, str] = NOTHING
     takes: tuple[str, ...] = ()
 
     @property
@@ -43,7 +44,7 @@ class Choice(NamedTuple):
 
     def missing(self, name: str) -> str:
         """Return the error of a required input that is empty."""
-        return NEEDED[name].format(self.button)
+        return f'"{self.button}" needs {self.requires[name]}.'
 
 
 class Kind(NamedTuple):
@@ -63,12 +64,7 @@ class Kind(NamedTuple):
         return [*dict.fromkeys(name for choice in self.choices for name in choice.inputs)]
 
 
-# messages by the name of a required input
-NEEDED = {
-    "note": '"{}" needs a reason.',
-    "document_id": '"{}" needs a document.',
-    "raw": '"{}" needs an answer as JSON.',
-}
+_REASON = {"note": "a reason"}
 _ADD = (
     Choice("approve", "Add to the business", takes=("actions",)),
     Choice("reject", "Don't add"),
@@ -76,13 +72,13 @@ _ADD = (
 _ANY = (
     Choice("approve", "Approve"),
     Choice("reject", "Reject"),
-    Choice("raw", "Send the JSON", ("raw",)),
+    Choice("raw", "Send the JSON", {"raw": "an answer as JSON"}),
 )
 TABLE = (
     Kind(
         "dismissal",
         "Dismissal",
-        (Choice("approve", "Dismiss the hit", ("note",)), Choice("reject", "Keep the hit")),
+        (Choice("approve", "Dismiss the hit", _REASON), Choice("reject", "Keep the hit")),
         types=("watchlist_dismissal",),
     ),
     Kind(
@@ -91,7 +87,7 @@ TABLE = (
         (
             Choice("approved", "Approve"),
             Choice("in_review", "Keep in review"),
-            Choice("rejected", "Reject", ("note",)),
+            Choice("rejected", "Reject", _REASON),
         ),
     ),
     Kind(
@@ -107,7 +103,7 @@ TABLE = (
         "document",
         "Document",
         (
-            Choice("approve", "Provide the document", ("document_id",)),
+            Choice("approve", "Provide the document", {"document_id": "a document"}),
             Choice("reject", "Continue without"),
         ),
         types=("document_request", "document_upload"),
@@ -226,8 +222,8 @@ def answer_errors(kind: str, answer: Json) -> dict[str, str]:
     if choice is None:
         expected = " or ".join(choice.word for choice in choices)
         return {"decision": f"decision must be {expected}; got {brief(decision)}."}
-    required = choice.requires
-    return {name: choice.missing(name) for name in required if not first_text(answer.get(name))}
+    empty = [name for name in choice.requires if not first_text(answer.get(name))]
+    return {name: choice.missing(name) for name in empty}
 
 
 def check_answer(value: Json, answer: Mapping[str, Any]) -> None:

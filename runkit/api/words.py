@@ -76,7 +76,7 @@ STATUS_OF: dict[str, list[str]] = {word: [word] for word in RUN_STATUSES}
 for _line in RUN_STATUSES.lines:
     STATUS_OF.setdefault(_line.label.lower(), []).append(_line.word)
 
-# A step that is over is in `steps.state` what the label of its status says, in small letters.
+# A step is in `steps.state` what the label of its status says, in small letters.
 STEP_STATUSES = Vocabulary(
     Word("error", "Failed", "fail", "✕", ("over", "failed")),
     Word("failed", "Failed", "fail", "✕", ("over", "failed")),

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from runkit.api.words import STEP_TYPES
+from runkit.api.words import STATES, STEP_TYPES
 from runkit.display.colors import AGENT_COLORS, OTHER_COLOR
 from runkit.display.text import agent_title
-from runkit.facts import NOT_IN_THE_DATA, outcome_words
+from runkit.facts import NOT_IN_THE_DATA, is_a, outcome_words
 from runkit.tables.frames import Frames
 from runkit.tables.measure import EPOCH, Spans, questions_without_step, spans_of
 from runkit.time_budget import Ints
@@ -210,7 +210,7 @@ def _leaf_marks(table: pd.DataFrame, *, is_whole: pd.Series[bool]) -> list[pd.Da
     is_leaf = table["is_leaf"] & ~table["is_wait"] & ~table["is_record"]
     is_failed = is_leaf & state.eq("failed")
     is_pale = is_leaf & ~is_failed & is_known & is_whole & table["is_off_path"]
-    is_running = is_leaf & state.eq("running") & is_known
+    is_running = is_leaf & is_a(state, STATES, "open") & is_known
     return [
         _marks(table[is_pale], "pale", start, end),
         _marks(table[is_running], "stub", end, end),

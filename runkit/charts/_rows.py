@@ -205,7 +205,7 @@ def _step_words(step: Row, *, is_below_run: bool) -> tuple[Line, Line, list[str]
     indent = STEP_INDENT * min(step["depth"] + is_below_run, MAX_INDENT)
     is_bold = not step["is_leaf"] and not is_below_run
     label = [Span(indent), Span(shown(step["label"]), is_bold=is_bold)]
-    length = _length(step["duration_s"], is_open=step["state"] == "running")
+    length = _length(step["duration_s"], is_open=STATES.is_a(step["state"], "open"))
     return label, _spaced(_step_text(step, length)), _step_hover(step, length)
 
 

@@ -106,18 +106,20 @@ def _states(
         "expired": runs["has_ended"][steps["run"]],
         "waiting": is_question,
     }
-    words = np.select([*conditions.values()], [*conditions], "running")
-    return pa.array(np.where(words == "over", _states_of_over(steps), words), TEXT)
+    words = np.select([*conditions.values()], [*conditions], "open")
+    words = np.where(words == "over", _states_by_status(steps, "over", "done"), words)
+    words = np.where(words == "open", _states_by_status(steps, "open", "running"), words)
+    return pa.array(words, TEXT)
 
 
-def _states_of_over(steps: Columns) -> Any:
-    """Return what each step is if it is over and did not fail: done, or what its status says."""
+def _states_by_status(steps: Columns, meaning: str, other: str) -> Any:
+    """Return what each step is: what its status says if it means this and no failure."""
     states = [
-        line.label.lower() if "over" in line.means and "failed" not in line.means else "done"
+        line.label.lower() if meaning in line.means and "failed" not in line.means else other
         for line in STEP_STATUSES.lines
     ]
     places = ranks(steps["status"], STEP_STATUSES)
-    return np.array([*states, "done"], object)[places]
+    return np.array([*states, other], object)[places]
 
 
 # ----------------------------------------------------------------------------- artifacts, questions

@@ -22,7 +22,6 @@ from runkit.tables.frames import GIVEN, NEWEST, NOW, READ, Frames
 from runkit.tables.schema import FRAME_COLUMNS, cast
 from runkit.time_budget import CriticalPath, Flags, Ints
 
-OPEN_STATES = STATES.meaning("open")
 SETTLED_BY_POLICY = OUTCOMES.meaning("policy")
 RUN_TIMES = (
     "created_at",
@@ -206,7 +205,7 @@ def _run_spans(runs: Frame, moment: int) -> tuple[Ints, Ints, Flags]:
 
 def _step_spans(steps: Frame, moment: int) -> tuple[Ints, Ints, Flags]:
     completed = _times(steps["completed_at"])
-    is_open = (completed == NEVER) & _is_one_of(steps["state"], OPEN_STATES)
+    is_open = (completed == NEVER) & _is_one_of(steps["state"], STATES.meaning("open"))
     return _known(_times(steps["started_at"]), np.where(is_open, moment, completed))
 
 

@@ -8,7 +8,10 @@ from runkit.api.words import Word
 from runkit.screens import pages
 from support import artifact, column, run, step
 
-NEW = Word("shelved", "Shelved", "muted", "⊘", ("over",))
+SHELVED = Word("shelved", "Shelved", "muted", "⊘", ("over",))
+QUEUED = Word("in_queue", "Queued", "accent", "◌", ("open",))
+STATUSES = [*words.STEP_STATUSES.lines, SHELVED, QUEUED]
+STATES = [*words.STATES.lines, *(line._replace(word=line.label.lower()) for line in STATUSES[-2:])]
 
 
 def set_lines(monkeypatch, vocabulary, lines):
@@ -30,20 +33,13 @@ def test_an_open_word_is_found_in_any_case_and_an_unknown_one_stays(vocabulary, 
     assert vocabulary.find(word).label == label
 
 
-def test_a_new_status_of_steps_is_one_line(monkeypatch):
-    raw = run(step("a"), step("b", 10, None, status="shelved"))
-    before = runkit.frames(raw)
-    assert before.problems["detail"].str.contains("unknown step status 'shelved'").any()
-    assert before.steps["state"].tolist() == ["done", "expired"]
-    set_lines(monkeypatch, words.STEP_STATUSES, [*words.STEP_STATUSES.lines, NEW])
-    f = runkit.frames(raw)
-    assert not f.problems["detail"].str.contains("unknown").any()
-    assert f.steps["state"].tolist() == ["done", "shelved"]
-
-
-@pytest.mark.parametrize("line", words.STEP_STATUSES.lines, ids=lambda line: line.word)
-def test_a_step_is_called_by_the_label_of_its_status_on_every_surface(line):
-    end = None if "open" in line.means else 10
+@pytest.mark.parametrize("line", STATUSES, ids=lambda line: line.word)
+def test_a_step_is_called_by_the_label_of_its_status_on_every_surface(line, monkeypatch):
+    """A new one, too."""
+    set_lines(monkeypatch, words.STEP_STATUSES, STATUSES)
+    set_lines(monkeypatch, words.STATES, STATES)
+    is_open = "open" in line.means
+    end = None if is_open else 10
     own = step("a", 0, end, status=line.word)
     f = runkit.frames(run(own, step("b", 0), end=None))
     assert f.steps["state"].tolist() == [line.label.lower(), "done"]
@@ -51,6 +47,7 @@ def test_a_step_is_called_by_the_label_of_its_status_on_every_surface(line):
     assert f"{line.label} {line.icon}" in repr(pages.show_panel(f))
     hover = next(trace for trace in runkit.gantt(f).data if trace.name == "rows")
     assert str(line) in hover.customdata[0]
+    assert ("so far" in hover.customdata[0]) == is_open
 
 
 def test_a_new_confidence_is_sorted_and_counted_by_its_place(monkeypatch):

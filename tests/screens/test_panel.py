@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from inspect import getmembers
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -25,6 +26,15 @@ def rows(df: pd.DataFrame) -> list[list[str]]:
     """The texts of a table as HTML, its heads first."""
     tree = ElementTree.fromstring(f"<div>{block_html(Table(df))}</div>")  # noqa: S314
     return [[" ".join("".join(cell.itertext()).split()) for cell in row] for row in tree.iter("tr")]
+
+
+@pytest.mark.parametrize("module", [runkit.fleet, runkit.one_run])
+def test_what_takes_runs_is_listed(module):
+    """`__all__` is what `dir()` offers, and what the tests of all panels go through."""
+    own = getmembers(module, lambda each: getattr(each, "__module__", "") == module.__name__)
+    assert [
+        name for name, each in own if each.__annotations__.get("f") == "Source"
+    ] == module.__all__
 
 
 CELLS = {
