@@ -134,14 +134,14 @@ def failures_of(f: Frames) -> pd.DataFrame:
 # -------------------------------------------------------------------------------- questions, runs
 
 
-def outcome_words(question: dict[Any, Any]) -> str:
+def ending_text(question: dict[Any, Any]) -> str:
     """Write how a question ended, in the data's words where it was decided, and by whom."""
     decision = question["decision"]
     by = question["answered_by"]
-    words = OUTCOMES.find(question["outcome"]).label
+    text = OUTCOMES.find(question["outcome"]).label
     if isinstance(decision, str):
-        words = f"“{decision}”"
-    return f"{words} by {by}" if isinstance(by, str) else words
+        text = f"“{decision}”"
+    return f"{text} by {by}" if isinstance(by, str) else text
 
 
 def short_ids(run_ids: pd.Series[str]) -> pd.Series[str]:
@@ -156,7 +156,7 @@ def is_idle(run: dict[Any, Any]) -> bool:
     return bool(run["idle_s"] > MIN_IDLE * (run["duration_s"] - run["waiting_s"]))
 
 
-def time_words(run: dict[Any, Any]) -> str:
+def times_text(run: dict[Any, Any]) -> str:
     """Write how long a run took, and where the time went; `run` is a row of runs."""
     work = run["working_s"]
     waiting = run["waiting_s"]

@@ -1,8 +1,8 @@
 """Charts of runs.
 
-gantt         `gantt`: what runs did and when, and the words around it
+gantt         `gantt`: what runs did and when, and the texts around it
 _items        what is drawn: steps, questions, the critical path, and the marks of each
-_rows         which of them have a row, and the words in it
+_rows         which of them have a row, and the texts in it
 _layout       where all this stands, on the time axis and in pixels: a `Chart`
 look          how marks look; lines of text, measured, cut and wrapped
 svg           a chart as a static SVG

@@ -15,7 +15,7 @@ import pandas as pd
 from runkit.api.words import STATES, STEP_TYPES
 from runkit.display.colors import AGENT_COLORS, OTHER_COLOR
 from runkit.display.text import agent_title
-from runkit.facts import NOT_IN_THE_DATA, is_a, outcome_words
+from runkit.facts import NOT_IN_THE_DATA, ending_text, is_a
 from runkit.tables.frames import Frames
 from runkit.tables.measure import EPOCH, Spans, questions_without_step, spans_of
 from runkit.time_budget import Ints
@@ -66,7 +66,7 @@ def items_of(f: Frames) -> Items:
     spans = spans_of(f.runs, f.steps, f.interrupts, as_of_us)
     table = _with_questions(f)
     is_error = table["type"].isin(STEP_TYPES.meaning("failed")).to_numpy()
-    parent = _with_failed(table, spans, is_error)
+    parent = _parents(table, spans, is_error)
     is_record = is_error & (parent >= 0)
     start, end = _edges(spans, table["started_at"])
     colors = dict(zip(f.chart_agents, AGENT_COLORS, strict=False))
@@ -94,7 +94,7 @@ def items_of(f: Frames) -> Items:
     return Items(table, path)
 
 
-def _with_failed(table: pd.DataFrame, spans: Spans, is_error: Any) -> Ints:
+def _parents(table: pd.DataFrame, spans: Spans, is_error: Any) -> Ints:
     """Return the parents of items; of the record of an error, the failed step right before it."""
     states = table["state"].to_frame().assign(item=table.index)
     before = states.groupby([spans.run, spans.parent]).shift()
@@ -151,7 +151,7 @@ def _endings(f: Frames, table: pd.DataFrame) -> list[str | None]:
     """Return how the questions among items ended."""
     columns = ["run_id", "step_id", "outcome", "decision", "answered_by"]
     questions = f.interrupts.loc[f.interrupts["step_id"].notna(), columns].to_dict("records")
-    endings = {(row["run_id"], row["step_id"]): outcome_words(row) for row in questions}
+    endings = {(row["run_id"], row["step_id"]): ending_text(row) for row in questions}
     return [endings.get(key) for key in zip(table["run_id"], table["step_id"], strict=True)]
 
 

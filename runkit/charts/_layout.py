@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from runkit.charts.look import LOOKS, TEXT_PX, Line, Span, fitted, width_px, words, wrapped
+from runkit.charts.look import LOOKS, TEXT_PX, Line, Span, fitted, text_of, width_px, wrapped
 from runkit.display.text import DAY, duration
 from runkit.time_budget import blocked_ranges, unions
 
@@ -251,8 +251,8 @@ def chart_of(
     room = WIDTH - EDGE_PX / 2 - text_starts
     texts = list(map(fitted, rows["text"], room))
 
-    in_rows = map(words, [*labels, *texts])
-    is_in_row = any(words(reason) in text for text in in_rows)
+    in_rows = map(text_of, [*labels, *texts])
+    is_in_row = any(text_of(reason) in text for text in in_rows)
     heading, top = _heading(title, subtitle if is_in_row else [*subtitle, reason])
     if axis.bands:
         top += BAND_LABEL_PX
@@ -262,7 +262,7 @@ def chart_of(
     if legend:
         bottom = placed_legend[-1].y + LEGEND_PX / 2
     return Chart(
-        alt="Timeline: " + ". ".join(filter(None, map(words, [title, *subtitle, reason]))),
+        alt="Timeline: " + ". ".join(filter(None, map(text_of, [title, *subtitle, reason]))),
         title=heading[0],
         notes=[*heading[1:], *placed_legend],
         rows=rows.assign(x1=tips, y=y, label=pd.Series(labels), text=pd.Series(texts)),

@@ -1,4 +1,4 @@
-"""The rows of a chart: which steps have one, and the words in them.
+"""The rows of a chart: which steps have one, and the texts in them.
 
 Where there are several runs each has a row, and below it stand as many levels of steps as fit. What
 has no row of its own is drawn in the row of what it is part of.
@@ -13,10 +13,10 @@ import pandas as pd
 
 from runkit.api.reading import returned
 from runkit.api.words import RUN_STATUSES, STATES
-from runkit.charts.look import Line, Span, shown, words
+from runkit.charts.look import Line, Span, shown, text_of
 from runkit.display.text import agent_title, duration, first_text, plural
 from runkit.errors import UsageError
-from runkit.facts import is_idle, time_words
+from runkit.facts import is_idle, times_text
 from runkit.tables.frames import Frames
 from runkit.time_budget import Ints
 
@@ -38,7 +38,7 @@ def choose_rows(items: pd.DataFrame, status: pd.Series[str], depth: int | None) 
     items
         The table of `Items`.
     status
-        The word of the status of each run.
+        The label of the status of each run.
     depth
         Levels of steps with rows; None is as many as fit.
 
@@ -104,7 +104,7 @@ def rows_of_items(items: pd.DataFrame, rows: pd.DataFrame) -> tuple[Ints, Ints]:
     return np.array(step_row, np.int64), run_row.to_numpy()
 
 
-# ---------------------------------------------------------------------------------------- words
+# ---------------------------------------------------------------------------------------- texts
 
 
 def with_texts(
@@ -139,12 +139,12 @@ def with_texts(
         if item == RUN_ROW:
             if (run, of_run[run]["reason"]) in in_rows:
                 of_run[run]["reason"] = None
-            texts.append(_run_words(of_run[run], is_bold=has_both))
+            texts.append(_row_of_run(of_run[run], is_bold=has_both))
         else:
             step = of_step[item]
             step["reason"] = error_of_row.get(row)
             step["found"] = found.get((step["run_id"], step["step_id"]), [])
-            texts.append(_step_words(step, is_below_run=has_both))
+            texts.append(_row_of_step(step, is_below_run=has_both))
     labels, ends, hovers = map(list, zip(*texts, strict=True))
     return rows.assign(label=labels, text=ends, hover=hovers)
 
@@ -157,7 +157,7 @@ def _names(runs: pd.DataFrame) -> pd.Series[str]:
     return runs["business_name"].astype("object").fillna(agents)
 
 
-def _run_words(run: Row, *, is_bold: bool) -> tuple[Line, Line, list[str]]:
+def _row_of_run(run: Row, *, is_bold: bool) -> tuple[Line, Line, list[str]]:
     """Write the row of a run: its name; what it took, waits for and why it failed; its hover."""
     status = RUN_STATUSES.find(run["status"])
     label = [Span(f"{status.icon} ", status.role, is_bold=True)]
@@ -176,7 +176,7 @@ def _run_words(run: Row, *, is_bold: bool) -> tuple[Line, Line, list[str]]:
         text.append(Span(f"+ {duration(run['idle_s'])} idle", "muted"))
 
     agent = agent_title(run["agent"], run["agent_name"])
-    hover = [words(label), f"{agent} · {status}", first_text(run["outcome"]), time_words(run)]
+    hover = [text_of(label), f"{agent} · {status}", first_text(run["outcome"]), times_text(run)]
     return label, _spaced(text), [shown(line) for line in hover if line]
 
 
@@ -200,7 +200,7 @@ def _waiting(seconds: Any) -> Span:
     return Span(text, "attention", is_bold=True)
 
 
-def _step_words(step: Row, *, is_below_run: bool) -> tuple[Line, Line, list[str]]:
+def _row_of_step(step: Row, *, is_below_run: bool) -> tuple[Line, Line, list[str]]:
     """Write the row of a step: its label, its length and how it ended, its hover."""
     indent = STEP_INDENT * min(step["depth"] + is_below_run, MAX_INDENT)
     is_bold = not step["is_leaf"] and not is_below_run

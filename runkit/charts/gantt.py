@@ -16,7 +16,7 @@ from runkit.charts.look import Line, Span, shown
 from runkit.display.colors import AGENT_COLORS, OTHER_COLOR
 from runkit.display.text import agent_title, first_text, moment, plural
 from runkit.errors import UsageError
-from runkit.facts import run_facts, runs_in_order, time_words
+from runkit.facts import is_a, run_facts, runs_in_order, times_text
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
@@ -26,10 +26,7 @@ if TYPE_CHECKING:
 
 MAX_TITLE, MAX_AGENT, MAX_STATUS = 200, 40, 30  # characters
 MIN_OF_STATUS = MAX_CHART_ROWS // 4  # rows that the runs of each status keep
-ROLES = {line.label: line.role for line in RUN_STATUSES.lines}  # colors of words, in their order
-WAITING, FAILED, COMPLETED = (
-    RUN_STATUSES.find(word).label for word in ("interrupted", "error", "completed")
-)
+ROLES = {line.label: line.role for line in RUN_STATUSES.lines}  # of the labels of statuses
 
 
 @checked
@@ -86,11 +83,11 @@ def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Ch
     chosen = runs if depth is not None else _first(runs)
     part = f.select(chosen["run_id"])
     items = items_of(part)
-    rows = choose_rows(items.table, chosen["word"], depth)
+    rows = choose_rows(items.table, chosen["label"], depth)
     step_row, run_row = rows_of_items(items.table, rows)
     marks = marks_of(items, rows, step_row, run_row)
     n_steps = int((~items.table["is_record"]).sum())
-    is_over = chosen["word"].isin([COMPLETED, FAILED]).all()
+    is_over = is_a(chosen["status"], RUN_STATUSES, "over").all()
     notes = [_counted(chosen, runs), _counted_steps(rows, n_steps), "" if is_over else f.clock]
     write_heading = _heading_of_many if len(runs) > 1 else _heading_of_one
     name, times, reason = write_heading(runs, title)
@@ -106,24 +103,23 @@ def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Ch
 
 
 def _in_order(f: Frames) -> pd.DataFrame:
-    """Return the runs in their order, with the `word` of their status.
+    """Return the runs in their order, with the `label` of their status.
 
     It is waiting where a question is open.
     """
     runs = runs_in_order(run_facts(f))
-    words = [RUN_STATUSES.find(status).label for status in runs["status"]]
-    word = pd.Series(words, runs.index).mask(runs["wait_s"].notna(), WAITING)
-    return runs.assign(word=word)
+    status = runs["status"].astype("object").mask(runs["wait_s"].notna(), "interrupted")
+    return runs.assign(label=[RUN_STATUSES.find(word).label for word in status])
 
 
 def _first(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the runs that have a row; those of each status keep a quarter of the rows."""
-    is_later = runs.groupby("word").cumcount() >= MIN_OF_STATUS
+    is_later = runs.groupby("label").cumcount() >= MIN_OF_STATUS
     in_turn = is_later.sort_values(kind="stable").index[:MAX_CHART_ROWS]
     return runs.loc[in_turn].sort_index(ignore_index=True)
 
 
-# ------------------------------------------------------------------------------- words around it
+# ------------------------------------------------------------------------------- texts around it
 
 
 def _heading_of_one(runs: pd.DataFrame, title: str | None) -> tuple[Line, Line, Line]:
@@ -135,7 +131,7 @@ def _heading_of_one(runs: pd.DataFrame, title: str | None) -> tuple[Line, Line, 
     line = _names(*names)
     line += [Span(" · ", "muted"), Span(shown(str(status), MAX_STATUS), status.role, is_bold=True)]
     reason = first_text(run["reason"])
-    times = _muted(time_words(run), f"run {shown(run['short'])}")
+    times = _muted(times_text(run), f"run {shown(run['short'])}")
     return line, times, [Span(shown(reason, MAX_TITLE), "fail")] if reason else []
 
 
@@ -144,8 +140,8 @@ def _heading_of_many(runs: pd.DataFrame, title: str | None) -> tuple[Line, Line,
     business, *others = runs["business_name"].unique()
     name = title or (None if others else first_text(business))
     line = _names(name, plural(len(runs), "run"))
-    for word, text in _counts(runs[runs["word"] != COMPLETED]).items():
-        line += [Span(" · ", "muted"), Span(text, ROLES.get(word, "muted"))]
+    for label, text in _counts(runs[~is_a(runs["status"], RUN_STATUSES, "done")]).items():
+        line += [Span(" · ", "muted"), Span(text, ROLES.get(label, "muted"))]
     created = runs["created_at"].agg(["min", "max"]).map(moment).unique()
     started = f"Started {' to '.join(created)}"
     return line, _muted(started, "time since each started, without waits"), []
@@ -164,9 +160,9 @@ def _muted(*texts: str) -> Line:
 
 
 def _counts(runs: pd.DataFrame) -> dict[str, str]:
-    """Count runs by their word, in their order."""
-    numbers = dict(runs["word"].value_counts(sort=False))
-    return {word: shown(f"{n:,} {word.lower()}", MAX_STATUS) for word, n in numbers.items()}
+    """Count runs by the label of their status, in their order."""
+    numbers = dict(runs["label"].value_counts(sort=False))
+    return {label: shown(f"{n:,} {label.lower()}", MAX_STATUS) for label, n in numbers.items()}
 
 
 def _counted(chosen: pd.DataFrame, runs: pd.DataFrame) -> str:

@@ -89,7 +89,7 @@ def shown(value: object, limit: int = 80) -> str:
     return shorten(value, limit) if isinstance(value, str) else "unknown"
 
 
-def words(line: Iterable[Span]) -> str:
+def text_of(line: Iterable[Span]) -> str:
     """Return what a reader sees of a line."""
     return "".join(span.text for span in line)
 

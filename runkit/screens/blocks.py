@@ -221,8 +221,8 @@ def head_of(name: str) -> str:
     """Write a column's name as a head: `n_steps` is Steps, `self_s` is Self."""
     if name in HEADS:
         return HEADS[name]
-    words = name.removeprefix("n_").removesuffix("_s").removesuffix("_at")
-    return words.replace("_", " ").capitalize()
+    text = name.removeprefix("n_").removesuffix("_s").removesuffix("_at")
+    return text.replace("_", " ").capitalize()
 
 
 def cell_of(value: Any, name: str, kind: str) -> Any:

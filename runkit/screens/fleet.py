@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 RUN_NAMES = ["business_name", "agent_name"]
-WAITING, FAILED, LOW = "Waiting for a reviewer", "Failed", "Low confidence"
+WAITING_GROUP, FAILED_GROUP, LOW_GROUP = "Waiting for a reviewer", "Failed", "Low confidence"
 NEED_COLUMNS = {  # of the table of all three groups
     "group": "str",
     "what": "str",
@@ -56,9 +56,9 @@ NEED_COLUMNS = {  # of the table of all three groups
     "run_ids": "object",
 }
 NEEDS_NAMES = {  # of the columns of each group for people
-    WAITING: {"what": "question", "since": "asked_at"},
-    FAILED: {"what": "reason", "since": "newest_at"},
-    LOW: {"what": "finding", "since": "newest_at"},
+    WAITING_GROUP: {"what": "question", "since": "asked_at"},
+    FAILED_GROUP: {"what": "reason", "since": "newest_at"},
+    LOW_GROUP: {"what": "finding", "since": "newest_at"},
 }
 MAX_NEEDS = 8  # rows of a group that are seen
 MAX_KINDS = 15  # of steps
@@ -116,7 +116,7 @@ def needs_attention(f: Source, *, sla_h: Hours | None = None) -> Panel:
     -------
     Panel
         In this order: questions that wait, the longest first; failed runs by reason; findings and
-        outputs of low confidence of completed runs. Runs with the same words are one row: `run_ids`
+        outputs of low confidence of completed runs. Runs with the same text are one row: `run_ids`
         has them all, `run_id` the newest.
 
     Raises
@@ -130,8 +130,8 @@ def needs_attention(f: Source, *, sla_h: Hours | None = None) -> Panel:
 
 
 def needs_of(facts: Facts) -> pd.DataFrame:
-    """Return what needs somebody, by group; several runs with the same words are one row."""
-    groups = {WAITING: _waiting(facts), FAILED: _failed(facts), LOW: _low(facts)}
+    """Return what needs somebody, by group; several runs with the same text are one row."""
+    groups = {WAITING_GROUP: _waiting(facts), FAILED_GROUP: _failed(facts), LOW_GROUP: _low(facts)}
     parts = []
     for group, rows in groups.items():
         part = rows.assign(group=group, run_id=rows["run_ids"].str[0])  # of the newest run
@@ -145,7 +145,7 @@ def needs_tables(needs: pd.DataFrame) -> list[Table]:
     for group, names in NEEDS_NAMES.items():
         rows = needs[needs["group"].eq(group)]
         n_runs = rows["run_ids"].explode().nunique()
-        hidden = ["n_runs", "run_ids"] if group == WAITING else ["run_id"]
+        hidden = ["n_runs", "run_ids"] if group == WAITING_GROUP else ["run_id"]
         seen = rows.drop(columns=["group", *hidden]).rename(columns=names)
         caption = f"{plural(len(rows), names['what'])} in {plural(n_runs, 'run')}"
         table = Table(seen, group, n_runs, MAX_NEEDS, caption=caption if n_runs else "0")
@@ -176,15 +176,15 @@ def with_limit(table: pd.DataFrame, sla_h: float | None) -> pd.DataFrame:
     """Add to a table with waits whether each is over the limit, if there is one."""
     if sla_h is None:
         return table
-    words = {True: f"over {sla_h:g} h", False: f"within {sla_h:g} h"}
-    return table.assign(limit=late(table["wait_s"], sla_h).map(words).astype("str"))
+    labels = {True: f"over {sla_h:g} h", False: f"within {sla_h:g} h"}
+    return table.assign(limit=late(table["wait_s"], sla_h).map(labels).astype("str"))
 
 
 def _failed(facts: Facts) -> pd.DataFrame:
     """Return a row for each reason of failed runs."""
     failed = facts.of_status("failed")
     reason = failed["reason"].fillna("The reason is not in the data")
-    return _by_words(failed.assign(what=alike(reason), since=failed["ended_at"]), ["what"])
+    return _by_text(failed.assign(what=alike(reason), since=failed["ended_at"]), ["what"])
 
 
 def _low(facts: Facts) -> pd.DataFrame:
@@ -192,7 +192,7 @@ def _low(facts: Facts) -> pd.DataFrame:
     rated = rated_of(facts)
     low = rated[is_low(rated).fillna(False)]
     title = alike(low["title"].fillna(MISSING))
-    return _by_words(low.assign(what=title, since=low["ended_at"]), ["what", "confidence"])
+    return _by_text(low.assign(what=title, since=low["ended_at"]), ["what", "confidence"])
 
 
 def rated_of(facts: Facts) -> pd.DataFrame:
@@ -201,10 +201,10 @@ def rated_of(facts: Facts) -> pd.DataFrame:
     return rated.merge(facts.of_status("done")[["run_id", "ended_at"]], on="run_id")
 
 
-def _by_words(rows: pd.DataFrame, words: list[str]) -> pd.DataFrame:
-    """Return rows that say the same as one, with their runs, the most frequent first."""
+def _by_text(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Return rows with the same text as one, with their runs, the most frequent first."""
     newest_first = rows.sort_values("since", ascending=False, kind="stable")
-    by = newest_first.groupby(words, sort=False, dropna=False, observed=True)
+    by = newest_first.groupby(columns, sort=False, dropna=False, observed=True)
     table = by.agg(
         n_runs=("run_id", "nunique"),
         since=("since", "max"),
@@ -291,7 +291,7 @@ def failed_steps(f: Source) -> Panel:
     labels = failed["label"].mask(failed["label"].eq(failed["reason"])).dropna()
     labels = labels.groupby(failed["kind"]).agg(lambda steps: "; ".join(steps.unique()))
     failed = failed.assign(reason=failed["kind"], since=failed["started_at"])
-    table = _by_words(failed, ["reason"]).rename(columns={"since": "newest_at"})
+    table = _by_text(failed, ["reason"]).rename(columns={"since": "newest_at"})
     table = table.assign(label=table["reason"].map(labels).astype("str"))
     return Panel("Failed steps", table[FAILED_STEP], what_was_read(f))
 

@@ -215,10 +215,10 @@ def _find_steps(steps: pd.DataFrame, name: str) -> pd.DataFrame:
     Raises `UsageError` if there is none.
     """
     step_id = steps["step_id"]
-    words = name.strip().casefold()
+    text = name.strip().casefold()
     is_id = step_id.eq(name) | step_id.str.startswith(name) & (len(name) >= SHORTEST_ID)
-    is_word = steps["label"].str.casefold().eq(words) | steps["name"].str.casefold().eq(words)
-    found = steps[is_id | is_word]
+    is_named = steps["label"].str.casefold().eq(text) | steps["name"].str.casefold().eq(text)
+    found = steps[is_id | is_named]
     if found.empty:
         raise UsageError(
             f"no step is {brief(name)}; expected the id of a step, its first {SHORTEST_ID} "

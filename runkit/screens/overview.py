@@ -15,7 +15,7 @@ from runkit.display.messages import log
 from runkit.errors import ApiError
 from runkit.facts import Facts, what_was_read
 from runkit.screens.blocks import Block
-from runkit.screens.fleet import FAILED, LOW, WAITING, needs_of, needs_tables
+from runkit.screens.fleet import FAILED_GROUP, LOW_GROUP, WAITING_GROUP, needs_of, needs_tables
 from runkit.screens.pages import status_tiles
 from runkit.screens.panel import Panel
 from runkit.tables.frames import Frames
@@ -26,14 +26,14 @@ from runkit.tables.sources import Source
 _READ: WeakKeyDictionary[Client, RunList] = WeakKeyDictionary()
 # The line of code for the newest run of a row of each group, with frames and with a client.
 OF_FRAMES = {
-    WAITING: "runkit.one_run.questions({name}.select({run_id!r}))",
-    FAILED: "runkit.gantt({name}.select({run_id!r}))",
-    LOW: "runkit.fleet.weak_findings({name}.select({run_id!r}))",
+    WAITING_GROUP: "runkit.one_run.questions({name}.select({run_id!r}))",
+    FAILED_GROUP: "runkit.gantt({name}.select({run_id!r}))",
+    LOW_GROUP: "runkit.fleet.weak_findings({name}.select({run_id!r}))",
 }
 OF_CLIENT = {
-    WAITING: "runkit.InterruptForm({name}, {run_id!r})",
-    FAILED: "runkit.gantt({name}.runs.fetch({run_id!r}))",
-    LOW: "runkit.fleet.weak_findings(runkit.frames({name}.runs.fetch({run_id!r})))",
+    WAITING_GROUP: "runkit.InterruptForm({name}, {run_id!r})",
+    FAILED_GROUP: "runkit.gantt({name}.runs.fetch({run_id!r}))",
+    LOW_GROUP: "runkit.fleet.weak_findings(runkit.frames({name}.runs.fetch({run_id!r})))",
 }
 
 

@@ -12,15 +12,15 @@ from runkit.display.text import counted, day, flag, lasted, plural
 from runkit.facts import (
     Facts,
     ReadLine,
+    ending_text,
     is_known,
-    outcome_words,
     runs_in_order,
-    time_words,
+    times_text,
     what_was_read,
 )
 from runkit.screens.blocks import Table, Tile, Tiles, dotted, records, with_name
 from runkit.screens.fleet import (
-    LOW,
+    LOW_GROUP,
     MAX_NEEDS,
     RUN_NAMES,
     SLOWEST,
@@ -134,7 +134,7 @@ def show_panel(f: Frames, *, sla_h: Hours | None = None) -> Panel:
 def _tree_panel(f: Frames, sla_h: float | None) -> Panel:
     """Show a run: how it ended, its questions, its times, and its steps as a tree."""
     first = head_of_run(f, sla_h=sla_h)
-    steps = Table(_tree(f), time_words(f.runs.to_dict("records")[0]))
+    steps = Table(_tree(f), times_text(f.runs.to_dict("records")[0]))
     return replace(first, table=f.steps, blocks=[*first.blocks, steps])
 
 
@@ -146,7 +146,7 @@ def _tree(f: Frames) -> pd.DataFrame:
     tree = indented(f.steps)
     tree["step"] = tree["step"].str.replace(INDENT, "  ")
     questions = records(f.interrupts[f.interrupts["outcome"].ne("pending")])
-    endings = {question["step_id"]: outcome_words(question) for question in questions}
+    endings = {question["step_id"]: ending_text(question) for question in questions}
     error = tree["error"]
     is_repeated = error.eq(f.steps["label"]) | error.eq(error.shift())
     what = error.mask(is_repeated).fillna(tree["step_id"].map(endings).astype("str"))
@@ -198,7 +198,7 @@ def status_tiles(facts: Facts) -> Tiles:
     """Return the four counts that are read first."""
     status = facts.runs["status"]
     is_word = is_known(status, RUN_STATUSES)
-    others = other_words(status, RUN_STATUSES)
+    unknown = unknown_words(status, RUN_STATUSES)
     runs_of = {
         "interrupted": facts.waiting,
         "error": facts.of_status("failed"),
@@ -209,7 +209,7 @@ def status_tiles(facts: Facts) -> Tiles:
         line = RUN_STATUSES.find(word)
         is_so = facts.runs["run_id"].isin(runs["run_id"])
         flags = flag(is_so, is_so | is_word)
-        tiles.append(count_tile(str(line), flags, "runs", others, line.role))
+        tiles.append(count_tile(str(line), flags, "runs", unknown, line.role))
     if facts.sla_h is not None:
         late = f"{counted(facts.waiting['is_late'], 'questions')} over {facts.sla_h:g} h"
         tiles[0] = tiles[0]._replace(rest=dotted(tiles[0].rest, late))
@@ -218,21 +218,21 @@ def status_tiles(facts: Facts) -> Tiles:
 
 def _low_tile(facts: Facts) -> Tile:
     """Count the completed runs with low confidence."""
-    others = other_words(rated_of(facts)["confidence"], CONFIDENCES)
-    return count_tile(LOW, facts.low_runs, "completed runs", others, "fail")
+    unknown = unknown_words(rated_of(facts)["confidence"], CONFIDENCES)
+    return count_tile(LOW_GROUP, facts.low_runs, "completed runs", unknown, "fail")
 
 
-def count_tile(name: str, flags: pd.Series[bool], noun: str, words: str, role: str) -> Tile:
+def count_tile(name: str, flags: pd.Series[bool], noun: str, unknown: str, role: str) -> Tile:
     """Return a count as a large number, and what it is of in small.
 
-    `words` are those that nobody can count, as they came.
+    `unknown` has the words that nobody can count, as they came.
     """
     number, _, rest = counted(flags, noun).partition(" ")
-    rest = ": ".join(filter(None, [rest, words]))
+    rest = ": ".join(filter(None, [rest, unknown]))
     return Tile(name, number, rest, role if flags.any() else "muted")
 
 
-def other_words(words: pd.Series[str], vocabulary: Vocabulary) -> str:
+def unknown_words(words: pd.Series[str], vocabulary: Vocabulary) -> str:
     """Return the words that a vocabulary does not have, as they came."""
     given = words.dropna()
     others = given[~is_known(given, vocabulary)].astype("str").unique()

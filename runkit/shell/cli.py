@@ -24,7 +24,7 @@ from runkit.display.text import escape_unseen, plural
 from runkit.errors import ApiError, RunkitError, UsageError
 from runkit.local.files import file_at, replacing, usable
 
-FAILED, USAGE_ERROR, INCOMPLETE, WAITING, INTERRUPTED = 1, 2, 3, 4, 130
+EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_WAITING, EXIT_STOPPED = 1, 2, 3, 4, 130
 TIME_HELP = "a time: 7d, 12h, or ISO 8601"
 EXIT_CODES = """\
 exit codes:
@@ -60,16 +60,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RunkitError as error:
         text = re.sub(r"^(\w+)=", lambda match: f"{match[1].replace('_', '-')} ", str(error))
         echo(f"runkit {name}: {text}")
-        return USAGE_ERROR if isinstance(error, UsageError) else FAILED
+        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
     except BrokenPipeError:  # the reader closed the pipe, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at exit
-        return FAILED
+        return EXIT_FAILED
     except OSError as error:  # such as a full disk
         echo(f"runkit {name}: failed: {error.strerror or error}")
-        return FAILED
+        return EXIT_FAILED
     except KeyboardInterrupt:
         echo("Stopped.")
-        return INTERRUPTED
+        return EXIT_STOPPED
 
 
 class _Parser(argparse.ArgumentParser):
@@ -78,7 +78,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
         echo(f"{self.prog}: {message}; `{self.prog} --help` says more.")
-        self.exit(USAGE_ERROR)
+        self.exit(EXIT_USAGE)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -177,7 +177,7 @@ def _completeness(missing: Sequence[str], source: object) -> int:
 def _code_of(missing: Sequence[str], source: object) -> int:
     if not missing:
         return 0
-    return INTERRUPTED if _is_stopped(source) else INCOMPLETE
+    return EXIT_STOPPED if _is_stopped(source) else EXIT_INCOMPLETE
 
 
 def _is_stopped(source: object) -> bool:
@@ -218,7 +218,7 @@ def _ended(arguments: argparse.Namespace, f: runkit.Frames, source: object) -> i
     JSON does not say what is missing; then a message does.
     """
     code = _completeness(f.missing, source) if arguments.json else _code_of(f.missing, source)
-    return max(code, WAITING if f.interrupts["outcome"].eq("pending").any() else 0)
+    return max(code, EXIT_WAITING if f.interrupts["outcome"].eq("pending").any() else 0)
 
 
 def _records(df: pd.DataFrame) -> Any:

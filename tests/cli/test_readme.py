@@ -12,7 +12,7 @@ import runkit
 from environments import ROOT
 from runkit.reports import templates
 from runkit.server import Sandbox
-from runkit.shell.cli import WAITING
+from runkit.shell.cli import EXIT_WAITING
 from tests.cli.conftest import run
 from tests.cli.test_cli import COMMANDS
 from tests.reports.conftest import execute_here, without_kernel
@@ -96,7 +96,7 @@ def test_every_shell_line_runs(tmp_path):
             program, *words = shlex.split(line.replace("4f029db6", run_id[:8]))
             assert program == "runkit"
             done = run(*words, cwd=tmp_path, **at)
-            assert done.returncode in (0, WAITING), (line, done.stderr)
+            assert done.returncode in (0, EXIT_WAITING), (line, done.stderr)
     assert {path.name for path in tmp_path.iterdir()} >= {"runs", "report.html"}
 
 
