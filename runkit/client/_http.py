@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain, repeat
 from typing import Any, Literal, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
@@ -28,13 +28,13 @@ from runkit.api import contract
 from runkit.api.contract import Json
 from runkit.arguments import Secret
 from runkit.client._replies import (
+    Call,
     Reply,
     error_of_response,
     error_without_response,
     raise_alone,
     read_reply,
     retry_after,
-    warning,
 )
 from runkit.display.messages import log
 from runkit.display.text import brief
@@ -204,19 +204,19 @@ class Http:
 
         Raises the last attempt's `ApiError`.
         """
-        source = self._name("GET", path)
+        call = self._call("GET", path)
         seconds = min(call_timeout, self._call_timeout)
         end = self.clock() + seconds
         n_stops = self._n_stops
         failure: ApiError = RateLimited(
-            f"{source}: not sent; the rate limit, or a pause that the API asked for, goes on for "
+            f"{call}: not sent; the rate limit, or a pause that the API asked for, goes on for "
             f"more than {seconds:g} s. Try again later, or set a longer call_timeout=."
         )
         for n_sent, pause in enumerate(chain(PAUSES, repeat(PAUSES[-1])), start=1):
             if not self._limiter.wait(end):
                 raise failure
             try:
-                return self._send(source, "GET", path, end, params=query)
+                return self._send(call, end, params=query)
             except (RateLimited, Unavailable) as error:
                 failure = error
             # Where the server answers with 500, or not at all, more attempts will not help.
@@ -235,33 +235,33 @@ class Http:
         """
         if self.read_only:
             raise ReadOnlyError.of("POST", path)
-        source = self._name("POST", path)
+        call = self._call("POST", path)
         try:
             content = contract.dumps(body).encode()
         except ValueError as error:
-            raise UsageError(f"{source}: the body is not JSON ({error}); not sent") from None
+            raise UsageError(f"{call}: the body is not JSON ({error}); not sent") from None
         self._limiter.wait()
         headers = {"Content-Type": "application/json"}
-        return self._send(source, "POST", path, params=query, content=content, headers=headers)
+        return self._send(call, params=query, content=content, headers=headers)
 
     def events(self, path: str) -> Iterator[ServerSentEvent]:
         """Follow a stream.
 
         Raises `Unavailable` if the stream is lost, and the `ApiError` of a refusal.
         """
-        source = self._name("GET", path)
+        call = self._call("GET", path)
         self._limiter.wait()
-        with self._open(source, "GET", path, self.timeout, headers=_STREAM_HEADERS) as response:
+        with self._open(call, self.timeout, headers=_STREAM_HEADERS) as response:
             if not response.is_success:
-                body = self._read_body(source, response, self.clock() + self.timeout)
-                raise error_of_response(source, response, body)
+                body = self._read_body(call, response, self.clock() + self.timeout)
+                raise error_of_response(call, response, body)
             n_bytes = 0  # since the last event
 
             def parts() -> Iterator[bytes]:
                 nonlocal n_bytes
                 for part in response.iter_bytes():
                     n_bytes += len(part)
-                    check_size(source, n_bytes)
+                    check_size(call, n_bytes)
                     yield part
 
             stream = httpx.Response(200, headers=_EVENT_HEADERS, content=parts())
@@ -269,61 +269,55 @@ class Http:
                 n_bytes = 0
                 yield event
 
-    def _name(self, method: str, path: str) -> str:
-        """Return the name of a request for messages."""
-        return f"{method} {urlsplit(self.target.url).path}{path}: {self.target.host}"
+    def _call(self, method: str, path: str) -> Call:
+        return Call(method, self.target.url + path)
 
     @contextmanager
-    def _open(
-        self, source: str, method: str, path: str, timeout: float, **content: Any
-    ) -> Iterator[httpx.Response]:
+    def _open(self, call: Call, timeout: float, **content: Any) -> Iterator[httpx.Response]:
         """Send once, and yield the response, whose body is not read yet.
 
         Raises the `ApiError` of a request without a complete response.
         """
         client = self._connections
         if client.is_closed:
-            raise UsageError(f"{source}: not sent, this client has been closed; create a new one")
+            raise UsageError(f"{call}: not sent, this client has been closed; create a new one")
         started = self.clock()
-        url = self.target.url + path
         try:
-            with client.stream(method, url, timeout=timeout, **content) as response:
+            with client.stream(call.method, call.url, timeout=timeout, **content) as response:
                 yield response
                 connection = response.extensions.get("network_stream")
                 if client.is_closed and connection:  # meanwhile, so that nothing else closes it
                     connection.close()
         except httpx.RequestError as error:
-            raise_alone(error_without_response(source, error, self.clock() - started))
+            raise_alone(error_without_response(call, error, self.clock() - started))
 
-    def _send(
-        self, source: str, method: str, path: str, end: float = math.inf, **content: Any
-    ) -> Reply:
+    def _send(self, call: Call, end: float = math.inf, **content: Any) -> Reply:
         """Send once, and read the whole response, until the time `end`."""
         timeout = min(self.timeout, max(MIN_TIMEOUT, end - self.clock()))
         end = self.clock() + timeout
-        with self._open(source, method, path, timeout, **content) as response:
-            body = self._read_body(source, response, end)
+        with self._open(call, timeout, **content) as response:
+            body = self._read_body(call, response, end)
         status = response.status_code
         if status in (429, 503):
             self._limiter.pause(retry_after(response))
-        return read_reply(source, response, body)
+        return read_reply(call, response, body)
 
-    def _read_body(self, source: str, response: httpx.Response, end: float) -> bytes:
+    def _read_body(self, call: Call, response: httpx.Response, end: float) -> bytes:
         """Read a response. Raises `ContractError` if it is too large, `ReadTimeout` after `end`."""
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk
-            check_size(source, len(body))
+            check_size(call, len(body))
             if self.clock() > end:
                 raise httpx.ReadTimeout("")
         return bytes(body)
 
 
-def check_size(source: str, n_bytes: int) -> None:
+def check_size(call: Call, n_bytes: int) -> None:
     """Raise `ContractError` for a response, or an event of a stream, that is too large."""
     if n_bytes > MAX_RESPONSE:
         limit = MAX_RESPONSE // 2**20
         raise ContractError(
-            f"{source}: the response is larger than {limit} MB, the most that runkit reads."
-            f"{warning(source)} If this persists, please report it."
+            f"{call}: the response is larger than {limit} MB, the most that runkit reads."
+            f"{call.warning} If this persists, please report it."
         )

@@ -45,7 +45,7 @@ class RunReader:
         if run_id not in (None, run.id):
             other = quoted(run.id, 100)
             raise ContractError(
-                f"{reply.source}: expected this run; the API returned {other!r}. Check base_url "
+                f"{reply.call}: expected this run; the API returned {other!r}. Check base_url "
                 "and the proxy."
             )
         return run

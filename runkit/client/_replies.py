@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 from httpx_sse import ServerSentEvent
@@ -28,7 +29,6 @@ WRITE_WARNING = (
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 Parsed = TypeVar("Parsed")
 
-# The class of each status; of any other, that of its hundred, else `ContractError`.
 CLASS_OF_STATUS: dict[int, type[ApiError]] = {
     401: errors.AuthError,
     403: errors.AuthError,
@@ -37,8 +37,6 @@ CLASS_OF_STATUS: dict[int, type[ApiError]] = {
     409: errors.Conflict,
     410: errors.NotFound,
     429: errors.RateLimited,
-    4: errors.Invalid,
-    5: errors.Unavailable,
 }
 ADVICE: dict[type[ApiError], str] = {
     errors.AuthError: " Check that the key is whole, belongs to this host and may do this.",
@@ -52,16 +50,40 @@ ADVICE: dict[type[ApiError], str] = {
 }
 
 
+class Call(NamedTuple):
+    """A request: its method, and its address without a query.
+
+    In messages it is for example `GET /v1/runs/ID: HOST`.
+    """
+
+    method: str
+    url: str
+
+    def __str__(self) -> str:
+        address = urlsplit(self.url)
+        return f"{self.method} {address.path}: {address.netloc}"
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it may change something."""
+        return self.method != "GET"
+
+    @property
+    def warning(self) -> str:
+        """What its errors add if it may have been carried out."""
+        return WRITE_WARNING if self.is_write else ""
+
+
 class Reply(NamedTuple):
     """The parsed body, the server's time (its `Date` header, or None), and the request.
 
-    `source` is for example `GET /v1/runs/ID: HOST`. Reading raises `ContractError` if the body does
-    not follow the contract. After a write, the error warns that it may have been carried out.
+    Reading raises `ContractError` if the body does not follow the contract. After a write, the
+    error warns that it may have been carried out.
     """
 
     value: Any
     read_at: datetime | None
-    source: str
+    call: Call
 
     def read(self, parse: Callable[[Json], Parsed]) -> Parsed:
         """Read the body as one object."""
@@ -70,7 +92,7 @@ class Reply(NamedTuple):
                 raise ContractError(f"expected one JSON object, got {kind(self.value)}.")
             return parse(self.value)
         except ContractError as error:
-            raise ContractError(f"{self.source}: {error}{warning(self.source)}") from None
+            raise ContractError(f"{self.call}: {error}{self.call.warning}") from None
 
 
 def read_event(message: ServerSentEvent, run_id: str) -> Event | None:
@@ -96,27 +118,17 @@ def read_event(message: ServerSentEvent, run_id: str) -> Event | None:
     return event
 
 
-def is_write(source: str) -> bool:
-    """Return whether a request may have changed something."""
-    return not source.startswith("GET ")
-
-
-def warning(source: str) -> str:
-    """Return the warning that the error of a write adds."""
-    return WRITE_WARNING if is_write(source) else ""
-
-
-def read_reply(source: str, response: httpx.Response, body: bytes) -> Reply:
+def read_reply(call: Call, response: httpx.Response, body: bytes) -> Reply:
     """Read a successful response. Raises the `ApiError` of any other."""
     if not response.is_success:
-        raise error_of_response(source, response, body)
+        raise error_of_response(call, response, body)
     try:
-        return Reply(contract.loads(body), _http_date(response.headers.get("Date", "")), source)
+        return Reply(contract.loads(body), _http_date(response.headers.get("Date", "")), call)
     except ValueError:
         raise_alone(
             ContractError(
-                f"{source} returned {len(body):,} bytes that cannot be read as JSON."
-                f"{warning(source)} Check base_url and the proxy.",
+                f"{call} returned {len(body):,} bytes that cannot be read as JSON."
+                f"{call.warning} Check base_url and the proxy.",
                 status=response.status_code,
             )
         )
@@ -134,16 +146,15 @@ def raise_alone(error: Exception) -> NoReturn:
         error.__context__ = None
 
 
-def error_of_response(source: str, response: httpx.Response, body: bytes) -> ApiError:
+def error_of_response(call: Call, response: httpx.Response, body: bytes) -> ApiError:
     """Build the error for a response that is not a success."""
     status = response.status_code
-    of_hundred = CLASS_OF_STATUS.get(status // 100, ContractError)
-    cls = CLASS_OF_STATUS.get(status, of_hundred)
-    if is_write(source) and cls in (errors.Unavailable, ContractError):
+    cls = _class_of(status)
+    if call.is_write and cls in (errors.Unavailable, ContractError):
         cls = errors.MaybeSent
     messages = _api_errors(body, "message")
     parameter = next(iter(_api_errors(body, "parameter")), None)
-    text = f"{source} returned {status}"
+    text = f"{call} returned {status}"
     if messages:
         text += f", the API says: {' / '.join(messages[:MAX_MESSAGES])}"
     if parameter:
@@ -151,7 +162,16 @@ def error_of_response(source: str, response: httpx.Response, body: bytes) -> Api
     return cls(f"{text}.{ADVICE[cls]}", status=status, messages=messages, parameter=parameter)
 
 
-def error_without_response(source: str, error: httpx.RequestError, seconds: float) -> ApiError:
+def _class_of(status: int) -> type[ApiError]:
+    """Return the class of the error of a status."""
+    if status in CLASS_OF_STATUS:
+        return CLASS_OF_STATUS[status]
+    if 400 <= status < 500:
+        return errors.Invalid
+    return errors.Unavailable if 500 <= status < 600 else ContractError
+
+
+def error_without_response(call: Call, error: httpx.RequestError, seconds: float) -> ApiError:
     """Build the error for a request that had no complete response within these seconds."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         problem = "its certificate is not trusted; set SSL_CERT_FILE to the CA file"
@@ -161,10 +181,10 @@ def error_without_response(source: str, error: httpx.RequestError, seconds: floa
         problem = f"no complete response within {seconds:.1f} s"
     else:
         problem = "the connection was lost, or the response cannot be decompressed"
-    if is_write(source) and not isinstance(error, NOT_SENT):
-        return errors.MaybeSent(f"{source}: {problem}.{WRITE_WARNING}")
+    if call.is_write and not isinstance(error, NOT_SENT):
+        return errors.MaybeSent(f"{call}: {problem}.{WRITE_WARNING}")
     advice = "Nothing was changed. Check the network, and that the host is running."
-    return errors.Unavailable(f"{source}: {problem}. {advice}")
+    return errors.Unavailable(f"{call}: {problem}. {advice}")
 
 
 def _api_errors(body: bytes, field: str) -> tuple[str, ...]:

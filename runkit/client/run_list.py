@@ -134,7 +134,7 @@ class Pages(Generic[Listed]):
                 for number in range(1, MAX_PAGES + 1):
                     paging = {"page": number, "per_page": PER_PAGE} if self.is_paged else {}
                     reply = self.http.get(self.path, {**(self.query or {}), **paging})
-                    page = read_page(reply.value, reply.source)
+                    page = read_page(reply.value, str(reply.call))
                     if number == 1:
                         self.total = counter.total = page.total_count
                         self.read_at = reply.read_at
