@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from runkit.display.text import counted, flag, lasted
+from runkit.display.text import counted
 
 
 @pytest.mark.parametrize(
@@ -19,16 +19,3 @@ from runkit.display.text import counted, flag, lasted
 )
 def test_a_count_says_how_many_of_what_is_known(flags, words):
     assert counted(pd.Series(flags, dtype="boolean")) == words
-
-
-def test_a_flag_is_null_where_it_is_not_known():
-    flags = flag(pd.Series([True, True, False]), pd.Series([True, False, None], dtype="boolean"))
-    assert flags.tolist() == [True, pd.NA, pd.NA]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(None, "–"), (float("nan"), "–"), (0, "0 s"), (90, "1 min 30 s"), (504_000, "5 d 20 h")],
-)
-def test_a_length_has_two_units(seconds, words):
-    assert lasted(seconds) == words

@@ -72,15 +72,6 @@ def test_a_source_without_a_name_has_no_line_of_code():
     assert "<code>" not in html
 
 
-def test_the_longest_wait_is_first_and_a_heading_counts_questions_and_runs():
-    two = waiting("two", 30)
-    two["steps"].append(question("r", 5, None, label="Since 5?"))
-    panel = runkit.overview([waiting("a", 20), two, waiting("b", 10)])
-    assert panel.table["what"].tolist() == ["Since 5?", "Since 10?", "Since 20?", "Since 30?"]
-    assert headings(panel)["Waiting for a reviewer"] == 3
-    assert "Waiting for a reviewer 4 questions in 3 runs" in texts(panel)
-
-
 def test_equal_findings_and_equal_reasons_are_one_row():
     failed = [
         run(
@@ -102,6 +93,7 @@ def test_equal_findings_and_equal_reasons_are_one_row():
     assert panel.table["since"][0] == pd.Timestamp(at(102))  # the newest
     assert headings(panel) == {"Waiting for a reviewer": 0, "Failed": 3, "Low confidence": 9}
     assert tiles(panel)["Low confidence"] == "9 of 10 completed runs"
+    assert "Low confidence 2 findings in 9 runs" in texts(panel)
 
 
 @pytest.mark.parametrize("show", [runkit.overview, runkit.fleet.waits])

@@ -38,7 +38,11 @@ def test_what_takes_runs_is_listed(module):
 
 
 CELLS = {
-    "seconds": ("wait_s", [5400.0, 0.0, None], ["Waiting", "1 h 30 min", "0 s", "–"]),
+    "seconds": (
+        "wait_s",
+        [504_000.0, 5400.0, 0.0, None],
+        ["Waiting", "5 d 20 h", "1 h 30 min", "0 s", "–"],
+    ),
     "times": (
         "asked_at",
         pd.to_datetime(["2025-02-03T23:59:31+02:00", None], utc=True),

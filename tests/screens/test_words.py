@@ -116,13 +116,3 @@ def test_what_a_source_lacks_is_not_missing_in_one_run(name):
     read = ONE[name](f.select(f.runs["run_id"][0])).read
     assert "records refused" not in read.missing
     assert "of the source: 1 of 3 records refused" in read.counted
-
-
-def test_a_word_that_nobody_knows_stands_beside_the_count_as_it_came():
-    source = strangers.records(strangers.several("other_confidences", 8))
-    f = runkit.frames(source)
-    known = {"high", "medium", "low"}
-    words = {word for word in f.artifacts["confidence"].dropna() if word.lower() not in known}
-    tile = runkit.overview(f).blocks[0].tiles[-1]
-    assert words
-    assert all(word in tile.rest for word in words)
