@@ -44,26 +44,19 @@ class Environment(NamedTuple):
         """The path of what was installed into it."""
         return str(self.folder / ("Scripts" if os.name == "nt" else "bin") / name)
 
-    def run(self, name: str, *arguments: str, cwd: Path, timeout: float = 120, **more: str) -> str:
+    def run(self, name: str, *arguments: str, cwd: Path, timeout: float = 120) -> str:
         """Run what was installed, and expect that all goes well; gives its stdout."""
-        done = self.try_(name, *arguments, cwd=cwd, timeout=timeout, **more)
-        output = f"{name} {' '.join(arguments)}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
-        assert done.returncode == 0, output
-        return done.stdout
-
-    def try_(
-        self, name: str, *arguments: str, cwd: Path, timeout: float = 120, **more: str
-    ) -> subprocess.CompletedProcess[str]:
-        """Run what was installed, come what may."""
-        command = [self.program(name), *arguments]
-        return subprocess.run(
-            command,
+        done = subprocess.run(
+            [self.program(name), *arguments],
             cwd=cwd,
-            env=environment(**more),
+            env=environment(),
             capture_output=True,
             text=True,
             timeout=timeout,
         )
+        output = f"{name} {' '.join(arguments)}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+        assert done.returncode == 0, output
+        return done.stdout
 
     def install(self, *what: str | Path) -> None:
         """`pip install`, and see that all fits together.
