@@ -55,11 +55,6 @@ class Chart:
         self.rows = [words(text) for text in layout["yaxis"]["ticktext"]]
         self.texts = [words(text) for text in traces["texts"]["text"]]
         self.hovers = [unescape(text) for text in traces["rows"]["customdata"]]
-        self.outlines = {
-            name: trace["marker"]["line"]["width"]
-            for name, trace in traces.items()
-            if name in LOOKS
-        }
         axis = layout["xaxis"]
         self.ticks = dict(zip(axis["ticktext"], axis["tickvals"], strict=True))
         ys = layout["yaxis"]["tickvals"]

@@ -241,19 +241,6 @@ def test_hover_has_agent_state_times_findings_and_values():
     assert lines[-1] == "2 more values"
 
 
-def test_a_run_may_name_no_agent():
-    chart = draw(run(step("a", 0, 10, agent=None), agent=None))
-    assert chart.hovers[0].split("<br>")[1] == "Unknown Agent · Done ✓"
-
-
-def test_a_duration_below_a_millisecond_is_written_in_words():
-    end = "2026-02-03T10:00:00.000400Z"
-    start = "2026-02-03T10:00:00.000000Z"
-    raw = run(step("a", 0, 1, started_at=start, completed_at=end))
-    chart = draw(raw | {"started_at": start, "ended_at": end, "updated_at": end})
-    assert chart.alt.endswith("Under 0.001 s: under 0.001 s work · run r")
-
-
 HOSTILE = '<a href="https://evil.example">click</a><img src=x>$x$%{y}'
 
 

@@ -20,14 +20,13 @@ def overnight():
 
 
 def test_only_the_critical_part_of_a_step_is_solid():
-    """A step of 30 s has 20 s on the path, a group its own time. What is off it has an outline."""
+    """A step of 30 s has 20 s on the path, a group its own time."""
     inner = [step("a", 0, 30), step("b", 20, 50)]
     chart = draw(run(step("g", 0, 60, steps=inner), step("c", 60, 100)))
     assert chart.spans("solid") == [(50, 60), (0, 20), (20, 50), (60, 100)]
     assert chart.spans("pale") == [(0, 30)]
     assert chart.spans("group") == [(0, 60)]
     assert chart.legend[-1] == "Off the critical path"
-    assert chart.outlines == {"group": 0, "pale": 1, "solid": 0}
 
 
 def test_marks_stand_where_the_steps_were_in_parts_of_a_second():

@@ -20,19 +20,6 @@ COMMANDS = next(
 )
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_itself(name, capsys, monkeypatch):
-    """`--help` describes each option, and the exit codes."""
-    monkeypatch.setenv("COLUMNS", "200")  # so that no word is broken at a hyphen
-    with pytest.raises(SystemExit) as left:
-        main([name, "--help"])
-    assert left.value.code == 0
-    text = " ".join(capsys.readouterr().out.split())
-    for action in COMMANDS[name]._actions:
-        assert " ".join(action.help.split()) in text
-    assert "3 done, but something is missing" in text
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -122,16 +109,6 @@ def test_a_run_is_shown_as_a_tree(tmp_path):
         "Approve?    Done ✓        30 s  Answered",
         "Last        Done ✓        30 s",
     ]
-
-
-def test_several_runs_are_shown_by_status(tmp_path):
-    """An id after the file picks one of them, by its first characters."""
-    runs = [raw(step("a"), run_id=f"{letter * 8}-1111") for letter in "ab"]
-    waiting = raw(question("q", 10, None, label="Approve?"), status="interrupted", end=None)
-    lines = show(tmp_path, *runs, waiting, code=4)
-    assert groups("\n".join(lines)) == [("1", "waiting"), ("2", "completed")]
-    assert lines[4].startswith("Approve? ")  # a name that most share, an agent's, is left out
-    assert show(tmp_path, *runs, options=("bbbbbbbb",))[1].startswith("run bbbbbbbb ")
 
 
 DAYS = [("2026-12-31", ["Since", "Feb 3"]), ("2027-01-01", ["Since      ", "Feb 3, 2026"])]

@@ -78,12 +78,6 @@ def test_a_moving_list_says_that_it_moved(account, client, run_json, change):
     assert runs.missing or expected <= set(runs.ids)
 
 
-def test_a_slice_of_a_list_is_a_tuple_of_its_items(account, client):
-    """It is no longer the list that was read, so it does not say what that one lacks."""
-    runs = client.runs.list(limit=8)
-    assert runs[:2] == runs.items[:2]
-
-
 def test_a_list_that_is_stopped_has_what_arrived(account, client, server):
     """Ctrl-C while the second page is read; nothing else is read then."""
     main = threading.get_ident()

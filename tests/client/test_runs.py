@@ -1,11 +1,9 @@
 """Create, read, wait for and rate runs; threads, agents and actions."""
 
-import re
 from datetime import UTC, datetime
 
 import pytest
 
-from runkit import Client
 from runkit.api.models import Run
 from runkit.errors import NotFound, Unavailable, WaitTimeout
 from tests.client.conftest import Answer
@@ -72,14 +70,6 @@ def test_wait_ends_with_the_real_error(server, client):
     server.script = lambda request: Answer(status=503)
     with pytest.raises(Unavailable):
         client.runs.wait("run-1", timeout=5)
-
-
-def test_the_help_of_the_client_names_its_methods(client):
-    """Those that there are, and all of `runs`."""
-    table = re.findall(r"(\w+)\.(\w+)\(", Client.__doc__)
-    assert all(callable(getattr(getattr(client, part), name)) for part, name in table)
-    methods = {name for name in vars(type(client.runs)) if not name.startswith("_")}
-    assert {name for part, name in table if part == "runs"} == methods
 
 
 WAITING = {"id": "int-1", "value": {"label": "?"}}

@@ -85,6 +85,7 @@ MISTAKES = [
     (lambda: _client().runs.fetch([ONE], into=StringIO()), "into=", "for writing bytes"),
     (lambda: runkit.report_data(F), "run_ids is Frames", "runkit.report(f, path)"),
     (lambda: runkit.report_data(["r"]), "client=None", "pass client="),
+    (lambda: runkit.InterruptInbox(_client(), sla_h=-1), "sla_h=-1", "0.001"),
     (lambda: runkit.fleet.waits(None), "source is NoneType", "expected Frames"),
 ]
 

@@ -20,19 +20,6 @@ def set_lines(monkeypatch, vocabulary, lines):
     monkeypatch.setattr(vocabulary, "_by_word", {line.word: line for line in lines})
 
 
-@pytest.mark.parametrize(
-    ("vocabulary", "word", "label"),
-    [
-        (words.CONFIDENCES, "HIGH", "High"),
-        (words.RUN_STATUSES, "Interrupted", "Interrupted"),
-        (words.RUN_STATUSES, "on_hold", "on_hold"),
-        (words.RUN_STATUSES, None, "Unknown"),
-    ],
-)
-def test_an_open_word_is_found_in_any_case_and_an_unknown_one_stays(vocabulary, word, label):
-    assert vocabulary.find(word).label == label
-
-
 @pytest.mark.parametrize("line", STATUSES, ids=lambda line: line.word)
 def test_a_step_is_called_by_the_label_of_its_status_on_every_surface(line, monkeypatch):
     """A new one, too."""

@@ -1,9 +1,6 @@
 """Starting and ending a sandbox."""
 
-import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,17 +16,6 @@ def status(box, path="/runs"):
     return httpx.get(box.url + path, headers=headers, trust_env=False).status_code
 
 
-def test_a_sandbox_starts_inside_an_event_loop():
-    """Inside a running event loop, as in a notebook, it starts and serves."""
-
-    async def cell():
-        with sandbox() as box:
-            return status(box)
-
-    with ThreadPoolExecutor(1) as pool:  # in this thread the browser of other tests may have a loop
-        assert pool.submit(asyncio.run, cell()).result() == 200
-
-
 def test_businesses_are_found_by_name_or_scenario():
     """A business is named by its name, its scenario or its id; a wrong word gets the choices."""
     with sandbox() as box:
@@ -39,12 +25,6 @@ def test_businesses_are_found_by_name_or_scenario():
         } == {row.id}
         with pytest.raises(UsageError, match="Did you mean 'watchlist_hit'"):
             box.business("watchlist_hits")
-
-
-def test_the_time_of_the_sandbox_starts_at_now():
-    """A time without a zone is UTC."""
-    with sandbox(now="2026-02-03 10:00") as box:
-        assert 0 <= (box.now() - datetime(2026, 2, 3, 10, tzinfo=UTC)).total_seconds() < 30
 
 
 def test_a_port_in_use_is_refused():

@@ -9,7 +9,6 @@ from pandas.testing import assert_frame_equal
 import runkit
 from runkit.api.question_kinds import KIND_OF_NAME, interrupt_kind
 from runkit.errors import UsageError
-from runkit.server._recordings import read_recordings
 from strangers import fleet, records
 from support import question, run, step
 
@@ -103,15 +102,6 @@ def test_what_replay_leaves_out_is_counted_by_its_reason(tmp_path, caplog):
     words = "replay plays 2 runs and leaves out 4 records: record_refused 3, not ended 1"
     assert message == words
     assert path.read_bytes() == before
-
-
-def test_a_folder_is_played_as_frames_reads_it(tmp_path):
-    """Each run once: the newest of its copies, in whatever file they are."""
-    write(tmp_path / "a.ndjson", ANSWERED, WAITING)
-    (tmp_path / "b.json").write_text(json.dumps({"object": "event", "data": {"object": ANSWERED}}))
-    (tmp_path / "notes.txt").write_text("no runs")
-    played = [business.scenario for business in read_recordings(tmp_path)]
-    assert played == runkit.frames(tmp_path).runs["run_id"].tolist() == [ANSWERED["id"]]
 
 
 @pytest.mark.parametrize("text", ["", "{nope", json.dumps({"data": [OPEN]})])

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable
 
 from strangers import damaged, questions, sent, words
-from strangers.build import DAY, HOUR, Stranger, page, records
+from strangers.build import DAY, HOUR, Stranger, records
 from strangers.ordinary import fleet, ordinary
 from strangers.reduced import REMOVALS, reduced
 
@@ -24,7 +24,6 @@ __all__ = [
     "Stranger",
     "fleet",
     "one_of_each",
-    "page",
     "records",
     "reduced",
     "several",

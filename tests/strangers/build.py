@@ -48,11 +48,6 @@ def records(strangers: list[Stranger]) -> list[Any]:
     return [record for stranger in strangers for record in stranger.records]
 
 
-def page(strangers: list[Stranger]) -> Json:
-    """A list page with all records."""
-    return {"object": "list", "data": records(strangers), "has_more": False}
-
-
 def new_id(rng: random.Random) -> str:
     """An id whose first eight characters tell it from others."""
     return f"{rng.getrandbits(32):08x}-0000-4000-8000-{rng.getrandbits(48):012x}"

@@ -52,15 +52,6 @@ def _cells(rows: list[oracle.Row], truth: list[oracle.Row]) -> list[oracle.Row]:
     return [{name: row[name] for name in cells} for row, cells in zip(rows, known, strict=False)]
 
 
-def test_the_loop_has_every_column():
-    """No rule of the loop fixes the name of an agent and the kind of a question."""
-    f = runkit.frames(example("interrupted"))
-    tables = oracle.tables([example("interrupted")], None)
-    for name in oracle.KEYS:
-        rows = getattr(tables, name)
-        assert {*f[name].columns} - {*rows[0]} <= {"agent_name", "kind"}
-
-
 @pytest.mark.parametrize("name", strangers.FORMS)
 def test_every_cell_of_strangers_runs(name):
     check_form(name, COUNT)

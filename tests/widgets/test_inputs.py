@@ -51,8 +51,6 @@ def test_each_answer_of_each_kind_is_sent_as_its_button_says(kind, word, button)
     ("value", "word", "typed", "error"),
     [
         (asks("dismissal"), "approve", {}, '"Dismiss the hit" needs a reason.'),
-        (asks("decision"), "rejected", {}, '"Reject" needs a reason.'),
-        (asks("document"), "approve", {}, '"Provide the document" needs a document.'),
         (asks("decision"), None, {}, "Choose an answer."),
         (asks("else"), "raw", {"raw": "[1]"}, "must be an object"),
         (asks("else"), "raw", {"raw": '{"a": '}, "not JSON"),

@@ -175,11 +175,3 @@ def test_an_unknown_run_and_wrong_arguments_are_one_error(server, client, kind):
     client.close()
     with pytest.raises(UsageError, match="closed"):
         kind(client, "run-1")
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"who": ""}, {"since": "soon"}, {"refresh_every": 0}, {"sla_h": -1}, {"sla": 4}]
-)
-def test_wrong_arguments_of_an_inbox_are_one_error(client, server, wrong):
-    with pytest.raises(UsageError):
-        runkit.InterruptInbox(client, **wrong)
