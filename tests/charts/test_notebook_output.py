@@ -13,7 +13,6 @@ import runkit
 from support import example
 
 PLOTLY = "application/vnd.plotly.v1+json"
-PICTURE = 'src="data:image/svg+xml,'
 
 
 @pytest.fixture(autouse=True)

@@ -196,9 +196,11 @@ def test_panels_of_each_run_have_its_rows(file):
         questions = truth.of_run(truth.questions, run["run_id"])
         findings = truth.of_run(truth.findings, run["run_id"])
         steps = truth.of_run(truth.steps, run["run_id"])
-        decisions = Counter(row["decision"] for row in questions)
+        names = ["label", "proposed", "decision", "answered_by", "reason", "wait_s"]
+        cells = Counter(tuple(row[name] for name in names) for row in questions)
         titles = Counter(row["title"] for row in findings)
-        assert Counter(column(runkit.one_run.questions(own).table, "decision")) == decisions
+        table = runkit.one_run.questions(own).table
+        assert Counter(zip(*(column(table, name) for name in names), strict=True)) == cells
         assert Counter(column(runkit.one_run.findings(own).table, "title")) == titles
         blocks = pages.head(own).blocks
         shown = [item.question for block in blocks for item in getattr(block, "decisions", ())]

@@ -45,10 +45,6 @@ def test_what_was_proposed_stands_beside_what_was_decided():
     proposed = [artifact("Match found")]
     asks = question("q", 0, 60, label="Dismiss?", result=answer, artifacts=proposed)
     panel = runkit.one_run.questions(runkit.frames(run(asks)))
-    cells = ["label", "proposed", "decision", "answered_by", "reason", "wait_s"]
-    assert panel.table[cells].values.tolist() == [
-        ["Dismiss?", "Match found", "reject", "Ana", "name differs", 60]
-    ]
     heads = ["Question", "Proposed", "Outcome", "Decision", "By", "When", "Reason", "Waited"]
     assert [text for text in texts(panel) if text in heads] == heads
 

@@ -41,12 +41,6 @@ def done(run_id, title="Match", confidence="low", **more):
     return run(step("a", artifacts=[found]), run_id=run_id, **more)
 
 
-def waiting(run_id, since_s):
-    """A run with a question that is open since `since_s`."""
-    asks = question("q", since_s, None, label=f"Since {since_s}?")
-    return run(asks, run_id=run_id, end=None, status="interrupted", updated_at=at(since_s))
-
-
 @pytest.mark.parametrize(
     ("given", "options", "functions"),
     [
@@ -98,7 +92,8 @@ def test_equal_findings_and_equal_reasons_are_one_row():
 
 @pytest.mark.parametrize("show", [runkit.overview, runkit.fleet.waits])
 def test_a_limit_is_shown_if_somebody_gave_it(show):
-    f = runkit.frames([waiting("a", 0)], as_of=at(5 * 3600))
+    waiting = run(question("q", 0, None), end=None, status="interrupted")
+    f = runkit.frames(waiting, as_of=at(5 * 3600))
     has_limit = [" over 4 h" in " ".join(texts(show(f, sla_h=h))).lower() for h in (None, 4)]
     assert has_limit == [False, True]
 

@@ -45,12 +45,14 @@ def unknown_words(rng: random.Random) -> Stranger:
 
 
 def results(rng: random.Random) -> Stranger:
-    """An output step whose product is its result, without an artifact."""
+    """An output step whose product is its result, which is the outcome once the run has ended."""
+    status = rng.choice(["completed", "running"])
     score = rng.randint(1, 99)
     result = {"recommendation": "reject", "risk_score": score}
     output = step("out", 50, 100, type="output", name="summary", result=result)
-    truth = {"outcome": f"recommendation: reject, risk score: {score}", "confidence": None}
-    return Stranger([build(rng, step("work", 0, 50), output)], truth)
+    words = f"recommendation: reject, risk score: {score}"
+    truth = {"outcome": words if status == "completed" else None, "confidence": None}
+    return Stranger([build(rng, step("work", 0, 50), output, status=status)], truth)
 
 
 ERROR_NAMES = ("error", "message", "error_message", "reason", "detail", "exception", "errors")

@@ -67,9 +67,3 @@ def test_a_source_has_its_host():
     sources = [{"url": url} for url in HOSTS]
     f = runkit.frames(run(step("a", artifacts=[artifact(sources=sources)])))
     assert column(f.sources, "host") == [*HOSTS.values()]
-
-
-@pytest.mark.parametrize(("end", "outcome"), [(100, "verdict: fits"), (None, None)])
-def test_what_an_output_returned_is_the_outcome_once_its_run_has_ended(end, outcome):
-    f = runkit.frames(run(step("o", type="output", result={"verdict": "fits"}), end=end))
-    assert column(f.runs, "outcome") == [outcome]
