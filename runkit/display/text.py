@@ -215,7 +215,7 @@ def flag(is_so: Any, is_known: Any) -> Any:
 
 
 def counted(flags: Any, noun: str = "") -> str:
-    """Write how many of a Series of flags are so: `27 of 30`, `27 of 28 runs, 2 not known`.
+    """Write how many of a Series of flags are so: `27 of 30`, `27 of 28 known, 2 not known`.
 
     It is a dash if nothing is known.
     """
@@ -223,8 +223,10 @@ def counted(flags: Any, noun: str = "") -> str:
     n_unknown = len(flags) - n_known
     if n_unknown and not n_known:
         return MISSING
-    words = f"{int(flags.sum()):,} of {n_known:,} {noun}".rstrip()
-    return f"{words}, {n_unknown:,} not known" if n_unknown else words
+    words = f"{int(flags.sum()):,} of {n_known:,}"
+    if n_unknown:
+        return f"{words} known {noun}".rstrip() + f", {n_unknown:,} not known"
+    return f"{words} {noun}".rstrip()
 
 
 # For durations below a limit in seconds: the smaller unit in seconds, its name, how many make a

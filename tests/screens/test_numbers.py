@@ -98,9 +98,10 @@ def count(flags: Iterable[bool | None], noun: str, words: list[str]) -> str:
     others = ", ".join(dict.fromkeys(words))
     if flags and n_unknown == len(flags):
         return f"– {others}"
-    known = f"{flags.count(True)} of {len(flags) - n_unknown} {noun}"
-    unknown = f", {n_unknown} not known" if n_unknown else ""
-    return ": ".join(filter(None, [known + unknown, others]))
+    n_known = len(flags) - n_unknown
+    known = f"{flags.count(True)} of {n_known} known {noun}, {n_unknown} not known"
+    text = known if n_unknown else f"{flags.count(True)} of {n_known} {noun}"
+    return ": ".join(filter(None, [text, others]))
 
 
 FILES = {
