@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from runkit.api.contract import Json
 from runkit.api.models import Interrupt, Run
 from runkit.api.question_kinds import check_answer, other_decision
-from runkit.api.reading import result_of
+from runkit.api.reading import is_unanswered, result_of
 from runkit.arguments import check_kind
 from runkit.client._http import path_to
 from runkit.client._reader import RunReader
@@ -72,12 +72,19 @@ class AnswerResult(NamedTuple):
 class _Question:
     """The question to answer, in the newest state of its run that the caller has.
 
-    `step_id` is its step, if the caller knows it: it tells two askings of one id apart.
+    `given_step` is its step, if the caller knows it: it tells two askings of one id apart.
     """
 
     run: Run
     id: str
-    step_id: str | None
+    given_step: str | None
+
+    @cached_property
+    def step_id(self) -> str | None:
+        """The step of the question: the given one, else the only one that it can be."""
+        steps = [step.id for step in self.run.walk() if is_unanswered(step.to_dict())]
+        is_only = len(steps) == len(self.run.interrupts) == 1
+        return self.given_step or (steps[0] if is_only else None)
 
     @cached_property
     def item(self) -> Interrupt | None:
