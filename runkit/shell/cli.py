@@ -294,6 +294,9 @@ def _reader(where: str = "") -> runkit.Client:
 
 def make_report(arguments: argparse.Namespace) -> int:
     """Make a redacted, offline HTML report; never writes to the API."""
+    from runkit.reports import templates
+
+    templates.check_installed()  # before anything is read
     source = _source(arguments)
     result = runkit.report(
         runkit.frames(source, as_of=arguments.as_of),
