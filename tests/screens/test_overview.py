@@ -96,13 +96,3 @@ def test_a_limit_is_shown_if_somebody_gave_it(show):
     f = runkit.frames(waiting, as_of=at(5 * 3600))
     has_limit = [" over 4 h" in " ".join(texts(show(f, sla_h=h))).lower() for h in (None, 4)]
     assert has_limit == [False, True]
-
-
-def test_no_runs_give_the_line_of_what_was_read_and_counts():
-    panel = runkit.overview([])
-    words = " ".join(texts(panel))
-    assert "0 runs read · as of" in words
-    assert [*headings(panel).values()] == [0, 0, 0]
-    assert "<table" not in panel._repr_html_()
-    assert tiles(panel)["Low confidence"] == "0 of 0 completed runs"
-    assert (len(panel), panel.figure) == (0, None)
