@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from runkit.charts.look import LOOKS, TEXT_PX, Line, Span, fitted, text_of, width_px, wrapped
+from runkit.charts.look import LOOKS, TEXT_PX, Line, Span, fitted, width_px, wrapped
 from runkit.display.text import DAY, duration
 from runkit.time_budget import blocked_ranges, unions
 
@@ -228,13 +228,10 @@ def chart_of(
     *,
     title: Line,
     subtitle: list[Line],
-    reason: Line,
+    alt: str,
     legend: list[Line],
 ) -> Chart:
-    """Lay out rows with their texts, and marks in seconds of their runs.
-
-    `reason`, of the failure of a run, stands below the title if no row has the whole of it.
-    """
+    """Lay out rows with their texts, and marks in seconds of their runs."""
     y = rows.index.to_series() + SECTION_GAP * rows["section"]
     n_lines = y.iloc[-1] + 1
     row_px = min(MAX_ROW_PX, max(MIN_ROW_PX, AREA_PX / n_lines))
@@ -251,9 +248,7 @@ def chart_of(
     room = WIDTH - EDGE_PX / 2 - text_starts
     texts = list(map(fitted, rows["text"], room))
 
-    in_rows = map(text_of, [*labels, *texts])
-    is_in_row = any(text_of(reason) in text for text in in_rows)
-    heading, top = _heading(title, subtitle if is_in_row else [*subtitle, reason])
+    heading, top = _heading(title, subtitle)
     if axis.bands:
         top += BAND_LABEL_PX
     area = round(row_px * n_lines)
@@ -262,7 +257,7 @@ def chart_of(
     if legend:
         bottom = placed_legend[-1].y + LEGEND_PX / 2
     return Chart(
-        alt="Timeline: " + ". ".join(filter(None, map(text_of, [title, *subtitle, reason]))),
+        alt=alt,
         title=heading[0],
         notes=[*heading[1:], *placed_legend],
         rows=rows.assign(x1=tips, y=y, label=pd.Series(labels), text=pd.Series(texts)),

@@ -23,7 +23,7 @@ from runkit.time_budget import Ints
 MAX_CHART_ROWS = 45  # fit on one screen
 MAX_ROWS_OF_DEPTH = 120  # rows of a chart whose depth somebody gave
 RUN_ROW = NO_PARENT = -1  # in place of the item in the row of a run, and of a parent
-MAX_NAME_IN_ROW = 30  # characters
+MAX_NAME_IN_ROW, MAX_REASON_IN_ROW = 30, 40  # characters; a longer reason is cut there
 MAX_HOVER_VALUES = 3  # findings, and values of a result
 STEP_INDENT = "\u00a0" * 4
 MAX_INDENT = 5
@@ -104,11 +104,48 @@ def rows_of_items(items: pd.DataFrame, rows: pd.DataFrame) -> tuple[Ints, Ints]:
     return np.array(step_row, np.int64), run_row.to_numpy()
 
 
+def with_reasons(
+    runs: pd.DataFrame, items: pd.DataFrame, rows: pd.DataFrame, step_row: Ints
+) -> pd.DataFrame:
+    """Add to rows why they failed, each reason once.
+
+    The reason of a run is that of the row of one of its steps, else that of its own row. A long one
+    also stands below the title of a chart of one run, and so does one that is in no row.
+
+    Parameters
+    ----------
+    runs
+        The runs in the order of the frames, with the columns of `run_facts`.
+    items
+        The table of `Items`.
+    rows
+        The rows of `choose_rows`.
+    step_row
+        The row of a step in which each item is drawn.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows with `reason`, null where the label says it, and `is_told`: a row has the whole of
+        why the run failed.
+    """
+    errors = items["error"].dropna()
+    error_of_row = dict(zip(step_row[errors.index], errors, strict=True))
+    error = pd.Series([error_of_row.get(row) for row in rows.index], rows.index, "object")
+    label = rows["item"].map(items["label"])
+    of_run = rows["run"].map(runs["reason"])
+    is_in_step = error.eq(of_run).groupby(rows["run"]).transform("any")
+    is_run = rows["item"] == RUN_ROW
+    reason = error.mask(error.eq(label)).mask(is_run, of_run.mask(is_in_step))
+    is_told = (is_in_step | is_run) & of_run.str.len().le(MAX_REASON_IN_ROW)
+    return rows.assign(reason=reason, is_told=is_told)
+
+
 # ---------------------------------------------------------------------------------------- texts
 
 
 def with_texts(
-    f: Frames, runs: pd.DataFrame, table: pd.DataFrame, rows: pd.DataFrame, step_row: Ints
+    f: Frames, runs: pd.DataFrame, table: pd.DataFrame, rows: pd.DataFrame
 ) -> pd.DataFrame:
     """Add `label`, `text` (both lines) and `hover` (a list of texts) to rows.
 
@@ -121,28 +158,20 @@ def with_texts(
     table
         The table of `Items`.
     rows
-        The rows of `choose_rows`.
-    step_row
-        The row of a step in which each item is drawn.
+        The rows of `with_reasons`.
     """
     is_run = rows["item"] == RUN_ROW
     has_both = is_run.nunique() > 1
     of_run = runs.assign(name=_names(runs)).to_dict("records")
     of_step = table.loc[rows.loc[~is_run, "item"]].to_dict("index")
-    errors = table["error"].dropna()
-    error_of_row = dict(zip(step_row[errors.index], errors, strict=True))
-    reasons = rows["run"].to_frame().assign(reason=rows.index.map(error_of_row))
-    in_rows = {*reasons.itertuples(index=False, name=None)}
     found = f.artifacts.groupby(["run_id", "step_id"])["title"].agg(list).to_dict()
     texts = []
-    for row, run, item in zip(rows.index, rows["run"], rows["item"], strict=True):
-        if item == RUN_ROW:
-            if (run, of_run[run]["reason"]) in in_rows:
-                of_run[run]["reason"] = None
-            texts.append(_row_of_run(of_run[run], is_bold=has_both))
+    for row in rows.to_dict("records"):
+        reason = first_text(row["reason"])
+        if row["item"] == RUN_ROW:
+            texts.append(_row_of_run(of_run[row["run"]] | {"reason": reason}, is_bold=has_both))
         else:
-            step = of_step[item]
-            step["reason"] = error_of_row.get(row)
+            step = of_step[row["item"]] | {"reason": reason}
             step["found"] = found.get((step["run_id"], step["step_id"]), [])
             texts.append(_row_of_step(step, is_below_run=has_both))
     labels, ends, hovers = map(list, zip(*texts, strict=True))
@@ -170,7 +199,7 @@ def _row_of_run(run: Row, *, is_bold: bool) -> tuple[Line, Line, list[str]]:
         text.append(_waiting(run["wait_s"]))
     elif run["waiting_s"] > 0:
         text.append(Span(f"+ {duration(run['waiting_s'])} wait", "muted"))
-    if isinstance(run["reason"], str):
+    if run["reason"]:
         text.append(Span(shown(run["reason"]), "fail"))
     elif pd.isna(run["since"]) and is_idle(run):
         text.append(Span(f"+ {duration(run['idle_s'])} idle", "muted"))
@@ -220,7 +249,7 @@ def _step_text(step: Row, length: str) -> Line:
         line = [Span(f"{state.icon} {length}", state.role, is_bold=True)]
     elif state.role == "muted":  # such as expired
         line.append(Span(str(state), state.role))
-    if step["reason"] and step["reason"] != step["label"]:
+    if step["reason"]:
         line.append(Span(shown(step["reason"]), "fail"))
     return line
 

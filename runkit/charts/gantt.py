@@ -11,8 +11,15 @@ from runkit.api.words import RUN_STATUSES
 from runkit.arguments import checked
 from runkit.charts._items import Items, items_of, marks_of
 from runkit.charts._layout import Chart, axis_of, chart_of
-from runkit.charts._rows import MAX_CHART_ROWS, RUN_ROW, choose_rows, rows_of_items, with_texts
-from runkit.charts.look import Line, Span, shown
+from runkit.charts._rows import (
+    MAX_CHART_ROWS,
+    RUN_ROW,
+    choose_rows,
+    rows_of_items,
+    with_reasons,
+    with_texts,
+)
+from runkit.charts.look import Line, Span, shown, text_of
 from runkit.display.colors import AGENT_COLORS, OTHER_COLOR
 from runkit.display.text import agent_title, first_text, moment, plural
 from runkit.errors import UsageError
@@ -85,19 +92,22 @@ def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Ch
     items = items_of(part)
     rows = choose_rows(items.table, chosen["label"], depth)
     step_row, run_row = rows_of_items(items.table, rows)
+    rows = with_reasons(chosen, items.table, rows, step_row)
     marks = marks_of(items, rows, step_row, run_row)
     n_steps = int((~items.table["is_record"]).sum())
     is_over = is_a(chosen["status"], RUN_STATUSES, "over").all()
     notes = [_counted(chosen, runs), _counted_steps(rows, n_steps), "" if is_over else f.clock]
     write_heading = _heading_of_many if len(runs) > 1 else _heading_of_one
     name, times, reason = write_heading(runs, title)
+    lines = [times, _muted(*notes), reason]
+    below = [times, _muted(*notes), [] if rows["is_told"].any() else reason]
     return chart_of(
-        with_texts(part, chosen, items.table, rows, step_row),
+        with_texts(part, chosen, items.table, rows),
         marks,
         axis_of(items.table, chosen["duration_s"]),
         title=name,
-        subtitle=[line for line in (times, _muted(*notes)) if line],
-        reason=reason,
+        subtitle=[line for line in below if line],
+        alt="Timeline: " + ". ".join(filter(None, map(text_of, [name, *lines]))),
         legend=_legend(items, marks),
     )
 
