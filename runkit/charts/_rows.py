@@ -126,8 +126,8 @@ def with_reasons(
     Returns
     -------
     pandas.DataFrame
-        The rows with `reason`, null where the label says it, and `is_told`: a row has the whole of
-        why the run failed.
+        The rows with `reason`, null where the label says it, and `has_reason`: a row has the whole
+        reason of the run.
     """
     errors = items["error"].dropna()
     error_of_row = dict(zip(step_row[errors.index], errors, strict=True))
@@ -137,8 +137,8 @@ def with_reasons(
     is_in_step = error.eq(of_run).groupby(rows["run"]).transform("any")
     is_run = rows["item"] == RUN_ROW
     reason = error.mask(error.eq(label)).mask(is_run, of_run.mask(is_in_step))
-    is_told = (is_in_step | is_run) & of_run.str.len().le(MAX_REASON_IN_ROW)
-    return rows.assign(reason=reason, is_told=is_told)
+    has_reason = (is_in_step | is_run) & of_run.str.len().le(MAX_REASON_IN_ROW)
+    return rows.assign(reason=reason, has_reason=has_reason)
 
 
 # ---------------------------------------------------------------------------------------- texts

@@ -100,7 +100,7 @@ def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Ch
     write_heading = _heading_of_many if len(runs) > 1 else _heading_of_one
     name, times, reason = write_heading(runs, title)
     lines = [times, _muted(*notes), reason]
-    below = [times, _muted(*notes), [] if rows["is_told"].any() else reason]
+    below = [times, _muted(*notes), [] if rows["has_reason"].any() else reason]
     return chart_of(
         with_texts(part, chosen, items.table, rows),
         marks,

@@ -155,8 +155,8 @@ def redact_source(
     # a tax number can be recovered from the digest of an answer by trying all numbers
     more["answers"] = more["answers"].assign(question_digest=None)
     reasons = tuple(map(masker.text, source.frames.source_missing))
-    agents = tuple(map(masker.text, source.frames.chart_agents))
-    f: Frames = replace(source.frames, **tables, source_missing=reasons, chart_agents=agents)
+    agents = tuple(map(masker.text, source.frames.agents))
+    f: Frames = replace(source.frames, **tables, source_missing=reasons, agents=agents)
     masked_labels = Labels(*map(masker.text, labels))
     about = _provenance(f, masker, template)
     return ReportData(f, provenance=about, labels=masked_labels, sla_h=sla_h, **more)

@@ -14,7 +14,6 @@ import pandas as pd
 from runkit.api.models import Run
 from runkit.api.words import RUN_STATUSES
 from runkit.arguments import checked, full_ids
-from runkit.display.colors import AGENT_COLORS
 from runkit.display.text import brief, day, moment, plural
 from runkit.errors import MissingExtra, UsageError
 from runkit.local import files
@@ -57,9 +56,9 @@ class Frames:
     therefore depend on what is read with it, unless `as_of=` is given.
 
     `missing` has the reasons why something is not here; without one, everything is. `read_from` are
-    the hosts that runs were read from, if known. `chart_agents` are the agents that have a color of
-    their own in charts: the six with the most runs and steps, in order of name; `select` keeps
-    them. `f["steps"]` is `f.steps`, `dict(f)` has all six, and `len(f)` is the number of runs.
+    the hosts that runs were read from, if known. `agents` are the agents, those with the most runs
+    and steps first; `select` keeps them, so that they keep their colors in charts. `f["steps"]` is
+    `f.steps`, `dict(f)` has all six, and `len(f)` is the number of runs.
     """
 
     runs: pd.DataFrame
@@ -72,13 +71,7 @@ class Frames:
     as_of_basis: str
     source_missing: tuple[str, ...] = ()
     read_from: tuple[str, ...] = ()
-    chart_agents: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not self.chart_agents:
-            n_of_agent = pd.concat([self.runs["agent"], self.steps["agent"]]).value_counts()
-            most = n_of_agent.sort_index().nlargest(len(AGENT_COLORS))
-            object.__setattr__(self, "chart_agents", tuple(sorted(most.index)))
+    agents: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pd.DataFrame:
@@ -263,6 +256,13 @@ class Frames:
         from runkit.screens.pages import runs_panel
 
         return runs_panel(self)._repr_html_()
+
+
+def agents_of(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+    """Return the agents, those with the most runs and steps first."""
+    agents = pd.concat([tables["runs"]["agent"], tables["steps"]["agent"]])
+    n_of_agent = agents.value_counts().sort_index()
+    return tuple(n_of_agent.sort_values(ascending=False, kind="stable").index)
 
 
 # ----------------------------------------------------------------------------------------- workbook

@@ -18,7 +18,7 @@ from runkit import time_budget
 from runkit.api.words import OUTCOMES, RUN_STATUSES, STATES
 from runkit.errors import UsageError
 from runkit.tables.columns import NEVER
-from runkit.tables.frames import GIVEN, NEWEST, NOW, READ, Frames
+from runkit.tables.frames import GIVEN, NEWEST, NOW, READ, Frames, agents_of
 from runkit.tables.schema import FRAME_COLUMNS, cast
 from runkit.time_budget import CriticalPath, Flags, Ints
 
@@ -151,6 +151,7 @@ def combined(parts: Sequence[Any]) -> Frames:
         as_of_basis=latest.as_of_basis,
         source_missing=tuple(reasons),
         read_from=tuple(sorted({host for part in parts for host in part.read_from})),
+        agents=agents_of(tables),
     )
 
 

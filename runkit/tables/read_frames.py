@@ -20,7 +20,7 @@ from runkit.errors import DataError, UsageError
 from runkit.tables.columns import Parts, fields_of, joined, newest_states
 from runkit.tables.derive import contradictions, derived
 from runkit.tables.flatten import COST_DATA, Row, Rows, flatten_runs, problems_frame
-from runkit.tables.frames import GIVEN, Frames
+from runkit.tables.frames import GIVEN, Frames, agents_of
 from runkit.tables.measure import choose_as_of, combined, measured, recounted
 from runkit.tables.question_rows import with_answers
 from runkit.tables.schema import cast, is_saved, read_saved
@@ -153,7 +153,10 @@ def _saved(part: Any) -> Any:
         return part
     path = local_path(part)
     is_folder = os.path.isdir(path)  # noqa: PTH112 - never raises
-    return Frames(**read_saved(path)) if is_folder and is_saved(path) else part
+    if not is_folder or not is_saved(path):
+        return part
+    fields = read_saved(path)
+    return Frames(**fields, agents=agents_of(fields))
 
 
 # ----------------------------------------------------------------------------------------- reading
@@ -262,6 +265,7 @@ def _read(source: Any, given: datetime | None, progress: bool) -> Frames:
         as_of_basis=basis,
         source_missing=tuple(dict.fromkeys(missing)),
         read_from=tuple(sorted(hosts)),
+        agents=agents_of(tables),
     )
 
 
