@@ -177,8 +177,10 @@ class Unavailable(ApiError, ConnectionError):
 class MaybeSent(ApiError, ConnectionError):
     """A POST without a response: it may have been carried out, and is never repeated.
 
-    Check first.
+    Check first. `answer_id` is the entry of an answer in `runkit.answer_log()`, or None.
     """
+
+    answer_id: int | None = None
 
 
 class ContractError(ApiError, ValueError):

@@ -5,7 +5,7 @@ _runs         `client.runs`
 businesses    `client.businesses`, `client.threads`, and which business each run is about
 _reader       reads runs: one, many into a folder, and by the start of an id
 run_list      lists that say what may be missing, and how they are read: `RunList`
-resume        answers a question: logs it, sends it once, and logs what became of it
+resume        answers a question: sends it once, and logs it before and after: `deliver`
 _http         requests: the rate limit, what is repeated, limits of time and size
 _replies      from a response or an event to parsed JSON, or to an error that says what to do
 
@@ -17,9 +17,9 @@ httpx. `list` reads page by page (`run_list.Pages`); `fetch` reads several at on
 2. `api/question_kinds` checks the answer against the assumptions in `api/contract.md`.
 3. `local/answer_log` logs it before it is sent.
 4. `_http` sends it once, within the rate limit.
-5. `resume` reads the run to learn what became of the answer: confirmed, unconfirmed, refused,
-   failed or unknown.
-6. `local/answer_log` logs the result. A form calls `resume.deliver`, which returns it.
+5. `resume` reads the run where the response does not show the question as closed.
+6. `local/answer_log` logs what became of the answer: confirmed, unconfirmed, refused, failed or
+   unknown. `resume.deliver`, which a form calls, too, returns the first two and raises the others.
 """
 
 from runkit.client.client import Client

@@ -23,7 +23,7 @@ from runkit.client.resume import deliver
 from runkit.client.run_list import DOWN, Pages, RunList, is_stopped, read_runs
 from runkit.display.messages import log
 from runkit.display.text import duration
-from runkit.errors import ApiError, MaybeSent, NotFound, WaitTimeout
+from runkit.errors import ApiError, NotFound, WaitTimeout
 
 POLL_FIRST = 0.05  # seconds; a run in the sandbox takes about one
 POLL_GROWTH = 1.5
@@ -295,12 +295,7 @@ class Runs:
             last check.
         """
         known = run if isinstance(run, Run) else self.get(run)
-        result = deliver(self.reader, known, interrupt_id, answer, who=who)
-        if result.error is not None:
-            raise result.error
-        if result.run is None:
-            raise MaybeSent(result.message)
-        return result.run
+        return deliver(self.reader, known, interrupt_id, answer, who=who).run
 
     @checked
     def feedback(

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+from runkit.api import contract
 from runkit.api.contract import Json
 from runkit.api.models import Interrupt, Run
 from runkit.api.question_kinds import check_answer, other_decision
@@ -39,32 +40,27 @@ from runkit.local.answer_log import (
     UNCONFIRMED,
     UNKNOWN,
     Asking,
-    NewerAnswer,
 )
 
 # Seconds before each check of what became of an answer: most servers finish in 1, proxies in 10.
 CHECK_PAUSES = (1.0, 2.0, 7.0)
 CHECK_TIMEOUT = 5.0  # seconds of one check
+NOT_LOGGED = "the answer log was not written: %s"
 REFUSALS = (Conflict, Invalid, NotFound)
-TAKEN = "taken"  # not sent: the log has another answer
 Answer = Mapping[str, Any]
-Result = TypeVar("Result")
 
 
 class AnswerResult(NamedTuple):
-    """What became of an answer, as far as can be known.
+    """What became of an answer to a question that is closed.
 
-    `delivery` is `confirmed` (the API accepted it), `unconfirmed` (the question is closed, and it
-    is unknown whose answer closed it), `unknown` (it is still open after the last check, or the run
-    could not be read), `refused` or `failed` (by the `error`), or `taken` (not sent, as the log has
-    another answer). `run` is the run as it was read afterwards, if it shows that the question is
-    closed. `answer_id` is that of the entry in the log, None without one.
+    `delivery` is `confirmed` (the API accepted it) or `unconfirmed` (it is unknown whose answer
+    closed the question). `run` is the run as it was read afterwards. `answer_id` is that of the
+    entry in the log, None without one.
     """
 
     delivery: str
-    run: Run | None
+    run: Run
     message: str
-    error: RunkitError | None = None
     answer_id: int | None = None
 
 
@@ -100,6 +96,10 @@ class _Question:
     def check(self, answer: Answer) -> None:
         """Raise `UsageError` for what cannot answer it, as far as the run shows."""
         check_kind("answer", answer, Mapping)
+        try:
+            contract.dumps(dict(answer))
+        except ValueError as error:
+            raise UsageError(f"the answer is not JSON ({error}); nothing was sent") from None
         if self.item is not None:
             check_answer(self.value, answer)
         elif self.run.interrupts:
@@ -109,8 +109,8 @@ class _Question:
                 f"{brief(ids)}. Read the run again with client.runs.get."
             )
 
-    def doubt(self, newer: Run) -> str | None:
-        """Return why a newer state of the run does not show that it is closed; None if it does."""
+    def why_open(self, newer: Run) -> str | None:
+        """Return why it counts as open in a newer state of the run; None if it is closed."""
         if is_stale(newer, self.run):
             return "an older state of the run is shown"
         is_open = newer.asks(self.id, self.step_id)
@@ -148,41 +148,57 @@ def deliver(
 
     If sending ends in any other way than by an error of runkit, the entry of the log stays at
     `sending`: the answer may have arrived. A log that cannot be written gives a warning and does
-    not stop the answer. Raises `UsageError` for what cannot be an answer.
+    not stop the answer.
+
+    Raises `UsageError` for what cannot be an answer, `NewerAnswer` for a newer entry, `MaybeSent`
+    if the question is open after the last check or the run could not be read, and the error with
+    which the API refused the answer or that kept it from being sent.
     """
     if interrupt_id is None:
         raise UsageError("interrupt_id=None: without an id, answer the question in Middesk.")
     question = _Question(run, interrupt_id, step_id)
     question.check(answer)
     columns = question.columns(reader.http.target.host)
+    answer_id = None
     try:
-        answer_id = _try_log(lambda: answer_log.claim(answer, who, columns, seen))
-    except NewerAnswer as error:
-        return AnswerResult(TAKEN, None, str(error))
+        answer_id = answer_log.claim(answer, who, columns, seen)
+    except ValueError as error:
+        log.warning(NOT_LOGGED, error)
     try:
         result = _send(reader, question, answer, on_checking)
     except RunkitError as error:
-        delivery = REFUSED if isinstance(error, REFUSALS) else FAILED
-        result = AnswerResult(delivery, getattr(error, "run", None), str(error), error)
-    if answer_id is not None:
-        _try_log(lambda: answer_log.settle(answer_id, result.delivery, result.message))
+        _settle(answer_id, delivery_of(error), str(error))
+        if isinstance(error, MaybeSent):
+            error.answer_id = answer_id
+        raise
+    _settle(answer_id, result.delivery, result.message)
     return result._replace(answer_id=answer_id)
 
 
-def _try_log(write: Callable[[], Result]) -> Result | None:
-    """Write to the log and return the result, None if that cannot be done."""
+def delivery_of(error: RunkitError) -> str:
+    """Return what became of an answer that ended in an error."""
+    if isinstance(error, MaybeSent):
+        return UNKNOWN
+    return REFUSED if isinstance(error, REFUSALS) else FAILED
+
+
+def _settle(answer_id: int | None, delivery: str, message: str) -> None:
+    """Log what became of an answer, if it is in the log."""
+    if answer_id is None:
+        return
     try:
-        return write()
+        answer_log.settle(answer_id, delivery, message)
     except ValueError as error:
-        # An answer that is not JSON is refused when it is sent.
-        log.warning("the answer log was not written: %s", error)
-        return None
+        log.warning(NOT_LOGGED, error)
 
 
 def _send(
     reader: RunReader, question: _Question, answer: Answer, on_checking: Callable[[str], object]
 ) -> AnswerResult:
-    """Send an answer once, and check whether it arrived if the response does not say."""
+    """Send an answer once, and check whether it arrived if the response does not say.
+
+    Raises `MaybeSent` if the question is open after the last check, or the run cannot be read.
+    """
     path = path_to("runs", question.run.id, "resume")
     body = {"interrupt_id": question.id, "input": dict(answer)}  # [A] 1, 2, 4: one in a call
     try:
@@ -198,10 +214,10 @@ def _send(
         other = _other_decision(question, answer, run)
         if other is not None:
             return AnswerResult(UNCONFIRMED, run, f"the API shows another decision: {brief(other)}")
-        doubt = question.doubt(run)
-        if doubt is None:
+        why_open = question.why_open(run)
+        if why_open is None:
             return AnswerResult(CONFIRMED, run, "the API accepted the answer")
-        why = f"the API accepted the answer, but {doubt}."
+        why = f"the API accepted the answer, but {why_open}."
     on_checking(why)
     return _check(reader, question, why)
 
@@ -217,7 +233,7 @@ def _other_decision(question: _Question, answer: Answer, run: Run) -> str | None
 def _raise_if_closed(reader: RunReader, question: _Question, refusal: ApiError) -> None:
     """Read the run after a refusal: `Conflict`, with the run, if the question is closed."""
     run = _read(reader, question)
-    if run is None or question.doubt(run) is not None:
+    if run is None or question.why_open(run) is not None:
         return
     conflict = Conflict(
         f"the question {question.id!r} is no longer open: somebody answered it, or its run ended. "
@@ -231,20 +247,20 @@ def _raise_if_closed(reader: RunReader, question: _Question, refusal: ApiError) 
 
 
 def _check(reader: RunReader, question: _Question, why: str) -> AnswerResult:
-    """Read the run until the question is closed or the last check is done."""
-    doubt: str | None = "the run could not be read"
+    """Read the run until the question is closed; raise `MaybeSent` after the last check."""
+    why_open: str | None = "the run could not be read"
     for seconds in CHECK_PAUSES:
         reader.http.sleep(seconds)
         run = _read(reader, question)
         if run is None:
             continue
-        doubt = question.doubt(run)
-        if doubt is None:
+        why_open = question.why_open(run)
+        if why_open is None:
             message = "the question is closed; it could not be confirmed that this answer did it"
             log.warning("run %s, question %s: %s", run.id, question.id, message)
             return AnswerResult(UNCONFIRMED, run, message)
     advice = "It was sent once and may still arrive: read the run before you answer again."
-    return AnswerResult(UNKNOWN, None, f"{why} Since then, {doubt}. {advice}")
+    raise MaybeSent(f"{why} Since then, {why_open}. {advice}")
 
 
 def _read(reader: RunReader, question: _Question) -> Run | None:

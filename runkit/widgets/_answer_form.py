@@ -22,18 +22,27 @@ import ipywidgets as w
 from runkit.api.contract import Json
 from runkit.api.models import Run
 from runkit.client import Client
-from runkit.client.resume import TAKEN, deliver, is_stale
+from runkit.client.resume import deliver, delivery_of, is_stale
 from runkit.display.text import Markup, block, moment, shorten
-from runkit.errors import RunkitError
+from runkit.errors import MaybeSent, RunkitError
 from runkit.local import answer_log
-from runkit.local.answer_log import CONFIRMED, FAILED, REFUSED, UNCONFIRMED, UNKNOWN
+from runkit.local.answer_log import (
+    CONFIRMED,
+    FAILED,
+    REFUSED,
+    UNCONFIRMED,
+    UNKNOWN,
+    NewerAnswer,
+)
 from runkit.widgets._inputs import QuestionInputs, WrongInput
 from runkit.widgets._question import MUTED, OpenQuestion, folded_html, note_html, question_html
 from runkit.widgets._work import Work
 
 SETTLE_S = 0.2  # a busy page may deliver the press before the text that was typed before it
 FOCUS_S = 0.1  # until the page has drawn what gets the focus
-CLOSED = "closed"  # a result: closed before anything was sent
+# results of a press that sent nothing
+CLOSED = "closed"  # the question was
+TAKEN = "taken"  # the log has another answer
 MAY_ARRIVE = "may still arrive; the first one to arrive counts"
 SENTENCES = {  # by what became of an answer: the tone, and what is said
     CONFIRMED: ("ok", "Confirmed by the API: {sent}, {at}, signed {who}{named}.{why}"),
@@ -268,20 +277,21 @@ class AnswerForm:
                 seen=self._seen,
                 on_checking=self._note_check,
             )
+        except NewerAnswer:
+            return PressResult(TAKEN, why=self._warning())
+        except MaybeSent as error:
+            self._may_have_sent = True
+            self._seen = max(error.answer_id or 0, self._seen)
+            return PressResult(UNKNOWN, why=str(error))
         except RunkitError as error:
-            return PressResult(FAILED, why=str(error))
+            closed = getattr(error, "run", None)
+            if closed is not None:
+                return PressResult(UNCONFIRMED, closed)
+            return PressResult(delivery_of(error), why=str(error))
         except Exception as error:  # an answer that has left may arrive whatever fails here
             self._may_have_sent = True
             why = f"{type(error).__name__}: {error}. It {MAY_ARRIVE}."
             return PressResult(UNKNOWN, why=why)
-        self._seen = max(answered.answer_id or 0, self._seen)
-        if answered.delivery == TAKEN:
-            return PressResult(TAKEN, why=self._warning())
-        if answered.error is not None and answered.run is not None:
-            return PressResult(UNCONFIRMED, answered.run)
-        if answered.run is None:
-            self._may_have_sent |= answered.delivery == UNKNOWN
-            return PressResult(answered.delivery, why=answered.message)
         unlogged = "" if answered.answer_id else " It is NOT in runkit.answer_log()."
         return PressResult(answered.delivery, answered.run, unlogged)
 

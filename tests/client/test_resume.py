@@ -1,6 +1,7 @@
 """An answer is sent once, and what became of it is found out."""
 
 from contextlib import nullcontext
+from math import nan
 
 import pytest
 
@@ -129,6 +130,7 @@ YES_TO_TIN = {"agent": "verify_tin_agent", "decision": "approve"}
             {"decision": "reject", "notes": "-"},
             "notes: is not one of decision, note",
         ),
+        (asks("other"), {"score": nan}, "the answer is not JSON"),
         (
             COMBINED,
             {"proposals": [YES_TO_TIN, {"agent": []}]},
@@ -140,6 +142,7 @@ def test_an_answer_that_cannot_be_one_is_not_sent(
     server,
     client,
     run_json,
+    caplog,
     value,
     answer,
     words,
@@ -150,4 +153,4 @@ def test_an_answer_that_cannot_be_one_is_not_sent(
     )
     with pytest.raises(UsageError, match=words):
         client.runs.resume(run, "int-1", answer)
-    assert (server.requests, len(runkit.answer_log())) == ([], 0)
+    assert (server.requests, len(runkit.answer_log()), caplog.messages) == ([], 0, [])
