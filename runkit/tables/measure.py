@@ -76,12 +76,12 @@ class Spans:
 def measured(frames: dict[str, Frame], as_of: datetime) -> dict[str, Any]:
     """Return the frames with what is counted up to a time."""
     runs, steps, interrupts = (frames[name] for name in ("runs", "steps", "interrupts"))
-    moment = _micros_of(as_of)
-    spans = spans_of(runs, steps, interrupts, moment)
+    as_of_us = _micros_of(as_of)
+    spans = spans_of(runs, steps, interrupts, as_of_us)
     return frames | {
         "runs": runs.assign(**_run_columns(spans), queued_s=_queues(runs)),
         "steps": steps.assign(**_step_columns(spans, len(steps))),
-        "interrupts": interrupts.assign(wait_s=_waits(interrupts, moment)),
+        "interrupts": interrupts.assign(wait_s=_waits(interrupts, as_of_us)),
     }
 
 
@@ -171,10 +171,10 @@ def newest_times(frames: dict[str, Frame]) -> list[datetime]:
 # ------------------------------------------------------------------------------------------- spans
 
 
-def spans_of(runs: Frame, steps: Frame, interrupts: Frame, moment: int) -> Spans:
-    """Return the spans of runs and steps; what is open lasts to a moment, in microseconds."""
-    run_start, run_end, is_run_known = _run_spans(runs, moment)
-    start, end, is_known = _step_spans(steps, moment)
+def spans_of(runs: Frame, steps: Frame, interrupts: Frame, as_of_us: int) -> Spans:
+    """Return the spans of runs and steps; what is open lasts to `as_of_us`, in microseconds."""
+    run_start, run_end, is_run_known = _run_spans(runs, as_of_us)
+    start, end, is_known = _step_spans(steps, as_of_us)
     n_steps = runs["n_steps"].fillna(0).to_numpy(np.int64)
     depth = steps["depth"].to_numpy(np.int64)
     run = np.repeat(np.arange(len(runs)), n_steps)
@@ -190,24 +190,24 @@ def spans_of(runs: Frame, steps: Frame, interrupts: Frame, moment: int) -> Spans
         parent=np.append(parents_of(depth), np.full(n, -1)),
         depth=np.append(depth, np.zeros(n, np.int64)),
         start=np.append(start, _times(asked["asked_at"])),
-        end=np.append(end, np.full(n, moment)),
+        end=np.append(end, np.full(n, as_of_us)),
         is_known=np.append(is_known, np.ones(n, np.bool_)),
         is_wait=np.append(waiting_steps(steps, interrupts), np.ones(n, np.bool_)),
     )
 
 
-def _run_spans(runs: Frame, moment: int) -> tuple[Ints, Ints, Flags]:
+def _run_spans(runs: Frame, as_of_us: int) -> tuple[Ints, Ints, Flags]:
     start = _times(runs["started_at"])
     ended = _times(runs["ended_at"])
     is_over = _is_one_of(runs["status"], RUN_STATUSES.meaning("over"))
-    end = np.where((ended == NEVER) & ~is_over, moment, ended)
+    end = np.where((ended == NEVER) & ~is_over, as_of_us, ended)
     return _known(start, end)
 
 
-def _step_spans(steps: Frame, moment: int) -> tuple[Ints, Ints, Flags]:
+def _step_spans(steps: Frame, as_of_us: int) -> tuple[Ints, Ints, Flags]:
     completed = _times(steps["completed_at"])
     is_open = (completed == NEVER) & _is_one_of(steps["state"], STATES.meaning("open"))
-    return _known(_times(steps["started_at"]), np.where(is_open, moment, completed))
+    return _known(_times(steps["started_at"]), np.where(is_open, as_of_us, completed))
 
 
 def _known(start: Ints, end: Ints) -> tuple[Ints, Ints, Flags]:
@@ -289,10 +289,10 @@ def _queues(runs: Frame) -> Any:
     return _lengths(_times(runs["created_at"]), _times(runs["started_at"]))
 
 
-def _waits(interrupts: Frame, moment: int) -> Any:
-    """Return how long each question waited: to its answer, or to a moment while it is open."""
+def _waits(interrupts: Frame, as_of_us: int) -> Any:
+    """Return how long each question waited: to its answer, or to `as_of_us` while it is open."""
     is_open = _is_one_of(interrupts["outcome"], ["pending"])
-    until = np.where(is_open, moment, _times(interrupts["answered_at"]))
+    until = np.where(is_open, as_of_us, _times(interrupts["answered_at"]))
     return _lengths(_times(interrupts["asked_at"]), until)
 
 
@@ -309,8 +309,8 @@ def _times(times: pd.Series[Any]) -> Ints:
     return times.to_numpy("M8[us]").view(np.int64)
 
 
-def _micros_of(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(microseconds=1)
+def _micros_of(when: datetime) -> int:
+    return (when - EPOCH) // timedelta(microseconds=1)
 
 
 def _seconds(micros: Ints, is_known: Flags) -> Any:
