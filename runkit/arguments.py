@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, wraps
 from itertools import chain
@@ -77,10 +76,12 @@ def checked(function: F) -> F:
 @cache
 def types_of(function: Callable[..., Any]) -> dict[str, Any]:
     """Return the types of the arguments that are checked; the others are data."""
-    types = {}
-    for name, annotation in function.__annotations__.items():
-        with suppress(NameError):  # some classes are imported for type checkers only
-            types[name] = eval(annotation, function.__globals__)  # noqa: S307 - our own code
+    annotations = {**function.__annotations__}
+    annotations.pop("return", None)  # its class may be imported for type checkers only
+    types = {
+        name: eval(annotation, function.__globals__)  # noqa: S307 - our own code
+        for name, annotation in annotations.items()
+    }
     return {name: hint for name, hint in types.items() if is_checked(hint)}
 
 

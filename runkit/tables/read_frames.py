@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pandas as pd
 
 from runkit.arguments import Moment, checked, read_moment
+from runkit.client import Client
 from runkit.display.messages import Progress
 from runkit.display.text import brief, plural, shorten
 from runkit.errors import DataError, UsageError
@@ -32,9 +33,6 @@ from runkit.tables.sources import (
     local_path,
     records_of,
 )
-
-if TYPE_CHECKING:
-    from runkit.client import Client
 
 BUSINESS_KEYS = (
     "run_id",
