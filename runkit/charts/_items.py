@@ -132,6 +132,7 @@ def _edges(spans: Spans, started_at: pd.Series[Any]) -> tuple[Any, Any]:
 
 def _path(spans: Spans, color: pd.Series[str]) -> pd.DataFrame:
     """Return the stretches of critical paths, but for waits; a run of unknown lengths has none."""
+    # Frames keep `critical_s`, not the stretches, which would be one more table to select and save.
     item, since, until = spans.path().parts
     run = spans.run[item]
     path = pd.DataFrame(
