@@ -238,11 +238,8 @@ def chart_of(
     labels = [fitted(label, MAX_LABEL_PX) for label in rows["label"]]
     label_px = max(map(width_px, labels))
     left = round(EDGE_PX + label_px + LABEL_GAP_PX)
-    marks = _on_axis(marks, axis)
-    text_px = np.array([min(width_px(text), MAX_TEXT_PX) for text in rows["text"]])
-    plot = _plot_px(WIDTH - left, _tips(marks, rows, axis), axis, text_px)
-    marks = _joined(_of_least_width(marks, plot / axis.length))
-    tips = _tips(marks, rows, axis)
+    plot, bars = _bars(marks, axis, rows["text"], WIDTH - left)
+    tips = _tips(bars, rows.index, axis)
     end = float(max([axis.end, *tips]))
     text_starts = left + plot * (tips - axis.start) / (end - axis.start) + TEXT_GAP_PX
     room = WIDTH - EDGE_PX / 2 - text_starts
@@ -261,7 +258,7 @@ def chart_of(
         title=heading[0],
         notes=[*heading[1:], *placed_legend],
         rows=rows.assign(x1=tips, y=y, label=pd.Series(labels), text=pd.Series(texts)),
-        marks=marks.assign(y=marks["row"].map(y)),
+        marks=bars.assign(y=bars["row"].map(y)),
         axis=axis,
         height=bottom + BELOW_PX,
         row_px=row_px,
@@ -300,17 +297,26 @@ def _legend(entries: list[Line], y: float) -> list[Placed]:
     return placed
 
 
-def _tips(marks: pd.DataFrame, rows: pd.DataFrame, axis: TimeAxis) -> pd.Series[float]:
-    """Return where the bars of each row end."""
-    return marks.groupby("row")["x1"].max().reindex(rows.index).fillna(axis.start)
+def _bars(
+    marks: pd.DataFrame, axis: TimeAxis, texts: pd.Series[Any], room: float
+) -> tuple[float, pd.DataFrame]:
+    """Return the width of the plot, as large as the texts at the ends of bars allow, and the bars.
 
-
-def _plot_px(room: float, tips: pd.Series[float], axis: TimeAxis, text_px: Any) -> float:
-    """Return the width of the plot: as large as the texts at the ends of bars allow."""
+    Where a bar of the least width ends depends on the width of the plot, which depends on where
+    bars end: so the texts get the least width of a stub, the widest, as additional room.
+    """
+    placed = _on_axis(marks, axis)
+    text_px = np.array([min(width_px(text), MAX_TEXT_PX) for text in texts])
     beside_px = EDGE_PX / 2 + TEXT_GAP_PX + LOOKS["stub"].least_px + text_px
-    shares = (tips - axis.start) / axis.length
+    shares = (_tips(placed, texts.index, axis) - axis.start) / axis.length
     largest = min((room - beside_px) / shares.clip(lower=0.01))
-    return float(round(min(room - MIN_RIGHT_PX, max(MIN_PLOT_PX, largest))))
+    plot = float(round(min(room - MIN_RIGHT_PX, max(MIN_PLOT_PX, largest))))
+    return plot, _joined(_of_least_width(placed, plot / axis.length))
+
+
+def _tips(marks: pd.DataFrame, rows: pd.Index[Any], axis: TimeAxis) -> pd.Series[float]:
+    """Return where the bars of each row end."""
+    return marks.groupby("row")["x1"].max().reindex(rows).fillna(axis.start)
 
 
 def _on_axis(marks: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
