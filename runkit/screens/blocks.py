@@ -202,7 +202,10 @@ def _kind(name: str, dtype: str) -> str:
 
 
 def with_name(df: pd.DataFrame) -> pd.DataFrame:
-    """Name each run by its business, else by its agent; leave out a name that most rows share."""
+    """Name each run by its business, else by its agent.
+
+    An agent that most rows share is left out, and so is any where the table has a column of agents.
+    """
     if "business_name" not in df or "agent_name" not in df:
         return df
     business = df["business_name"]
@@ -210,7 +213,7 @@ def with_name(df: pd.DataFrame) -> pd.DataFrame:
     others = df.drop(columns=["business_name", "agent_name"])
     is_named = business.notna().any()
     most = agent.value_counts(normalize=True, dropna=False).max()  # null without a row
-    if not is_named and most > MOST:
+    if not is_named and (most > MOST or "agent" in df):
         return others
     head = "business_name" if is_named else "agent_name"
     others.insert(0, head, business.fillna(agent))
