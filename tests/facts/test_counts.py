@@ -10,7 +10,7 @@ from runkit.display.text import counted
     ("flags", "words"),
     [
         ([True] * 27 + [False] * 3, "27 of 30"),
-        ([True] * 27 + [False] + [None] * 2, "27 of 28, 2 not known"),
+        ([True] * 27 + [False] + [None] * 2, "27 of 28 known, 2 not known"),
         ([False] * 30, "0 of 30"),
         ([None, None], "–"),
         ([], "0 of 0"),
