@@ -320,10 +320,11 @@ def _ending(f: Frames) -> Quote:
 
 def decisions_of(f: Frames, sla_h: float | None) -> list[Decision]:
     """Return the questions of a run with their decisions, open ones first, then the newest."""
-    proposals: dict[str, list[tuple[str, str]]] = {}
+    proposals: dict[str | None, list[tuple[str, str]]] = {}
     for artifact in records(f.artifacts[f.artifacts["origin"].eq("proposal")]):
         proposal = artifact["title"] or "", artifact["summary"] or ""
-        proposals.setdefault(artifact["step_id"], []).append(proposal)
+        key = first_text(artifact["step_id"], artifact["interrupt_id"])
+        proposals.setdefault(key, []).append(proposal)
     questions = records(with_limit(f.interrupts, sla_h)[::-1])
     questions.sort(key=lambda question: question["outcome"] != "pending")
     decisions = []
@@ -331,10 +332,11 @@ def decisions_of(f: Frames, sla_h: float | None) -> list[Decision]:
         when = question["answered_at"] and moment(question["answered_at"])
         since = question["asked_at"] and f"since {moment(question['asked_at'])}"
         waited = question["wait_s"] and f"waited {lasted(question['wait_s'])}"
+        key = first_text(question["step_id"], question["interrupt_id"])
         decision = Decision(
             question["label"] or NOT_IN_THE_DATA,
             OUTCOMES.find(question["outcome"]),
-            proposals.get(question["step_id"], [(question["proposed"] or "", "")]),
+            proposals.get(key, [(question["proposed"] or "", "")]),
             question["decision"] or "",
             question["reason"] or "",
             dotted(question["answered_by"], when or since, waited, question.get("limit")),

@@ -73,6 +73,14 @@ def test_the_first_screen_of_a_report_has_open_questions_first_and_both_sides():
     assert block.decisions[0].note == "since Feb 3, 2026, 10:00 UTC"
 
 
+def test_each_question_without_a_step_has_its_own_proposals():
+    items = [{"id": n, "value": {"label": f"Ask {n}?", "artifacts": [artifact(n)]}} for n in "ab"]
+    raw = run(interrupts=items, status="interrupted", end=None)
+    _, block = pages.head(runkit.frames(raw)).blocks
+    shown = {item.question: [title for title, _ in item.proposals] for item in block.decisions}
+    assert shown == {"Ask a?": ["a"], "Ask b?": ["b"]}
+
+
 def test_a_result_is_a_row_for_each_of_its_values():
     result = {"match": True, "names": ["A", {"b": None}], "empty": {}, "score": 0.5}
     assert values(runkit.one_run.step(frames_of(result), "step-0001")) == {
