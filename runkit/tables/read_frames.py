@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union
 
 import pandas as pd
 
 from runkit.arguments import Moment, checked, read_moment
-from runkit.client import Client
 from runkit.display.messages import Progress
 from runkit.display.text import brief, plural, shorten
 from runkit.errors import DataError, UsageError
@@ -34,6 +33,12 @@ from runkit.tables.sources import (
     records_of,
 )
 
+if TYPE_CHECKING:
+    from runkit.client import Client
+
+BusinessSource: TypeAlias = Union[
+    "Client", pd.DataFrame
+]  # files are read without the client, and httpx
 BUSINESS_KEYS = (
     "run_id",
     "thread_id",
@@ -60,7 +65,7 @@ def frames(
     source: Source,
     *,
     as_of: Moment | None = None,
-    businesses: Client | pd.DataFrame | None = None,
+    businesses: BusinessSource | None = None,
     answers: pd.DataFrame | None = None,
     on_error: Literal["collect", "raise"] = "collect",
     progress: bool = True,
@@ -280,7 +285,7 @@ def _data_error(problems: pd.DataFrame, where: str, advice: str) -> DataError:
 # -------------------------------------------------------------------------------------- businesses
 
 
-def with_businesses(f: Frames, businesses: Client | pd.DataFrame, progress: bool) -> Frames:
+def with_businesses(f: Frames, businesses: BusinessSource, progress: bool) -> Frames:
     """Return frames with the businesses of runs; what is not in a table stays.
 
     Raises `UsageError` for a table without the columns, or with two businesses for one key.
