@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import platform
-import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -58,8 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return COMMANDS[name].run(arguments)
     except RunkitError as error:
-        text = re.sub(r"^(\w+)=", lambda match: f"{match[1].replace('_', '-')} ", str(error))
-        echo(f"runkit {name}: {text}")
+        echo(f"runkit {name}: {_in_options(str(error), arguments)}")
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
     except BrokenPipeError:  # the reader closed the pipe, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at exit
@@ -70,6 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         echo("Stopped.")
         return EXIT_STOPPED
+
+
+def _in_options(message: str, arguments: argparse.Namespace) -> str:
+    """Name the argument with which a message begins as the option that gave it: `--sla-h -3.0`."""
+    argument, equals, rest = message.partition("=")
+    if not equals or argument not in arguments:
+        return message
+    return f"--{argument.replace('_', '-')} {rest}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -367,7 +373,7 @@ SINCE = f"only runs created at or after {TIME_HELP}"
 OUTPUT = (
     "a folder, ending in /, for what is new or changed; a new .ndjson or .jsonl file; - for stdout"
 )
-STATUS = "only runs with this status: waiting, failed, running or completed"
+STATUS = f"only runs with this status: {', '.join(STATUS_OF)}"
 TEMPLATE_HELP = "run, runs, or the path of your own notebook (default: by the number of runs)"
 COMMANDS: dict[str, Command] = {
     "demo": Command(
