@@ -236,8 +236,7 @@ def _raise_if_closed(reader: RunReader, question: _Question, refusal: ApiError) 
     if run is None or question.why_open(run) is not None:
         return
     conflict = Conflict(
-        f"the question {question.id!r} is no longer open: somebody answered it, or its run ended. "
-        f"{refusal}",
+        f"the question {question.id!r} is not open in the run as it is now. {refusal}",
         status=refusal.status,
         messages=refusal.messages,
         parameter=refusal.parameter,
