@@ -289,12 +289,12 @@ def contradictions(parts: Parts, records: Sequence[Record]) -> list[Row]:
     is_step_over = _is_answered_or_over(steps) | runs["has_ended"][steps["run"]]
     of_runs = [
         *_unknown("run status", runs["status"], RUN_STATUSES),
-        *_times("run", runs, "ended_at", is_run_over),
+        *_times("a run", "it", runs, "ended_at", is_run_over),
     ]
     of_steps = [
         *_unknown("step status", steps["status"], STEP_STATUSES),
         *_unknown("step type", steps["type"], STEP_TYPES),
-        *_times("step", steps, "completed_at", is_step_over),
+        *_times("a step", "it or its run", steps, "completed_at", is_step_over),
         _outside(runs, steps),
     ]
     rows = [row for found in of_runs for row in _rows(found, (), runs["run"], records)]
@@ -316,19 +316,19 @@ def _is_answered_or_over(steps: Columns) -> Flags:
     return is_word(steps["status"], STEP_STATUSES.meaning("over")) & ~(is_question & is_failed)
 
 
-def _times(name: str, columns: Columns, end: str, is_over: Flags) -> list[Found]:
-    """Return what disagrees in the times of runs or steps."""
+def _times(name: str, what: str, columns: Columns, end: str, is_over: Flags) -> list[Found]:
+    """Return what disagrees in the times of runs or steps; `what` is over according to a status."""
     started, ended = columns["started_at"], columns[end]
     has_both = (started != NEVER) & (ended != NEVER)
     return [
         Found(
             "contradiction",
-            f"a {name} ends before it starts; its length is null",
+            f"{name} ends before it starts; its length is null",
             has_both & (ended < started),
         ),
         Found(
             "contradiction",
-            f"a {name} is over, without {end}; its length is null",
+            f"{name} without {end}, although {what} is over; its length is null",
             is_over & (ended == NEVER),
         ),
     ]
