@@ -136,7 +136,7 @@ def _table(table: Table, shown: int, width: int) -> Iterator[Text]:
         yield line_of(title, "bold")
     if table.df.empty:
         if not table.heading:
-            yield line_of("0", "muted")
+            yield line_of("0 rows", "muted")
         return
     columns = [column for column in columns_of(table.df.head(shown)) if column.name not in LEFT_OUT]
     texts = [[line_of(item.head, "muted"), *map(_cell, item.cells)] for item in columns]
