@@ -18,7 +18,9 @@ from typing import NamedTuple
 from runkit.display.colors import DARK, LIGHT, Theme
 from runkit.display.text import Markup, environment, shorten
 
-FONT_FAMILY = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+FONT_FAMILY = Markup(
+    "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+)
 BAND_ALPHA = 0.1  # of the ground behind a folded wait
 
 

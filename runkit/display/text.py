@@ -217,7 +217,7 @@ def flag(is_so: Any, is_known: Any) -> Any:
 def counted(flags: Any, noun: str = "") -> str:
     """Write how many of a Series of flags are so: `27 of 30`, `27 of 28 known, 2 not known`.
 
-    It is a dash if nothing is known.
+    `noun` is what they are of. It is a dash if nothing is known.
     """
     n_known = int(flags.notna().sum())
     n_unknown = len(flags) - n_known
