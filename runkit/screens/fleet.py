@@ -358,7 +358,8 @@ def weak_findings(f: Source) -> Panel:
     -------
     Panel
         A row for each finding: its confidence as it came, how many sources it has, and the highest
-        tier of these; the lowest confidence first. Outputs are left out, as they repeat findings.
+        tier of these; unknown confidences first, then the lowest. Outputs are left out, as they
+        repeat findings.
 
     Raises
     ------
@@ -375,6 +376,6 @@ def weak_findings(f: Source) -> Panel:
 
 
 def weakest_first(findings: pd.DataFrame) -> pd.DataFrame:
-    """Sort findings by their confidence, the lowest first."""
+    """Sort findings by their confidence: unknown words first, then the lowest."""
     place = positions(findings["confidence"], CONFIDENCES)
     return findings.loc[place.sort_values(ascending=False, kind="stable").index]

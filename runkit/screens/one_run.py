@@ -106,7 +106,7 @@ def __dir__() -> list[str]:
 
 @checked
 def findings(f: Source) -> Panel:
-    """Show what one run found, the weakest finding first, with its sources.
+    """Show what one run found, with its sources: unknown confidences first, then the lowest.
 
     Parameters
     ----------
