@@ -11,7 +11,7 @@ from runkit.screens import one_run, pages
 from runkit.screens.panel import Panel
 
 HIDDEN = re.compile(r"<style>.*?</style>", re.DOTALL)
-BREAKS = re.compile(r"</(?:p|h\d|blockquote|li|td|th|summary|small|b|dt|dd|code)>")
+BREAKS = re.compile(r"</(?:p|h\d|blockquote|li|td|th|summary|small|b|dt|dd)>")
 
 FLEET: dict[str, Callable[[runkit.Frames], Panel]] = {
     **{name: getattr(runkit.fleet, name) for name in runkit.fleet.__all__},

@@ -86,15 +86,13 @@ class Table(NamedTuple):
     """A table with a heading.
 
     `n` is how many runs it is of, `caption` says in HTML what they are; empty for none. `shown`
-    rows are seen, the others are folded; 0 folds the whole table. `code` has a line of code for
-    each row, which its label unfolds.
+    rows are seen, the others are folded; 0 folds the whole table.
     """
 
     df: pd.DataFrame
     heading: str = ""
     n: int | None = None
     shown: int = SHOWN_ROWS
-    code: Sequence[str] = ()
     caption: str = ""
 
 

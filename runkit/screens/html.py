@@ -62,9 +62,6 @@ def table_html(table: Table, level: int = 3) -> Markup:
     shared = [column for column in columns[1:] if _is_shared(column)]
     columns = [column for column in columns if column not in shared]
     cells = [[_cell(cell, column.kind) for cell in column.cells] for column in columns]
-    if table.code:  # a table may be cut
-        coded = zip(columns[0].cells, table.code, strict=False)
-        cells[0] = [_cell(label, "text", code) for label, code in coded]
     rows = list(zip(*cells, strict=True))
     caption = "" if table.heading else table.caption
     return _render(
@@ -85,7 +82,7 @@ def _is_shared(column: TableColumn) -> bool:
     return column.kind == "text" and {*others} == {first} and len(first) <= MAX_UNFOLDED
 
 
-def _cell(cell: Any, kind: str, code: str = "") -> Markup:
+def _cell(cell: Any, kind: str) -> Markup:
     if isinstance(cell, Word):
         return _render("pill", word=cell)
     if isinstance(cell, list):
@@ -97,7 +94,6 @@ def _cell(cell: Any, kind: str, code: str = "") -> Markup:
         text=truncated(cell),
         start=shorten(cell, MAX_UNFOLDED),
         is_long=len(cell) > MAX_UNFOLDED,
-        code=code,
     )
 
 

@@ -1,38 +1,13 @@
-"""`overview()`: what needs somebody, in one order, and code that runs as it stands."""
+"""`overview()`: what needs somebody, in one order."""
 
 from __future__ import annotations
-
-import re
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
 
 import runkit
-import strangers
 from panel_texts import headings, texts, tiles
 from support import artifact, at, question, run, step
-
-CODE = """
-import re, runkit
-from html import unescape
-{given}
-html = runkit.overview({name}{options})._repr_html_()
-lines = [unescape(line) for line in re.findall("<code>(.*?)</code>", html)]
-for line in lines:
-    eval(line)
-    print(line)
-"""
-OF_FRAMES = """
-import strangers
-mine = runkit.frames(strangers.records(strangers.fleet(seed=1, n_runs=25)))
-"""
-OF_CLIENT = """
-box = runkit.sandbox(history=25, seed=7)
-box.__enter__()
-mine = box.client()
-"""
 
 
 def done(run_id, title="Match", confidence="low", **more):
@@ -41,29 +16,12 @@ def done(run_id, title="Match", confidence="low", **more):
     return run(step("a", artifacts=[found]), run_id=run_id, **more)
 
 
-@pytest.mark.parametrize(
-    ("given", "options", "functions"),
-    [
-        (OF_FRAMES, "", {"one_run.questions", "gantt", "fleet.weak_findings"}),
-        (OF_CLIENT, ", progress=False", {"InterruptForm", "gantt", "fleet.weak_findings"}),
-    ],
-    ids=["frames", "client"],
-)
-def test_each_line_of_code_runs_as_it_stands(given, options, functions):
-    """In a script in which the source has a name of the user's."""
-    script = CODE.format(given=given, name="mine", options=options)
-    command = [sys.executable, "-W", "ignore", "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": "tests"})
-    lines = done.stdout.splitlines()
-    assert done.returncode == 0, done.stderr
-    assert {re.match(r"runkit\.([\w.]+)", line)[1] for line in lines} == functions
-    assert all("mine" in line for line in lines)
-
-
-def test_a_source_without_a_name_has_no_line_of_code():
-    records = strangers.records(strangers.fleet(seed=1, n_runs=25))
-    html = runkit.overview(runkit.frames(records))._repr_html_()
-    assert "<code>" not in html
+@pytest.mark.sandbox
+def test_of_a_client_the_newest_200_runs_are_read():
+    with runkit.sandbox(history=203) as box, box.client() as client:
+        panel = runkit.overview(client, progress=False)
+    assert "the newest 200 of 203" in panel.read.missing
+    assert "200 runs read" in panel.read.counted
 
 
 def test_equal_findings_and_equal_reasons_are_one_row():

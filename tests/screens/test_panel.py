@@ -115,7 +115,7 @@ def test_a_long_cell_is_folded_and_nothing_is_lost():
     "block",
     [
         Tiles([Tile(HOSTILE, HOSTILE, HOSTILE)]),
-        Table(pd.DataFrame({HOSTILE: [HOSTILE]}), HOSTILE, 1, 20, [HOSTILE]),
+        Table(pd.DataFrame({HOSTILE: [HOSTILE]}), HOSTILE, 1, 20, HOSTILE),
         Quote(WORD, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
         Decisions([Decision(HOSTILE, WORD, [(HOSTILE, HOSTILE)], HOSTILE, HOSTILE, HOSTILE)]),
         Details(HOSTILE, HOSTILE),
