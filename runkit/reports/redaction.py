@@ -41,8 +41,8 @@ _NUMBER = (
     r"|(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
     r"|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{40})(?![0-9A-Fa-f])"
     r"|(?:(?<![0-9])|(?<=%[0-9A-Fa-f]{2}))(?<![$€£¥₹₩₽₺₱฿])(?<![$€£¥₹₩₽₺₱฿] )(?P<value>"
-    r"(?<![0-9]\.)[0-9]{9}(?!\.[0-9])|[0-9]{2}(?: ?- ?|%2[Dd])[0-9]{7}"
-    rf"|[0-9]{{3}}{_JOINT}[0-9]{{2}}{_JOINT}[0-9]{{4}})(?![0-9])"
+    r"(?<![0-9]\.)[0-9]{9}(?!\.[0-9])"
+    rf"|[0-9]{{2}}{_JOINT}[0-9]{{7}}|[0-9]{{3}}{_JOINT}[0-9]{{2}}{_JOINT}[0-9]{{4}})(?![0-9])"
 )
 _WORD = (  # a hash of 64 hexadecimal digits is none
     r"(?<![A-Za-z0-9])(?=[A-Za-z0-9]{20})(?![0-9A-Fa-f]{64}(?![A-Za-z0-9]))"
@@ -61,10 +61,8 @@ _NAMED = (
     rf"(?i:{SENSITIVE_NAME}|(?<![A-Za-z])sig(?:nature)?(?==))[\\\"'`*]{{0,4}}(?:"
     r"(?:\s{0,3}(?:=>|->|[:=]=?|>)\s{0,3}| (?:is|was):? | (?=[\"`]))"
     r"(?P<quote>\\?[\"'`]|&quot;|&#34;)"
-    r"|\s?(?:==?|%3D)\s?"
-    r"|(?<=[deDE])(?::|->|>) {0,2}"  # password: and what else ends in d or e
-    rf"|\s?(?::|%3A|=>|->|>|\|)\s{{0,3}}{_MIXED}"
-    rf"| (?:is|was):? {_MIXED})"
+    r"|\s?(?:[:=]=?|%3[AD]|=>|->|>)\s{0,3}"
+    rf"|(?:\s?\|\s{{0,3}}| (?:is|was):? ){_MIXED})"
     r"(?P<value>(?!\[\w+ [0-9]+ ?…?[0-9]*\])(?(quote)(?:(?!(?P=quote))(?:\\.|[^\n\\])){1,300}"
     r"|(?:[^\s\"'`<>&,;\\]|[&,;](?!\s|\Z|[\w.-]{1,40}[:=]|(?:amp|quot|lt|gt);|#)){3,300}"
     r"(?<![.:?)}\]])))"
@@ -79,13 +77,13 @@ _TAX_NAME = (
 
 RULES = (
     ("email", "e-mail addresses", _EMAIL),
-    ("number", "nine digits in groups of 9, 2-7 or 3-2-4", _NUMBER),
+    ("number", "nine digits, also as 2-7 or 3-2-4", _NUMBER),
     ("secret", "known prefixes (`ghp_`)", KEY_FORM.pattern),
     ("secret", "private keys", _PRIVATE_KEY),
     ("secret", "20 letters and digits or more", _WORD),
     ("secret", "Bearer and Basic values", _SCHEME),
     ("secret", "logins and signatures in URLs", rf"//(?P<value>{_LOGIN})"),
-    ("secret", 'values of `password:`, `secret=`, `token "…"`, `api key`', _NAMED),
+    ("secret", "the word or quote after `password:`, `secret=`, `token:`, `api key:`", _NAMED),
 )
 """What is masked in a text: the name of a mask, in words, and as a pattern.
 
