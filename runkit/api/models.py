@@ -14,10 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cached_property
 
 from runkit.api import contract
 from runkit.api.contract import Json
-from runkit.api.reading import agent_of, agent_of_step, interrupt_value, is_unanswered
+from runkit.api.questions import Question, questions_of
+from runkit.api.reading import agent_of, agent_of_step, interrupt_value
 from runkit.api.views import ApiObject, OpenWord, Time
 from runkit.api.words import RUN_STATUSES
 from runkit.display import text
@@ -212,16 +214,15 @@ class Run(LocalFields):
         """Return whether the run has ended: `completed` or `error`, or it has an `ended_at`."""
         return contract.has_ended(self._clean)
 
+    @cached_property
+    def questions(self) -> list[Question]:
+        """The questions of the run, each with its outcome."""
+        return questions_of(self._clean, [step.to_dict() for step in self.walk()])
+
     @property
     def is_waiting(self) -> bool:
-        """Return whether a question is open: unanswered in a run that has not ended.
-
-        The status may be any word; an `interrupted` run waits although its question is not known.
-        """
-        if self.is_finished:
-            return False
-        has_item = bool(self.interrupts) or RUN_STATUSES.is_a(self.status, "waiting")
-        return has_item or any(is_unanswered(step.to_dict()) for step in self.walk())
+        """Return whether a question is open, as in `frames`, whatever the status."""
+        return any(question.is_open for question in self.questions)
 
     @property
     def may_wait(self) -> bool:
@@ -235,18 +236,12 @@ class Run(LocalFields):
     def asks(self, interrupt_id: str | None, step_id: str | None = None) -> bool:
         """Return whether a question is open in this state of the run, as far as can be read.
 
-        Its step says so, which tells two askings of one id apart. Without the step, an item without
-        an id may be the question, and a waiting run without items may still ask it.
+        Its step tells two askings of one id apart. Where its step is not among the questions, an
+        open one without an id may be it.
         """
-        if self.is_finished:
-            return False
-        for step in self.walk():
-            if step.id == step_id:
-                return is_unanswered(step.to_dict())
-        ids = [item.id for item in self.interrupts]
-        if ids:
-            return interrupt_id in ids or None in ids
-        return RUN_STATUSES.is_a(self.status, "waiting")
+        of_step = [each for each in self.questions if each.step_id == step_id is not None]
+        of_id = [each for each in self.questions if each.interrupt_id in (interrupt_id, None)]
+        return any(question.is_open for question in of_step or of_id)
 
     def walk(self) -> Iterable[Step]:
         """Yield all steps, each before the steps in it."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from runkit.api import contract
 from runkit.api.contract import Json
-from runkit.api.words import POLICIES, STEP_STATUSES
+from runkit.api.words import POLICIES
 from runkit.display.messages import SENSITIVE_NAME, redact
 from runkit.display.text import first_text, one_line
 
@@ -231,34 +231,6 @@ def note_of(answer: Json, item: Json = NOTHING) -> str | None:
     holders = holders_of(answer, item)
     notes = filter(None, (first_of(NOTES, part) for part in parts_of(holders)))
     return first_of(NOTES, *holders) or "; ".join(dict.fromkeys(notes)) or None
-
-
-# ------------------------------------------------------------------------------------ open or not
-
-PENDING, ANSWERED, EXPIRED = "pending", "answered", "expired"
-
-
-def outcome_of(step: Json, decision: str | None, *, has_ended: bool) -> str:
-    """Return how a question ended, by its step and its decision, or that it is open: `pending`.
-
-    Open is what has no answer in a run that has not ended. A step that failed was not answered.
-    """
-    policy = policy_of(step)
-    if policy:
-        return policy
-    status = step.get("status")
-    is_over = bool(step.get("completed_at")) or STEP_STATUSES.is_a(status, "over")
-    if decision or (is_over and not STEP_STATUSES.is_a(status, "failed")):
-        return ANSWERED
-    return EXPIRED if has_ended else PENDING
-
-
-def is_unanswered(step: Json) -> bool:
-    """Return whether a step is a question without an answer, open if its run has not ended."""
-    if step.get("type") != "interrupt":
-        return False
-    decision = decision_of(result_of(step))
-    return outcome_of(step, decision, has_ended=False) == PENDING
 
 
 # ------------------------------------------------------------------------------ results of a step

@@ -16,7 +16,7 @@ from runkit.api import contract
 from runkit.api.contract import Json
 from runkit.api.models import Interrupt, Run
 from runkit.api.question_kinds import check_answer, other_decision
-from runkit.api.reading import is_unanswered, result_of
+from runkit.api.reading import result_of
 from runkit.arguments import check_kind
 from runkit.client._http import path_to
 from runkit.client._reader import RunReader
@@ -77,10 +77,13 @@ class _Question:
 
     @cached_property
     def step_id(self) -> str | None:
-        """The step of the question: the given one, else the only one that it can be."""
-        steps = [step.id for step in self.run.walk() if is_unanswered(step.to_dict())]
-        is_only = len(steps) == len(self.run.interrupts) == 1
-        return self.given_step or (steps[0] if is_only else None)
+        """The step of the question: the given one, else that of the open one with its id."""
+        steps = [
+            each.step_id
+            for each in self.run.questions
+            if each.interrupt_id == self.id and each.is_open
+        ]
+        return self.given_step or next(iter(steps), None)
 
     @cached_property
     def item(self) -> Interrupt | None:

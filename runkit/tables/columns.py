@@ -14,12 +14,12 @@ import pyarrow.compute as pc
 from runkit.api import contract
 from runkit.api.contract import Json, has_ended
 from runkit.api.models import Artifact, Run, Source, Step
+from runkit.api.questions import Question
 from runkit.api.reading import agent_of, reason_of
 from runkit.api.views import OpenWord, fields
 from runkit.api.words import STEP_STATUSES, STEP_TYPES, Vocabulary
 from runkit.display.text import first_text
-from runkit.tables.flatten import ArtifactRow, Rows
-from runkit.tables.question_rows import Question
+from runkit.tables.flatten import ArtifactRow, QuestionRow, Rows
 from runkit.tables.schema import ARROW_TIME, FRAME_COLUMNS, TEXT, TYPES, cast
 from runkit.time_budget import Flags, Ints
 
@@ -41,7 +41,8 @@ def fields_of(rows: Rows) -> Parts:
     n_sources, has_sources = _lengths(objects, "sources")
     sources = [source for artifact in objects for source in artifact.get("sources") or ()]
     numbers = np.arange(rows.first_artifact, rows.first_artifact + len(objects))
-    questions = _by_field(rows.questions, Question)
+    interrupts = _by_field(rows.questions, QuestionRow)
+    questions = _by_field(interrupts.pop("question"), Question)
     del questions["value"]
     return {
         "runs": _run_fields(rows),
@@ -50,7 +51,7 @@ def fields_of(rows: Rows) -> Parts:
         | artifacts
         | {"n_sources": n_sources, "has_sources": has_sources},
         "sources": _object_columns(sources, Source) | {"artifact": np.repeat(numbers, n_sources)},
-        "interrupts": questions,
+        "interrupts": interrupts | questions,
     }
 
 

@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from runkit.api.reading import PENDING, returned
+from runkit.api.questions import PENDING
+from runkit.api.reading import returned
 from runkit.api.views import Note, Path
 from runkit.api.words import (
     CONFIDENCES,
@@ -166,7 +167,6 @@ def _add_question_columns(runs: Columns, steps: Columns, interrupts: Columns) ->
     np.minimum.at(since, steps["run"][may_ask], steps["started_at"][may_ask])
     asked = np.where(is_pending, since[run], NEVER)
     interrupts |= {
-        "step_id": take(steps["id"], step),
         "business_name": take(runs["business_name"], run),
         "asked_at": np.where(has_step, started[step], asked),
         "answered_at": np.where(has_step & is_settled, ended[step], NEVER),

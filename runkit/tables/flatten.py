@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from runkit.api.contract import Json, as_unicode
+from runkit.api.questions import Question, questions_of
 from runkit.api.reading import agent_of, agent_of_step, objects, proposals_of
 from runkit.api.views import MAX_LEVELS, Note, Path
 from runkit.api.words import PROBLEMS
 from runkit.display.text import brief, first_text, shorten
-from runkit.tables.question_rows import Question, questions_of
 from runkit.tables.schema import cast
 from runkit.tables.sources import Record
 
@@ -44,6 +44,14 @@ class ArtifactRow(NamedTuple):
         return self.artifact.get("title"), self.artifact.get("type")
 
 
+class QuestionRow(NamedTuple):
+    """A question with the number of its step, -1 without one."""
+
+    run: int
+    step: int
+    question: Question
+
+
 class StepRow(NamedTuple):
     """A step with the number of its parent, -1 at the top, and its depth."""
 
@@ -67,7 +75,7 @@ class Rows:
     n_steps: list[int] = field(default_factory=list)  # of each run
     steps: list[StepRow] = field(default_factory=list)
     artifacts: list[ArtifactRow] = field(default_factory=list)
-    questions: list[Question] = field(default_factory=list)
+    questions: list[QuestionRow] = field(default_factory=list)
     problems: list[Row] = field(default_factory=list)
 
 
@@ -93,9 +101,7 @@ def _add_run(rows: Rows, record: Record, run: Json, number: int) -> list[Note]:
     if breach:
         steps = []
         run = run | {"steps": None}
-    numbered = enumerate(steps, first)
-    asked = {at: row.step for at, row in numbered if row.step.get("type") == "interrupt"}
-    questions = questions_of(run, number, asked)
+    questions = _questions(run, number, steps, first)
     rows.records.append(record)
     rows.runs.append(run)
     rows.n_steps.append(len(steps))
@@ -155,11 +161,17 @@ def _no_tree(detail: str, step_ids: list[str]) -> Note:
     return Note("steps_not_read", detail.format(brief(step_ids[0])), ("steps",), len(step_ids))
 
 
-# --------------------------------------------------------------------------------------- artifacts
+# ---------------------------------------------------------------------------- questions, artifacts
+
+
+def _questions(run: Json, number: int, steps: Sequence[StepRow], first: int) -> list[QuestionRow]:
+    found = questions_of(run, (row.step for row in steps))
+    at = {row.step["id"]: at for at, row in enumerate(steps, first)} if found else {}
+    return [QuestionRow(number, at.get(question.step_id, -1), question) for question in found]
 
 
 def _artifacts(
-    run: Json, number: int, steps: Sequence[StepRow], first: int, questions: Sequence[Question]
+    run: Json, number: int, steps: Sequence[StepRow], first: int, questions: Sequence[QuestionRow]
 ) -> list[ArtifactRow]:
     """Return the artifacts of a run: those of steps in tree order, then its output.
 
@@ -168,9 +180,9 @@ def _artifacts(
     its top-level output steps have.
     """
     output = objects((run.get("output") or {}).get("artifacts"))
-    rows = [row for question in questions for row in _proposed(question)]
+    rows = [artifact for row in questions for artifact in _proposed(row)]
     with_value = {row.step for row in rows}
-    ids = {question.step: question.interrupt_id for question in questions}
+    ids = {row.step: row.question.interrupt_id for row in questions}
     for at, (step, parent, _) in enumerate(steps, first):
         artifacts = step.get("artifacts")
         if not artifacts or at in with_value:
@@ -194,12 +206,13 @@ def _artifacts(
     return _with_repeats(rows, agent, output_steps)
 
 
-def _proposed(question: Question) -> list[ArtifactRow]:
+def _proposed(row: QuestionRow) -> list[ArtifactRow]:
     """Return what the item of a question proposes."""
+    run, step, question = row
     return [
         ArtifactRow(
-            run=question.run,
-            step=question.step,
+            run=run,
+            step=step,
             origin=PROPOSAL,
             is_repeat=False,
             interrupt_id=question.interrupt_id,

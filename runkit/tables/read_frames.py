@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,16 +14,18 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union
 
 import pandas as pd
 
-from runkit.arguments import Moment, checked, read_moment
+from runkit.api.contract import Json
+from runkit.api.reading import decision_of, note_of
+from runkit.arguments import Moment, check_kind, checked, read_moment
 from runkit.display.messages import Progress
 from runkit.display.text import brief, plural, shorten
 from runkit.errors import DataError, UsageError
+from runkit.local.answer_log import CONFIRMED
 from runkit.tables.columns import Parts, fields_of, joined, newest_states
 from runkit.tables.derive import contradictions, derived
 from runkit.tables.flatten import COST_DATA, Row, Rows, flatten_runs, problems_frame
 from runkit.tables.frames import GIVEN, Frames, agents_of
 from runkit.tables.measure import choose_as_of, combined, measured, recounted
-from runkit.tables.question_rows import with_answers
 from runkit.tables.schema import cast, is_saved, read_saved
 from runkit.tables.sources import (
     IN_MEMORY,
@@ -52,6 +55,18 @@ BUSINESS_COLUMNS = (
 EXPECTED_BUSINESSES = (
     "expected a Client, or a DataFrame with a column run_id, thread_id or business_id, and one "
     "business_name."
+)
+FILLED = ("decision", "answered_by", "reason")
+ANSWER_IDS = ("run_id", "step_id", "interrupt_id")
+ANSWER_TEXTS = (
+    *ANSWER_IDS,
+    *FILLED,
+    "answer",
+    "delivery",
+)
+EXPECTED_ANSWERS = (
+    "expected the frame from runkit.answer_log(), or a table with the columns run_id, step_id or "
+    "interrupt_id, and decision, answered_by or reason."
 )
 SHOWN_PROBLEMS = 5
 # bytes of JSON text per batch: large enough that the 400 calls to numpy and Arrow cost little,
@@ -331,3 +346,70 @@ def _with_table(f: Frames, key: str, rows: pd.DataFrame) -> Frames:
     names = runs.set_index("run_id")["business_name"]
     named = f.interrupts.assign(business_name=f.interrupts["run_id"].map(names))
     return replace(f, runs=runs, interrupts=cast(named, "interrupts"))
+
+
+# ----------------------------------------------------------------------------------------- answers
+
+
+def with_answers(f: Frames, answers: pd.DataFrame) -> Frames:
+    """Return frames with the decisions, names and reasons of answers where the data has none.
+
+    Of several answers to a question the last counts. Raises `UsageError` for a table that is none
+    of answers.
+    """
+    log = read_answers(answers)
+    questions = f.interrupts
+    is_answered = questions["outcome"].eq("answered")
+    is_open = questions["outcome"].eq("pending")
+    n_open = _question_of(log, questions[is_open]).nunique()
+    log = log.assign(question=_question_of(log, questions[is_answered]))
+    last = log.dropna(subset="question").drop_duplicates("question", keep="last")
+    last = last.set_index("question").reindex(questions.index)
+    filled = {name: questions[name].fillna(last[name]) for name in FILLED}
+    reason = f"{plural(n_open, 'question')} answered, but still open in the data"
+    return replace(
+        f,
+        interrupts=cast(questions.assign(**filled), "interrupts"),
+        source_missing=(*f.source_missing, reason) if n_open else f.source_missing,
+    )
+
+
+def read_answers(answers: pd.DataFrame) -> pd.DataFrame:
+    """Check a table of answers, and return those that arrived.
+
+    Decision and reason are read from the `answer` of a log. Raises `UsageError`.
+    """
+    check_kind("answers", answers, pd.DataFrame)
+    has_ids = "run_id" in answers and {"step_id", "interrupt_id"} & {*answers}
+    if not has_ids or not {"answer", *FILLED} & {*answers}:
+        columns = shorten(", ".join(map(str, answers)), 200)
+        raise UsageError(f"answers has the columns [{columns}]; {EXPECTED_ANSWERS}")
+    log = answers.reset_index(drop=True).reindex(columns=[*ANSWER_TEXTS]).astype("str")
+    values = log["answer"].map(_answer_in)
+    log["decision"] = log["decision"].fillna(values.map(decision_of).astype("str"))
+    log["reason"] = log["reason"].fillna(values.map(note_of).astype("str"))
+    return log[log["delivery"].fillna(CONFIRMED).eq(CONFIRMED)]
+
+
+def _answer_in(answer: object) -> Json:
+    """Return an answer from its JSON; an empty one from other text."""
+    try:
+        value = json.loads(str(answer))
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _question_of(log: pd.DataFrame, questions: pd.DataFrame) -> pd.Series[Any]:
+    """Return the label of the question of each answer: of its step, else of its interrupt id."""
+    by_step, by_interrupt = (_look_up(log, questions, name) for name in ANSWER_IDS[1:])
+    return by_step.fillna(by_interrupt.where(log["step_id"].isna()))
+
+
+def _look_up(log: pd.DataFrame, questions: pd.DataFrame, name: str) -> pd.Series[Any]:
+    """Return the label of the only question with the run and the id of each answer, else null."""
+    key = ["run_id", name]
+    known = questions.loc[questions[name].notna(), key].drop_duplicates(keep=False)
+    known = known.rename_axis("question").reset_index()
+    labels: pd.Series[Any] = log[key].merge(known, "left", key)["question"]
+    return labels

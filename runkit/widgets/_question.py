@@ -13,8 +13,8 @@ from functools import cached_property
 from runkit.api import contract
 from runkit.api.contract import BUSINESS_FIELDS, Json
 from runkit.api.models import Run, Step
+from runkit.api.questions import Question
 from runkit.api.reading import (
-    PENDING,
     answerer_of,
     decision_of,
     objects,
@@ -37,7 +37,6 @@ from runkit.display.text import (
     truncated,
 )
 from runkit.local import answer_log
-from runkit.tables.question_rows import Question, questions_of
 
 NO_LABEL = "The question is not in the data"
 CHANGED = "The question has changed. Refresh, or run the cell again, to see the new one."
@@ -231,32 +230,27 @@ class OpenQuestion:
 
 def waiting_questions(runs: Iterable[Run]) -> list[OpenQuestion]:
     """Return the open questions of runs that were read with their steps, the longest wait first."""
-    questions = [question for run in runs for question in _questions_in(run)]
+    questions = [
+        _open_question(run, question)
+        for run in runs
+        for question in run.questions
+        if question.is_open
+    ]
     return sorted(questions, key=lambda question: question.since)
 
 
-def _questions_in(run: Run) -> list[OpenQuestion]:
-    steps = [step for step in run.walk() if step.type == "interrupt"]
-    raw = {number: step.to_dict() for number, step in enumerate(steps)}
-    rows = questions_of(run.to_dict(), 0, raw)
-    return [
-        _open_question(run, row, steps[row.step] if row.step >= 0 else None)
-        for row in rows
-        if row.outcome == PENDING
-    ]
-
-
-def _open_question(run: Run, row: Question, step: Step | None) -> OpenQuestion:
-    value = row.value
+def _open_question(run: Run, question: Question) -> OpenQuestion:
+    step = next((step for step in run.walk() if step.id == question.step_id), None)
+    value = question.value
     if step is not None and not value:  # only the step shows what is asked
-        value = {"label": row.label, "artifacts": [item.to_dict() for item in step.artifacts]}
+        value = {"label": question.label, "artifacts": [item.to_dict() for item in step.artifacts]}
     return OpenQuestion(
         run=run,
         value=value,
-        interrupt_id=row.interrupt_id,
-        step_id=step.id if step else None,
-        agent=row.agent,
-        label=row.label or NO_LABEL,
+        interrupt_id=question.interrupt_id,
+        step_id=question.step_id,
+        agent=question.agent,
+        label=question.label or NO_LABEL,
         asked_at=step.started_at if step else None,
     )
 
