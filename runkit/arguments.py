@@ -1,17 +1,16 @@
 """Arguments of public calls: a wrong one is a `UsageError` that names it.
 
 `checked` looks at flags, numbers, words, texts and paths, as their annotations say. Runs, frames,
-clients and times are data, which is checked where it is read. `Client` and `sandbox` take a key, so
-they are not wrapped, which keeps it out of tracebacks; `Secret` checks it.
+clients and times are data, which is checked where it is read, and so is a key, by `Secret`.
 """
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, wraps
+from inspect import BoundArguments, Signature, signature
 from itertools import chain
 from numbers import Number
 from pathlib import Path
@@ -35,6 +34,7 @@ Words = str | Iterable[str]  # one or several
 F = TypeVar("F", bound=Callable[..., Any])
 Item = TypeVar("Item")
 
+SECRET_NAMES = {"api_key", "base_url", "key"}  # arguments that hold a key, or a login in a URL
 CHECKED = (bool, int, float, str, Path, NoneType)
 # Text is neither blank nor broken Unicode.
 STRICT = ConfigDict(strict=True, str_strip_whitespace=True, str_min_length=1)
@@ -55,22 +55,32 @@ def checked(function: F) -> F:
 
     A wrong one is a `UsageError`, and so is a missing or an unknown one.
     """
-    signature = inspect.signature(function)
+    own = signature(function)
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            bound = signature.bind(*args, **kwargs)
-        except TypeError as error:
+        bound = _bind(own, args, kwargs)
+        del args, kwargs  # a traceback may show local variables
+        if isinstance(bound, str):
             name = function.__qualname__.removesuffix(".__init__")
-            known = ", ".join(signature.parameters)
-            raise UsageError(f"{name}(): {error}; its arguments are {known}") from None
+            known = ", ".join(name for name in own.parameters if name != "self")
+            raise UsageError(f"{name}(): {bound}; its arguments are {known}")
+        for name in bound.arguments.keys() & SECRET_NAMES:
+            bound.arguments[name] = hide(bound.arguments[name])
         types = types_of(function)
         for name in bound.arguments.keys() & types.keys():
             bound.arguments[name] = check(name, bound.arguments[name], types[name])
         return function(*bound.args, **bound.kwargs)
 
     return cast(F, call)
+
+
+def _bind(own: Signature, args: Any, kwargs: Any) -> BoundArguments | str:
+    """Return the arguments by name, or why they do not fit."""
+    try:
+        return own.bind(*args, **kwargs)
+    except TypeError as error:
+        return str(error)
 
 
 @cache
@@ -82,7 +92,9 @@ def types_of(function: Callable[..., Any]) -> dict[str, Any]:
         name: eval(annotation, function.__globals__)  # noqa: S307 - our own code
         for name, annotation in annotations.items()
     }
-    return {name: hint for name, hint in types.items() if is_checked(hint)}
+    return {
+        name: hint for name, hint in types.items() if is_checked(hint) and name not in SECRET_NAMES
+    }
 
 
 def is_checked(hint: Any) -> bool:

@@ -77,10 +77,7 @@ def gantt(
 
     f = frames(source)
     if f.runs.empty:
-        raise UsageError(
-            "There is no run to draw; expected at least one. "
-            "What was refused is in frames().problems."
-        )
+        raise UsageError("There is no run to draw; expected at least one.")
     return RunFigure.of(draw(f, depth=depth, title=title))
 
 

@@ -69,7 +69,7 @@ def fetch(
     list_runs: ListRuns,
 ) -> RunList:
     """Read many runs; the arguments are those of `Runs.fetch`."""
-    check_kind("ids_or_runs", ids_or_runs, Run, Iterable)
+    check_kind("ids_or_runs", ids_or_runs, Run, str, Iterable)
     if hasattr(ids_or_runs, "columns"):  # a DataFrame iterates over the names of its columns
         raise UsageError("ids_or_runs is a DataFrame; expected runs or run ids: df['run_id']")
     items = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else [*ids_or_runs]

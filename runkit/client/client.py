@@ -22,7 +22,7 @@ from typing import Self
 import httpx
 
 from runkit.api.models import Action, Agent, Document
-from runkit.arguments import Seconds, Secret, check, checked
+from runkit.arguments import Seconds, Secret, checked
 from runkit.client._http import Http, Mode, RateLimiter, Target, path_to
 from runkit.client._runs import Runs
 from runkit.client.businesses import Businesses
@@ -131,23 +131,18 @@ class Client:
     _sleep = staticmethod(time.sleep)  # tests replace the clock
     _clock = staticmethod(time.monotonic)
 
+    @checked
     def __init__(
         self,
         api_key: str | None = None,
         base_url: str | None = None,
         *,
         read_only: bool = False,
-        rate: float | None = 20,
+        rate: Seconds | None = 20,  # the limits are the same
         timeout: Seconds = 30,
         call_timeout: Seconds = 60,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        # A traceback may show these arguments.
-        api_key, base_url = map(hide, (api_key, base_url))
-        check("read_only", read_only, bool)
-        check("rate", rate, Seconds | None)  # the limits are the same
-        check("timeout", timeout, Seconds)
-        check("call_timeout", call_timeout, Seconds)
         target = _choose_target(api_key, base_url)
         limiter = RateLimiter(rate, self._clock, self._sleep)
         self._http = Http(target, transport, limiter, timeout, call_timeout, read_only)

@@ -271,7 +271,7 @@ class SandboxServer:
         self,
         *,
         port: Annotated[int, Field(ge=0, le=65_535)] = 0,
-        key: Any = None,  # `Secret` does not repeat it
+        key: str | None = None,
         latency: Annotated[float, Field(ge=0, le=600)] = 0,
         limit: Annotated[int, Field(ge=1)] | None = None,
         **store_options: Any,

@@ -135,6 +135,7 @@ class Sandbox:
         return f"Sandbox(url={self.url!r}, speed={self.speed:g})"
 
 
+@checked
 def sandbox(
     *,
     speed: float = 60,
@@ -193,7 +194,6 @@ def sandbox(
         from runkit.server._app import SandboxServer
     except ImportError:
         raise MissingExtra.of("sandbox", "starting a sandbox") from None
-    key = hide(key)  # a traceback may show it
     server = SandboxServer(
         speed=speed,
         seed=seed,

@@ -287,9 +287,14 @@ def contradictions(parts: Parts, records: Sequence[Record]) -> list[Row]:
     runs, steps = parts["runs"], parts["steps"]
     is_run_over = is_word(runs["status"], RUN_STATUSES.meaning("over"))
     is_step_over = _is_answered_or_over(steps) | runs["has_ended"][steps["run"]]
+    created, started, ended = (runs[name] for name in ("created_at", "started_at", "ended_at"))
+    is_early = (started != NEVER) & (started < created)
+    is_running = is_word(runs["status"], RUN_STATUSES.meaning("running"))
     of_runs = [
         *_unknown("run status", runs["status"], RUN_STATUSES),
         *_times("a run", "it", runs, "ended_at", is_run_over),
+        Found("contradiction", "a run starts before it is created; queued_s is null", is_early),
+        Found("contradiction", "a run has ended_at, but is running", is_running & (ended != NEVER)),
     ]
     of_steps = [
         *_unknown("step status", steps["status"], STEP_STATUSES),

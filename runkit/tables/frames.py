@@ -175,7 +175,11 @@ class Frames:
             return [runs]
         if isinstance(runs, pd.DataFrame) and "run_id" in runs:
             return runs["run_id"].dropna()
-        if not isinstance(runs, Iterable) or getattr(runs, "ndim", 1) != 1:
+        if (
+            not isinstance(runs, Iterable)
+            or isinstance(runs, bytes)
+            or getattr(runs, "ndim", 1) != 1
+        ):
             raise UsageError(
                 f"runs={brief(runs)}; expected run ids, rows with a column run_id, or a mask of "
                 "the runs."

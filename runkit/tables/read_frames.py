@@ -157,12 +157,11 @@ def frames(
 def open_source(source: Source) -> Any:
     """Return `Frames` for a folder of `Frames.save` and for several `Frames`, else the source."""
     parts = source if isinstance(source, list | tuple) else [source]
-    if not parts or not isinstance(parts[0], str | Path | Frames):
+    if parts and isinstance(parts[0], str | Path | Frames):
+        parts = [_saved(part) for part in parts]
+    if not any(isinstance(part, Frames) for part in parts):
         return source
-    opened = [_saved(part) for part in parts]
-    if not any(isinstance(part, Frames) for part in opened):
-        return source
-    return combined(opened) if len(opened) > 1 else opened[0]
+    return combined(parts) if len(parts) > 1 else parts[0]
 
 
 def _saved(part: Any) -> Any:

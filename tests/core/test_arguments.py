@@ -74,13 +74,20 @@ ONE = runkit.Run.from_json(RUN)
 F = runkit.frames(RUN)
 # a call, and what its error names: argument, value, and what is right
 MISTAKES = [
+    (lambda: runkit.Client("mk_test_x", kay=1), "'kay'", "its arguments are api_key, base_url"),
+    (lambda: runkit.sandbox(sped=2), "'sped'", "its arguments are speed"),
     (lambda: runkit.gantt(F, depth="all"), "depth='all'", "integer"),
     (lambda: runkit.frames(F, on_error="ignore"), "on_error='ignore'", "'collect' or 'raise'"),
     (lambda: runkit.frames(F, progress=1), "progress=1", "boolean"),
+    (lambda: runkit.frames([RUN, F]), "source has Frames", "expected one kind: [f, runkit"),
+    (lambda: runkit.gantt([]), "no run to draw", "expected at least one."),
+    (lambda: F.select(b"x"), "runs=b'x'", "expected run ids"),
     (lambda: F.save(3), "directory=3", "string or it should be"),
     (lambda: runkit.search(F, " "), "text=' '", "at least 1 character"),
     (lambda: _client().runs.list(status="waitin"), "status='waitin'", "mean 'waiting'?"),
     (lambda: _client().businesses.identify(["x"]), "runs[0]='x'", "Run"),
+    (lambda: _client().runs.get(), "'run'", "its arguments are run"),
+    (lambda: _client().runs.fetch(5), "ids_or_runs=5", "Run or str or Iterable"),
     (lambda: _client().runs.fetch([ONE], known=[1]), "known[0]=1", "Run"),
     (lambda: _client().runs.fetch([ONE], into=StringIO()), "into=", "for writing bytes"),
     (lambda: runkit.report_data(F), "run_ids is Frames", "runkit.report(f, path)"),

@@ -27,6 +27,8 @@ ODD = [
     (run(step("a", type="Interrupt")), ".steps", "unknown_word"),
     (run(end=-5), "", "contradiction"),
     (run(end=None, status="completed"), "", "contradiction"),
+    (run(end=9, status="running"), "", "contradiction"),
+    (run(created_at=at(5)), "", "contradiction"),
     (run(step("a", 10, 5)), ".steps", "contradiction"),
     (run(step("a", 0, None, status="completed")), ".steps", "contradiction"),
     (run(step("a", 0, None)), ".steps", "contradiction"),  # of a run that has ended
@@ -38,9 +40,9 @@ ODD = [
 def test_an_unknown_word_and_a_contradiction_are_named_and_keep_the_run():
     f = runkit.frames(numbered(raw for raw, *_ in ODD))
     assert len(f) == len(ODD)
-    problems = f.problems.sort_values("run_id")[["location", "problem"]]
+    problems = f.problems.sort_values("run_id", key=lambda ids: ids.astype(int))
     expected = [[f"$[{number}]{place}", kind] for number, (_, place, kind) in enumerate(ODD)]
-    assert problems.astype("str").to_numpy().tolist() == expected
+    assert problems[["location", "problem"]].to_numpy().tolist() == expected
 
 
 def test_a_broken_optional_field_is_named_by_its_place():
