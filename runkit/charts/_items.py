@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from runkit.api.words import STATES, STEP_TYPES
-from runkit.display.colors import AGENT_COLORS, OTHER_COLOR
+from runkit.display.colors import AGENT_COLORS
 from runkit.display.text import agent_title
 from runkit.facts import NOT_IN_THE_DATA, ending_text, is_a
 from runkit.tables.frames import Frames
@@ -51,7 +51,8 @@ class Items(NamedTuple):
     | is_off_path | some of it is not on the critical path |
     | is_record | it is the record of an error: part of the failed step before it, if there is one |
     | ending | of a question: how it ended |
-    | agent_name, color | of its agent; the color may be `fail` or `wait` |
+    | agent_name | of its agent |
+    | color | a name in `Theme`: of its agent, `fail` or `wait` |
 
     `path` has `run`, `item`, `start`, `end` and `color` of each stretch that is no wait.
     """
@@ -71,7 +72,7 @@ def items_of(f: Frames) -> Items:
     start, end = _edges(spans, table["started_at"])
     most = sorted(f.agents[: len(AGENT_COLORS)])
     colors = dict(zip(most, AGENT_COLORS, strict=False))
-    color = table["agent"].map(colors).astype("object").fillna(OTHER_COLOR)
+    color = table["agent"].map(colors).astype("object").fillna("other_agents")
     color = color.mask(table["state"] == "failed", "fail")
     color = color.mask(spans.is_wait, "wait")
     path = _path(spans, color)
@@ -182,7 +183,7 @@ def marks_of(items: Items, rows: pd.DataFrame, step_row: Ints, run_row: Ints) ->
         | --- | --- |
         | run, row | the run and the row of the mark |
         | start, end | seconds |
-        | color | a name in `Theme`, or hexadecimal |
+        | color | a name in `Theme` |
         | look | one of `look.LOOKS` |
     """
     table = items.table

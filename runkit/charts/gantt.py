@@ -20,7 +20,7 @@ from runkit.charts._rows import (
     with_texts,
 )
 from runkit.charts.look import Line, Span, shown, text_of
-from runkit.display.colors import AGENT_COLORS, OTHER_COLOR
+from runkit.display.colors import AGENT_COLORS
 from runkit.display.text import agent_title, first_text, moment, plural
 from runkit.errors import UsageError
 from runkit.facts import is_a, run_facts, runs_in_order, times_text
@@ -189,9 +189,9 @@ def _counted_steps(rows: pd.DataFrame, n_steps: int) -> str:
 def _legend(items: Items, marks: pd.DataFrame) -> list[Line]:
     """Return the entries of agents, and of what else is drawn."""
     names = dict(zip(items.table["color"], items.table["agent_name"], strict=True))
-    names |= {OTHER_COLOR: "Other agents", "fail": "Failed step", "wait": "Waiting"}
+    names |= {"other_agents": "Other agents", "fail": "Failed step", "wait": "Waiting"}
     used = {*marks["color"]}
-    colors = [color for color in (*AGENT_COLORS, OTHER_COLOR, "fail", "wait") if color in used]
+    colors = [color for color in (*AGENT_COLORS, "other_agents", "fail", "wait") if color in used]
     entries = [
         [Span("■ ", color), Span(shown(names[color], MAX_AGENT), "muted")] for color in colors
     ]

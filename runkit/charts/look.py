@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from runkit.display.colors import DARK, LIGHT, Theme
+from runkit.display.colors import AGENT_COLORS, DARK, LIGHT, Theme
 from runkit.display.text import Markup, environment, shorten
 
 FONT_FAMILY = Markup(
@@ -59,7 +59,7 @@ def _figure_rules() -> Markup:
     """Return the rules for plotly's figures beside an element with the class `runkit-static`."""
     folder = Path(__file__).parent / "static"
     template = environment(folder).get_template("figures.css.j2")
-    return Markup(template.render(light=LIGHT, dark=DARK))  # noqa: S704 - colors of ours
+    return Markup(template.render(light=LIGHT, dark=DARK, agents=AGENT_COLORS))  # noqa: S704 - colors of ours
 
 
 FIGURE_RULES = _figure_rules()
@@ -76,7 +76,7 @@ SEPARATORS = ("", "·")  # not at the start of a wrapped line
 
 
 class Span(NamedTuple):
-    """A part of a line, in a color of `Theme`, or a hexadecimal one."""
+    """A part of a line, in a color of `Theme`."""
 
     text: str
     color: str = "text"

@@ -23,6 +23,8 @@ SVG = Markup(
 RULE = Markup("svg{color-scheme:light dark;font-variant-numeric:tabular-nums}")
 PAINT = Markup("{0}='{1}' style='{0}:light-dark({1},{2})'")
 ONE_PAINT = Markup("{}='{}'")
+FILL = Markup(" fill='currentColor' fill-opacity='{:g}'")
+STROKE = Markup(" stroke='currentColor'")
 TEXT_LINE = Markup("<text x='{:.1f}' y='{:.1f}' font-size='{}'{}>{}</text>")
 SPAN = Markup("<tspan{} {}>{}</tspan>")
 BOXES = Markup("<path {} d='{}'/>")
@@ -54,7 +56,7 @@ def svg(chart: Chart) -> Markup:
 
 
 def _paint(kind: str, color: str, alpha: float = 1) -> Markup:
-    """Return the attributes of a color in both themes; `kind` is fill or stroke."""
+    """Return the attributes of a color in both themes; `kind` is fill or color."""
     light, dark = (faded(color_of(color, theme), alpha) for theme in (LIGHT, DARK))
     if light == dark:
         return ONE_PAINT.format(kind, light)
@@ -81,9 +83,9 @@ def _marks(chart: Chart) -> Iterator[Markup]:
         width = (chart.x_px(group["x1"]).round() - x).clip(lower=1)
         height = round(look.height * chart.row_px)
         y = (chart.y_px(group["y"]) - height / 2).round()
-        paint = _paint("fill", color, look.alpha)
+        paint = _paint("color", color) + FILL.format(look.alpha)
         if look.is_outlined:
-            paint += _paint(" stroke", color)
+            paint += STROKE
             x += 0.5
             y += 0.5
             width -= 1

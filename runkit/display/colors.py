@@ -1,7 +1,9 @@
 """The colors of runkit, in both themes, wherever a person reads them.
 
 The colors of the four states have a contrast of at least 4.5:1 with their background, in both
-themes. A state is never shown by its color alone: an icon and a word go with it.
+themes. A state is never shown by its color alone: an icon and a word go with it. The colors of
+agents in charts have one of at least 3:1 in the light theme and 5:1 in the dark one; none is near
+red or amber, and they are apart for people who see two colors.
 """
 
 from __future__ import annotations
@@ -35,6 +37,13 @@ class Theme(NamedTuple):
     link: str = "#1A5FCC"
     wait: str = "#D97706"
     on_accent: str = "#FFFFFF"
+    agent_1: str = "#196CE5"
+    agent_2: str = "#385165"
+    agent_3: str = "#4FA37A"
+    agent_4: str = "#6314B2"
+    agent_5: str = "#878CC9"
+    agent_6: str = "#002F54"
+    other_agents: str = "#707071"
 
 
 LIGHT = Theme()
@@ -55,23 +64,20 @@ DARK = Theme(
     selected="#14263D",
     link="#6FB0FF",
     on_accent="#0B1B30",
+    agent_1="#3A7FFD",
+    agent_2="#69889F",
+    agent_3="#62DDA2",
+    agent_4="#9297FB",
+    agent_5="#CAAAE3",
+    agent_6="#A7DFEE",
+    other_agents="#A2A3A3",
 )
-# Colors of agents in charts, at least 3:1 on both grounds, none near red or amber, and apart for
-# people who see two colors.
-AGENT_COLORS = (
-    "#2592FF",
-    "#5B6B7F",
-    "#007762",
-    "#5956FF",
-    "#7981AA",
-    "#0067A4",
-)
-OTHER_COLOR = "#868E96"  # for further agents
+AGENT_COLORS = tuple(name for name in Theme._fields if name.startswith("agent_"))
 
 
 def color_of(name: str, theme: Theme) -> str:
-    """Return a color by its name in `Theme`; one in hexadecimal is returned as it is."""
-    return name if name.startswith("#") else str(getattr(theme, name))
+    """Return a color by its name in `Theme`."""
+    return str(getattr(theme, name))
 
 
 def faded(color: str, alpha: float) -> str:
