@@ -13,12 +13,12 @@ from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from types import UnionType
-from typing import Any, NamedTuple, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, NewType, Self, Union, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from runkit.api import contract
-from runkit.api.contract import LOCAL, Json, format_time, parse_time
+from runkit.api.contract import Json, format_time, parse_time
 from runkit.display.messages import log
 from runkit.display.text import brief, kind
 from runkit.errors import ContractError
@@ -94,7 +94,7 @@ class ApiObject:
         return clean
 
     def __getattr__(self, name: str) -> Any:
-        cls: Any = type(self)  # mypy takes no class with a `__hash__` as hashable
+        cls: Any = type(self)  # mypy takes no class as hashable
         field = fields(cls).get(name)
         if field is None:
             raise AttributeError(f"{cls.__name__} has no attribute {name!r}")
@@ -109,16 +109,6 @@ class ApiObject:
         """Return the JSON object as it came (shared, not copied: treat it as read-only)."""
         return self._raw
 
-    def __eq__(self, other: Any) -> bool:
-        """Compare the API's JSON; what runkit stored with it, such as `read_at`, does not count."""
-        if type(self) is not type(other):
-            return False
-        left, right = ({**view.to_dict(), LOCAL: None} for view in (self, other))
-        return left == right
-
-    def __hash__(self) -> int:
-        return hash(str(self._raw.get("id")))
-
     def __repr__(self) -> str:
         names = [name for name in IN_REPR if name in self._clean]
         parts = [f"{name}={brief(self._clean[name], 40)}" for name in names]
@@ -131,12 +121,7 @@ VIEWS: list[Any] = []  # all of them
 # ------------------------------------------------------------------------------------- annotations
 
 
-class OpenWord(str):
-    """A text in whose place a number may stand."""
-
-    __slots__ = ()
-
-
+OpenWord = NewType("OpenWord", str)  # a text in whose place a number may stand
 Time = datetime
 JSON_TYPES: dict[Any, Json] = {  # how values that are no objects are checked, in pydantic's schema
     str: {"type": "str"},

@@ -6,7 +6,7 @@ import pytest
 
 from runkit.api.models import Run
 from runkit.errors import ContractError
-from support import at, run
+from support import run
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,6 @@ def test_an_invalid_optional_field_reads_as_absent(caplog):
     assert "requester breaks" in caplog.text
     assert "started_at breaks" in caplog.text
     assert "me@example.com" not in caplog.text
-
-
-def test_two_reads_of_a_run_are_equal():
-    """When it was read is not what it is."""
-    first, again = (Run.from_json(run()).with_local_fields(read_at=at(n)) for n in (1, 2))
-    assert first == again
-    assert first != Run.from_json(run(status="error"))
 
 
 def test_a_run_is_shown_by_its_label():
