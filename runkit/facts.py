@@ -99,12 +99,12 @@ def low_runs(f: Frames) -> Any:
 # -------------------------------------------------------------------------------- steps
 
 
-def named(steps: pd.DataFrame) -> pd.DataFrame:
+def with_step_names(steps: pd.DataFrame) -> pd.DataFrame:
     """Return steps with a `name`, which with the agent is their kind: the label where none came."""
     return steps.assign(name=steps["name"].fillna(steps["label"]))
 
 
-def alike(texts: pd.Series[str]) -> pd.Series[str]:
+def without_numbers(texts: pd.Series[str]) -> pd.Series[str]:
     """Return texts that differ only in ids and numbers as one, with * for those that differ."""
     groups = defaultdict(list)
     for text in texts.unique():
@@ -128,7 +128,7 @@ def failures_of(f: Frames) -> pd.DataFrame:
     failed = f.steps[without_failed_child(has_failed, parent)]
     error = failed.groupby("run_id", sort=False)["error"].bfill()
     reason = error.fillna("failed in " + failed["label"].fillna("a step"))
-    return failed.assign(reason=reason, kind=alike(reason))
+    return failed.assign(reason=reason, kind=without_numbers(reason))
 
 
 # -------------------------------------------------------------------------------- questions, runs
@@ -231,7 +231,7 @@ class Facts:
         `is_late`: over the limit; null without one, and where the wait is not known.
         """
         questions = self.frames.interrupts
-        is_late = late(questions["wait_s"], self.sla_h)
+        is_late = is_over_limit(questions["wait_s"], self.sla_h)
         is_settled = questions["outcome"].ne("pending")
         questions = questions.assign(is_late=is_late, is_settled=is_settled)
         return questions.sort_values(["is_settled", "asked_at"], kind="stable", ignore_index=True)
@@ -265,7 +265,7 @@ class Facts:
         return self.of_status("done")["is_low"]
 
 
-def late(wait_s: pd.Series[float], sla_h: float | None) -> pd.Series[bool]:
+def is_over_limit(wait_s: pd.Series[float], sla_h: float | None) -> pd.Series[bool]:
     """Return which waits are over a limit; null without one, and where the wait is not known."""
     has_limit = wait_s.notna() & (sla_h is not None)
     is_late: pd.Series[bool] = flag(wait_s > (sla_h or 0) * HOUR, has_limit)

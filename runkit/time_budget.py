@@ -163,14 +163,14 @@ def critical_path(
     runs = [*run.tolist(), *range(len(run_start))]
     for step, number in enumerate(runs):
         if number in waits:
-            begins[step] = _behind(begins[step], waits[number])
-            ends[step] = _behind(ends[step], waits[number])
+            begins[step] = _end_of_wait(begins[step], waits[number])
+            ends[step] = _end_of_wait(ends[step], waits[number])
     for step, owner in enumerate(owners):
         begins[step] = max(begins[step], begins[owner])
         ends[step] = min(ends[step], ends[owner])
     stretches: list[tuple[int, int, int]] = []
     for step, since, until in _walk(begins, ends, owners):
-        stretches += _without(step, since, until, waits.get(runs[step], []))
+        stretches += _outside_waits(step, since, until, waits.get(runs[step], []))
     stretches += [(each.step, each.start, each.end) for group in waits.values() for each in group]
     parts = np.array(stretches, np.int64).reshape(-1, 3).T
     parts = parts[:, parts[0] < n]
@@ -189,7 +189,7 @@ def _waits_by_run(
     return {number: waits_of(group) for number, group in questions.items()}
 
 
-def _behind(time: int, waits: list[Wait]) -> int:
+def _end_of_wait(time: int, waits: list[Wait]) -> int:
     """Return the end of the waits that are open at a time, else the time: a wait is one moment."""
     for wait in waits[_last_before(time, waits) :]:
         if wait.start > time:
@@ -203,7 +203,7 @@ def _last_before(time: int, waits: list[Wait]) -> int:
     return max(bisect_right(waits, (time, math.inf)) - 1, 0)
 
 
-def _without(
+def _outside_waits(
     step: int, since: int, until: int, waits: list[Wait]
 ) -> Iterable[tuple[int, int, int]]:
     """Yield the parts of a stretch of the path beside the waits of its run."""

@@ -10,7 +10,7 @@ import pandas as pd
 from runkit.arguments import checked
 from runkit.display.text import first_text, plural
 from runkit.errors import UsageError
-from runkit.facts import named
+from runkit.facts import with_step_names
 from runkit.tables.frames import Frames
 from runkit.tables.measure import waiting_steps
 from runkit.tables.read_frames import frames
@@ -95,7 +95,7 @@ def compare(a: Source, b: Source) -> pd.DataFrame:
     """
     sides = of_one_run(a, "a"), of_one_run(b, "b")
     in_a, in_b = (
-        named(f.steps).assign(is_wait=waiting_steps(f.steps, f.interrupts)) for f in sides
+        with_step_names(f.steps).assign(is_wait=waiting_steps(f.steps, f.interrupts)) for f in sides
     )
     steps = pd.concat([in_a.assign(side="a"), in_b.assign(side="b")], ignore_index=True)
     steps = steps.assign(
@@ -147,7 +147,7 @@ def first_difference(a: pd.DataFrame, b: pd.DataFrame) -> int | None:
 
 def _keys(steps: pd.DataFrame) -> list[tuple[object, ...]]:
     """Return for each step the values that are compared."""
-    compared = named(steps)[[*COMPARED_FIELDS]].astype("object")
+    compared = with_step_names(steps)[[*COMPARED_FIELDS]].astype("object")
     compared["has_failed"] = steps["state"].eq("failed")
     return list(compared.where(compared.notna(), None).itertuples(index=False, name=None))
 

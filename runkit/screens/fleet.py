@@ -15,15 +15,15 @@ from runkit.display.text import MISSING, counted, in_words, plural
 from runkit.facts import (
     NOT_IN_THE_DATA,
     Facts,
-    alike,
     failures_of,
     findings_of,
     is_low,
-    late,
-    named,
+    is_over_limit,
     outputs_of,
     positions,
     what_was_read,
+    with_step_names,
+    without_numbers,
 )
 from runkit.screens.blocks import Table
 from runkit.screens.panel import Panel
@@ -177,21 +177,21 @@ def with_limit(table: pd.DataFrame, sla_h: float | None) -> pd.DataFrame:
     if sla_h is None:
         return table
     labels = {True: f"over {sla_h:g} h", False: f"within {sla_h:g} h"}
-    return table.assign(limit=late(table["wait_s"], sla_h).map(labels).astype("str"))
+    return table.assign(limit=is_over_limit(table["wait_s"], sla_h).map(labels).astype("str"))
 
 
 def _failed(facts: Facts) -> pd.DataFrame:
     """Return a row for each reason of failed runs."""
     failed = facts.of_status("failed")
     reason = failed["reason"].fillna("The reason is not in the data")
-    return _by_text(failed.assign(what=alike(reason), since=failed["ended_at"]), ["what"])
+    return _by_text(failed.assign(what=without_numbers(reason), since=failed["ended_at"]), ["what"])
 
 
 def _low(facts: Facts) -> pd.DataFrame:
     """Return a row for each finding or output of low confidence of completed runs."""
     rated = rated_of(facts)
     low = rated[is_low(rated).fillna(False)]
-    title = alike(low["title"].fillna(MISSING))
+    title = without_numbers(low["title"].fillna(MISSING))
     return _by_text(low.assign(what=title, since=low["ended_at"]), ["what", "confidence"])
 
 
@@ -342,7 +342,7 @@ def work_of(f: Frames) -> pd.DataFrame:
     """Return the steps that have ended and are no questions, each with a name."""
     steps = f.steps
     is_work = steps["type"].ne("interrupt") & steps["completed_at"].notna()
-    return named(steps[is_work & steps["self_s"].notna()])
+    return with_step_names(steps[is_work & steps["self_s"].notna()])
 
 
 @checked
