@@ -30,7 +30,6 @@ INTERVALS = (  # between ticks, in seconds
     *(DAY * days for days in (1, 2, 7, 14, 28, 91, 364)),
 )
 WIDTH = 848  # pixels of an output in a notebook at 1280 px, and of the picture
-EDGE_PX = 16
 TITLE_PX = 17  # the size of the title
 LINE_GAP_PX = 6  # between lines of the heading
 TOOLS_PX = 60  # the width of plotly's buttons, beside the title
@@ -237,12 +236,12 @@ def chart_of(
     row_px = min(MAX_ROW_PX, max(MIN_ROW_PX, AREA_PX / n_lines))
     labels = [fitted(label, MAX_LABEL_PX) for label in rows["label"]]
     label_px = max(map(width_px, labels))
-    left = round(EDGE_PX + label_px + LABEL_GAP_PX)
+    left = round(label_px + LABEL_GAP_PX)
     plot, bars = _bars(marks, axis, rows["text"], WIDTH - left)
     tips = _tips(bars, rows.index, axis)
     end = float(max([axis.end, *tips]))
     text_starts = left + plot * (tips - axis.start) / (end - axis.start) + TEXT_GAP_PX
-    room = WIDTH - EDGE_PX / 2 - text_starts
+    room = WIDTH - text_starts
     texts = list(map(fitted, rows["text"], room))
 
     heading, top = _heading(title, subtitle)
@@ -272,14 +271,13 @@ def chart_of(
 
 def _heading(title: Line, subtitle: list[Line]) -> tuple[list[Placed], float]:
     """Place the lines above the rows; also return where they end."""
-    room = WIDTH - 2 * EDGE_PX
-    lines = [(TITLE_PX, line) for line in wrapped(title, room - TOOLS_PX, TITLE_PX)]
+    lines = [(TITLE_PX, line) for line in wrapped(title, WIDTH - TOOLS_PX, TITLE_PX)]
     for text in subtitle:
-        lines += [(TEXT_PX, line) for line in wrapped(text, room, TEXT_PX)]
+        lines += [(TEXT_PX, line) for line in wrapped(text, WIDTH, TEXT_PX)]
     placed = []
     y = ABOVE_PX
     for size, line in lines:
-        placed.append(Placed(EDGE_PX, y + size / 2, line, size))
+        placed.append(Placed(0, y + size / 2, line, size))
         y += size + LINE_GAP_PX
     return placed, y + HEAD_GAP_PX
 
@@ -287,10 +285,10 @@ def _heading(title: Line, subtitle: list[Line]) -> tuple[list[Placed], float]:
 def _legend(entries: list[Line], y: float) -> list[Placed]:
     """Place the entries of a legend side by side, in as many lines as they need."""
     placed = []
-    x = float(EDGE_PX)
+    x = 0.0
     for entry in entries:
-        if x + width_px(entry) > WIDTH - EDGE_PX:
-            x = float(EDGE_PX)
+        if x + width_px(entry) > WIDTH:
+            x = 0.0
             y += LEGEND_PX
         placed.append(Placed(x, y, entry))
         x += width_px(entry) + ENTRY_GAP_PX
@@ -307,7 +305,7 @@ def _bars(
     """
     placed = _on_axis(marks, axis)
     text_px = np.array([min(width_px(text), MAX_TEXT_PX) for text in texts])
-    beside_px = EDGE_PX / 2 + TEXT_GAP_PX + LOOKS["stub"].least_px + text_px
+    beside_px = TEXT_GAP_PX + LOOKS["stub"].least_px + text_px
     shares = (_tips(placed, texts.index, axis) - axis.start) / axis.length
     largest = min((room - beside_px) / shares.clip(lower=0.01))
     plot = float(round(min(room - MIN_RIGHT_PX, max(MIN_PLOT_PX, largest))))

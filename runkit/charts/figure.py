@@ -16,7 +16,7 @@ import plotly.io
 from IPython import get_ipython
 from IPython.display import display
 
-from runkit.charts._layout import ABOVE_PX, EDGE_PX, TITLE_PX, WIDTH, Chart
+from runkit.charts._layout import ABOVE_PX, TITLE_PX, WIDTH, Chart
 from runkit.charts.look import (
     BAND_ALPHA,
     FIGURE_RULES,
@@ -244,7 +244,7 @@ def _title(chart: Chart, theme: Theme) -> Json:
         "yref": "container",
         "xanchor": "left",
         "yanchor": "top",
-        "pad": {"l": EDGE_PX, "t": ABOVE_PX + 2},
+        "pad": {"t": ABOVE_PX + 2},
         "font": {"size": TITLE_PX},
     }
 
@@ -276,7 +276,7 @@ def _row_labels(chart: Chart, theme: Theme) -> Json:
         "side": "right",
         "anchor": "free",
         "position": 0,
-        "ticklabelstandoff": round(EDGE_PX - chart.left),
+        "ticklabelstandoff": -chart.left,
         "showgrid": False,
         "zeroline": False,
         "fixedrange": True,  # a drag zooms on time

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import repeat
 from urllib.parse import quote
 
-from runkit.charts._layout import EDGE_PX, TEXT_GAP_PX, WIDTH, Chart, Placed
+from runkit.charts._layout import TEXT_GAP_PX, WIDTH, Chart, Placed
 from runkit.charts.look import BAND_ALPHA, FONT_FAMILY, LOOKS, Span
 from runkit.display.colors import DARK, LIGHT, color_of, faded
 from runkit.display.text import Markup
@@ -108,7 +108,7 @@ def _texts(chart: Chart) -> Iterator[Placed]:
     ends = chart.x_px(rows["x1"]) + TEXT_GAP_PX
     middles = chart.y_px(rows["y"])
     for y, label, text, end in zip(middles, rows["label"], rows["text"], ends, strict=True):
-        yield Placed(EDGE_PX, y, label)
+        yield Placed(0, y, label)
         yield Placed(end, y, text)
     for tick, label in chart.ticks().items():
         line = [Span(label, "muted")]
