@@ -46,6 +46,8 @@ MANY = 40  # marks; in a row of more they begin and end at half pixels
 CELLS_PER_PX = 2
 SECTION_GAP = 0.4  # between sections of rows, as a share of the height of a row
 ENTRY_GAP_PX = 13  # between entries of the legend
+BREAK_PX = 5  # the middle of a break below the rows
+BREAK = [Span("//", "attention", is_bold=True)]  # of the axis, at a folded wait
 
 
 # ------------------------------------------------------------------------------------- time axis
@@ -201,16 +203,20 @@ class Chart:
             ticks[position] = duration(time) if count else "0"
         return ticks
 
-    def band_labels(self) -> list[tuple[Band, Line]]:
-        """Return the bands whose label has room, from the left."""
+    def band_labels(self) -> list[tuple[float, float, Line]]:
+        """Return what stands at bands: a break of the axis, and the length where it has room.
+
+        Each with its position on the axis, and the pixels of the middle of its height.
+        """
         labels = []
         free = 0.0
         for band in self.axis.bands:
             line = [Span(f"{duration(band.seconds)} wait", "attention", is_bold=True)]
             half = width_px(line) / 2
             middle = self.x_px(band.middle)
+            labels.append((band.middle, self.bottom + BREAK_PX, BREAK))
             if middle - half >= free:
-                labels.append((band, line))
+                labels.append((band.middle, self.top - BAND_LABEL_PX / 2, line))
                 free = middle + half + TEXT_GAP_PX
         return labels
 

@@ -300,12 +300,12 @@ def _bands(chart: Chart, theme: Theme) -> Iterator[Json]:
 
 
 def _notes(chart: Chart, theme: Theme) -> Iterator[Json]:
-    """Return the lines below the title, the legend, and the lengths of bands."""
+    """Return the lines below the title, the legend, and what stands at bands."""
     for placed in chart.notes:
         corner = {"xref": "paper", "x": 0, "xanchor": "left", "xshift": placed.x - chart.left}
         yield _note(placed.line, theme, corner | {"yshift": chart.top - placed.y})
-    for band, line in chart.band_labels():
-        yield _note(line, theme, {"x": band.middle, "yshift": 9})
+    for position, y, line in chart.band_labels():
+        yield _note(line, theme, {"x": position, "yshift": chart.top - y})
 
 
 def _note(line: Line, theme: Theme, place: Json) -> Json:

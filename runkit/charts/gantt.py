@@ -9,7 +9,7 @@ from pydantic import Field
 
 from runkit.api.words import RUN_STATUSES
 from runkit.arguments import checked
-from runkit.charts._items import Items, items_of, marks_of
+from runkit.charts._items import items_of, marks_of
 from runkit.charts._layout import Chart, axis_of, chart_of
 from runkit.charts._rows import (
     MAX_CHART_ROWS,
@@ -98,14 +98,20 @@ def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Ch
     name, times, reason = write_heading(runs, title)
     lines = [times, _muted(*notes), reason]
     below = [times, _muted(*notes), [] if rows["has_reason"].any() else reason]
+    axis = axis_of(items.table, chosen["duration_s"])
+    looks = {*marks["look"]}
+    if axis.bands:
+        looks.add("band")
+    if len(chosen) > 1 and chosen["idle_s"].gt(0).any():
+        looks.add("gap")
     return chart_of(
         with_texts(part, chosen, items.table, rows),
         marks,
-        axis_of(items.table, chosen["duration_s"]),
+        axis,
         title=name,
         subtitle=[line for line in below if line],
         alt="Timeline: " + ". ".join(filter(None, map(text_of, [name, *lines]))),
-        legend=_legend(items, marks),
+        legend=_legend(items.table, {*marks["color"]}, looks),
     )
 
 
@@ -151,7 +157,8 @@ def _heading_of_many(runs: pd.DataFrame, title: str | None) -> tuple[Line, Line,
         line += [Span(" · ", "muted"), Span(text, ROLES.get(label, "muted"))]
     created = runs["created_at"].agg(["min", "max"]).map(moment).unique()
     started = f"Started {' to '.join(created)}"
-    return line, _muted(started, "time since each started, without waits"), []
+    order = "longest first in each status"
+    return line, _muted(started, "time since each started, without waits", order), []
 
 
 def _names(*names: str | None) -> Line:
@@ -186,15 +193,21 @@ def _counted_steps(rows: pd.DataFrame, n_steps: int) -> str:
     return f"{n_rows:,} of {n_steps:,} steps have a row" if 0 < n_rows < n_steps else ""
 
 
-def _legend(items: Items, marks: pd.DataFrame) -> list[Line]:
-    """Return the entries of agents, and of what else is drawn."""
-    names = dict(zip(items.table["color"], items.table["agent_name"], strict=True))
+def _legend(items: pd.DataFrame, used: set[str], looks: set[str]) -> list[Line]:
+    """Name the colors and the looks of marks."""
+    names = dict(zip(items["color"], items["agent_name"], strict=True))
     names |= {"other_agents": "Other agents", "fail": "Failed step", "wait": "Waiting"}
-    used = {*marks["color"]}
     colors = [color for color in (*AGENT_COLORS, "other_agents", "fail", "wait") if color in used]
     entries = [
         [Span("■ ", color), Span(shown(names[color], MAX_AGENT), "muted")] for color in colors
     ]
-    if {"pale", "solid"} <= {*marks["look"]}:
-        entries.append([Span("□ Off the critical path", "muted")])
+    signs = {
+        "pale": "□ Off the critical path" if "solid" in looks else "□ Critical path not known",
+        "group": "━ Step with parts",
+        "stub": "▫ Still running",
+        "unknown": "| Length not known",
+        "band": "// Wait, shortened",
+        "gap": "Gap: idle",
+    }
+    entries += [[Span(sign, "muted")] for look, sign in signs.items() if look in looks]
     return entries

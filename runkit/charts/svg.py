@@ -102,8 +102,8 @@ def _boxes(paint: Markup, boxes: Iterable[tuple[float, ...]]) -> Markup:
 def _texts(chart: Chart) -> Iterator[Placed]:
     yield chart.title
     yield from chart.notes
-    for band, line in chart.band_labels():
-        yield Placed(chart.x_px(band.middle), chart.top - 9, line, is_centered=True)
+    for position, y, line in chart.band_labels():
+        yield Placed(chart.x_px(position), y, line, is_centered=True)
     rows = chart.rows
     ends = chart.x_px(rows["x1"]) + TEXT_GAP_PX
     middles = chart.y_px(rows["y"])

@@ -26,7 +26,7 @@ def test_only_the_critical_part_of_a_step_is_solid():
     assert chart.spans("solid") == [(50, 60), (0, 20), (20, 50), (60, 100)]
     assert chart.spans("pale") == [(0, 30)]
     assert chart.spans("group") == [(0, 60)]
-    assert chart.legend[-1] == "Off the critical path"
+    assert chart.legend[1:] == ["Off the critical path", "Step with parts"]
 
 
 def test_marks_stand_where_the_steps_were_in_parts_of_a_second():
@@ -73,6 +73,8 @@ def test_a_wait_of_one_run_is_a_band_with_its_length():
     [(start, end)] = chart.spans("wait")
     assert start == 120
     assert chart.bands == {"14 h wait": pytest.approx((start + end) / 2, abs=0.01)}
+    assert chart.breaks == [chart.bands["14 h wait"]]
+    assert chart.legend[1:] == ["Waiting", "Wait, shortened"]
     assert [begin for begin, _ in chart.spans("solid")] == [0, pytest.approx(end, abs=0.01)]
     assert chart.ticks["2 min 30 s"] == pytest.approx(150 + end - start, abs=0.01)
 
@@ -133,6 +135,7 @@ def test_a_length_that_nobody_knows_is_a_tick_and_has_no_bar():
     assert chart.texts[1] == "length not known"
     [tick] = chart.of("unknown", 1)
     assert (tick.start, tick.seconds * chart.second_px) == (20, pytest.approx(2, abs=0.2))
+    assert chart.legend[1:] == ["Critical path not known", "Length not known"]
     assert chart.of("solid") == []
     assert chart.spans("pale") == [(0, 20), (30, 80)]
 
