@@ -1,4 +1,7 @@
-"""What a chart is made of: the steps of its runs and their questions, the critical path, the marks.
+"""What a chart is made of: the steps of its runs, their questions, the critical path, the rows.
+
+Where there are several runs each has a row, and below it stand as many levels of steps as fit. What
+has no row of its own is drawn in the row of what it is part of.
 
 Times are in seconds since the start of the run. What a step is comes from `steps.state`, its span
 and the critical path from `tables.measure`, as in the frames.
@@ -12,15 +15,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from runkit.api.words import STATES, STEP_TYPES
+from runkit.api.words import STEP_TYPES
 from runkit.display.colors import AGENT_COLORS
 from runkit.display.text import agent_title
-from runkit.facts import NOT_IN_THE_DATA, ending_text, is_a
+from runkit.errors import UsageError
+from runkit.facts import NOT_IN_THE_DATA, ending_text
 from runkit.tables.frames import Frames
 from runkit.tables.measure import EPOCH, Spans, questions_without_step, spans_of
 from runkit.time_budget import Ints
 
 MICROS = 1e6
+MAX_CHART_ROWS = 45  # fit on one screen
+MAX_ROWS_OF_DEPTH = 120  # rows of a chart whose depth somebody gave
+RUN_ROW = NO_PARENT = -1  # in place of the item in the row of a run, and of a parent
 STEP_COLUMNS = [
     "run_id",
     "step_id",
@@ -31,6 +38,7 @@ STEP_COLUMNS = [
     "started_at",
     "duration_s",
     "self_s",
+    "critical_s",
     "error",
     "result",
 ]
@@ -76,8 +84,7 @@ def items_of(f: Frames) -> Items:
     color = color.mask(table["state"] == "failed", "fail")
     color = color.mask(spans.is_wait, "wait")
     path = _path(spans, color)
-    on_path_s = (path["end"] - path["start"]).groupby(path["item"]).sum()
-    off_path_s = end - start - on_path_s.reindex(table.index)
+    off_path_s = table["duration_s"] - table["critical_s"]
     names = dict(zip(f.runs["agent"], f.runs["agent_name"], strict=True))
     table = table.assign(
         run=spans.run,
@@ -158,82 +165,79 @@ def _endings(f: Frames, table: pd.DataFrame) -> list[str | None]:
     return [endings.get(key) for key in zip(table["run_id"], table["step_id"], strict=True)]
 
 
-# ---------------------------------------------------------------------------------------- marks
+# ----------------------------------------------------------------------------------------- rows
 
 
-def marks_of(items: Items, rows: pd.DataFrame, step_row: Ints, run_row: Ints) -> pd.DataFrame:
-    """Return what is drawn in the rows, in seconds since the run started.
-
-    The row of a run shows its critical path, which covers its working time without overlap, and its
-    steps only where it has no such path. There a failure is a mark where it happened.
+def choose_rows(items: pd.DataFrame, status: pd.Series[str], depth: int | None) -> pd.DataFrame:
+    """Return a row for each run that has one, and for each of some items, in order.
 
     Parameters
     ----------
     items
-        What is drawn.
-    rows
-        The rows of `choose_rows`.
-    step_row, run_row
-        The row of a step and of a run in which each item is drawn, of `rows_of_items`.
+        The table of `Items`.
+    status
+        The label of the status of each run.
+    depth
+        Levels of steps with rows; None is as many as fit.
 
     Returns
     -------
     pandas.DataFrame
-        | column | meaning |
-        | --- | --- |
-        | run, row | the run and the row of the mark |
-        | start, end | seconds |
-        | color | a name in `Theme` |
-        | look | one of `look.LOOKS` |
+        `run`, `item`, which is `RUN_ROW` in the row of a run, and `section`, a number: a run with
+        its steps is one, else the runs of one status.
+
+    Raises
+    ------
+    UsageError
+        For a depth that needs too many rows.
     """
-    table = items.table
-    path = items.path.assign(look="solid")
-    on_path = path["item"].to_numpy()
-    has_path = table["run"].isin(path["run"])
-    has_row = table.index.isin(rows["item"])
-    in_run_row = table.assign(row=run_row)
-    in_step_row = table.assign(row=step_row)
-    parts = [
-        path.assign(row=run_row[on_path]),
-        *_leaf_marks(in_run_row, is_whole=~has_path),
-        path.assign(row=step_row[on_path]),
-        *_leaf_marks(in_step_row, is_whole=pd.Series(True, table.index)),
-        *_row_marks(in_step_row[has_row]),
-    ]
-    marks = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
-    return marks[(marks["row"] >= 0) & marks["start"].notna()]
+    n_runs = len(status)
+    has_run_rows = n_runs > 1 or depth == 0 or items.empty
+    n_run_rows = n_runs if has_run_rows else 0
+    steps = items[~items["is_record"]]
+    if depth is None:
+        steps = _fitting(steps, n_run_rows)
+    else:
+        steps = steps[steps["depth"] < depth]
+        n_rows = n_run_rows + len(steps)
+        if n_rows > MAX_ROWS_OF_DEPTH:
+            raise UsageError(
+                f"depth={depth} needs {n_rows:,} rows; a chart has at most {MAX_ROWS_OF_DEPTH}: "
+                "leave depth out, use a smaller one, or select fewer runs."
+            )
+    of_runs = pd.DataFrame({"run": np.arange(n_run_rows), "item": RUN_ROW})
+    of_steps = pd.DataFrame({"run": steps["run"], "item": steps.index})
+    rows = pd.concat([of_runs, of_steps]).sort_values(["run", "item"], ignore_index=True)
+    group = rows["run"] if len(of_steps) else rows["run"].map(status)
+    return rows.assign(section=pd.factorize(group)[0])
 
 
-def _leaf_marks(table: pd.DataFrame, *, is_whole: pd.Series[bool]) -> list[pd.DataFrame]:
-    """Return the marks of questions, and of steps without parts: their whole or how they end."""
-    start = table["start"]
-    end = table["end"].fillna(start)
-    state = table["state"]
-    is_known = table["end"].notna()
-    is_leaf = table["is_leaf"] & ~table["is_wait"] & ~table["is_record"]
-    is_failed = is_leaf & state.eq("failed")
-    is_pale = is_leaf & ~is_failed & is_known & is_whole & table["is_off_path"]
-    is_running = is_leaf & is_a(state, STATES, "open") & is_known
-    return [
-        _marks(table[is_pale], "pale", start, end),
-        _marks(table[is_running], "stub", end, end),
-        _marks(table[is_failed], "fail", start.where(is_whole, end), end),
-        _marks(table[table["is_wait"]], "wait", start, end),
-    ]
+def _fitting(steps: pd.DataFrame, n_run_rows: int) -> pd.DataFrame:
+    """Return the steps of as many levels as fit; of a single run that is wider the most urgent."""
+    n_of_level = np.bincount(steps["depth"], minlength=1)
+    n_rows = n_run_rows + np.cumsum(n_of_level)
+    n_levels = int((n_rows <= MAX_CHART_ROWS).sum())
+    if not n_run_rows:
+        n_levels = max(n_levels, 1)
+    steps = steps[steps["depth"] < n_levels]
+    urgency = pd.DataFrame(
+        {
+            "is_failed": steps["state"] == "failed",
+            "is_waiting": steps["state"] == "waiting",
+            "length": steps["end"] - steps["start"],
+        }
+    )
+    in_order = urgency.sort_values([*urgency], ascending=False, kind="stable")
+    return steps.loc[in_order.index[:MAX_CHART_ROWS]]
 
 
-def _row_marks(table: pd.DataFrame) -> list[pd.DataFrame]:
-    """Return the marks of steps that have a row: of their parts, and of an unknown end."""
-    start = table["start"]
-    is_known = table["end"].notna()
-    is_step = ~table["is_wait"] & ~table["is_record"]
-    is_group = is_step & ~table["is_leaf"] & is_known
-    return [
-        _marks(table[is_group], "group", start, table["end"]),
-        _marks(table[is_step & ~is_known], "unknown", start, start),
-    ]
-
-
-def _marks(items: pd.DataFrame, look: str, start: Any, end: Any) -> pd.DataFrame:
-    """Return a mark for each item; `start` and `end` may be of more items."""
-    return items[["run", "color", "row"]].assign(look=look, start=start, end=end)
+def with_rows(items: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Add to items `step_row` and `run_row`, the rows in which they are drawn, -1 for none."""
+    of_runs = rows[rows["item"] == RUN_ROW]
+    row_of_run = dict(zip(of_runs["run"], of_runs.index, strict=True))
+    row_of = dict(zip(rows["item"], rows.index, strict=True)) | {NO_PARENT: -1}
+    for item, parent in items["parent"].items():
+        row_of.setdefault(item, row_of[parent])
+    step_row = [row_of[item] for item in items.index]
+    run_row = [row_of_run.get(run, -1) for run in items["run"]]
+    return items.assign(step_row=step_row, run_row=run_row)

@@ -1,144 +1,61 @@
-"""The rows of a chart: which steps have one, and the texts in them.
-
-Where there are several runs each has a row, and below it stand as many levels of steps as fit. What
-has no row of its own is drawn in the row of what it is part of.
-"""
+"""What stands in the rows of a chart: texts, and marks in seconds since the start of their run."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from runkit.api.reading import returned
 from runkit.api.words import RUN_STATUSES, STATES
+from runkit.charts._items import RUN_ROW, Items
 from runkit.charts.look import Line, Span, shown, text_of
 from runkit.display.text import agent_title, duration, first_text, plural
-from runkit.errors import UsageError
-from runkit.facts import is_idle, times_text
+from runkit.facts import is_a, is_idle, times_text
 from runkit.tables.frames import Frames
-from runkit.time_budget import Ints
 
-MAX_CHART_ROWS = 45  # fit on one screen
-MAX_ROWS_OF_DEPTH = 120  # rows of a chart whose depth somebody gave
-RUN_ROW = NO_PARENT = -1  # in place of the item in the row of a run, and of a parent
-MAX_NAME_IN_ROW, MAX_REASON_IN_ROW = 30, 40  # characters; a longer reason is cut there
+MAX_NAME_IN_ROW = 30  # characters
+MAX_REASON_IN_ROW = 40  # in a chart of one run, in which a longer one stands below the title
 MAX_HOVER_VALUES = 3  # findings, and values of a result
 STEP_INDENT = "\u00a0" * 4
 MAX_INDENT = 5
 Row = dict[Any, Any]
 
 
-def choose_rows(items: pd.DataFrame, status: pd.Series[str], depth: int | None) -> pd.DataFrame:
-    """Return a row for each run that has one, and for each of some items, in order.
-
-    Parameters
-    ----------
-    items
-        The table of `Items`.
-    status
-        The label of the status of each run.
-    depth
-        Levels of steps with rows; None is as many as fit.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `run`, `item`, which is `RUN_ROW` in the row of a run, and `section`, a number: a run with
-        its steps is one, else the runs of one status.
-
-    Raises
-    ------
-    UsageError
-        For a depth that needs too many rows.
-    """
-    n_runs = len(status)
-    has_run_rows = n_runs > 1 or depth == 0 or items.empty
-    n_run_rows = n_runs if has_run_rows else 0
-    steps = items[~items["is_record"]]
-    if depth is None:
-        steps = _fitting(steps, n_run_rows)
-    else:
-        steps = steps[steps["depth"] < depth]
-        n_rows = n_run_rows + len(steps)
-        if n_rows > MAX_ROWS_OF_DEPTH:
-            raise UsageError(
-                f"depth={depth} needs {n_rows:,} rows; a chart has at most {MAX_ROWS_OF_DEPTH}: "
-                "leave depth out, use a smaller one, or select fewer runs."
-            )
-    of_runs = pd.DataFrame({"run": np.arange(n_run_rows), "item": RUN_ROW})
-    of_steps = pd.DataFrame({"run": steps["run"], "item": steps.index})
-    rows = pd.concat([of_runs, of_steps]).sort_values(["run", "item"], ignore_index=True)
-    group = rows["run"] if len(of_steps) else rows["run"].map(status)
-    return rows.assign(section=pd.factorize(group)[0])
-
-
-def _fitting(steps: pd.DataFrame, n_run_rows: int) -> pd.DataFrame:
-    """Return the steps of as many levels as fit; of a single run that is wider the most urgent."""
-    n_of_level = np.bincount(steps["depth"], minlength=1)
-    n_rows = n_run_rows + np.cumsum(n_of_level)
-    n_levels = int((n_rows <= MAX_CHART_ROWS).sum())
-    if not n_run_rows:
-        n_levels = max(n_levels, 1)
-    steps = steps[steps["depth"] < n_levels]
-    urgency = pd.DataFrame(
-        {
-            "is_failed": steps["state"] == "failed",
-            "is_waiting": steps["state"] == "waiting",
-            "length": steps["end"] - steps["start"],
-        }
-    )
-    in_order = urgency.sort_values([*urgency], ascending=False, kind="stable")
-    return steps.loc[in_order.index[:MAX_CHART_ROWS]]
-
-
-def rows_of_items(items: pd.DataFrame, rows: pd.DataFrame) -> tuple[Ints, Ints]:
-    """Return the row of a step and the row of a run in which each item is drawn, -1 for none."""
-    of_runs = rows[rows["item"] == RUN_ROW]
-    run_row = pd.Series(of_runs.index, of_runs["run"]).reindex(items["run"], fill_value=-1)
-    row_of = dict(zip(rows["item"], rows.index, strict=True)) | {NO_PARENT: -1}
-    for item, parent in items["parent"].items():
-        row_of.setdefault(item, row_of[parent])
-    step_row = [row_of[item] for item in items.index]
-    return np.array(step_row, np.int64), run_row.to_numpy()
-
-
-def with_reasons(
-    runs: pd.DataFrame, items: pd.DataFrame, rows: pd.DataFrame, step_row: Ints
-) -> pd.DataFrame:
+def with_reasons(runs: pd.DataFrame, items: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Add to rows why they failed, each reason once.
 
-    The reason of a run is that of the row of one of its steps, else that of its own row. A long one
-    also stands below the title of a chart of one run, and so does one that is in no row.
+    The reason of a run is that of the row of one of its steps, else that of its own row. In a chart
+    of one run a long one stands below the title instead, and so does one that is in no row.
 
     Parameters
     ----------
     runs
         The runs in the order of the frames, with the columns of `run_facts`.
     items
-        The table of `Items`.
+        The table of `with_rows`.
     rows
         The rows of `choose_rows`.
-    step_row
-        The row of a step in which each item is drawn.
 
     Returns
     -------
     pandas.DataFrame
-        The rows with `reason`, null where the label says it, and `has_reason`: a row has the whole
-        reason of the run.
+        The rows with `reason`, null where the label says it, and `has_reason`: a row has the reason
+        of the run.
     """
-    errors = items["error"].dropna()
-    error_of_row = dict(zip(step_row[errors.index], errors, strict=True))
+    failed = items[items["error"].notna()]
+    error_of_row = dict(zip(failed["step_row"], failed["error"], strict=True))
     error = pd.Series([error_of_row.get(row) for row in rows.index], rows.index, "object")
     label = rows["item"].map(items["label"])
     of_run = rows["run"].map(runs["reason"])
     is_in_step = error.eq(of_run).groupby(rows["run"]).transform("any")
     is_run = rows["item"] == RUN_ROW
     reason = error.mask(error.eq(label)).mask(is_run, of_run.mask(is_in_step))
-    has_reason = (is_in_step | is_run) & of_run.str.len().le(MAX_REASON_IN_ROW)
-    return rows.assign(reason=reason, has_reason=has_reason)
+    is_below_title = of_run.str.len().gt(MAX_REASON_IN_ROW) & (len(runs) == 1)
+    return rows.assign(
+        reason=reason.mask(is_below_title & reason.eq(of_run)),
+        has_reason=(is_in_step | is_run) & ~is_below_title,
+    )
 
 
 # ---------------------------------------------------------------------------------------- texts
@@ -211,7 +128,7 @@ def _row_of_run(run: Row, *, is_bold: bool) -> tuple[Line, Line, list[str]]:
 
 def _spaced(line: Line) -> Line:
     """Return the parts of a text with space between them."""
-    return [part for span in line for part in (span, Span("  "))][:-1]
+    return [part for span in line for part in (span, Span("\u00a0\u00a0"))][:-1]
 
 
 def _worked(run: Row) -> Span:
@@ -282,3 +199,75 @@ def _step_hover(step: Row, length: str) -> list[str]:
     if n_more:
         lines.append(plural(n_more, "more value"))
     return [shown(line) for line in lines]
+
+
+# ---------------------------------------------------------------------------------------- marks
+
+
+def marks_of(items: Items, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what is drawn in the rows, in seconds since the run started.
+
+    The row of a run shows its critical path, which covers its working time without overlap, and its
+    steps only where it has no such path. There a failure is a mark where it happened.
+
+    Parameters
+    ----------
+    items
+        What is drawn, with the table of `with_rows`.
+    rows
+        The rows of `choose_rows`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        | column | meaning |
+        | --- | --- |
+        | run, row | the run and the row of the mark |
+        | start, end | seconds |
+        | color | a name in `Theme` |
+        | look | one of `look.LOOKS` |
+    """
+    path = items.path.assign(look="solid")
+    has_path = items.table["run"].isin(path["run"])
+    parts = []
+    for column, is_whole in {"run_row": ~has_path, "step_row": has_path | True}.items():
+        table = items.table.assign(row=items.table[column])
+        parts += [path.assign(row=path["item"].map(table["row"])), *_leaf_marks(table, is_whole)]
+    parts += _row_marks(table[table.index.isin(rows["item"])])
+    marks = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+    return marks[(marks["row"] >= 0) & marks["start"].notna()]
+
+
+def _leaf_marks(table: pd.DataFrame, is_whole: pd.Series[bool]) -> list[pd.DataFrame]:
+    """Return the marks of questions, and of steps without parts: their whole or how they end."""
+    start = table["start"]
+    end = table["end"].fillna(start)
+    state = table["state"]
+    is_known = table["end"].notna()
+    is_leaf = table["is_leaf"] & ~table["is_wait"] & ~table["is_record"]
+    is_failed = is_leaf & state.eq("failed")
+    is_pale = is_leaf & ~is_failed & is_known & is_whole & table["is_off_path"]
+    is_running = is_leaf & is_a(state, STATES, "open") & is_known
+    return [
+        _marks(table[is_pale], "pale", start, end),
+        _marks(table[is_running], "stub", end, end),
+        _marks(table[is_failed], "fail", start.where(is_whole, end), end),
+        _marks(table[table["is_wait"]], "wait", start, end),
+    ]
+
+
+def _row_marks(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the marks of steps that have a row: of their parts, and of an unknown end."""
+    start = table["start"]
+    is_known = table["end"].notna()
+    is_step = ~table["is_wait"] & ~table["is_record"]
+    is_group = is_step & ~table["is_leaf"] & is_known
+    return [
+        _marks(table[is_group], "group", start, table["end"]),
+        _marks(table[is_step & ~is_known], "unknown", start, start),
+    ]
+
+
+def _marks(items: pd.DataFrame, look: str, start: Any, end: Any) -> pd.DataFrame:
+    """Return a mark for each item; `start` and `end` may be of more items."""
+    return items[["run", "color", "row"]].assign(look=look, start=start, end=end)

@@ -9,16 +9,9 @@ from pydantic import Field
 
 from runkit.api.words import RUN_STATUSES
 from runkit.arguments import checked
-from runkit.charts._items import items_of, marks_of
+from runkit.charts._items import MAX_CHART_ROWS, RUN_ROW, choose_rows, items_of, with_rows
 from runkit.charts._layout import Chart, axis_of, chart_of
-from runkit.charts._rows import (
-    MAX_CHART_ROWS,
-    RUN_ROW,
-    choose_rows,
-    rows_of_items,
-    with_reasons,
-    with_texts,
-)
+from runkit.charts._rows import marks_of, with_reasons, with_texts
 from runkit.charts.look import Line, Span, shown, text_of
 from runkit.display.colors import AGENT_COLORS
 from runkit.display.text import agent_title, first_text, moment, plural
@@ -88,30 +81,30 @@ def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Ch
     part = f.select(chosen["run_id"])
     items = items_of(part)
     rows = choose_rows(items.table, chosen["label"], depth)
-    step_row, run_row = rows_of_items(items.table, rows)
-    rows = with_reasons(chosen, items.table, rows, step_row)
-    marks = marks_of(items, rows, step_row, run_row)
-    n_steps = int((~items.table["is_record"]).sum())
+    table = with_rows(items.table, rows)
+    rows = with_reasons(chosen, table, rows)
+    marks = marks_of(items._replace(table=table), rows)
+    n_steps = int((~table["is_record"]).sum())
     is_over = is_a(chosen["status"], RUN_STATUSES, "over").all()
     notes = [_counted(chosen, runs), _counted_steps(rows, n_steps), "" if is_over else f.clock]
     write_heading = _heading_of_many if len(runs) > 1 else _heading_of_one
     name, times, reason = write_heading(runs, title)
     lines = [times, _muted(*notes), reason]
     below = [times, _muted(*notes), [] if rows["has_reason"].any() else reason]
-    axis = axis_of(items.table, chosen["duration_s"])
+    axis = axis_of(table, chosen["duration_s"])
     looks = {*marks["look"]}
     if axis.bands:
         looks.add("band")
     if len(chosen) > 1 and chosen["idle_s"].gt(0).any():
         looks.add("gap")
     return chart_of(
-        with_texts(part, chosen, items.table, rows),
+        with_texts(part, chosen, table, rows),
         marks,
         axis,
         title=name,
         subtitle=[line for line in below if line],
         alt="Timeline: " + ". ".join(filter(None, map(text_of, [name, *lines]))),
-        legend=_legend(items.table, {*marks["color"]}, looks),
+        legend=_legend(table, {*marks["color"]}, looks),
     )
 
 

@@ -1,7 +1,7 @@
 """A chart as a static SVG, which needs no script and asks for nothing.
 
-Each color is an attribute in its light form, for readers without `light-dark()`, which follows the
-`color-scheme` of the page. It is an image, so it has no hover.
+Each part has its color as an attribute in its light form, for readers without `light-dark()`, which
+follows the `color-scheme` of the page. It is an image, so it has no hover.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from urllib.parse import quote
 
 from runkit.charts._layout import TEXT_GAP_PX, WIDTH, Chart, Placed
 from runkit.charts.look import BAND_ALPHA, FONT_FAMILY, LOOKS, Span
-from runkit.display.colors import DARK, LIGHT, color_of, faded
+from runkit.display.colors import DARK, LIGHT, color_of
 from runkit.display.text import Markup
 
 SVG = Markup(
     "<svg xmlns='http://www.w3.org/2000/svg' role='img' aria-label='{alt}' viewBox='0 0 {w} {h}' "
-    "width='{w}' height='{h}' font-family=\"{font}\"><style>{rule}</style>\n{body}\n</svg>"
+    "width='{w}' height='{h}' fill='currentColor' font-family=\"{font}\"><style>{rule}</style>\n"
+    "{body}\n</svg>"
 )
 # Of plotly's texts, too, digits have one width only if the font has such digits.
 RULE = Markup("svg{color-scheme:light dark;font-variant-numeric:tabular-nums}")
-PAINT = Markup("{0}='{1}' style='{0}:light-dark({1},{2})'")
-ONE_PAINT = Markup("{}='{}'")
-FILL = Markup(" fill='currentColor' fill-opacity='{:g}'")
-STROKE = Markup(" stroke='currentColor'")
+PAINT = Markup("color='{0}' style='color:light-dark({0},{1})'")
+OPACITY = Markup(" fill-opacity='{:g}'")
+OUTLINE = Markup(" stroke='currentColor'")
 TEXT_LINE = Markup("<text x='{:.1f}' y='{:.1f}' font-size='{}'{}>{}</text>")
 SPAN = Markup("<tspan{} {}>{}</tspan>")
 BOXES = Markup("<path {} d='{}'/>")
@@ -55,24 +55,22 @@ def svg(chart: Chart) -> Markup:
     )
 
 
-def _paint(kind: str, color: str, alpha: float = 1) -> Markup:
-    """Return the attributes of a color in both themes; `kind` is fill or color."""
-    light, dark = (faded(color_of(color, theme), alpha) for theme in (LIGHT, DARK))
-    if light == dark:
-        return ONE_PAINT.format(kind, light)
-    return PAINT.format(kind, light, dark)
+def _paint(color: str, alpha: float = 1) -> Markup:
+    """Return the attributes of a color in both themes."""
+    paint = PAINT.format(color_of(color, LIGHT), color_of(color, DARK))
+    return paint if alpha == 1 else paint + OPACITY.format(alpha)
 
 
 def _grounds(chart: Chart) -> Iterator[Markup]:
     """Iterate over what stands behind the bars."""
-    yield _boxes(_paint("fill", "ground"), [(0, 0, WIDTH, chart.height)])
+    yield _boxes(_paint("ground"), [(0, 0, WIDTH, chart.height)])
     bands = []
     for band in chart.axis.bands:
         left, right = chart.x_px(band.start), chart.x_px(band.end)
         bands.append((left, chart.top, right - left, chart.area))
-    yield _boxes(_paint("fill", "wait", BAND_ALPHA), bands)
+    yield _boxes(_paint("wait", BAND_ALPHA), bands)
     lines = [(round(chart.x_px(tick)), chart.top, 1, chart.area) for tick in chart.ticks()]
-    yield _boxes(_paint("fill", "grid"), lines)
+    yield _boxes(_paint("grid"), lines)
 
 
 def _marks(chart: Chart) -> Iterator[Markup]:
@@ -83,9 +81,9 @@ def _marks(chart: Chart) -> Iterator[Markup]:
         width = (chart.x_px(group["x1"]).round() - x).clip(lower=1)
         height = round(look.height * chart.row_px)
         y = (chart.y_px(group["y"]) - height / 2).round()
-        paint = _paint("color", color) + FILL.format(look.alpha)
+        paint = _paint(color, look.alpha)
         if look.is_outlined:
-            paint += STROKE
+            paint += OUTLINE
             x += 0.5
             y += 0.5
             width -= 1
@@ -118,9 +116,8 @@ def _texts(chart: Chart) -> Iterator[Placed]:
 def _text(placed: Placed) -> Markup:
     spans = []
     for span in placed.line:
-        text = span.text.replace("  ", "\u00a0\u00a0")
         weight = BOLD_TEXT if span.is_bold else ""
-        spans.append(SPAN.format(weight, _paint("fill", span.color), text))
+        spans.append(SPAN.format(weight, _paint(span.color), span.text))
     anchor = CENTERED if placed.is_centered else ""
     y = placed.y + BASELINE * placed.size
     return TEXT_LINE.format(placed.x, y, placed.size, anchor, Markup("").join(spans))
