@@ -29,8 +29,8 @@ def decisions(
         `Frames` of any number of runs, or anything that `frames()` takes. Answers that the data
         lacks come with `frames(source, answers=runkit.answer_log())`.
     by
-        "kind" (of the question), "agent" (that asked), "answered_by" (the reviewer) or "week" (the
-        Monday of the week in which it was asked, in UTC).
+        "kind" (of the question), "agent" (that asked), "answered_by" (the reviewer; of
+        answered questions only) or "week" (the Monday of the week in which it was asked, in UTC).
 
     Returns
     -------
@@ -69,6 +69,8 @@ def decisions(
     f = frames(f)
     agents = {*f.steps["agent"], *f.artifacts["agent"]}
     questions = Facts(f).questions
+    if by == "answered_by":
+        questions = questions[questions["outcome"].eq("answered")]
     parts = questions["decision"].map(partial(_parts, agents), na_action="ignore")
     questions = questions.assign(parts=parts)
     group = groups_of(questions, by)

@@ -54,6 +54,7 @@ def test_decisions_are_counted_by_their_own_words():
     ("by", "groups"),
     [
         ("agent", ["b", "a", "unknown"]),
+        ("answered_by", ["Ana", "unknown"]),
         ("week", ["2026-01-26", "2026-02-02"]),
     ],
 )
@@ -63,8 +64,9 @@ def test_decisions_are_counted_by_group(by, groups):
     source = [
         run(question("q", early, early + 1, agent=None), run_id="early", start=early),
         answered(0, "approve", agent="a"),
-        answered(1, "approve", agent="b"),
-        answered(2, "approve", agent="b"),
-        answered(3, "approve", agent=None),
+        answered(1, "approve", agent="b", reviewer="Ana"),
+        answered(2, "approve", agent="b", reviewer="Ana"),
+        answered(3, "approve", agent=None, reviewer="Ana"),
+        run(question("q", 0, None, agent=None), run_id="open", end=None, status="interrupted"),
     ]
     assert runkit.decisions(source, by)[by].tolist() == groups
