@@ -56,11 +56,16 @@ def outputs_of(f: Frames) -> pd.DataFrame:
     return f.artifacts[f.artifacts["origin"].eq("output")]
 
 
-def returned_by(f: Frames) -> list[str]:
-    """Return in words what the last top-level output step with a result returned."""
+def returned_by(f: Frames) -> dict[str, list[str]]:
+    """Return by run in words what its last top-level output step with a result returned."""
     is_output = f.steps["type"].eq("output") & f.steps["depth"].eq(0)
-    results = [returned(result) for result in f.steps.loc[is_output, "result"]]
-    return next((values for values in reversed(results) if values), [])
+    outputs = f.steps.loc[is_output, ["run_id", "result"]]
+    values = {}
+    for run_id, result in outputs.itertuples(index=False):
+        if words := returned(result):
+            first, *others = words
+            values[run_id] = [first[0].upper() + first[1:], *others]
+    return values
 
 
 def is_low(artifacts: pd.DataFrame) -> Any:

@@ -314,7 +314,7 @@ def _ending(f: Frames) -> Quote:
     title = title or output.get("title") or ""
     confidence = output.get("confidence")
     word = confidence_word(confidence) if confidence else None
-    returned = dotted(*returned_by(f))
+    returned = dotted(*returned_by(f).get(run["run_id"], []))
     return Quote(status, when, title, output.get("summary") or "", returned, word)
 
 

@@ -81,6 +81,26 @@ def test_the_order_is_waiting_failed_running_completed_and_then_any_other():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("results", "status", "what"),
+    [
+        ([{"decision": "approve", "score": 3}], "completed", "Decision: approve"),
+        ([{"decision": "approve"}, {}], "completed", "Decision: approve"),
+        ([{}], "completed", "The summary"),
+        ([{"decision": "approve"}], "error", "failed in Write"),
+    ],
+)
+def test_a_completed_run_shows_the_first_value_that_it_returned(results, status, what):
+    """Else its outcome; an output has the title The summary."""
+    summary = [artifact("The summary")]
+    steps = [
+        step(f"{n}", type="output", label="Write", result=result, artifacts=summary)
+        for n, result in enumerate(results)
+    ]
+    f = runkit.frames(run(*steps, status=status))
+    assert pages.runs_panel(f).table["what"].fillna("failed in Write").tolist() == [what]
+
+
 def test_changes_are_counted_and_listed():
     before, after = (
         runkit.frames(run(step("a"), status=word)) for word in ("running", "completed")

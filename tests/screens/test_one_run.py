@@ -109,7 +109,7 @@ def test_a_report_quotes_what_the_last_output_returned():
     inner = step("i", type="output", result={"a": "inner"})
     steps = [step(n, type="output", result={n: f"of {n}"}) for n in "ab"]
     panel = pages.head(runkit.frames(run(*steps, step("c", steps=[inner]))))
-    assert panel.blocks[0].note == "b: of b"
+    assert panel.blocks[0].note == "B: of b"
 
 
 def test_a_step_is_found_by_its_id_its_name_and_its_label():
