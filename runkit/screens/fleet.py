@@ -17,6 +17,7 @@ from runkit.facts import (
     Facts,
     failures_of,
     findings_of,
+    is_known,
     is_low,
     is_over_limit,
     outputs_of,
@@ -358,8 +359,8 @@ def weak_findings(f: Source) -> Panel:
     -------
     Panel
         A row for each finding: its confidence as it came, how many sources it has, and the highest
-        tier of these; unknown confidences first, then the lowest. Outputs are left out, as they
-        repeat findings.
+        tier of these; the lowest confidence first, and one that is not known last. Outputs are left
+        out, as they repeat findings.
 
     Raises
     ------
@@ -376,6 +377,7 @@ def weak_findings(f: Source) -> Panel:
 
 
 def weakest_first(findings: pd.DataFrame) -> pd.DataFrame:
-    """Sort findings by their confidence: unknown words first, then the lowest."""
-    place = positions(findings["confidence"], CONFIDENCES)
+    """Sort findings by their confidence, the lowest first; one that is not known is last."""
+    confidence = findings["confidence"]
+    place = positions(confidence, CONFIDENCES).where(is_known(confidence, CONFIDENCES), -1)
     return findings.loc[place.sort_values(ascending=False, kind="stable").index]

@@ -106,7 +106,7 @@ def __dir__() -> list[str]:
 
 @checked
 def findings(f: Source) -> Panel:
-    """Show what one run found, with its sources: unknown confidences first, then the lowest.
+    """Show what one run found, with its sources: the lowest confidence first.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def findings(f: Source) -> Panel:
     Returns
     -------
     Panel
-        A row for each finding.
+        A row for each finding; one whose confidence is not known is last.
 
     Raises
     ------

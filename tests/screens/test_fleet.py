@@ -44,10 +44,16 @@ def test_the_weakest_finding_is_first_with_its_weakness_as_data():
         artifact("Bare"),
         artifact("Low", confidence="low", sources=[source]),
         artifact("Odd", confidence="0.3", sources=[source]),
+        artifact("Medium", confidence="medium"),
     ]
     table = runkit.fleet.weak_findings(runkit.frames(run(step("a", artifacts=found)))).table
     cells = table[["title", "confidence", "n_sources"]].astype(object)
-    assert cells.values.tolist() == [["Odd", "0.3", 1], ["Low", "low", 1], ["Bare", "high", 0]]
+    assert cells.values.tolist() == [
+        ["Low", "low", 1],
+        ["Medium", "medium", 0],
+        ["Bare", "high", 0],
+        ["Odd", "0.3", 1],
+    ]
 
 
 @pytest.mark.parametrize("name", runkit.fleet.__all__)
