@@ -23,7 +23,6 @@ from runkit.api.reading import (
     note_of,
     objects,
     policy_of,
-    proposals_of,
     proposed_titles,
     question_text,
     result_of,
@@ -112,7 +111,6 @@ def _question(step: Json, item: Json, is_over: bool) -> Question:
     parts = [{"artifacts": [each]} for each in step.get("artifacts") or ()]
     of_step = {**value, "proposals": parts}
     proposed = value if n_proposals(value) else of_step
-    has_artifacts = any(part.get("artifacts") for part in proposals_of(value))
     result = result_of(step)
     outcome = _outcome(step, item, is_over)
     is_answered = outcome == ANSWERED
@@ -123,7 +121,7 @@ def _question(step: Json, item: Json, is_over: bool) -> Question:
         agent=first_text(*agents),
         label=question_text(item, proposed, step),
         kind=question_kind(proposed),
-        proposed=proposed_titles(value if has_artifacts else of_step),
+        proposed=proposed_titles(value) or proposed_titles(of_step),
         n_proposals=n_proposals(proposed),
         outcome=outcome,
         decision=decision_of(result, item) if is_answered else None,

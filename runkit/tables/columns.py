@@ -75,13 +75,18 @@ def _step_fields(rows: Rows) -> Columns:
     runs = np.arange(rows.first_run, rows.first_run + len(rows.runs))
     results = (step.get("result") for step in steps)
     n_artifacts, has_artifacts = _lengths(steps, "artifacts")
+    has_failed = [*map(_has_failed, steps)]
     return columns | {
         "run": np.repeat(runs, rows.n_steps),
         "parent": np.array([row.parent for row in rows.steps], np.int64),
         "depth": np.array([row.depth for row in rows.steps], np.int64),
         "agent": pc.coalesce(columns["agent"], columns["graph"]),
         "label": text_array(_label(step) for step in steps),
-        "error": text_array(reason_of(step) if _has_failed(step) else None for step in steps),
+        "has_failed": np.array(has_failed, np.bool_),
+        "error": text_array(
+            reason_of(step) if failed else None
+            for step, failed in zip(steps, has_failed, strict=True)
+        ),
         "result": text_array(None if value is None else contract.dumps(value) for value in results),
         "n_artifacts": n_artifacts,
         "has_artifacts": has_artifacts,

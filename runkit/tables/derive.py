@@ -25,7 +25,6 @@ from runkit.api.words import (
 from runkit.display.text import agent_title, brief
 from runkit.tables.columns import (
     FAILED_STATUSES,
-    FAILED_TYPES,
     NEVER,
     Columns,
     Parts,
@@ -77,32 +76,28 @@ def _add_step_columns(runs: Columns, steps: Columns, interrupts: Columns) -> Non
     """Add what a step is, where it stands, and what is counted in it."""
     parent = steps["parent"]
     n = len(parent)
-    is_question = is_word(steps["type"], ["interrupt"])
-    has_failed = is_word(steps["status"], FAILED_STATUSES) & ~is_question
-    has_failed |= is_word(steps["type"], FAILED_TYPES)
-    is_cause = without_failed_child(has_failed, parent)
+    is_cause = without_failed_child(steps["has_failed"], parent)
     steps |= {
         "step_id": steps["id"],
         "parent_step_id": take(steps["id"], parent),
         "step_no": position_in_group(steps["run"]),
         "is_cause": is_cause,
         "error": pc.if_else(pa.array(is_cause), steps["error"], pa.scalar(None, TEXT)),
-        "state": _states(runs, steps, interrupts, is_question, has_failed),
+        "state": _states(runs, steps, interrupts),
         "n_children": bincount(parent, n),
         "n_artifacts": counts(steps["n_artifacts"], steps["has_artifacts"]),
     }
 
 
-def _states(
-    runs: Columns, steps: Columns, interrupts: Columns, is_question: Flags, has_failed: Flags
-) -> pa.Array:
+def _states(runs: Columns, steps: Columns, interrupts: Columns) -> pa.Array:
     """Return what each step is, in one word; a question is over once it is answered."""
+    is_question = is_word(steps["type"], ["interrupt"])
     is_settled = is_word(interrupts["outcome"], OUTCOMES.meaning("settled"))
     is_answered = is_in(interrupts["step"][is_settled], len(is_question))
     is_over = is_word(steps["status"], STEP_STATUSES.meaning("over"))
     is_over |= steps["completed_at"] != NEVER
     conditions = {
-        "failed": has_failed,
+        "failed": steps["has_failed"],
         "over": np.where(is_question, is_answered, is_over),
         "expired": runs["has_ended"][steps["run"]],
         "waiting": is_question,

@@ -175,31 +175,28 @@ def _artifacts(
 ) -> list[ArtifactRow]:
     """Return the artifacts of a run: those of steps in tree order, then its output.
 
-    The artifacts of a question's step are proposals. An open question has its proposals in its
-    value, so that those of its step are left out. A run without an output of its own delivers what
-    its top-level output steps have.
+    The artifacts of a question are proposals: those in its item, else those of its step. A run
+    without an output of its own delivers what its top-level output steps have.
     """
     output = objects((run.get("output") or {}).get("artifacts"))
-    rows = [artifact for row in questions for artifact in _proposed(row)]
-    with_value = {row.step for row in rows}
-    ids = {row.step: row.question.interrupt_id for row in questions}
+    asked_at = {row.step: row for row in questions}
+    rows: list[ArtifactRow] = []
     for at, (step, parent, _) in enumerate(steps, first):
-        artifacts = step.get("artifacts")
-        if not artifacts or at in with_value:
-            continue
+        question = asked_at.get(at)
+        proposed = _proposed(question) if question else []
         kind = step.get("type")
         origin = FINDING
         if kind == "interrupt":
             origin = PROPOSAL
         elif kind == "output" and parent < 0 and not output:
             origin = OUTPUT
+        interrupt_id = question.question.interrupt_id if question else None
         agent = agent_of_step(step)
-        rows += [
-            ArtifactRow(number, at, origin, kind == "error", ids.get(at), agent, artifact)
-            for artifact in artifacts
+        rows += proposed or [
+            ArtifactRow(number, at, origin, kind == "error", interrupt_id, agent, artifact)
+            for artifact in step.get("artifacts") or ()
         ]
-    if with_value:
-        rows.sort(key=lambda row: (row.step < 0, row.step))
+    rows += [artifact for row in questions if row.step < 0 for artifact in _proposed(row)]
     agent = agent_of(run)
     rows += [ArtifactRow(number, -1, OUTPUT, False, None, agent, each) for each in output]
     output_steps = {at for at, row in enumerate(steps, first) if row.step.get("type") == "output"}

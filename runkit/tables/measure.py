@@ -78,8 +78,9 @@ def measured(frames: dict[str, Frame], as_of: datetime) -> dict[str, Any]:
     runs, steps, interrupts = (frames[name] for name in ("runs", "steps", "interrupts"))
     as_of_us = _micros_of(as_of)
     spans = spans_of(runs, steps, interrupts, as_of_us)
+    queued_s = _lengths(_times(runs["created_at"]), _times(runs["started_at"]))
     return frames | {
-        "runs": runs.assign(**_run_columns(spans), queued_s=_queues(runs)),
+        "runs": runs.assign(**_run_columns(spans), queued_s=queued_s),
         "steps": steps.assign(**_step_columns(spans, len(steps))),
         "interrupts": interrupts.assign(wait_s=_waits(interrupts, as_of_us)),
     }
@@ -282,11 +283,6 @@ def _step_columns(spans: Spans, n: int) -> dict[str, Any]:
         "self_s": _seconds(own, is_own_known),
         "critical_s": _seconds(spans.path().length[:n], is_path_known),
     }
-
-
-def _queues(runs: Frame) -> Any:
-    """Return how long each run waited for its start."""
-    return _lengths(_times(runs["created_at"]), _times(runs["started_at"]))
 
 
 def _waits(interrupts: Frame, as_of_us: int) -> Any:

@@ -304,19 +304,28 @@ def with_businesses(f: Frames, businesses: BusinessSource, progress: bool) -> Fr
 
     Raises `UsageError` for a table without the columns, or with two businesses for one key.
     """
-    if isinstance(businesses, pd.DataFrame):
-        return _named(f, businesses)
-    return _named(f, _of_client(f, businesses, progress))
-
-
-def _named(f: Frames, table: pd.DataFrame) -> Frames:
-    key = next((name for name in BUSINESS_KEYS if name in table), None)
-    used = table.columns[table.columns.isin([key, *BUSINESS_COLUMNS])]
+    given = businesses
+    if not isinstance(given, pd.DataFrame):
+        given = _of_client(f, given, progress)
+    key = next((name for name in BUSINESS_KEYS if name in given), None)
+    used = given.columns[given.columns.isin([key, *BUSINESS_COLUMNS])]
     if key is None or "business_name" not in used or not used.is_unique:
-        columns = shorten(", ".join(map(str, table)), 200)
+        columns = shorten(", ".join(map(str, given)), 200)
         raise UsageError(f"businesses has the columns [{columns}]; {EXPECTED_BUSINESSES}")
-    rows = table[[*used]].astype("str").dropna(subset=[key, "business_name"])
-    return _with_table(f, key, rows.drop_duplicates())
+    rows = given[[*used]].astype("str").dropna(subset=[key, "business_name"]).drop_duplicates()
+    is_shared = rows[key].duplicated()
+    if is_shared.any():
+        value = rows.loc[is_shared, key].iloc[0]
+        raise UsageError(
+            f"businesses has several businesses for {key} {brief(value)}; expected one for each."
+        )
+    table = rows.set_index(key, drop=False)
+    fields = [name for name in BUSINESS_COLUMNS if name in table]
+    new = {name: f.runs[key].map(table[name]).combine_first(f.runs[name]) for name in fields}
+    runs = cast(f.runs.assign(**new), "runs")
+    names = runs.set_index("run_id")["business_name"]
+    interrupts = f.interrupts.assign(business_name=f.interrupts["run_id"].map(names))
+    return replace(f, runs=runs, interrupts=cast(interrupts, "interrupts"))
 
 
 def _of_client(f: Frames, client: Client, progress: bool) -> pd.DataFrame:
@@ -329,22 +338,6 @@ def _of_client(f: Frames, client: Client, progress: bool) -> pd.DataFrame:
     columns = pd.Index(["thread_id", *BUSINESS_COLUMNS])
     rows = [{"thread_id": thread_id, **facts} for thread_id, facts in found.items() if facts]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _with_table(f: Frames, key: str, rows: pd.DataFrame) -> Frames:
-    is_shared = rows[key].duplicated()
-    if is_shared.any():
-        value = rows.loc[is_shared, key].iloc[0]
-        raise UsageError(
-            f"businesses has several businesses for {key} {brief(value)}; expected one for each."
-        )
-    table = rows.set_index(key, drop=False)
-    fields = [name for name in BUSINESS_COLUMNS if name in table]
-    new = {name: f.runs[key].map(table[name]).combine_first(f.runs[name]) for name in fields}
-    runs = cast(f.runs.assign(**new), "runs")
-    names = runs.set_index("run_id")["business_name"]
-    named = f.interrupts.assign(business_name=f.interrupts["run_id"].map(names))
-    return replace(f, runs=runs, interrupts=cast(named, "interrupts"))
 
 
 # ----------------------------------------------------------------------------------------- answers

@@ -81,6 +81,7 @@ OPEN_STEP = {"id": "s", "type": "interrupt", "status": "running", "started_at": 
     [
         ({"status": "interrupted"}, True),
         ({"status": "paused", "interrupts": [WAITING]}, True),
+        ({"status": "paused", "interrupts": [WAITING | {"decision": "approve"}]}, False),
         ({"status": "paused", "steps": [OPEN_STEP]}, True),
         ({"status": "paused", "steps": [OPEN_STEP | {"completed_at": NOW}]}, False),
         ({"status": "paused"}, False),
