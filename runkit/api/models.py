@@ -215,9 +215,9 @@ class Run(LocalFields):
         return contract.has_ended(self._clean)
 
     @cached_property
-    def questions(self) -> list[Question]:
+    def questions(self) -> tuple[Question, ...]:
         """The questions of the run, each with its outcome."""
-        return questions_of(self._clean, [step.to_dict() for step in self.walk()])
+        return tuple(questions_of(self._clean, (step.to_dict() for step in self.walk())))
 
     @property
     def is_waiting(self) -> bool:

@@ -140,7 +140,7 @@ def _paired(items: list[Json], steps: dict[int, Json]) -> tuple[dict[int, Json],
         return {}, items
     item_of: dict[int, Json] = {}
     rest = dict(enumerate(items))
-    for keys_of in (_ids, _names, _anything):
+    for keys_of in (_ids, _agent_and_label, _same_key):
         left = {at: step for at, step in steps.items() if at not in item_of}
         with_key, step_with_key = _alone(rest, keys_of), _alone(left, keys_of)
         keys = with_key.keys() & step_with_key.keys()
@@ -165,11 +165,12 @@ def _ids(holder: Json) -> set[Any]:
     return {value for value in ids if isinstance(value, str) and value}
 
 
-def _names(holder: Json) -> set[Any]:
+def _agent_and_label(holder: Json) -> set[Any]:
     value = interrupt_value(holder)
     agent = first_text(holder.get("agent"), value.get("agent"), holder.get("graph"))
     return {(agent, first_text(value.get("label")))}
 
 
-def _anything(holder: Json) -> set[Any]:
+def _same_key(holder: Json) -> set[Any]:
+    """Return a key that all have, so that the only item and the only step left are one."""
     return {None}

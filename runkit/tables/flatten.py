@@ -40,7 +40,7 @@ class ArtifactRow(NamedTuple):
 
     @property
     def key(self) -> tuple[object, object]:
-        """What is equal in an artifact and one that repeats it."""
+        """Title and type, which an artifact has in common with one that repeats it."""
         return self.artifact.get("title"), self.artifact.get("type")
 
 
@@ -182,15 +182,15 @@ def _artifacts(
     asked_at = {row.step: row for row in questions}
     rows: list[ArtifactRow] = []
     for at, (step, parent, _) in enumerate(steps, first):
-        question = asked_at.get(at)
-        proposed = _proposed(question) if question else []
+        asked = asked_at.get(at)
+        proposed = _proposed(asked) if asked else []
         kind = step.get("type")
         origin = FINDING
         if kind == "interrupt":
             origin = PROPOSAL
         elif kind == "output" and parent < 0 and not output:
             origin = OUTPUT
-        interrupt_id = question.question.interrupt_id if question else None
+        interrupt_id = asked.question.interrupt_id if asked else None
         agent = agent_of_step(step)
         rows += proposed or [
             ArtifactRow(number, at, origin, kind == "error", interrupt_id, agent, artifact)
