@@ -146,12 +146,25 @@ def critical_path(
 ) -> CriticalPath:
     """Return the critical path of each run: back from its end along what it last waited for.
 
-    Waiting time belongs to its question (`waits_of`) and counts for nothing else. On the rest, at
-    a cursor, the child open latest before it is taken: the greatest min(end, cursor) among the
-    children that start before the cursor; at a tie the earliest start, then tree order. The walk
-    goes on inside it, and then from its start. Children are clipped to their parent, and those that
-    lie outside are no candidates. Time that no child covers belongs to the parent, so where no step
-    outlives its parent, the lengths of a run and its idle time add up to its duration exactly.
+    In this run `=` is on the path, `-` is off it, `?` is a question::
+
+        a   ==------                     0 to 8
+        b     ==========                 2 to 12
+        q               ??????          12 to 18
+        c                     =   ==    18 to 24
+        c1                     ===      19 to 22, a child of c
+
+    1. Fold: waiting time belongs to its question (`waits_of`) and counts for nothing else, so each
+       wait is one moment: here b and c touch.
+    2. Clip: steps end with their parent; those that lie outside it are no candidates.
+    3. Walk: from the end (24) the cursor goes back. The child open latest before it is taken: the
+       greatest min(end, cursor) among the children that start before the cursor; at a tie the
+       earliest start, then tree order. The walk goes on inside it (c, c1), and then from its start
+       (b to 2, a to 0). Time that no child covers belongs to the parent.
+    4. Unfold: the waits are cut out of the stretches, and are stretches of their questions.
+
+    Where no step outlives its parent, the lengths of a run and its idle time add up to its duration
+    exactly.
     """
     n = len(start)
     limits = run_start[run], run_end[run]
@@ -161,13 +174,16 @@ def critical_path(
     ends = np.append(np.clip(end, *limits), run_end).tolist()
     waits = _waits_by_run(run, begins, ends, is_waiting)
     runs = [*run.tolist(), *range(len(run_start))]
+    # 1. Fold.
     for step, number in enumerate(runs):
         if number in waits:
             begins[step] = _end_of_wait(begins[step], waits[number])
             ends[step] = _end_of_wait(ends[step], waits[number])
+    # 2. Clip.
     for step, owner in enumerate(owners):
         begins[step] = max(begins[step], begins[owner])
         ends[step] = min(ends[step], ends[owner])
+    # 3. Walk, and 4. unfold.
     stretches: list[tuple[int, int, int]] = []
     for step, since, until in _walk(begins, ends, owners):
         stretches += _outside_waits(step, since, until, waits.get(runs[step], []))
