@@ -28,20 +28,6 @@ MICROS = 1e6
 MAX_CHART_ROWS = 45  # fit on one screen
 MAX_ROWS_OF_DEPTH = 120  # rows of a chart whose depth somebody gave
 RUN_ROW = NO_PARENT = -1  # in place of the item in the row of a run, and of a parent
-STEP_COLUMNS = [
-    "run_id",
-    "step_id",
-    "label",
-    "agent",
-    "type",
-    "state",
-    "started_at",
-    "duration_s",
-    "self_s",
-    "critical_s",
-    "error",
-    "result",
-]
 
 
 class Items(NamedTuple):
@@ -113,7 +99,7 @@ def _parents(table: pd.DataFrame, spans: Spans, is_error: Any) -> Ints:
 
 def _with_questions(f: Frames) -> pd.DataFrame:
     """Return the steps, and behind them the open questions that are no step."""
-    steps = f.steps[STEP_COLUMNS].astype({"type": "str", "state": "str"})
+    steps = f.steps.astype({"type": "str", "state": "str"})
     questions = questions_without_step(f.interrupts)
     if questions.empty:
         return steps
@@ -159,8 +145,7 @@ def _path(spans: Spans, color: pd.Series[str]) -> pd.DataFrame:
 
 def _endings(f: Frames, table: pd.DataFrame) -> list[str | None]:
     """Return how the questions among items ended."""
-    columns = ["run_id", "step_id", "outcome", "decision", "answered_by"]
-    questions = f.interrupts.loc[f.interrupts["step_id"].notna(), columns].to_dict("records")
+    questions = f.interrupts.dropna(subset="step_id").to_dict("records")
     endings = {(row["run_id"], row["step_id"]): ending_text(row) for row in questions}
     return [endings.get(key) for key in zip(table["run_id"], table["step_id"], strict=True)]
 

@@ -342,8 +342,7 @@ def _of_least_width(marks: pd.DataFrame, scale: float) -> pd.DataFrame:
     """
     x0 = marks["x0"]
     x1 = marks["x1"]
-    is_narrow = (x1 - x0) * scale < LOOKS["folded"].least_px
-    look = marks["look"].mask(marks["look"].eq("wait") & is_narrow, "folded")
+    look = marks["look"]
     cell = 1 / (CELLS_PER_PX * scale)
     is_many = marks.groupby("row")["row"].transform("size") > MANY
     x0 = x0.mask(is_many, (x0 / cell).round() * cell)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from runkit.api.reading import returned
 from runkit.api.words import RUN_STATUSES, STATES
-from runkit.charts._items import RUN_ROW, Items
+from runkit.charts._items import RUN_ROW
 from runkit.charts.look import Line, Span, shown, text_of
 from runkit.display.text import agent_title, duration, first_text, plural
 from runkit.facts import is_a, is_idle, times_text
@@ -204,7 +204,7 @@ def _step_hover(step: Row, length: str) -> list[str]:
 # ---------------------------------------------------------------------------------------- marks
 
 
-def marks_of(items: Items, rows: pd.DataFrame) -> pd.DataFrame:
+def marks_of(items: pd.DataFrame, path: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Return what is drawn in the rows, in seconds since the run started.
 
     The row of a run shows its critical path, which covers its working time without overlap, and its
@@ -213,7 +213,9 @@ def marks_of(items: Items, rows: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     items
-        What is drawn, with the table of `with_rows`.
+        The table of `with_rows`.
+    path
+        The stretches of critical paths, of `Items`.
     rows
         The rows of `choose_rows`.
 
@@ -227,11 +229,11 @@ def marks_of(items: Items, rows: pd.DataFrame) -> pd.DataFrame:
         | color | a name in `Theme` |
         | look | one of `look.LOOKS` |
     """
-    path = items.path.assign(look="solid")
-    has_path = items.table["run"].isin(path["run"])
+    path = path.assign(look="solid")
+    has_path = items["run"].isin(path["run"])
     parts = []
     for column, is_whole in {"run_row": ~has_path, "step_row": has_path | True}.items():
-        table = items.table.assign(row=items.table[column])
+        table = items.assign(row=items[column])
         parts += [path.assign(row=path["item"].map(table["row"])), *_leaf_marks(table, is_whole)]
     parts += _row_marks(table[table.index.isin(rows["item"])])
     marks = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)

@@ -83,7 +83,7 @@ def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Ch
     rows = choose_rows(items.table, chosen["label"], depth)
     table = with_rows(items.table, rows)
     rows = with_reasons(chosen, table, rows)
-    marks = marks_of(items._replace(table=table), rows)
+    marks = marks_of(table, items.path, rows)
     n_steps = int((~table["is_record"]).sum())
     is_over = is_a(chosen["status"], RUN_STATUSES, "over").all()
     notes = [_counted(chosen, runs), _counted_steps(rows, n_steps), "" if is_over else f.clock]

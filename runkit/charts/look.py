@@ -43,8 +43,7 @@ LOOKS = {  # from the bottom up
     "solid": Look(),
     "unknown": Look(least_px=2),
     "fail": Look(least_px=4),
-    "wait": Look(0.35, least_px=5, is_outlined=True),
-    "folded": Look(least_px=5),
+    "wait": Look(least_px=5),
 }
 
 

@@ -122,7 +122,7 @@ def test_a_wait_of_several_runs_is_a_mark_on_an_axis_without_waits():
     chart = draw([overnight(), run(step("a", 0, 150), run_id="s", end=150)], depth=0)
     row = next(n for n, label in enumerate(chart.rows) if label.endswith(" r"))
     assert chart.spans("solid", row) == [(0, 180)]
-    [mark] = chart.of("folded", row)
+    [mark] = chart.of("wait", row)
     assert (mark.start, mark.seconds * chart.second_px) == (120, pytest.approx(5, abs=0.3))
     assert chart.texts[row] == "3 min  + 14 h wait"
     assert chart.ticks["2 min"] == 120
