@@ -8,7 +8,6 @@ is a number beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -25,7 +24,7 @@ BAND, ALL_BANDS = 0.17, 0.6  # the width of a band, and at most of all, as share
 TICK_PX = 70  # the least distance of ticks
 MIN_AXIS_S = 0.01  # seconds of an axis
 INTERVALS = (  # between ticks, in seconds
-    *(0.001, 0.005, 0.02, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
+    *(0.001, 0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
     *(60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200),
     *(DAY * days for days in (1, 2, 7, 14, 28, 91, 364)),
 )
@@ -42,11 +41,10 @@ MIN_PLOT_PX = 270
 MAX_LABEL_PX = 310
 MAX_TEXT_PX = 400  # at the end of a bar, for which the bars are made shorter
 MIN_RIGHT_PX = 30  # half of the last tick
-MANY = 40  # marks; in a row of more they begin and end at half pixels
-CELLS_PER_PX = 2
+MANY = 40  # marks; in a row of more they begin and end at whole pixels
 SECTION_GAP = 0.4  # between sections of rows, as a share of the height of a row
 ENTRY_GAP_PX = 13  # between entries of the legend
-BREAK_PX = 5  # the middle of a break below the rows
+BREAK_PX = 2  # the middle of a break below the rows
 BREAK = [Span("//", "attention", is_bold=True)]  # of the axis, at a folded wait
 
 
@@ -220,10 +218,9 @@ class Chart:
                 free = middle + half + TEXT_GAP_PX
         return labels
 
-    def marks_by_look(self) -> Iterator[tuple[str, str, pd.DataFrame]]:
-        """Iterate over the marks of one look and color, from the bottom up."""
-        for (look, color), group in self.marks.groupby(["look", "color"], observed=True):
-            yield str(look), str(color), group
+    def marks_by_look(self) -> Any:
+        """Return the marks of each look and color, from the bottom up."""
+        return self.marks.groupby(["look", "color"], observed=True)
 
 
 def chart_of(
@@ -337,16 +334,16 @@ def _on_axis(marks: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
 def _of_least_width(marks: pd.DataFrame, scale: float) -> pd.DataFrame:
     """Return marks as wide as they are drawn, with `scale` pixels a second.
 
-    In a row of many marks they begin and end at half pixels, so that their number is limited and
+    In a row of many marks they begin and end at whole pixels, so that their number is limited and
     what stands for the critical path keeps its length.
     """
     x0 = marks["x0"]
     x1 = marks["x1"]
     look = marks["look"]
-    cell = 1 / (CELLS_PER_PX * scale)
+    pixel = 1 / scale
     is_many = marks.groupby("row")["row"].transform("size") > MANY
-    x0 = x0.mask(is_many, (x0 / cell).round() * cell)
-    x1 = x1.mask(is_many, (x1 / cell).round() * cell)
+    x0 = x0.mask(is_many, (x0 / pixel).round() * pixel)
+    x1 = x1.mask(is_many, (x1 / pixel).round() * pixel)
     least_px = look.map({name: look.least_px for name, look in LOOKS.items()})
     x1 = x1.clip(lower=x0 + least_px.astype("float64") / scale)
     return marks.assign(x0=x0, x1=x1, look=pd.Categorical(look, [*LOOKS]))

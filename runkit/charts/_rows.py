@@ -43,9 +43,9 @@ def with_reasons(runs: pd.DataFrame, items: pd.DataFrame, rows: pd.DataFrame) ->
         The rows with `reason`, null where the label says it, and `has_reason`: a row has the reason
         of the run.
     """
-    failed = items[items["error"].notna()]
+    failed = items.dropna(subset="error")
     error_of_row = dict(zip(failed["step_row"], failed["error"], strict=True))
-    error = pd.Series([error_of_row.get(row) for row in rows.index], rows.index, "object")
+    error = rows.index.to_series().map(error_of_row).astype("object")
     label = rows["item"].map(items["label"])
     of_run = rows["run"].map(runs["reason"])
     is_in_step = error.eq(of_run).groupby(rows["run"]).transform("any")

@@ -147,7 +147,7 @@ def figure_parts(chart: Chart, theme: Theme) -> tuple[list[Json], Json]:
 
 
 def _mark_traces(chart: Chart, theme: Theme) -> Iterator[Json]:
-    for name, color, group in chart.marks_by_look():
+    for (name, color), group in chart.marks_by_look():
         look = LOOKS[name]
         length = group["x1"] - group["x0"]
         paint = color_of(color, theme)

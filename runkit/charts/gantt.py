@@ -84,7 +84,7 @@ def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Ch
     table = with_rows(items.table, rows)
     rows = with_reasons(chosen, table, rows)
     marks = marks_of(table, items.path, rows)
-    n_steps = int((~table["is_record"]).sum())
+    n_steps = (~table["is_record"]).sum()
     is_over = is_a(chosen["status"], RUN_STATUSES, "over").all()
     notes = [_counted(chosen, runs), _counted_steps(rows, n_steps), "" if is_over else f.clock]
     write_heading = _heading_of_many if len(runs) > 1 else _heading_of_one
@@ -188,18 +188,20 @@ def _counted_steps(rows: pd.DataFrame, n_steps: int) -> str:
 
 def _legend(items: pd.DataFrame, used: set[str], looks: set[str]) -> list[Line]:
     """Name the colors and the looks of marks."""
-    names = dict(zip(items["color"], items["agent_name"], strict=True))
-    names |= {"other_agents": "Other agents", "fail": "Failed step", "wait": "Waiting"}
-    colors = [color for color in (*AGENT_COLORS, "other_agents", "fail", "wait") if color in used]
+    others = {"other_agents": "Other agents", "fail": "Failed step", "wait": "Waiting"}
+    agents = dict(zip(items["color"], items["agent_name"], strict=True))
+    names = dict.fromkeys([*AGENT_COLORS, *others]) | agents | others
     entries = [
-        [Span("■ ", color), Span(shown(names[color], MAX_AGENT), "muted")] for color in colors
+        [Span("■ ", color), Span(shown(name, MAX_AGENT), "muted")]
+        for color, name in names.items()
+        if color in used
     ]
     signs = {
         "pale": "□ Off the critical path" if "solid" in looks else "□ Critical path not known",
         "group": "━ Step with parts",
         "stub": "▫ Still running",
         "unknown": "| Length not known",
-        "band": "// Wait, shortened",
+        "band": "// Wait, not on the time axis",
         "gap": "Gap: idle",
     }
     entries += [[Span(sign, "muted")] for look, sign in signs.items() if look in looks]

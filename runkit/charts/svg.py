@@ -75,7 +75,7 @@ def _grounds(chart: Chart) -> Iterator[Markup]:
 
 def _marks(chart: Chart) -> Iterator[Markup]:
     """Iterate over the bars, whose edges are at whole pixels; a line around one lies within it."""
-    for name, color, group in chart.marks_by_look():
+    for (name, color), group in chart.marks_by_look():
         look = LOOKS[name]
         x = chart.x_px(group["x0"]).round()
         width = (chart.x_px(group["x1"]).round() - x).clip(lower=1)

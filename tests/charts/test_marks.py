@@ -74,7 +74,7 @@ def test_a_wait_of_one_run_is_a_band_with_its_length():
     assert start == 120
     assert chart.bands == {"14 h wait": pytest.approx((start + end) / 2, abs=0.01)}
     assert chart.breaks == [chart.bands["14 h wait"]]
-    assert chart.legend[1:] == ["Waiting", "Wait, shortened"]
+    assert chart.legend[1:] == ["Waiting", "Wait, not on the time axis"]
     assert [begin for begin, _ in chart.spans("solid")] == [0, pytest.approx(end, abs=0.01)]
     assert chart.ticks["2 min 30 s"] == pytest.approx(150 + end - start, abs=0.01)
 
