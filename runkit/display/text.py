@@ -225,7 +225,7 @@ def counted(flags: Any, noun: str = "") -> str:
         return MISSING
     words = f"{int(flags.sum()):,} of {n_known:,}"
     if n_unknown:
-        return f"{words} known {noun}".rstrip() + f", {n_unknown:,} not known"
+        return f"{words} {noun or 'known'}, {n_unknown:,} not known"
     return f"{words} {noun}".rstrip()
 
 

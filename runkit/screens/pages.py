@@ -218,8 +218,8 @@ def status_tiles(facts: Facts) -> Tiles:
         flags = flag(is_so, is_so | is_word)
         tiles.append(count_tile(str(line), flags, "runs", unknown, line.role))
     if facts.sla_h is not None:
-        late = f"{counted(facts.waiting['is_late'], 'questions')} over {facts.sla_h:g} h"
-        tiles[0] = tiles[0]._replace(rest=dotted(tiles[0].rest, late))
+        over = f"{counted(facts.waiting['is_late'], 'questions')} over {facts.sla_h:g} h"
+        tiles[0] = tiles[0]._replace(rest=dotted(tiles[0].rest, over))
     return Tiles([*tiles, _low_tile(facts)])
 
 
@@ -232,15 +232,15 @@ def _low_tile(facts: Facts) -> Tile:
 def count_tile(name: str, flags: pd.Series[bool], noun: str, unknown: str, role: str) -> Tile:
     """Return a count as a large number, and what it is of in small.
 
-    `unknown` has the words that nobody can count, as they came.
+    `unknown` has the words that nobody can count.
     """
     number, _, rest = counted(flags, noun).partition(" ")
-    rest = ": ".join(filter(None, [rest, unknown]))
+    rest = f"{rest} {unknown}".strip()
     return Tile(name, number, rest, role if flags.any() else "muted")
 
 
 def unknown_words(words: pd.Series[str], vocabulary: Vocabulary) -> str:
-    """Return the words that a vocabulary does not have, as they came."""
+    """Quote the words that a vocabulary does not have, as they came: `(“strong”, “0.87”)`."""
     given = words.dropna()
     others = given[~is_known(given, vocabulary)].astype("str").unique()
-    return ", ".join(others)
+    return f"(“{'”, “'.join(others)}”)" if len(others) else ""

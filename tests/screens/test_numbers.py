@@ -92,16 +92,15 @@ class Truth:
 
 
 def count(flags: Iterable[bool | None], noun: str, words: list[str]) -> str:
-    """A count by hand: `3 of 19 runs, 1 not known: paused`."""
+    """A count by hand: `3 of 19 runs, 1 not known (“paused”)`."""
     flags = list(flags)
     n_unknown = flags.count(None)
-    others = ", ".join(dict.fromkeys(words))
-    if flags and n_unknown == len(flags):
-        return f"– {others}"
+    quoted = ", ".join(f"“{word}”" for word in dict.fromkeys(words))
     n_known = len(flags) - n_unknown
-    known = f"{flags.count(True)} of {n_known} known {noun}, {n_unknown} not known"
-    text = known if n_unknown else f"{flags.count(True)} of {n_known} {noun}"
-    return ": ".join(filter(None, [text, others]))
+    text = f"{flags.count(True)} of {n_known} {noun}" + f", {n_unknown} not known" * bool(n_unknown)
+    if flags and not n_known:
+        text = "–"
+    return f"{text} ({quoted})" if quoted else text
 
 
 FILES = {
