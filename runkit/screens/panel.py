@@ -54,9 +54,10 @@ class Panel:
         return html.notebook_html(self.markup())
 
     def _ipython_display_(self) -> None:
+        if self.figure is None:
+            raise NotImplementedError  # IPython then shows the output of the cell by its HTML
         display({"text/html": self._repr_html_(), "text/plain": repr(self)}, raw=True)
-        if self.figure is not None:
-            display(self.figure)
+        display(self.figure)
 
     def _content(self) -> Content:
         return Content(self.title, self.read, self.blocks or (Table(self.table),))
