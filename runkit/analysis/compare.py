@@ -257,8 +257,9 @@ def _facts(f: Frames, on_both: set[str], read: set[str]) -> dict[Key, Fact]:
     for run_id, status in zip(f.runs["run_id"], f.runs["status"].astype("str"), strict=True):
         facts[Key(run_id, "run")] = Fact(None if run_id in on_both else status)
     runs = f.runs[f.runs["run_id"].isin(on_both)]
+    run_ids = runs["run_id"].tolist()
     for name in own_columns("runs"):
-        for run_id, text in zip(runs["run_id"], runs[name].astype("str"), strict=True):
+        for run_id, text in zip(run_ids, runs[name].astype("str").tolist(), strict=True):
             if run_id in read or name not in FROM_STEPS:
                 facts[Key(run_id, name)] = Fact(_known(text))
     is_open = f.interrupts["outcome"].eq("pending") & f.interrupts["run_id"].isin(on_both)
@@ -269,7 +270,7 @@ def _facts(f: Frames, on_both: set[str], read: set[str]) -> dict[Key, Fact]:
     is_finding = f.artifacts["origin"].eq("finding")
     findings = _contents(f.artifacts[is_finding], FINDING)
     steps = _contents(f.steps, STEP)
-    for run_id in runs["run_id"]:
+    for run_id in run_ids:
         if run_id in read:
             facts[Key(run_id, "findings")] = _held(findings.get(run_id, []))
             facts[Key(run_id, "steps")] = _held(steps.get(run_id, []))
@@ -288,8 +289,8 @@ def _held(rows: list[str]) -> Fact:
 def _contents(table: pd.DataFrame, columns: list[str]) -> dict[str, list[str]]:
     """Return the rows of each run as texts."""
     contents: dict[str, list[str]] = {}
-    texts = table[columns].astype("str").fillna("")
-    for run_id, *row in zip(table["run_id"], *(texts[name] for name in columns), strict=True):
+    texts = table[["run_id", *columns]].astype("str").fillna("")
+    for run_id, *row in zip(*(texts[name].tolist() for name in texts), strict=True):
         contents.setdefault(run_id, []).append("\x1f".join(row))
     return contents
 
