@@ -41,7 +41,7 @@ from runkit.server._store import Store, actions_on, business_now, get_or_404
 from runkit.server._web import AccessMiddleware, RequestError, error_response
 
 Item = TypeVar("Item")
-MAX_SNAPSHOTS = 500  # of a replayed stream; of more changes they are an even selection
+MAX_SNAPSHOTS = 500  # of a replayed stream: those of the latest changes
 POLL_S = 0.05  # real seconds after which a live stream looks again
 
 
@@ -192,7 +192,7 @@ async def _events(store: Store, run: PlacedRun) -> AsyncIterator[bytes]:
         run = store.placed(run.spec.id)
         now = store.clock.now()
         changes = [at for at in run.changes if sent < at <= now]
-        for at in changes[:: -1 - len(changes) // MAX_SNAPSHOTS][::-1]:
+        for at in changes[-MAX_SNAPSHOTS:]:
             yield _message(run, "STATE_SNAPSHOT", at, snapshot=cut(run, at))
             await asyncio.sleep(0)  # notice a disconnected client between snapshots
         sent = max(sent, now)
