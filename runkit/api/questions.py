@@ -121,7 +121,7 @@ def _question(step: Json, item: Json, is_over: bool) -> Question:
         agent=first_text(*agents),
         label=question_text(item, proposed, step),
         kind=question_kind(proposed),
-        proposed=proposed_titles(value) or proposed_titles(of_step),
+        proposed=proposed_titles(proposed) or proposed_titles(of_step),
         n_proposals=n_proposals(proposed),
         outcome=outcome,
         decision=decision_of(result, item) if is_answered else None,

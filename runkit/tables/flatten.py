@@ -184,6 +184,10 @@ def _artifacts(
     for at, (step, parent, _) in enumerate(steps, first):
         asked = asked_at.get(at)
         proposed = _proposed(asked) if asked else []
+        artifacts = step.get("artifacts")
+        if proposed or not artifacts:
+            rows += proposed
+            continue
         kind = step.get("type")
         origin = FINDING
         if kind == "interrupt":
@@ -192,9 +196,9 @@ def _artifacts(
             origin = OUTPUT
         interrupt_id = asked.question.interrupt_id if asked else None
         agent = agent_of_step(step)
-        rows += proposed or [
+        rows += [
             ArtifactRow(number, at, origin, kind == "error", interrupt_id, agent, artifact)
-            for artifact in step.get("artifacts") or ()
+            for artifact in artifacts
         ]
     rows += [artifact for row in questions if row.step < 0 for artifact in _proposed(row)]
     agent = agent_of(run)
