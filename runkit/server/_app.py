@@ -225,8 +225,7 @@ def _message(run: PlacedRun, kind: str, at: int, **more: Any) -> bytes:
 @router.get("/actions")
 async def list_actions(store: Db, object_type: _web.ObjectType, object_id: str) -> Json:
     """List the actions on an object, newest first; none on an unknown one."""
-    found = (item for item in store.businesses if object_id in (item.id, item.hit_id))
-    actions = [action for item in found for action in actions_on(store, item)]
+    actions = [action for item in store.businesses for action in actions_on(store, item)]
     data = [action for action in actions[::-1] if action["object_id"] == object_id]
     return {"object": "list", "data": data, "url": "/v1/actions"}
 
