@@ -48,13 +48,12 @@ class Chart:
         self.lines = [words(note["text"]) for note in on_paper if note["yshift"] > 0]
         entries = [note["text"] for note in on_paper if note["yshift"] < 0]
         self.legend = [words(text).lstrip("■□━▫|/ ") for text in entries]
-        of_agents = [text for text in entries if "■" in text]
-        colors = [text.split("color:")[1][:7] for text in of_agents]
+        colors = [text.split("color:")[1][:7] for text in entries if "■" in text]
         self.colors = dict(zip(self.legend, colors, strict=False))
         in_plot = [note for note in notes if note.get("xref") != "paper"]
-        at_bands = [(words(note["text"]), note["x"]) for note in in_plot]
-        self.breaks = [position for text, position in at_bands if text == "//"]
-        self.bands = {text: position for text, position in at_bands if text != "//"}
+        places = {words(note["text"]): note["x"] for note in in_plot}
+        self.last_break = places.pop("//", None)
+        self.bands = places
         self.rows = [words(text) for text in layout["yaxis"]["ticktext"]]
         self.texts = [words(text) for text in traces["texts"]["text"]]
         self.hovers = [unescape(text) for text in traces["rows"]["customdata"]]

@@ -73,7 +73,7 @@ def test_a_wait_of_one_run_is_a_band_with_its_length():
     [(start, end)] = chart.spans("wait")
     assert start == 120
     assert chart.bands == {"14 h wait": pytest.approx((start + end) / 2, abs=0.01)}
-    assert chart.breaks == [chart.bands["14 h wait"]]
+    assert chart.last_break == chart.bands["14 h wait"]
     assert chart.legend[1:] == ["Waiting", "Wait, not on the time axis"]
     assert [begin for begin, _ in chart.spans("solid")] == [0, pytest.approx(end, abs=0.01)]
     assert chart.ticks["2 min 30 s"] == pytest.approx(150 + end - start, abs=0.01)
@@ -107,9 +107,7 @@ def test_waits_take_at_most_three_fifths_of_an_axis():
     ("seconds", "second", "last"),
     [
         (1, "0.1 s", "1 s"),
-        (60, "10 s", "1 min"),
         (600, "1 min", "10 min"),
-        (9 * 86_400, "1 d", "9 d"),
         (800 * 86_400, "91 d", "728 d"),
     ],
 )
