@@ -55,6 +55,7 @@ def take_gantt(browser: Browser, folder: Path) -> None:
     file.write_text(offline_page("A run", [image(draw(longest_wait()))]))
     page = browser.new_page(viewport={"width": 1120, "height": 700}, device_scale_factor=1.5)
     page.goto(file.as_uri())
+    page.add_style_tag(content="img { padding: 0 16px }")
     page.locator("img").first.screenshot(path=PICTURES / "gantt.png")
 
 
