@@ -20,7 +20,7 @@ FLEET: dict[str, Callable[[runkit.Frames], Panel]] = {
     "frames": pages.runs_panel,
     "answered": pages.answered_panel,
     "head": pages.head,
-    "folded": pages.folded_runs,
+    "folded": pages.folded_tables,
     "show": lambda f: pages.show_panel(f, sla_h=4),
     "inbox": lambda f: pages.inbox_panel(f, sla_h=4),
     "changes": lambda f: pages.changed_panel(runkit.changes([], f)),
@@ -29,7 +29,7 @@ ONE: dict[str, Callable[[runkit.Frames], Panel]] = {
     **{name: getattr(one_run, name) for name in one_run.__all__ if name != "step"},
     "beside_others": lambda f: runkit.one_run.beside_others(f, f.runs["run_id"][0]),
     "head": pages.head,
-    "folded": one_run.folded_steps,
+    "folded": pages.folded_tables,
     "show": lambda f: pages.show_panel(f, sla_h=4),
 }
 

@@ -1,4 +1,16 @@
-"""Templates: notebooks that an analyst can open, and that a report executes."""
+"""Templates: notebooks that an analyst can open, and that a report executes.
+
+A template gets its data by `runkit.report_data(run_ids)` and shows panels of `runkit.fleet` and
+`runkit.one_run`, `runkit.gantt`, and these functions of `runkit.screens.pages`:
+
+section          a panel without its line of what was read, or None if it has no rows
+changed_panel    what has changed: of the frame of `runkit.changes`, `data.changes`
+answered_panel   the questions that were answered, the newest first
+folded_tables    the rows of the chart as folded tables
+problems_panel   the kinds of problems in the data
+
+`data` itself is the first screen, and `data.provenance` the line of where the data comes from.
+"""
 
 from __future__ import annotations
 
@@ -147,7 +159,11 @@ def find_template(template: str | Path | None, n_runs: int = 1) -> Template:
     name = str(template or ("run" if n_runs == 1 else "runs"))
     is_ours = name in _RUN_COUNTS
     if not is_ours and Path(name).suffix != ".ipynb":
-        raise UsageError.one_of("template", name, [*_RUN_COUNTS, "my_template.ipynb"])
+        names = " or ".join(f'"{ours}"' for ours in _RUN_COUNTS)
+        raise UsageError(
+            f"template={name!r} is not a template; expected {names}, or the path of a notebook of "
+            "your own, which ends in .ipynb."
+        )
     path = template_folder() / f"{name}.ipynb" if is_ours else usable(name)
     try:
         return Template(name if is_ours else path.name, path, path.read_text(encoding="utf-8"))

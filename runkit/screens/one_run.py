@@ -21,6 +21,7 @@ from runkit.display.text import (
     first_text,
     lasted,
     moment,
+    plural,
     short_id,
 )
 from runkit.errors import UsageError
@@ -252,7 +253,7 @@ def beside_others(f: Source, run_id: str) -> Panel:
     """
     f = frames(f)
     own = f.select(run_id)
-    [run_id], [agent] = own.runs["run_id"], own.runs["agent"]
+    run_id, agent, agent_name = own.runs[["run_id", "agent", "agent_name"]].iloc[0]
     is_other = f.runs["agent"].eq(agent) & f.runs["run_id"].ne(run_id)
     others = f.runs[is_other & f.runs["status"].eq("completed")]
     wholes = f.runs.set_index("run_id")[[*WHOLE]].T
@@ -269,8 +270,10 @@ def beside_others(f: Source, run_id: str) -> Panel:
         "n_others": of_others.count(axis=1),
     }
     table = pd.DataFrame(columns).astype(BESIDE).reset_index(drop=True)
+    seen = table if len(others) else table[["what", "this_run_s"]]
+    of_agent = f"{plural(len(others), 'other completed run')} of {agent_title(agent, agent_name)}"
     title = f"{name_of_run(own)} {short_id(run_id)} beside others"
-    return Panel(title, table, what_was_read(f))
+    return Panel(title, table, what_was_read(f), [Table(seen, caption=of_agent)])
 
 
 def _read_of(f: Frames, *notes: str) -> ReadLine:
@@ -343,14 +346,6 @@ def decisions_of(f: Frames, sla_h: float | None) -> list[Decision]:
         )
         decisions.append(decision)
     return decisions
-
-
-def folded_steps(f: Frames) -> Panel:
-    """Show the steps of a run, which its chart draws, and its other results as folded tables."""
-    results = with_sources(f, outputs_of(f).iloc[:-1])[FINDING_SHOWN]
-    parts = {"Steps": indented(f.steps), "Other results": results}
-    blocks = [Table(part, name, shown=0) for name, part in parts.items() if len(part)]
-    return Panel("", f.steps, _read_of(f), blocks)
 
 
 def indented(steps: pd.DataFrame) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from runkit.facts import (
     ending_text,
     is_a,
     is_known,
+    outputs_of,
     returned_by,
     runs_in_order,
     times_text,
@@ -36,10 +37,12 @@ from runkit.screens.fleet import (
 from runkit.screens.one_run import (
     AUDIT,
     AUDIT_NAMES,
+    FINDING_SHOWN,
     INDENT,
     head_of_run,
     indented,
     name_of_run,
+    with_sources,
 )
 from runkit.screens.panel import NOTHING_READ, Panel
 from runkit.tables.frames import Frames
@@ -88,11 +91,16 @@ def runs_panel(f: Frames) -> Panel:
     return Panel(f"Frames: {', '.join(sizes)}", table, line, blocks)
 
 
-def folded_runs(f: Frames) -> Panel:
-    """Show the runs, which a chart draws, and their slowest steps as folded tables."""
-    parts = {"Runs": runs_table(f), "Slowest steps": slowest_steps(f).table[SLOWEST]}
+def folded_tables(f: Frames) -> Panel:
+    """Show what a chart draws as folded tables: one run with its other results, or many runs."""
+    if len(f) == 1:
+        results = with_sources(f, outputs_of(f).iloc[:-1])[FINDING_SHOWN]
+        parts = {"Steps": indented(f.steps), "Other results": results}
+    else:
+        parts = {"Runs": runs_table(f), "Slowest steps": slowest_steps(f).table[SLOWEST]}
     blocks = [Table(part, name, shown=0) for name, part in parts.items() if len(part)]
-    return Panel("", f.runs, what_was_read(f), blocks)
+    table = next(iter(parts.values()))
+    return Panel("", table, what_was_read(f), blocks)
 
 
 def runs_table(f: Frames, sla_h: float | None = None) -> pd.DataFrame:

@@ -97,7 +97,11 @@ def test_a_template_that_prints_its_folder_fails(tmp_path):
         ("a.html", {"template": "nowhere.ipynb"}, "cannot be read .FileNotFoundError"),
         ("a.html", {"template": "odd.ipynb"}, r"odd\.ipynb"),
         ("a.html", {"before": run()}, "before= is for the report on many runs"),
-        ("a.html", {"template": "compare"}, "is not known; expected one of"),
+        (
+            "a.html",
+            {"template": "compare"},
+            '\'compare\' is not a template; expected "run" or "runs"',
+        ),
         ("own.html", {"template": "own.ipynb"}, r"own\.ipynb exists and was not made by a report"),
     ],
 )

@@ -112,6 +112,14 @@ def test_a_report_quotes_what_the_last_output_returned():
     assert panel.blocks[0].note == "B: of b"
 
 
+def test_a_run_without_others_of_its_agent_shows_its_times_and_that_there_are_0_others():
+    panel = runkit.one_run.beside_others(run(step("a", 0, 30), run_id="own"), "own")
+    assert panel.table[["this_run_s", "n_others"]].values.tolist()[0] == [30, 0]
+    html = panel._repr_html_()
+    assert "0 other completed runs of" in html
+    assert "Median" not in html
+
+
 def test_a_step_is_found_by_its_id_its_name_and_its_label():
     steps = [
         step(f"{letter * 8}-1", name=f"name_{letter}", label=f"Label {letter}") for letter in "ab"
