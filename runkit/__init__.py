@@ -13,6 +13,9 @@ Analyze    `search`, `changes`, `decisions`
 Share      `report`, `report_data`, `Redaction`
 Errors     `RunkitError` is the base of all; `runkit.errors` lists them
 
+`compare`, `search`, `changes` and `decisions` return DataFrames; `overview` and the functions of
+`one_run` and `fleet` return panels, with a DataFrame in `.table`.
+
 `help(runkit.gantt)` and so on explain each name; `f.schema` explains the columns.
 """
 # Names are loaded when they are first used, so that `import runkit` costs a fraction of `import
