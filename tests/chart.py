@@ -51,9 +51,8 @@ class Chart:
         colors = [text.split("color:")[1][:7] for text in entries if "■" in text]
         self.colors = dict(zip(self.legend, colors, strict=False))
         in_plot = [note for note in notes if note.get("xref") != "paper"]
-        places = {words(note["text"]): note["x"] for note in in_plot}
-        self.last_break = places.pop("//", None)
-        self.bands = places
+        self.bands = {words(note["text"]): note["x"] for note in in_plot}
+        self.last_break = self.bands.pop("//", None)
         self.rows = [words(text) for text in layout["yaxis"]["ticktext"]]
         self.texts = [words(text) for text in traces["texts"]["text"]]
         self.hovers = [unescape(text) for text in traces["rows"]["customdata"]]
