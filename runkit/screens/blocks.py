@@ -86,7 +86,8 @@ class Table(NamedTuple):
     """A table with a heading.
 
     `n` is how many runs it is of, `caption` says in HTML what they are; empty for none. `shown`
-    rows are seen, the others are folded; 0 folds the whole table.
+    rows are seen, the others are folded; 0 folds the whole table. `role` colors the heading in
+    a terminal.
     """
 
     df: pd.DataFrame
@@ -94,6 +95,7 @@ class Table(NamedTuple):
     n: int | None = None
     shown: int = SHOWN_ROWS
     caption: str = ""
+    role: str = "text"
 
 
 class Quote(NamedTuple):

@@ -334,7 +334,10 @@ def decisions_of(f: Frames, sla_h: float | None) -> list[Decision]:
     for question in questions:
         when = question["answered_at"] and moment(question["answered_at"])
         since = question["asked_at"] and f"since {moment(question['asked_at'])}"
-        waited = question["wait_s"] and f"waited {lasted(question['wait_s'])}"
+        verb = "waiting" if question["outcome"] == "pending" else "waited"
+        waited = question["wait_s"] and f"{verb} {lasted(question['wait_s'])}"
+        is_silent = question["outcome"] == "answered" and not question["decision"]
+        silent = "decision not in the data" if is_silent else ""
         key = first_text(question["step_id"], question["interrupt_id"])
         decision = Decision(
             question["label"] or NOT_IN_THE_DATA,
@@ -342,7 +345,7 @@ def decisions_of(f: Frames, sla_h: float | None) -> list[Decision]:
             proposals.get(key, [(question["proposed"] or "", "")]),
             question["decision"] or "",
             question["reason"] or "",
-            dotted(question["answered_by"], when or since, waited, question.get("limit")),
+            dotted(silent, question["answered_by"], when or since, waited, question.get("limit")),
         )
         decisions.append(decision)
     return decisions

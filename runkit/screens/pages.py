@@ -12,7 +12,6 @@ from runkit.display.text import counted, day, flag, lasted, plural
 from runkit.facts import (
     Facts,
     ReadLine,
-    ending_text,
     is_a,
     is_known,
     outputs_of,
@@ -154,19 +153,23 @@ def _tree_panel(f: Frames, sla_h: float | None) -> Panel:
 
 
 def _tree(f: Frames) -> pd.DataFrame:
-    """Return steps as a tree, with their errors and how questions ended.
+    """Return steps as a tree, with their errors, and the day of each start if there are several.
 
-    An error that the row or the row above has is not said twice.
+    A failed step has the error of the step of type error that follows it.
     """
-    tree = indented(f.steps)
+    is_error = f.steps["type"].eq("error")
+    reported = f.steps["error"].where(is_error & f.steps["state"].shift().eq("failed"))
+    error = f.steps["error"].fillna(reported.shift(-1))
+    is_repeated = is_error & error.eq(error.shift())
+    tree = indented(f.steps).assign(what=error.mask(error.eq(f.steps["label"])))
+    tree["duration_s"] = tree["duration_s"].mask(is_error)
     tree["step"] = tree["step"].str.replace(INDENT, "  ")
-    questions = records(f.interrupts[f.interrupts["outcome"].ne("pending")])
-    endings = {question["step_id"]: ending_text(question) for question in questions}
-    error = tree["error"]
-    is_repeated = error.eq(f.steps["label"]) | error.eq(error.shift())
-    what = error.mask(is_repeated).fillna(tree["step_id"].map(endings).astype("str"))
-    tree["what"] = what.fillna("") if what.notna().any() else what
-    return tree[["step", "state", "duration_s", "what"]]
+    if tree["started_at"].dt.date.nunique() == 1:
+        tree["started_at"] = tree["started_at"].dt.strftime("%H:%M:%S")
+    tree = tree[~is_repeated]
+    if tree["what"].notna().any():
+        tree["what"] = tree["what"].fillna("")
+    return tree[["step", "state", "agent", "started_at", "duration_s", "what"]]
 
 
 def _groups_panel(f: Frames, sla_h: float | None) -> Panel:
@@ -175,8 +178,12 @@ def _groups_panel(f: Frames, sla_h: float | None) -> Panel:
     is_waiting = runs["wait_s"].notna()
     status = runs.pop("status").astype("str").mask(is_waiting, "interrupted")
     labels = status.map(lambda word: RUN_STATUSES.find(word).label)
+    roles = {line.label: line.role for line in RUN_STATUSES.lines}
     groups = runs.assign(since=runs["since"].mask(is_waiting)).groupby(labels, sort=False)
-    blocks = [Table(group, str(label), len(group)) for label, group in groups]
+    blocks = [
+        Table(group, str(label), len(group), role=roles.get(str(label), "text"))
+        for label, group in groups
+    ]
     return Panel("", runs, what_was_read(f), blocks)
 
 

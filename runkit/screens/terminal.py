@@ -15,7 +15,17 @@ from rich.text import Text
 
 from runkit.api.words import Word
 from runkit.display.text import visible
-from runkit.screens.blocks import Block, Content, Decisions, Quote, Table, Tiles, columns_of
+from runkit.screens.blocks import (
+    IDS,
+    Block,
+    Content,
+    Decisions,
+    Quote,
+    Table,
+    TableColumn,
+    Tiles,
+    columns_of,
+)
 
 STYLES = {  # rich's style by the role of a color, or "bold"
     "accent": "blue",
@@ -36,13 +46,13 @@ LEFT_OUT = (
     "asked_by",
 )
 GAP = "  "  # between two columns
-# columns that are cut first where a table is too wide
-NAMES = (
+# columns that are left out where texts would be cut to fewer characters than ROOM
+WITH_ROOM = (
     "agent",
-    "agent_name",
-    "business_name",
+    "started_at",
 )
-MIN_TEXT = 16, 8  # characters to which texts are cut, first names, then the last one
+ROOM = 24
+MIN_TEXT = 8  # characters to which texts are cut, where a table is still too wide
 
 
 def write_panel(panel: Content, *, has_all: bool = False) -> None:
@@ -99,20 +109,22 @@ def _block(block: Block, shown: int, width: int) -> Iterator[Text]:
         yield from _table(block, shown, width)
     elif isinstance(block, Quote):
         yield _joined(_cell(block.status), line_of(block.when, "muted"))
-        parts = _wrapped(block.heading)
+        title = block.note or block.heading
+        parts = [Text(visible(title), "bold")] if title else []
         if block.confidence:
-            parts.append(Text.assemble(("confidence ", STYLES["muted"]), _cell(block.confidence)))
+            parts.append(_labeled("confidence", _cell(block.confidence)))
         if parts:
             yield _joined(*parts)
-        yield from _wrapped(block.text, block.note)
+        if block.text.rstrip(".").casefold() != title.casefold():
+            yield from _wrapped(block.text)
     elif isinstance(block, Decisions):
         for place, item in enumerate(block.decisions):
             if place:
                 yield Text()
             yield _joined(line_of(item.question, "bold"), _cell(item.outcome))
-            for proposal in item.proposals:
-                yield from _wrapped(*proposal)
-            yield from _wrapped(item.decision, item.reason)
+            for proposed, reason in item.proposals:
+                yield from _quoted("proposed", proposed, reason)
+            yield from _quoted("decided", item.decision, item.reason)
             yield line_of(item.note, "muted")
     else:
         yield line_of(block.heading, "bold")
@@ -121,6 +133,17 @@ def _block(block: Block, shown: int, width: int) -> Iterator[Text]:
 
 def _joined(*parts: Text) -> Text:
     return Text(GAP).join(parts)
+
+
+def _labeled(label: str, text: Text) -> Text:
+    return Text.assemble((f"{label} ", STYLES["muted"]), text)
+
+
+def _quoted(label: str, text: str, reason: str) -> Iterator[Text]:
+    """Yield what somebody proposed or decided, if the data has it, and the reason."""
+    for quote in _wrapped(text):
+        yield _labeled(label, Text.assemble("“", quote, "”"))
+    yield from _wrapped(reason)
 
 
 def _wrapped(*texts: str) -> list[Text]:
@@ -133,36 +156,45 @@ def _table(table: Table, shown: int, width: int) -> Iterator[Text]:
     if table.heading:
         is_counted = table.n is not None
         title = f"{table.n:,} {table.heading.lower()}" if is_counted else table.heading
-        yield line_of(title, "bold")
+        yield line_of(title, f"bold {STYLES[table.role]}")
     if table.df.empty:
         if not table.heading:
             yield line_of("0 rows", "muted")
         return
     columns = [column for column in columns_of(table.df.head(shown)) if column.name not in LEFT_OUT]
-    texts = [[line_of(item.head, "muted"), *map(_cell, item.cells)] for item in columns]
-    widths = [max(text.cell_len for text in column) for column in texts]
-    excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
-    places = [place for place, column in enumerate(columns) if column.kind == "text"]
-    places.sort(key=lambda place: (columns[place].name not in NAMES, -place))
-    for least in MIN_TEXT:
-        for place in places:
-            cut = max(0, min(widths[place] - least, excess))
-            widths[place] -= cut
-            excess -= cut
-    for column, cells, most in zip(columns, texts, widths, strict=True):
-        for cell in cells:
-            cell.align("right" if column.kind == "number" else "left", most)
-    for row in zip(*texts, strict=True):
+    texts = {column.name: _lines_of(column) for column in columns}
+    widths = {name: max(text.cell_len for text in lines) for name, lines in texts.items()}
+    room = width + len(GAP)  # no gap after the last column
+    for name in WITH_ROOM:
+        if sum(_cut(columns, widths, ROOM)) > room:
+            columns = [column for column in columns if column.name != name]
+    sizes = (_cut(columns, widths, most) for most in range(room, MIN_TEXT, -1))
+    fitting = next((size for size in sizes if sum(size) <= room), _cut(columns, widths, MIN_TEXT))
+    for column, size in zip(columns, fitting, strict=True):
+        for text in texts[column.name]:
+            text.align("right" if column.kind == "number" else "left", size - len(GAP))
+    for row in zip(*(texts[column.name] for column in columns), strict=True):
         line = _joined(*row)
         line.no_wrap = True
         yield line
 
 
-def _cell(cell: object) -> Text:
+def _lines_of(column: TableColumn) -> list[Text]:
+    style = "muted" if column.name in (*IDS, *WITH_ROOM) else ""
+    return [line_of(column.head, "muted"), *(_cell(cell, style) for cell in column.cells)]
+
+
+def _cut(columns: list[TableColumn], widths: dict[str, int], most: int) -> list[int]:
+    """Return the widths of columns with their gaps, if texts are cut to `most` characters."""
+    limits = {column.name: most if column.kind == "text" else PIPE for column in columns}
+    return [min(widths[name], limit) + len(GAP) for name, limit in limits.items()]
+
+
+def _cell(cell: object, style: str = "") -> Text:
     if isinstance(cell, Word):
         return line_of(f"{cell.label} {cell.icon}".strip(), cell.role)
     texts = map(str, cell) if isinstance(cell, list) else [str(cell)]
-    return line_of("; ".join(texts))
+    return line_of("; ".join(texts), style)
 
 
 def line_of(text: str, style: str = "") -> Text:
