@@ -20,7 +20,7 @@ from runkit.facts import (
     times_text,
     what_was_read,
 )
-from runkit.screens.blocks import Table, Tile, Tiles, dotted, records, with_name
+from runkit.screens.blocks import Table, Tile, Tiles, dotted, with_name
 from runkit.screens.fleet import (
     LOW_GROUP,
     MAX_NEEDS,

@@ -51,7 +51,7 @@ WITH_ROOM = (
     "agent",
     "started_at",
 )
-ROOM = 24
+ROOM = 32
 MIN_TEXT = 8  # characters to which texts are cut, where a table is still too wide
 
 

@@ -85,7 +85,7 @@ def show(folder, *runs, options=(), code=0):
 def test_a_run_is_shown_as_a_tree(tmp_path):
     """How it ended, its questions, its times, each step with its state and length.
 
-    An error is said once, and a question says how it ended.
+    An error is said once, and a question without a decision says so.
     """
     steps = [
         step("b", 0, 20, label="Child"),
@@ -98,16 +98,18 @@ def test_a_run_is_shown_as_a_tree(tmp_path):
     assert lines[0] == "CIP Orchestrator"
     assert lines[1].startswith("run r · 1 run read · as of Feb 3, 2026, 10:01 UTC (newest time in")
     assert lines[3] == "Completed ✓  ended Feb 3, 2026, 10:01 UTC"
-    assert "Approve?  Answered ✓" in lines
-    assert lines[-8:] == [
-        "1 min 40 s: 1 min 10 s work, 30 s waiting",
-        "Step        State     Duration  What",
-        "Group       Done ✓        40 s",
-        "  Child     Done ✓        20 s",
-        "  Register  Failed ✕      10 s  down",
-        "  No: down  Failed ✕       0 s",
-        "Approve?    Done ✓        30 s  Answered",
-        "Last        Done ✓        30 s",
+    assert lines[5] == "Approve?  Answered ✓"
+    assert "decision not in the data · " in lines[6]
+    table = [re.split("  +", line.strip()) for line in lines[-7:]]
+    assert lines[-8] == "1 min 40 s: 1 min 10 s work, 30 s waiting"
+    assert table[0] == ["Step", "State", "Agent", "Started", "Duration", "What"]
+    assert [(row[0], row[1], *row[3:]) for row in table[1:]] == [
+        ("Group", "Done ✓", "10:00:00", "40 s"),
+        ("Child", "Done ✓", "10:00:00", "20 s"),
+        ("Register", "Failed ✕", "10:00:20", "10 s", "down"),
+        ("No: down", "Failed ✕", "10:00:30", "–"),
+        ("Approve?", "Done ✓", "10:00:40", "30 s"),
+        ("Last", "Done ✓", "10:01:10", "30 s"),
     ]
 
 
@@ -192,7 +194,7 @@ def test_the_exit_code_says_whether_a_question_waits(has_question, has_bad_line,
 def test_a_table_fits_the_terminal(width, tmp_path, monkeypatch):
     """Wide characters count as two; ten rows of a group, unless `--all` is given.
 
-    Headings are bold, but for NO_COLOR.
+    Headings are bold and in the color of their status, but for NO_COLOR.
     """
     name = {"_runkit": {"business_name": "東京貿易株式会社" * 4}}
     reason = f"Register: {'down ' * 30}: end"
@@ -214,7 +216,7 @@ def test_a_table_fits_the_terminal(width, tmp_path, monkeypatch):
     assert "\x1b" not in shown
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "xterm")
-    assert "\x1b[1m12 completed\x1b[0m" in on_a_terminal("show", str(path))
+    assert "\x1b[1;32m12 completed\x1b[0m" in on_a_terminal("show", str(path))
 
 
 def test_the_exports_of_the_sandbox_are_all_that_a_client_needs(served, monkeypatch):
