@@ -77,4 +77,4 @@ def test_an_open_question_says_whether_it_is_over_the_limit(hours, words):
     steps = [question("done", 5, 9), question("q", 0, None)]
     f = runkit.frames(run(*steps, end=None, status="interrupted"), as_of=at(5 * 3600))
     html = redact_source(read_source(f), make_masker(), sla_h=hours)._repr_html_()
-    assert re.findall(r"since [^<·]* UTC([^<]*)", html) == [f" · waited 5 h{words}"]
+    assert re.findall(r"since [^<·]* UTC([^<]*)", html) == [f" · waiting 5 h{words}"]

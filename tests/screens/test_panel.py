@@ -102,7 +102,7 @@ def test_rows_beyond_the_first_are_folded_and_both_say_how_many():
     panel = Panel("Time", pd.DataFrame({"n": range(1_520)}))
     html = panel._repr_html_()
     assert html.count("<tr>") == 2 + 200
-    assert html.index("<details") < html.index("20 of 1,520") < html.index("200 of 1,520")
+    assert html.index("<details") < html.index("1,500 more") < html.index("200 of 1,520")
     assert "10 of 1,520" in repr(panel)
 
 
