@@ -45,8 +45,8 @@ MAX_RAW = 20_000  # characters of raw JSON
 MAX_FINDINGS = 20  # of the run, as rows of a table; what is proposed has all of its own
 MUTED = "rk-muted"  # the tone of what is neither good nor bad
 FORM_STYLE = Markup("<style>{}{}</style>").format(
-    css_variables(":is(.runkit-static, .runkit-form)"),
-    Markup("""
+    css_variables(":is(.runkit-static, .runkit-form, .rk-bar)"),
+    Markup(r"""
 .runkit-static {
   font-size: 13px; line-height: 1.4; color: var(--runkit-text); overflow-wrap: anywhere;
 }
@@ -100,10 +100,18 @@ FORM_STYLE = Markup("<style>{}{}</style>").format(
 .runkit-form .widget-accordion .jupyter-widget-Collapse-header {
   color: var(--runkit-muted); font-weight: 400; padding: 2px 0;
 }
-.runkit-form .widget-toggle-button { width: auto; padding: 0 14px; margin: 0 4px 0 0; }
+.runkit-form .widget-toggle-button {
+  width: auto; padding: 0 22px; margin: 0 6px 0 0; position: relative; border-radius: 4px;
+}
+.runkit-form .widget-toggle-button, .runkit-live .rk-bar button {
+  background: none; border: 1px solid var(--runkit-muted); color: var(--runkit-text);
+}
 .runkit-form .widget-toggle-button.mod-active {
-  background: var(--runkit-selected); color: var(--runkit-link); font-weight: 600;
+  background: var(--runkit-selected); color: var(--runkit-link); border-color: var(--runkit-link);
   box-shadow: inset 0 0 0 1px var(--runkit-link);
+}
+.runkit-form .widget-toggle-button.mod-active::before {
+  content: "\2713" / ""; position: absolute; left: 8px;
 }
 .runkit-form .rk-send { margin: 4px 0 4px 134px; align-items: center; }
 .runkit-form .rk-send > .widget-html { flex: 0 1 auto; }

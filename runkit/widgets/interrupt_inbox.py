@@ -30,7 +30,7 @@ from runkit.widgets._question import OpenQuestion, note_html, waiting_questions
 from runkit.widgets._work import SavedBox, Work, close_tree
 
 LINE = "{:>11}  {:28}  {:44}  {:8}  {}"  # of the list
-LINES_IN_VIEW = 6  # of the list
+LINES_IN_VIEW = 12  # of the list
 MAX_RECEIPTS = 5  # shown below the form; all of them are in `receipts`
 Key = tuple[str, str | None, str | None, str]
 _LINES = Markup('<p class="rk-lines">{}</p>')
@@ -117,7 +117,6 @@ class QuestionList:
         self.receipts: list[Receipt] = []
         self.questions: list[OpenQuestion] = []
         self.forms: dict[Key, AnswerForm] = {}
-        self.coverage = ""
         self.on_change: Callable[[], object] = lambda: None
         self.choice = w.Select(rows=2)
         self.choice.add_class("rk-list")
@@ -131,7 +130,6 @@ class QuestionList:
         self._runs: dict[str, Run] = {}  # by id, as they were read last
         self._head = w.HTML()
         self._columns = w.HTML()
-        self._table = Markup()
         self._log = w.HTML()
         self._slot = w.VBox()
         bar = w.HBox([self._head, self.refresh_button])
@@ -152,7 +150,7 @@ class QuestionList:
     @property
     def sentence(self) -> str:
         """How many questions wait, which runs were looked at, when, and what may be missing."""
-        n_over = sum(map(bool, map(self._over, self.questions)))
+        n_over = sum(self._over(each) > "" for each in self.questions)
         late = f" ({n_over:,} over {self._sla_h:g} h)" if self._sla_h is not None else ""
         return f"{self.count}{late} {self.coverage}"
 
@@ -231,7 +229,8 @@ class QuestionList:
         chosen = self.choice.value
         closed = [form.question for form in self.forms.values() if form.receipt is not None]
         listed = [*self.questions, *closed]
-        heads = LINE.format("Waiting", "Business", "Question", "Run", "") if listed else ""
+        n = len(listed)
+        heads = LINE.format("Waiting", "Business", plural(n, "question"), "Run", "") if n else ""
         lines = [self._line(question, lasted(question.wait_s)) for question in self.questions]
         lines += [self._line(question, "closed") for question in closed]
         keys = [question.key for question in listed]
@@ -239,7 +238,7 @@ class QuestionList:
         self._head.value = block(note_html(self.sentence))
         self._columns.value = block(_LINES.format(heads))
         self.choice.layout.display = None if listed else "none"
-        self.choice.rows = max(self.choice.rows, min(len(keys), LINES_IN_VIEW))
+        self.choice.rows = max(2, min(n, LINES_IN_VIEW))  # of one row it would drop down
         self.choice.options = [*zip(lines, keys, strict=True)]
         self.choice.value = chosen if chosen in keys else next(iter(keys), None)
         self._show_form()

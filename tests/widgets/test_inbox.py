@@ -50,9 +50,8 @@ async def test_the_longest_wait_is_first_and_the_next_one_follows_each_answer(as
     names = {item.scenario: item.name for item in asking.box.businesses}
     await until(lambda: names[SCENARIOS[0]] in inbox.saved_html)
     lines = [line for line, _ in inbox.listing.choice.options]
-    assert [line.index(names[each]) for each, line in zip(SCENARIOS, lines, strict=True)] == [
-        13
-    ] * 3
+    at = {line.index(names[each]) for each, line in zip(SCENARIOS, lines, strict=True)}
+    assert at == {13}
     assert [line.split()[-1] for line in lines] == [each[:8] for each in ids]
     inbox.listing.choice.value = inbox.questions[1].key
     await until(lambda: inbox.listing.form is not None)
@@ -86,8 +85,7 @@ async def test_a_closed_question_stays_in_the_list_with_what_was_typed(asking):
     asking.answer_elsewhere(run)
     await inbox.listing.refresh()
     assert (waiting(inbox), inbox.listing.form) == ([other.id], form)
-    labels = [label for label, _ in inbox.listing.choice.options]
-    assert labels[-1].split()[0] == "closed"
+    assert "closed" in inbox.listing.choice.options[-1][0]
     assert form.inputs.proposals[0].texts["note"].value == NOTE
     assert not form.can_send
 
@@ -127,6 +125,7 @@ def test_every_question_that_waits_is_there():
         inbox = runkit.InterruptInbox(client)
         assert {*waiting(inbox)} == {run.id for run in listed if run.status == "interrupted"}
         assert f"in {len(listed):,} runs created since" in inbox.listing.sentence
+        assert inbox.listing.choice.rows == len(inbox.questions)
 
 
 # -------------------------------------------------------------------------- a list of another account
