@@ -229,7 +229,7 @@ class OpenQuestion:
         by = self.answerer_in(run)
         parts = (
             "Already answered",
-            f" “{shorten(decision, 80)}”" if decision else "",
+            f" “{shorten(decision, 80)}”" if decision else " (decision not in the data)",
             f" by {by}" if by else "",
             f", {moment(step.completed_at)}.",
         )
