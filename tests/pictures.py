@@ -46,7 +46,7 @@ def answered() -> runkit.Frames:
         run, _ = map(client.runs.wait, made)
         answer = {"decision": "approve", "note": REASON}
         client.runs.resume(run, run.interrupts[0].id, answer, who="Ana Ortiz")
-        return runkit.frames(client.runs.wait(run.id))
+        return runkit.frames(client.runs.wait(run.id), answers=runkit.answer_log())
 
 
 def take_gantt(browser: Browser, folder: Path) -> None:

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import nbformat
 
+from runkit.analysis.compare import changes
 from runkit.arguments import Hours, checked
 from runkit.display.messages import MASK
 from runkit.display.text import moment, plural, visible
@@ -21,13 +22,13 @@ from runkit.reports.report_data import (
     Labels,
     ReportData,
     make_masker,
-    read_source,
     redact_source,
     write_data,
 )
 from runkit.screens.pages import heading
 from runkit.tables import sources
 from runkit.tables.frames import Frames
+from runkit.tables.read_frames import frames
 
 _FIGURE_NUMBERS = re.compile(r'"bdata": ?"[^"]*"')
 
@@ -79,7 +80,8 @@ def report(
     Parameters
     ----------
     source
-        `Frames`, or anything that `frames()` accepts.
+        `Frames`, or anything that `frames()` accepts. Decisions and reasons that the data lacks
+        come with `frames(source, answers=runkit.answer_log())`.
     path
         The HTML file to write; the notebook gets the same name.
     template
@@ -129,12 +131,13 @@ def report(
     masker = make_masker(redact)
     _check_notebook(notebook_path)
     chosen = None if template is None else templates.find_template(template)
-    read = read_source(source, before)
-    n_runs = len(read.frames.runs)
+    f = frames(source)
+    n_runs = len(f.runs)
     selected = chosen or templates.find_template(None, n_runs)
-    _check_runs(selected, read.frames, has_before=before is not None)
+    _check_runs(selected, f, has_before=before is not None)
 
-    data = redact_source(read, masker, selected, labels, sla_h)
+    changed = None if before is None else changes(before, f)
+    data = redact_source(f, masker, selected, labels, sla_h, changed)
     about = data.provenance
     executed = _execute(data, selected, masker, progress=progress)
     html = to_html(

@@ -1,7 +1,7 @@
 """`report_data()`: the data of a template, read and redacted here, then passed to its kernel.
 
-The kernel gets a private folder with the redacted data only: no API key, no answer log, no original
-data. Without that folder, in a notebook that an analyst opens, the runs are read again.
+The kernel gets a private folder with the redacted data only: no API key and no original data.
+Without that folder, in a notebook that an analyst opens, the runs are read again.
 """
 
 from __future__ import annotations
@@ -19,21 +19,18 @@ import pandas as pd
 from pydantic import PositiveInt
 
 import runkit
-from runkit.analysis.compare import changes
 from runkit.arguments import Words, check_each, check_kind, checked
 from runkit.client.client import KEY_NAME
 from runkit.display.messages import IN_USE, hide
 from runkit.display.text import moment
 from runkit.errors import DISTRIBUTION, UsageError
 from runkit.local import files
-from runkit.local.answer_log import answer_log
 from runkit.reports.redaction import Masker, Redaction
 from runkit.reports.templates import DATA_NAME, Template
 from runkit.screens.blocks import Details, dotted
 from runkit.screens.html import notebook_html
 from runkit.screens.pages import head
 from runkit.screens.panel import Panel
-from runkit.tables import sources
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 
@@ -79,13 +76,12 @@ class ReportData(NamedTuple):
 
     It is shown as the first screen of a report: how a run ended, or the counts of many.
 
-    `frames` are `runkit.Frames`. `answers` are the rows of `runkit.answer_log()` about these runs.
-    `provenance` is shown as a line. `labels` are the title and other words that were given to
-    `report()`, `sla_h` its limit, `changes` the frame of `runkit.changes()`, or None.
+    `frames` are `runkit.Frames`. `provenance` is shown as a line. `labels` are the title and other
+    words that were given to `report()`, `sla_h` its limit, `changes` the frame of
+    `runkit.changes()`, or None.
     """
 
     frames: Frames
-    answers: pd.DataFrame
     provenance: Provenance
     labels: Labels = NO_LABELS
     sla_h: float | None = None
@@ -114,52 +110,26 @@ def make_masker(redact: bool | Redaction = True) -> Masker:
     return Masker(policy, [key for key in keys if len(key) >= MIN_KEY_LENGTH])
 
 
-class ReportSource(NamedTuple):
-    """The data of a report before redaction.
-
-    `more` are frames beside those of the runs, as in `ReportData`.
-    """
-
-    frames: Frames
-    more: Mapping[str, pd.DataFrame]
-
-
-def read_source(
-    source: sources.Source,
-    before: sources.Source | None = None,
-) -> ReportSource:
-    """Read the frames and the sent answers."""
-    f = frames(source)
-    answers = answer_log()
-    answers = answers[answers["run_id"].isin(f.runs["run_id"])]
-    f = frames(f, answers=answers) if len(answers) else f
-    more = {"answers": answers}
-    if before is not None:
-        more["changes"] = changes(before, f)
-    return ReportSource(f, more)
-
-
 def redact_source(
-    source: ReportSource,
+    source: Frames,
     masker: Masker,
     template: Template | None = None,
     labels: Labels = NO_LABELS,
     sla_h: float | None = None,
+    changed: pd.DataFrame | None = None,
 ) -> ReportData:
-    """Mask the data and the labels, and describe the provenance."""
-    tables = masker.tables({**dict(source.frames.items()), **source.more})
-    more = {name: tables.pop(name) for name in source.more}
-    if "changes" in more:
-        sentence_of_changes = source.more["changes"].attrs["sentence"]
-        more["changes"].attrs["sentence"] = masker.text(sentence_of_changes)
-    # a tax number can be recovered from the digest of an answer by trying all numbers
-    more["answers"] = more["answers"].assign(question_digest=None)
-    reasons = tuple(map(masker.text, source.frames.source_missing))
-    agents = tuple(map(masker.text, source.frames.agents))
-    f: Frames = replace(source.frames, **tables, source_missing=reasons, agents=agents)
+    """Mask the frames, the labels and the frame of changes, and describe the provenance."""
+    more = {} if changed is None else {"changes": changed}
+    tables = masker.tables({**dict(source.items()), **more})
+    masked_changes = tables.pop("changes", None)
+    if changed is not None:
+        masked_changes.attrs["sentence"] = masker.text(changed.attrs["sentence"])
+    reasons = tuple(map(masker.text, source.source_missing))
+    agents = tuple(map(masker.text, source.agents))
+    f: Frames = replace(source, **tables, source_missing=reasons, agents=agents)
     masked_labels = Labels(*map(masker.text, labels))
     about = _provenance(f, masker, template)
-    return ReportData(f, provenance=about, labels=masked_labels, sla_h=sla_h, **more)
+    return ReportData(f, about, masked_labels, sla_h, masked_changes)
 
 
 def _provenance(f: Frames, masker: Masker, template: Template | None) -> Provenance:
@@ -231,7 +201,7 @@ def report_data(
     Returns
     -------
     ReportData
-        Redacted frames, runs, answers and their provenance.
+        Redacted frames and their provenance.
 
     Raises
     ------
@@ -255,13 +225,13 @@ def report_data(
     return redact_source(source, masker)
 
 
-def _fetched(ids: list[str], client: runkit.Client | None) -> ReportSource:
+def _fetched(ids: list[str], client: runkit.Client | None) -> Frames:
     """Read these runs."""
     with nullcontext(client) if client else runkit.Client(read_only=True) as reader:
-        return read_source(reader.runs.fetch(ids, progress=False))
+        return frames(reader.runs.fetch(ids, progress=False))
 
 
-def _examples(n: int) -> ReportSource:
+def _examples(n: int) -> Frames:
     """Read `n` runs, completed ones that waited long first."""
     with runkit.sandbox(**EXAMPLES) as box, box.client(read_only=True) as client:
         listed = client.runs.list(with_businesses=True, progress=False)
@@ -269,4 +239,4 @@ def _examples(n: int) -> ReportSource:
     table = frames(runs).runs
     table = table.assign(is_completed=table["status"].eq("completed"))
     examples = table.nlargest(n, ["is_completed", "waiting_s"])
-    return read_source([run for run in runs if run.id in {*examples["run_id"]}])
+    return frames([run for run in runs if run.id in {*examples["run_id"]}])

@@ -3,7 +3,7 @@
 import pytest
 
 import runkit
-from runkit.reports.report_data import make_masker, read_source, redact_source
+from runkit.reports.report_data import make_masker, redact_source
 from runkit.shell.cli import main
 from support import question, run, step
 from tests.client.conftest import (
@@ -62,7 +62,7 @@ def test_a_list_that_lies_is_not_complete_on_any_screen(
     assert [item.missing for item in frames] == [(reason,)] * len(frames)
     for shown in (repr(runs), repr(f), f._repr_html_(), str(runkit.overview(f))):
         assert shown.count(reason) == 1
-    data = redact_source(read_source(f), make_masker())
+    data = redact_source(f, make_masker())
     assert data.provenance.missing == reason
     assert (
         f"May be missing: {reason}." in runkit.InterruptInbox(client, since=None).listing.sentence

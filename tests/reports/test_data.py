@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 
-import pandas as pd
 import pytest
 
 import runkit
 from runkit.errors import AuthError, UsageError
 from runkit.local import answer_log
-from runkit.reports.report_data import make_masker, read_source, redact_source
+from runkit.reports.report_data import make_masker, redact_source
 from support import at, question, run
-
-READ = datetime(2026, 2, 3, 12, tzinfo=UTC)
+from tests.reports.conftest import make, write_template
 
 
 @pytest.fixture
@@ -62,19 +59,19 @@ def test_report_data_are_redacted(client, completed):
     assert not re.search("[a-z]", data.frames.artifacts["title"].str.cat().replace("word", ""))
 
 
-def test_there_is_no_digest_of_an_answer():
-    """From the digest of an answer and the rest of it, a tax number of nine digits could be found."""
-    known = {"run_id": "r", "interrupt_id": "i", "step_id": "q", "question_digest": "0" * 64}
-    answer_log.claim({"tin": "12-3456789"}, "jane", known)
-    data = redact_source(read_source(run(question("q", 10, 20))), make_masker())
-    [row] = data.answers.to_dict("records")
-    assert row["answer"] == '{"tin":"[number 1 …89]"}'
-    assert pd.isna(row["question_digest"])
+@pytest.mark.usefixtures("without_kernel")
+def test_a_report_reads_no_answer_log_unasked(tmp_path):
+    known = {"run_id": "r", "interrupt_id": "i", "step_id": "q"}
+    answer_log.settle(answer_log.claim({"decision": "reject"}, "jane", known), "confirmed", "")
+    show = "import runkit\nprint(runkit.report_data().frames.interrupts['answered_by'].to_list())"
+    template = write_template(tmp_path / "own.ipynb", show)
+    done = make(run(question("q", 10, 20)), tmp_path / "a.html", template=template)
+    assert "[nan]" in done.page
 
 
 @pytest.mark.parametrize(("hours", "words"), [(None, ""), (4, " · over 4 h"), (6, " · within 6 h")])
 def test_an_open_question_says_whether_it_is_over_the_limit(hours, words):
     steps = [question("done", 5, 9), question("q", 0, None)]
     f = runkit.frames(run(*steps, end=None, status="interrupted"), as_of=at(5 * 3600))
-    html = redact_source(read_source(f), make_masker(), sla_h=hours)._repr_html_()
+    html = redact_source(f, make_masker(), sla_h=hours)._repr_html_()
     assert re.findall(r"since [^<·]* UTC([^<]*)", html) == [f" · waiting 5 h{words}"]

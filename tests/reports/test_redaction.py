@@ -14,7 +14,7 @@ import pytest
 import runkit
 from runkit.errors import UsageError
 from runkit.reports.redaction import FIELD_RULES, RULES, Masker, Redaction
-from runkit.reports.report_data import ReportData, make_masker, read_source, redact_source
+from runkit.reports.report_data import ReportData, make_masker, redact_source
 from support import artifact, check_equal, run, step
 
 EIN, EMAIL = "12-3456789", "jane.doe@acme.example"
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 def material(source: object) -> ReportData:
     """Return what a report on runs or frames hands to its template."""
-    return redact_source(read_source(source), Masker(Redaction()))
+    return redact_source(runkit.frames(source), Masker(Redaction()))
 
 
 def masked(text: str, policy: Redaction | None = None, keys: tuple[str, ...] = ()) -> str:

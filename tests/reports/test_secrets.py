@@ -82,8 +82,9 @@ def unsafe(tmp_path_factory):
             transport = httpx.MockTransport(lambda request: httpx.Response(200, json=raw))
             with runkit.Client(KEY, "http://127.0.0.1:1/v1", transport=transport) as client:
                 client.runs.resume(waiting, "int-7", answer)
-            assert EIN in runkit.answer_log()["answer"].iloc[0]
-            return make(raw, folder / "report.html")
+            f = runkit.frames(raw, answers=runkit.answer_log())
+            assert EIN in f.interrupts["reason"].iloc[0]
+            return make(f, folder / "report.html")
 
     return make_once
 
