@@ -79,10 +79,9 @@ def _in_options(message: str, arguments: argparse.Namespace) -> str:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors have every character visible."""
+    """A parser whose errors are one line, with every character visible."""
 
     def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
         echo(f"{self.prog}: {message}; `{self.prog} --help` says more.")
         self.exit(EXIT_USAGE)
 
