@@ -37,12 +37,12 @@ class Theme(NamedTuple):
     link: str = "#1A5FCC"
     wait: str = "#D97706"
     on_accent: str = "#FFFFFF"
-    agent_1: str = "#196CE5"
-    agent_2: str = "#385165"
-    agent_3: str = "#4FA37A"
-    agent_4: str = "#6314B2"
+    agent_1: str = "#2472EA"
+    agent_2: str = "#4B5F72"
+    agent_3: str = "#4AA27B"
+    agent_4: str = "#6B2CBF"
     agent_5: str = "#878CC9"
-    agent_6: str = "#002F54"
+    agent_6: str = "#07305A"
     other_agents: str = "#707071"
 
 
