@@ -188,7 +188,7 @@ def _execute(
 ) -> str:
     """Return the executed template as JSON; its kernel sees the redacted data only."""
     about = data.provenance
-    notebook = template.notebook(list(about.run_ids))
+    notebook = template.notebook()
     with TemporaryDirectory(prefix="runkit-report-", ignore_cleanup_errors=True) as folder:
         write_data(data, Path(folder))
         templates.execute(

@@ -1,7 +1,7 @@
 """`report_data()`: the data of a template, read and redacted here, then passed to its kernel.
 
 The kernel gets a private folder with the redacted data only: no API key and no original data.
-Without that folder, in a notebook that an analyst opens, the runs are read again.
+Without that folder, in a notebook that an analyst opens, it is the data of a given source.
 """
 
 from __future__ import annotations
@@ -9,17 +9,15 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
-from pydantic import PositiveInt
 
 import runkit
-from runkit.arguments import Words, check_each, check_kind, checked
+from runkit.arguments import check_kind, checked
 from runkit.client.client import KEY_NAME
 from runkit.display.messages import IN_USE, hide
 from runkit.display.text import moment
@@ -31,14 +29,13 @@ from runkit.screens.blocks import Details, dotted
 from runkit.screens.html import notebook_html
 from runkit.screens.pages import head
 from runkit.screens.panel import Panel
+from runkit.tables import sources
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 
 # characters; a shorter value, such as "none", is a common word and not a key
 MIN_KEY_LENGTH = 8
 DATA_FILE = "data.pickle"
-# The options of the sandbox that examples are taken from.
-EXAMPLES: dict[str, Any] = {"speed": 600, "history": 40, "seed": 7}
 NOT_MASKED = "names of people and companies, and postal addresses, are not masked"
 
 
@@ -56,7 +53,6 @@ NO_LABELS = Labels()
 class Provenance(NamedTuple):
     """Where the data of a report comes from, and what was masked; `line` is what it shows."""
 
-    run_ids: tuple[str, ...]
     missing: str | None
     masked: Mapping[str, int]
     line: str
@@ -147,7 +143,7 @@ def _provenance(f: Frames, masker: Masker, template: Template | None) -> Provena
     ]
     missing = "; ".join(map(masker.text, f.missing)) or None
     line = dotted(*parts)
-    return Provenance(tuple(f.runs["run_id"]), missing, dict(masker.counts), line)
+    return Provenance(missing, dict(masker.counts), line)
 
 
 def _settings(policy: Redaction | None) -> tuple[str, ...]:
@@ -175,28 +171,19 @@ def read_data(folder: Path) -> ReportData:
 
 @checked
 def report_data(
-    run_ids: Words = (),
-    *,
-    examples: PositiveInt = 1,
-    client: runkit.Client | None = None,
-    redact: bool | Redaction = True,
+    source: sources.Source | None = None, *, redact: bool | Redaction = True
 ) -> ReportData:
     """Return the data of a template.
 
-    During `runkit.report()` this is the report's data. In a notebook that an analyst opens, the
-    runs are read with `client`, or else by a read-only client with `MIDDESK_API_KEY`.
+    During `runkit.report()` this is the report's data, and the arguments are ignored. In a notebook
+    that an analyst opens, it is that of `source`.
 
     Parameters
     ----------
-    run_ids
-        The ids of the runs, or unique prefixes of 8 or more characters. Empty: examples from the
-        embedded sandbox.
-    examples
-        The number of examples.
-    client
-        The client to read with. It stays open.
+    source
+        `Frames`, or anything that `frames()` accepts.
     redact
-        As in `report()`. Ignored during `report()`, which has its own.
+        As in `report()`.
 
     Returns
     -------
@@ -206,37 +193,15 @@ def report_data(
     Raises
     ------
     UsageError
-        For invalid arguments.
+        For invalid arguments, and without a source outside `report()`.
     RunkitError
         If the runs cannot be read.
     """
     if folder := os.environ.get(DATA_NAME):
         return read_data(Path(folder))
-    masker = make_masker(redact)
-    if isinstance(run_ids, Frames):
-        raise UsageError("run_ids is Frames; expected ids. Of frames, use runkit.report(f, path).")
-    ids = [run_ids] if isinstance(run_ids, str) else check_each("run_ids", run_ids, str)
-    if ids and client is None and not os.environ.get(KEY_NAME):
+    if source is None:
         raise UsageError(
-            f"client=None, and {KEY_NAME} is not set; expected a client to read these runs with: "
-            "pass client=."
+            "source=None outside runkit.report(); expected runs: give a file, such as "
+            'source="runs.ndjson".'
         )
-    source = _fetched(ids, client) if ids else _examples(examples)
-    return redact_source(source, masker)
-
-
-def _fetched(ids: list[str], client: runkit.Client | None) -> Frames:
-    """Read these runs."""
-    with nullcontext(client) if client else runkit.Client(read_only=True) as reader:
-        return frames(reader.runs.fetch(ids, progress=False))
-
-
-def _examples(n: int) -> Frames:
-    """Read `n` runs, completed ones that waited long first."""
-    with runkit.sandbox(**EXAMPLES) as box, box.client(read_only=True) as client:
-        listed = client.runs.list(with_businesses=True, progress=False)
-        runs = client.runs.fetch(listed, progress=False)
-    table = frames(runs).runs
-    table = table.assign(is_completed=table["status"].eq("completed"))
-    examples = table.nlargest(n, ["is_completed", "waiting_s"])
-    return frames([run for run in runs if run.id in {*examples["run_id"]}])
+    return redact_source(frames(source), make_masker(redact))

@@ -1,6 +1,6 @@
 """Templates: notebooks that an analyst can open, and that a report executes.
 
-A template gets its data by `runkit.report_data(run_ids)` and shows panels of `runkit.fleet` and
+A template gets its data by `runkit.report_data(source)` and shows panels of `runkit.fleet` and
 `runkit.one_run`, `runkit.gantt`, and these functions of `runkit.screens.pages`:
 
 section          a panel without its line of what was read, or None if it has no rows
@@ -19,7 +19,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,7 +34,8 @@ from runkit.display.text import plural, shorten
 from runkit.errors import MissingExtra, ReportError, UsageError
 from runkit.local.files import usable
 
-PARAMETERS = "parameters"  # the tag of the cell with `run_ids`
+PARAMETERS = "parameters"  # the tag of the cell with `source`; a report puts this in its place
+NO_SOURCE = "source = None  # the runs of the report; to execute this again, give a file of them"
 PROVENANCE = "data.provenance"  # the cell that shows where the data comes from
 # Notebooks made by a report have this in their metadata; another report may replace them.
 REPORT_FLAG = "runkit_report"
@@ -112,11 +113,8 @@ class Template(NamedTuple):
                 "Select runs, or use another template."
             )
 
-    def notebook(self, run_ids: Sequence[str]) -> Any:
-        """Build the notebook to execute (an nbformat node): no outputs, with these parameters.
-
-        The tagged cell gets the ids, so that the executed notebook can be run again.
-        """
+    def notebook(self) -> Any:
+        """Build the notebook to execute (an nbformat node): no outputs, no own source."""
         try:
             nb = nbformat.reads(self.text, as_version=4)
             nbformat.validate(nb)
@@ -127,14 +125,12 @@ class Template(NamedTuple):
             ) from None
         nb.metadata.pop("widgets", None)
         nb.metadata[REPORT_FLAG] = True
-        ids = "".join(f"    {run_id!r},\n" for run_id in run_ids)
-        parameters = f"run_ids = [\n{ids}]" if len(run_ids) > 1 else f"run_ids = {run_ids!r}"
         for cell in nb.cells:
             if cell.cell_type == "code":
                 cell.outputs = []
                 cell.execution_count = None
                 if PARAMETERS in cell.metadata.get("tags", ()):
-                    cell.source = parameters
+                    cell.source = NO_SOURCE
         return nb
 
 

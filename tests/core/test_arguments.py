@@ -90,8 +90,7 @@ MISTAKES = [
     (lambda: _client().runs.fetch(5), "ids_or_runs=5", "Run or str or Iterable"),
     (lambda: _client().runs.fetch([ONE], known=[1]), "known[0]=1", "Run"),
     (lambda: _client().runs.fetch([ONE], into=StringIO()), "into=", "for writing bytes"),
-    (lambda: runkit.report_data(F), "run_ids is Frames", "runkit.report(f, path)"),
-    (lambda: runkit.report_data(["r"]), "client=None", "pass client="),
+    (lambda: runkit.report_data(), "source=None outside runkit.report()", "give a file"),
     (lambda: runkit.InterruptInbox(_client(), sla_h=-1), "sla_h=-1", "0.001"),
     (lambda: runkit.fleet.waits(None), "source is NoneType", "expected Frames"),
 ]

@@ -60,14 +60,6 @@ def box():
         yield running
 
 
-@pytest.fixture
-def exported(box, monkeypatch):
-    """The sandbox as the environment names it."""
-    monkeypatch.setenv("MIDDESK_API_KEY", box.key)
-    monkeypatch.setenv("MIDDESK_BASE_URL", box.url)
-    return box
-
-
 @pytest.fixture(scope="session")
 def fetched(box):
     """Its past runs."""

@@ -15,6 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 import runkit
 from runkit.display.colors import DARK, LIGHT
 from runkit.reports._export import to_html
+from runkit.reports.templates import find_template
 from support import example, run
 from tests.reports.conftest import make
 
@@ -59,14 +60,27 @@ def test_each_template_gives_a_small_page_and_an_executed_notebook(made, templat
     assert "runkit-report-" not in done.page + json.dumps(done.notebook)
 
 
-@pytest.mark.usefixtures("exported")
-def test_the_executed_notebook_can_be_executed_again(made):
-    """By any tool, on the same sandbox: the same runs, read at another time."""
+def execute(notebook, **sources):
+    """Execute the code cells of a notebook, with these sources instead of its own; return its names."""
     names = {}
-    for cell in made("run").notebook["cells"]:
+    for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             exec("".join(cell["source"]), names)  # noqa: S102
-    assert len(names["data"].frames) == 1
+            names |= sources
+    return names
+
+
+@pytest.mark.parametrize(("template", "n_runs"), [("run", 1), ("runs", 40)])
+def test_a_template_opened_by_itself_shows_runs_of_the_sandbox(template, n_runs):
+    names = execute(nbformat.read(find_template(template).path, 4))
+    assert len(names["data"].frames) == n_runs
+    assert " from 127.0.0.1" in names["data"].provenance.line
+
+
+def test_the_executed_notebook_can_be_executed_again(made, completed):
+    """By any tool, on a source that is given."""
+    names = execute(made("run").notebook, source=completed[1])
+    assert names["f"].runs["run_id"].tolist() == [completed[1].id]
 
 
 def long_words(*files: str) -> list[str]:
@@ -149,3 +163,26 @@ def test_a_figure_of_the_user_is_a_picture_or_named():
     page = to_html(nbformat.v4.new_notebook(cells=cells), title="t")
     assert page.count("<img") == 1
     assert "Runs by week <small>(interactive: open the notebook beside this file)</small>" in page
+
+
+def page_of(*cells):
+    """A notebook's cells as a page, without what is around them."""
+    html = to_html(nbformat.v4.new_notebook(cells=list(cells)), title="t")
+    return html[html.index("<main>") : html.index("</main>")]
+
+
+@pytest.mark.parametrize(
+    ("address", "is_kept"),
+    [
+        ("https://example.com/a?b=c", True),
+        ("#part-1", False),
+        ("//evil.example/share", False),
+        (r"\\\\evil.example\\share", False),
+        ("https://bank.example@evil.example/", False),
+        ("file:///etc/passwd", False),
+    ],
+)
+def test_only_links_to_the_web_are_kept(address, is_kept):
+    """From a file on a disk, an address without a scheme leads into the reader's own network."""
+    page = page_of(nbformat.v4.new_markdown_cell(f"[words]({address})"))
+    assert (f'href="{address}"' in page) == ("href" in page) == is_kept
