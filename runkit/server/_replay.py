@@ -53,10 +53,10 @@ class Answer(NamedTuple):
     at: float
     verdicts: dict[str, str]
     notes: dict[str, str]
-    person: str | None = None  # who answered, if the answer says it
+    shown: Json  # what the result of the step shows of it
 
 
-UNANSWERED = Answer("", NO_TIME, {}, {})
+UNANSWERED = Answer("", NO_TIME, {}, {}, {})
 
 
 class PlacedInterrupt(NamedTuple):
@@ -270,9 +270,9 @@ def _step(placed: PlacedRun, recorded: Json, at: int) -> Json:
         answer = placed.answer_to(asked["id"])
         end = answer.at
         known = dict.fromkeys(known, placed.interrupt_id(asked["id"]))
-        result = (result if end < placed.spec.history_until else {}) | known
-        if answer.person:
-            result["answered_by"] = {"name": answer.person}
+        is_history = end < placed.spec.history_until
+        says_more = result.keys() > known.keys()  # the recording says how it was answered
+        result = (result if is_history and says_more else answer.shown) | known
     fields: Json = {
         "id": id_in(placed.spec.id, recorded["id"]),
         "run_id": placed.spec.id,

@@ -47,6 +47,10 @@ MINUTE = 60_000
 QUIET = 15 * MINUTE
 # for a question after which the recording goes on alike, whatever the answer
 ANY_VERDICT = ["approve", "reject"]
+# who answered the questions of history, and why; these people are fictitious
+NOTES_OF_YES = ("", "checked by ops", "matches our records")
+NOTES_OF_NO = ("needs another look", "the evidence is thin", "differs from our records")
+REVIEWERS = ("Ana Ortiz", "Ben Adeyemi", "Chloe Martin")
 Item = TypeVar("Item")
 
 
@@ -280,9 +284,16 @@ def _history_answer(
     for agent in interrupt.questions:
         words = dict.fromkeys(given[agent] for given in recorded if agent in given)
         verdicts[agent] = [*words, *ANY_VERDICT][is_no]
-    note = random.choice(("", "checked by ops", "matches our records"))
+    note = random.choice(NOTES_OF_NO if is_no else NOTES_OF_YES)
     if "dismissal" in interrupt.questions.values() and not is_no:
         note = note or "not the listed person"  # [A] 13: it is required
     notes = dict.fromkeys(verdicts, note)
-    answered_at = int(interrupt.asked_at) + round(minutes * MINUTE)
-    return Answer(interrupt.recorded_id, answered_at, verdicts, notes)
+    asked_at = int(interrupt.asked_at)
+    decision = "reject" if is_no else "approve"
+    shown: Json = {"answered_by": {"name": REVIEWERS[asked_at % len(REVIEWERS)]}, "note": note}
+    if len(verdicts) > 1:
+        shown["proposals"] = [{"agent": agent, "decision": decision} for agent in verdicts]
+    else:
+        shown["decision"] = decision
+    answered_at = asked_at + round(minutes * MINUTE)
+    return Answer(interrupt.recorded_id, answered_at, verdicts, notes, shown)

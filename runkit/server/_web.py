@@ -180,7 +180,8 @@ def read_answer(interrupt: PlacedInterrupt, value: Input, documents: list[Json],
             raise RequestError(422, f"{agent}: {message}", f"input.{name}")
         verdicts[agent] = _verdict(question, fields, kinds)
         notes[agent] = fields["note"] or ""
-    return Answer(interrupt.recorded_id, at, verdicts, notes, value.answered_by)
+    shown = {"answered_by": {"name": value.answered_by}} if value.answered_by else {}
+    return Answer(interrupt.recorded_id, at, verdicts, notes, shown)
 
 
 def _verdict(question: str, fields: Json, kinds: Mapping[str, str]) -> str:

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import runkit
+
 
 def runs_of(server):
     """All runs, newest first."""
@@ -19,3 +21,12 @@ def test_the_history_of_a_sandbox_has_runs_of_two_weeks(serve):
     assert set(found) == {"completed", "interrupted", "error"}
     assert (found.total(), found["completed"] > 30, min(found.values()) >= 3) == (60, True, True)
     assert server.actions("watchlist_hit")
+
+
+def test_the_questions_of_a_past_name_who_decided(serve):
+    """Each of three people decided some; an answer of another form says it in its own words."""
+    server = serve(history=60, seed=1)
+    whole = [server.get(f"/runs/{run['id']}", include="steps") for run in runs_of(server)]
+    answered = runkit.frames(whole).interrupts.query("outcome == 'answered'")
+    assert {"Ana Ortiz", "Ben Adeyemi", "Chloe Martin"} <= set(answered["answered_by"])
+    assert {"approve", "reject"} < set(answered["decision"])
