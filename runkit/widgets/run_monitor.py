@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import ipywidgets as w
 
@@ -15,6 +16,7 @@ from runkit.client import Client
 from runkit.client.resume import is_stale
 from runkit.display.text import Markup, block, plural, shorten
 from runkit.errors import RateLimited, RunkitError, Unavailable
+from runkit.tables.frames import READ
 from runkit.tables.read_frames import frames
 from runkit.widgets._answer_form import Receipt
 from runkit.widgets._question import note_html
@@ -27,7 +29,10 @@ FIRST, MAXIMUM, GROWTH = 1.0, 10.0, 1.5
 
 def chart_html(run: Run) -> Markup:
     """Draw the Gantt chart of a run as a picture."""
-    return image(draw(frames(run)))
+    f = frames(run)
+    if run.read_at is not None:  # in whole seconds: a step may be newer by less than one
+        f = replace(f, as_of_basis=READ)
+    return image(draw(f))
 
 
 class RunMonitor(SavedBox):
