@@ -29,7 +29,7 @@ from runkit.widgets._answer_form import AnswerForm, Receipt
 from runkit.widgets._question import OpenQuestion, note_html, waiting_questions
 from runkit.widgets._work import SavedBox, Work, close_tree
 
-LINE = "{:>11}  {:28}  {:44}  {:8}  {}"  # of the list
+LINE = "{:>11}  {:12}  {:40}  {:44}  {:8}  {}"  # of the list
 LINES_IN_VIEW = 12  # of the list
 MAX_RECEIPTS = 5  # shown below the form; all of them are in `receipts`
 Key = tuple[str, str | None, str | None, str]
@@ -230,7 +230,11 @@ class QuestionList:
         closed = [form.question for form in self.forms.values() if form.receipt is not None]
         listed = [*self.questions, *closed]
         n = len(listed)
-        heads = LINE.format("Waiting", "Business", plural(n, "question"), "Run", "") if n else ""
+        heads = (
+            LINE.format("Waiting", "Since", "Business", plural(n, "question"), "Run", "")
+            if n
+            else ""
+        )
         lines = [self._line(question, lasted(question.wait_s)) for question in self.questions]
         lines += [self._line(question, "closed") for question in closed]
         keys = [question.key for question in listed]
@@ -248,7 +252,8 @@ class QuestionList:
         """Write a question on one line, in columns; its form has the whole text."""
         return LINE.format(
             wait,
-            shorten(question.about, 28),
+            day(question.since),
+            shorten(question.about, 40),
             shorten(question.label, 44),
             short_id(question.run.id),
             self._over(question),
