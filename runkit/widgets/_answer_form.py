@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -308,7 +309,7 @@ class AnswerForm:
         is_named = self.run.business_id is None and run.business_id is not None
         self.run = run
         if is_named:
-            self.question = self.question.named_by(run)
+            self.question = replace(self.question, run=run)
             self._draw()
             self._read_documents()
         if self.question.closed_in(run):

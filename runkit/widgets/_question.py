@@ -5,15 +5,15 @@ Every text of a run is escaped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from runkit.api import contract
-from runkit.api.contract import BUSINESS_FIELDS, Json
+from runkit.api.contract import Json
 from runkit.api.models import Run, Step
-from runkit.api.questions import Question
 from runkit.api.reading import (
     answerer_of,
     decision_of,
@@ -22,7 +22,7 @@ from runkit.api.reading import (
     result_of,
 )
 from runkit.api.words import CONFIDENCES, OUTCOMES, TIERS
-from runkit.client import Client
+from runkit.client import Client, RunList
 from runkit.display.colors import css_variables
 from runkit.display.text import (
     Markup,
@@ -36,13 +36,15 @@ from runkit.display.text import (
     shorten,
     truncated,
 )
+from runkit.facts import NOT_IN_THE_DATA, Facts
 from runkit.local import answer_log
+from runkit.tables.read_frames import frames
 
-NO_LABEL = "The question is not in the data"
 CHANGED = "The question has changed. Refresh, or run the cell again, to see the new one."
 LAPSED = f"{OUTCOMES.find('expired').label}. This doesn't count as a rejection."
 MAX_RAW = 20_000  # characters of raw JSON
 MAX_FINDINGS = 20  # of the run, as rows of a table; what is proposed has all of its own
+MATCHED = ("interrupt_id", "step_id", "label")  # of a question and its row in frames
 MUTED = "rk-muted"  # the tone of what is neither good nor bad
 FORM_STYLE = Markup("<style>{}{}</style>").format(
     css_variables(":is(.runkit-static, .runkit-form, .rk-bar)"),
@@ -149,7 +151,7 @@ _PRE = Markup("<pre>{}</pre>")
 class OpenQuestion:
     """A question as it was when it was read.
 
-    `value` is what is asked, `asked_at` the server's time, None if no step gives it.
+    `value` is what is asked. `asked_at` and `wait_s` are those of `frames`, None if not known.
     """
 
     run: Run
@@ -159,6 +161,8 @@ class OpenQuestion:
     agent: str | None
     label: str
     asked_at: datetime | None
+    wait_s: float | None
+    is_late: bool
 
     @cached_property
     def digest(self) -> str:
@@ -169,17 +173,6 @@ class OpenQuestion:
     def key(self) -> tuple[str, str | None, str | None, str]:
         """What tells it from another asking of the same id, and from a changed question."""
         return self.run.id, self.interrupt_id, self.step_id, self.digest
-
-    @property
-    def since(self) -> datetime:
-        """When it was asked, else when its run was updated."""
-        return self.asked_at or self.run.updated_at
-
-    @property
-    def wait_s(self) -> float | None:
-        """How long it had waited when its run was read, in seconds."""
-        read_at = self.run.read_at
-        return max((read_at - self.since).total_seconds(), 0.0) if read_at else None
 
     @property
     def about(self) -> str:
@@ -199,11 +192,6 @@ class OpenQuestion:
                 "question_digest": self.digest,
             }
         )
-
-    def named_by(self, run: Run) -> OpenQuestion:
-        """Return the question with the business that another state of its run knows."""
-        business = {name: getattr(run, name) for name in BUSINESS_FIELDS}
-        return replace(self, run=self.run.with_local_fields(**business))
 
     def step_in(self, run: Run) -> Step | None:
         """Return the step of the question in a state of the run."""
@@ -236,18 +224,26 @@ class OpenQuestion:
         return "".join(parts)
 
 
-def waiting_questions(runs: Iterable[Run]) -> list[OpenQuestion]:
-    """Return the open questions of runs that were read with their steps, the longest wait first."""
-    questions = [
-        _open_question(run, question)
-        for run in runs
-        for question in run.questions
-        if question.is_open
-    ]
-    return sorted(questions, key=lambda question: question.since)
+def waiting_questions(
+    runs: Iterable[Run], read_at: datetime | None = None, sla_h: float | None = None
+) -> list[OpenQuestion]:
+    """Return the open questions of runs that were read with their steps, the longest wait first.
+
+    `read_at` is when their list was read. Waits and limits are those of `Facts`.
+    """
+    by_id = {run.id: run for run in runs if run.is_waiting}
+    f = frames(RunList((*by_id.values(),), read_at=read_at), progress=False)
+    rows = Facts(f, sla_h).waiting.astype("object")
+    known = rows.where(rows.notna(), None)
+    return [_open_question(by_id[row["run_id"]], row) for row in known.to_dict("records")]
 
 
-def _open_question(run: Run, question: Question) -> OpenQuestion:
+def _open_question(run: Run, row: dict[Hashable, Any]) -> OpenQuestion:
+    """Return the question of a run that fits a row of frames best: by id, else step, else label."""
+    question = max(
+        (each for each in run.questions if each.is_open),
+        key=lambda each: [getattr(each, name) == row[name] is not None for name in MATCHED],
+    )
     step = next((step for step in run.walk() if step.id == question.step_id), None)
     value = question.value
     if step is not None and not value:  # only the step shows what is asked
@@ -258,8 +254,10 @@ def _open_question(run: Run, question: Question) -> OpenQuestion:
         interrupt_id=question.interrupt_id,
         step_id=question.step_id,
         agent=question.agent,
-        label=question.label or NO_LABEL,
-        asked_at=step.started_at if step else None,
+        label=question.label or NOT_IN_THE_DATA,
+        asked_at=row["asked_at"],
+        wait_s=row["wait_s"],
+        is_late=bool(row["is_late"]),
     )
 
 

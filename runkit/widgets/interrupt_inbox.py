@@ -13,7 +13,7 @@ from runkit.arguments import Hours, Moment, Seconds, check_kind, checked, read_m
 from runkit.client import Client, RunList
 from runkit.client.resume import is_stale
 from runkit.display.text import (
-    HOUR,
+    MISSING,
     Markup,
     block,
     day,
@@ -150,7 +150,7 @@ class QuestionList:
     @property
     def sentence(self) -> str:
         """How many questions wait, which runs were looked at, when, and what may be missing."""
-        n_over = sum(self._over(each) > "" for each in self.questions)
+        n_over = sum(each.is_late for each in self.questions)
         late = f" ({n_over:,} over {self._sla_h:g} h)" if self._sla_h is not None else ""
         return f"{self.count}{late} {self.coverage}"
 
@@ -206,26 +206,22 @@ class QuestionList:
         created = f" created since {day(first)}" if first else ""
         read = f", read {live_moment(listed.read_at)}" if listed.read_at else ""
         self.coverage = f"in {plural(len(listed), 'run')}{created}{read}.{gap}"
+        self._read_at = listed.read_at
         self._take_runs(fetched)
         self._fill()
 
     def _take_runs(self, runs: Iterable[Run]) -> None:
         newer = [run for run in runs if not is_stale(run, self._runs.get(run.id))]
         self._runs |= {run.id: run for run in newer}
-        self.questions = waiting_questions(self._runs.values())
         for form in [*self.forms.values()]:
             if form.run.id in self._runs:
                 form.take(self._runs[form.run.id])
 
     # -- the list and the form
 
-    def _over(self, question: OpenQuestion) -> str:
-        """Write that a question has waited longer than the limit."""
-        is_over = self._sla_h is not None and (question.wait_s or 0) > self._sla_h * HOUR
-        return f"over {self._sla_h:g} h" if is_over else ""
-
     def _fill(self) -> None:
         """Fill the list, and keep the chosen question, or choose the first."""
+        self.questions = waiting_questions(self._runs.values(), self._read_at, self._sla_h)
         chosen = self.choice.value
         closed = [form.question for form in self.forms.values() if form.receipt is not None]
         listed = [*self.questions, *closed]
@@ -252,11 +248,11 @@ class QuestionList:
         """Write a question on one line, in columns; its form has the whole text."""
         return LINE.format(
             wait,
-            day(question.since),
+            day(question.asked_at) if question.asked_at else MISSING,
             shorten(question.about, 40),
             shorten(question.label, 44),
             short_id(question.run.id),
-            self._over(question),
+            f"over {self._sla_h:g} h" if question.is_late else "",
         )
 
     def _show_form(self) -> None:
@@ -279,7 +275,6 @@ class QuestionList:
         self._log.value = block(*(receipt.html for receipt in newest))
         if not is_stale(form.run, self._runs.get(form.run.id)):
             self._runs[form.run.id] = form.run
-        self.questions = waiting_questions(self._runs.values())
         was_shown = self.choice.value == key
         if not form.is_kept:
             del self.forms[key]

@@ -146,8 +146,9 @@ def waiting_run(run_id="aaaaaaaa-1", **more):
         waiting_run(),
         waiting_run(status="awaiting_human"),
         waiting_run(status="awaiting_human", interrupts=[]),
+        waiting_run(steps=[support.question("s1", 20, None)] * 2),
     ],
-    ids=["interrupted", "unknown status", "only a step"],
+    ids=["interrupted", "unknown status", "only a step", "one step twice"],
 )
 @on_a_loop
 async def test_a_question_waits_whatever_the_status_is_called(server, listed):
@@ -165,6 +166,7 @@ async def test_a_question_waits_whatever_the_status_is_called(server, listed):
         await until(lambda: inbox.work.is_idle)
         assert waiting(inbox) == ["aaaaaaaa-1"]
         assert inbox.listing.form is not None
+        assert inbox.questions[0].wait_s is not None
 
 
 @on_a_loop
