@@ -65,14 +65,14 @@ class AnswerResult(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Question:
-    """The question to answer, in the newest state of its run that the caller has.
+class Asked:
+    """What a state of a run shows of a question.
 
     `given_step` is its step, if the caller knows it: it tells two askings of one id apart.
     """
 
     run: Run
-    id: str
+    id: str | None
     given_step: str | None
 
     @cached_property
@@ -159,7 +159,7 @@ def deliver(
     """
     if interrupt_id is None:
         raise UsageError("interrupt_id=None: without an id, answer the question in Middesk.")
-    question = _Question(run, interrupt_id, step_id)
+    question = Asked(run, interrupt_id, step_id)
     question.check(answer)
     columns = question.columns(reader.http.target.host)
     answer_id = None
@@ -196,7 +196,7 @@ def _settle(answer_id: int | None, delivery: str, message: str) -> None:
 
 
 def _send(
-    reader: RunReader, question: _Question, answer: Answer, on_checking: Callable[[str], object]
+    reader: RunReader, question: Asked, answer: Answer, on_checking: Callable[[str], object]
 ) -> AnswerResult:
     """Send an answer once, and check whether it arrived if the response does not say.
 
@@ -225,7 +225,7 @@ def _send(
     return _check(reader, question, why)
 
 
-def _other_decision(question: _Question, answer: Answer, run: Run) -> str | None:
+def _other_decision(question: Asked, answer: Answer, run: Run) -> str | None:
     """Return the decision that a run shows for the question, if it is another one."""
     for step in run.walk():
         if step.id == question.step_id:
@@ -233,7 +233,7 @@ def _other_decision(question: _Question, answer: Answer, run: Run) -> str | None
     return None
 
 
-def _raise_if_closed(reader: RunReader, question: _Question, refusal: ApiError) -> None:
+def _raise_if_closed(reader: RunReader, question: Asked, refusal: ApiError) -> None:
     """Read the run after a refusal: `Conflict`, with the run, if the question is closed."""
     run = _read(reader, question)
     if run is None or question.why_open(run) is not None:
@@ -248,7 +248,7 @@ def _raise_if_closed(reader: RunReader, question: _Question, refusal: ApiError) 
     raise conflict from refusal
 
 
-def _check(reader: RunReader, question: _Question, why: str) -> AnswerResult:
+def _check(reader: RunReader, question: Asked, why: str) -> AnswerResult:
     """Read the run until the question is closed; raise `MaybeSent` after the last check."""
     why_open: str | None = "the run could not be read"
     for seconds in CHECK_PAUSES:
@@ -265,7 +265,7 @@ def _check(reader: RunReader, question: _Question, why: str) -> AnswerResult:
     raise MaybeSent(f"{why} Since then, {why_open}. {advice}")
 
 
-def _read(reader: RunReader, question: _Question) -> Run | None:
+def _read(reader: RunReader, question: Asked) -> Run | None:
     """Read the run; a failure is only logged, because the answer has been sent."""
     try:
         return reader.read(question.run.id, CHECK_TIMEOUT)

@@ -23,6 +23,7 @@ from runkit.api.reading import (
 )
 from runkit.api.words import CONFIDENCES, OUTCOMES, TIERS
 from runkit.client import Client, RunList
+from runkit.client.resume import Asked
 from runkit.display.colors import css_variables
 from runkit.display.text import (
     Markup,
@@ -182,16 +183,10 @@ class OpenQuestion:
 
     def logged(self, host: str) -> list[answer_log.Entry]:
         """Return the answers to it from this machine that may have arrived, oldest first."""
-        return answer_log.entries_about(
-            {
-                "host": host,
-                "run_id": self.run.id,
-                "run_created_at": self.run.created_at.isoformat(),
-                "interrupt_id": self.interrupt_id,
-                "step_id": self.step_id,
-                "question_digest": self.digest,
-            }
-        )
+        return answer_log.entries_about(self._in(self.run).columns(host))
+
+    def _in(self, run: Run) -> Asked:
+        return Asked(run, self.interrupt_id, self.step_id)
 
     def step_in(self, run: Run) -> Step | None:
         """Return the step of the question in a state of the run."""
@@ -207,9 +202,8 @@ class OpenQuestion:
         """Return why it can't be answered in a newer state of the run; empty if it is open."""
         step = self.step_in(run)
         if run.asks(self.interrupt_id, self.step_id):
-            asked = (item.value for item in run.interrupts if item.id == self.interrupt_id)
-            current = next(filter(None, asked), None)
-            is_same = current is None or answer_log.digest(current.to_dict()) == self.digest
+            current = self._in(run).value
+            is_same = not current or answer_log.digest(current) == self.digest
             return "" if is_same else CHANGED
         if step is None or step.completed_at is None:
             return LAPSED if run.is_finished and step else "Already answered."
