@@ -273,8 +273,7 @@ class QuestionList:
             self.receipts.append(form.receipt)
         newest = reversed(self.receipts[-MAX_RECEIPTS:])
         self._log.value = block(*(receipt.html for receipt in newest))
-        if not is_stale(form.run, self._runs.get(form.run.id)):
-            self._runs[form.run.id] = form.run
+        self._take_runs([form.run])
         was_shown = self.choice.value == key
         if not form.is_kept:
             del self.forms[key]
