@@ -63,8 +63,7 @@ def returned_by(f: Frames) -> dict[str, list[str]]:
     values = {}
     for run_id, result in outputs.itertuples(index=False):
         if words := returned(result):
-            first, *others = words
-            values[run_id] = [first[0].upper() + first[1:], *others]
+            values[run_id] = words
     return values
 
 

@@ -271,5 +271,6 @@ def leaves(result: object) -> list[Leaf]:
 
 
 def returned(result: object) -> list[str]:
-    """Return the values in a step's result in words: `risk score: 71`."""
-    return [f"{re.sub('[._]', ' ', path)}: {value}" for path, value in leaves(result)]
+    """Return the values in a step's result in words: `Risk score: 71`."""
+    words = (f"{re.sub('[._]', ' ', path)}: {value}" for path, value in leaves(result))
+    return [text[0].upper() + text[1:] for text in words]

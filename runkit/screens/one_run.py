@@ -310,11 +310,10 @@ def _ending(f: Frames) -> Quote:
     status = RUN_STATUSES.find(run["status"])
     verb = "ended" if run["ended_at"] else "created"
     when = f"{verb} {moment(run[f'{verb}_at'])}"
-    title = run["outcome"] if "over" in status.means else None
     if "failed" in status.means:
-        return Quote(status, when, "", note=title or "")
+        return Quote(status, when, "", note=run["outcome"] or "")
     output = next(iter(records(outputs_of(f).tail(1))), {})
-    title = title or output.get("title") or ""
+    title = output.get("title") or output.get("type") or ""
     confidence = output.get("confidence")
     word = confidence_word(confidence) if confidence else None
     returned = dotted(*returned_by(f).get(run["run_id"], []))

@@ -12,10 +12,8 @@ from runkit.display.text import counted, day, flag, lasted, plural
 from runkit.facts import (
     Facts,
     ReadLine,
-    is_a,
     is_known,
     outputs_of,
-    returned_by,
     runs_in_order,
     times_text,
     what_was_read,
@@ -105,18 +103,13 @@ def folded_tables(f: Frames) -> Panel:
 def runs_table(f: Frames, sla_h: float | None = None) -> pd.DataFrame:
     """Return runs for people, in their order on screens.
 
-    `what` is the first value that a completed run returned, else the outcome of the run. `since` is
-    the day of its open question, else of its end, else on which it was created; its year stands
-    where it is not that of `as_of`.
+    `what` is the outcome. `since` is the day of its open question, else of its end, else on which
+    it was created; its year stands where it is not that of `as_of`.
     """
     runs = with_limit(runs_in_order(Facts(f).runs), sla_h)
     since = runs["since"].fillna(runs["ended_at"]).fillna(runs["created_at"])
     days = since.map(lambda when: day(when, has_year=when.year != f.as_of.year), "ignore")
-    returned = {run_id: values[0] for run_id, values in returned_by(f).items()}
-    is_done = is_a(runs["status"], RUN_STATUSES, "done")
-    first = runs["run_id"].map(returned).astype("str")
-    what = first.where(is_done).fillna(runs["outcome"])
-    return runs.assign(what=what, since=days).reindex(columns=RUN_COLUMNS)
+    return runs.assign(what=runs["outcome"], since=days).reindex(columns=RUN_COLUMNS)
 
 
 def problems_of(f: Frames) -> list[Table]:

@@ -223,8 +223,8 @@ def _ratings(artifacts: Columns, is_finding: Flags, n: int) -> Columns:
 def _outcomes(runs: Columns, steps: Columns, artifacts: Columns, interrupts: Columns) -> pa.Array:
     """Return how each run ended.
 
-    That is the reason of the failed step that ended last, the first question that waits, the title
-    of the last output, or the first values that an output step without an artifact returned.
+    That is the reason of the failed step that ended last, the first question that waits, the first
+    values that the last output step returned, or the title of the last output.
     """
     status = runs["status"]
     n = len(status)
@@ -238,8 +238,8 @@ def _outcomes(runs: Columns, steps: Columns, artifacts: Columns, interrupts: Col
     more = text_array(f" +{others}" if others > 0 else "" for others in n_others.tolist())
     delivered = pc.binary_join_element_wise(delivered, more, pa.scalar("", TEXT))
     has_failed = is_word(status, RUN_STATUSES.meaning("failed"))
-    is_silent = runs["has_ended"] & ~has_failed & ~flags(delivered.is_valid())
-    ended = pc.if_else(is_asked, question, pc.coalesce(delivered, _returned(is_silent, steps)))
+    is_over = runs["has_ended"] & ~has_failed
+    ended = pc.if_else(is_asked, question, pc.coalesce(_returned(is_over, steps), delivered))
     return pc.if_else(has_failed, _reasons(steps, n), ended)
 
 
@@ -257,14 +257,14 @@ def _reasons(steps: Columns, n: int) -> pa.Array:
     return first_in_group(steps["run"], last_first, pc.coalesce(steps["error"], unknown), n)
 
 
-def _returned(is_silent: Flags, steps: Columns) -> pa.Array:
+def _returned(is_over: Flags, steps: Columns) -> pa.Array:
     """Return in words what the last output step of each of some runs returned."""
     is_output = is_word(steps["type"], [OUTPUT]) & (steps["depth"] == 0)
-    rows = np.flatnonzero(is_output & is_silent[steps["run"]])[::-1]
+    rows = np.flatnonzero(is_output & is_over[steps["run"]])[::-1]
     results = map(returned, take(steps["result"], rows).to_pylist())
     words = text_array(_first_values(values) for values in results)
     has_words = np.flatnonzero(flags(words.is_valid()))
-    return first_in_group(steps["run"][rows], has_words, words, len(is_silent))
+    return first_in_group(steps["run"][rows], has_words, words, len(is_over))
 
 
 def _first_values(values: Sequence[str]) -> str | None:

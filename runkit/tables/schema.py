@@ -123,7 +123,8 @@ FRAME_COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(
             "outcome",
             "text",
-            "the reason of a failure, the question, or what the run delivered or returned",
+            "why it failed, what it asks, or what it returned (Recommendation: approve), else the "
+            "title of its output",
             is_own=True,
         ),
         Column(

@@ -125,15 +125,15 @@ def outcome(run: Reading, artifacts: list[Row], questions: list[Row]) -> str | N
     pending = [row for row in questions if row["outcome"] == "pending"]
     if pending:
         return pending[0]["label"]
-    titles = [row["title"] for row in artifacts if row["origin"] == "output" and row["title"]]
-    if titles:
-        return titles[0] + (f" +{len(titles) - 1}" if titles[1:] else "")
     delivered = [result_words(step.result) for step in run.top if step.raw.get("type") == "output"]
     words = next(filter(None, reversed(delivered)), [])
-    if not run.is_over or not words:
+    if run.is_over and words:
+        shown = [word[0].upper() + word[1:] for word in words[:3]]
+        return ", ".join(shown) + (f" +{len(words) - 3}" if len(words) > 3 else "")
+    titles = [row["title"] for row in artifacts if row["origin"] == "output" and row["title"]]
+    if not titles:
         return None
-    more = f" +{len(words) - 3}" if len(words) > 3 else ""
-    return ", ".join(words[:3]) + more
+    return titles[0] + (f" +{len(titles) - 1}" if titles[1:] else "")
 
 
 def run_row(

@@ -90,14 +90,14 @@ def test_the_order_is_waiting_failed_running_completed_and_then_any_other():
 @pytest.mark.parametrize(
     ("results", "status", "what"),
     [
-        ([{"decision": "approve", "score": 3}], "completed", "Decision: approve"),
+        ([{"decision": "approve", "score": 3}], "completed", "Decision: approve, Score: 3"),
         ([{"decision": "approve"}, {}], "completed", "Decision: approve"),
         ([{}], "completed", "The summary"),
         ([{"decision": "approve"}], "error", "failed in Write"),
     ],
 )
-def test_a_completed_run_shows_the_first_value_that_it_returned(results, status, what):
-    """Else its outcome; an output has the title The summary."""
+def test_a_completed_run_shows_what_it_returned(results, status, what):
+    """Else the title of its output."""
     summary = [artifact("The summary")]
     steps = [
         step(f"{n}", type="output", label="Write", result=result, artifacts=summary)

@@ -50,7 +50,7 @@ def results(rng: random.Random) -> Stranger:
     score = rng.randint(1, 99)
     result = {"recommendation": "reject", "risk_score": score}
     output = step("out", 50, 100, type="output", name="summary", result=result)
-    words = f"recommendation: reject, risk score: {score}"
+    words = f"Recommendation: reject, Risk score: {score}"
     truth = {"outcome": words if status == "completed" else None, "confidence": None}
     return Stranger([build(rng, step("work", 0, 50), output, status=status)], truth)
 
