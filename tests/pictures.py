@@ -1,6 +1,6 @@
 """Make README's pictures from the sandbox: `PYTHONPATH=tests python -m tests.pictures`.
 
-It writes `gantt.png`, `form.png` and `report.png` to `notebooks`.
+It writes `overview`, `gantt` (in dark, too), `form` and `report` to `notebooks`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 import runkit
 from runkit.charts.gantt import draw
 from runkit.charts.svg import image
-from runkit.screens.html import offline_page
+from runkit.screens.html import offline_page, panel_html
 from tests.conftest import ARGS, NAMES
 from tests.end_to_end.lab.conftest import LAB, RUN_ALL, start, wait_until_ready, write_notebook
 
@@ -28,14 +28,15 @@ client = box.client()
 run = client.runs.create("cip_orchestrator", business_id=box.business("watchlist_hit"))
 runkit.InterruptForm(client, client.runs.wait(run), who="Ana Ortiz")"""
 REASON = "The listed person was born in 1951, our owner in 1984."
+MARGIN = 20
+STYLE = "main { margin: 40px; padding: 0 } .runkit-form { margin: 40px !important }"
 
 
-def longest_wait() -> runkit.Frames:
-    """Find the completed run that waited longest for a reviewer."""
-    with runkit.sandbox(speed=300, seed=7, now=NOW, history=24) as box, box.client() as client:
-        runs = client.runs.list(with_businesses=True, status="completed")
-        f = runkit.frames(client.runs.fetch(runs, progress=False))
-    return f.select(f.runs.loc[f.runs["waiting_s"].idxmax(), "run_id"])
+def past_runs() -> runkit.Frames:
+    """Read the runs that a sandbox starts with."""
+    with runkit.sandbox(speed=300, seed=7, now=NOW, history=60) as box, box.client() as client:
+        runs = client.runs.list(with_businesses=True)
+        return runkit.frames(client.runs.fetch(runs, progress=False))
 
 
 def answered() -> runkit.Frames:
@@ -49,31 +50,55 @@ def answered() -> runkit.Frames:
         return runkit.frames(client.runs.wait(run.id), answers=runkit.answer_log())
 
 
-def take_gantt(browser: Browser, folder: Path) -> None:
-    """Take a picture of the chart of a run."""
-    file = folder / "gantt.html"
-    file.write_text(offline_page("A run", [image(draw(longest_wait()))]))
-    page = browser.new_page(viewport={"width": 1120, "height": 700}, device_scale_factor=1.5)
+def take(page: Page, part: str, name: str, height: float = 0) -> None:
+    """Take a picture of a part of a page, or of its top, with a margin."""
+    page.add_style_tag(content=STYLE)
+    box = page.locator(part).first.bounding_box()
+    assert box
+    clip = {
+        "x": box["x"] - MARGIN,
+        "y": box["y"] - MARGIN,
+        "width": box["width"] + 2 * MARGIN,
+        "height": height or box["height"] + 2 * MARGIN,
+    }
+    page.screenshot(path=PICTURES / f"{name}.png", clip=clip, full_page=True)
+
+
+def open_page(browser: Browser, file: Path) -> Page:
+    """Open a page without scripts."""
+    page = browser.new_page(viewport={"width": 1000, "height": 700}, device_scale_factor=2)
     page.goto(file.as_uri())
-    page.add_style_tag(content="img { padding: 0 16px }")
-    page.locator("img").first.screenshot(path=PICTURES / "gantt.png")
+    return page
+
+
+def take_charts(browser: Browser, folder: Path) -> None:
+    """Take pictures of an overview, and of the completed run that waited longest."""
+    f = past_runs()
+    (folder / "overview.html").write_text(
+        offline_page("Overview", [panel_html(runkit.overview(f), 1)])
+    )
+    take(open_page(browser, folder / "overview.html"), "main", "overview", 530)
+    done = f.runs.query("status == 'completed'").set_index("run_id")
+    chart = image(draw(f.select(done["waiting_s"].idxmax())))
+    (folder / "gantt.html").write_text(offline_page("A run", [chart]))
+    page = open_page(browser, folder / "gantt.html")
+    take(page, "img", "gantt")
+    page.emulate_media(color_scheme="dark")
+    take(page, "img", "gantt_dark")
 
 
 def take_report(browser: Browser, folder: Path) -> None:
-    """Take a picture of the top of a run's report."""
-    file = folder / "report.html"
-    runkit.report(answered(), file)
-    page = browser.new_page(viewport={"width": 1000, "height": 540}, device_scale_factor=0.84)
-    page.goto(file.as_uri())
-    page.screenshot(path=PICTURES / "report.png")
+    """Take pictures of the top of a run's report."""
+    runkit.report(answered(), folder / "report.html")
+    take(open_page(browser, folder / "report.html"), ".quote", "report", 444)
 
 
 def take_form(browser: Browser, folder: Path) -> None:
-    """Take a picture of a form in JupyterLab, with an answer and its reason."""
+    """Take pictures of a form in JupyterLab, with an answer and its reason."""
     lab, process = start(folder, folder, LAB)
     try:
         write_notebook(folder / "form.ipynb", FORM)
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, device_scale_factor=2)
         page.goto(lab.address("form.ipynb"))
         wait_until_ready(page)
         page.evaluate(RUN_ALL)
@@ -81,7 +106,7 @@ def take_form(browser: Browser, folder: Path) -> None:
         form.get_by_role("button", name="Dismiss the hit").click()
         form.locator(".rk-required textarea").fill(REASON)
         form.locator(".rk-ask").click()
-        form.screenshot(path=PICTURES / "form.png")
+        take(page, ".runkit-form", "form")
     finally:
         process.terminate()
         process.wait(20)
@@ -92,8 +117,8 @@ def main() -> None:
     path = next(filter(None, map(shutil.which, NAMES)))
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGS)
-        for take in (take_gantt, take_report, take_form):
-            take(browser, Path(name))
+        for each in (take_charts, take_report, take_form):
+            each(browser, Path(name))
         browser.close()
 
 
