@@ -8,15 +8,17 @@ is a number beside it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from runkit.api.words import STATES
 from runkit.charts.look import LOOKS, TEXT_PX, Line, Span, fitted, width_px, wrapped
 from runkit.display.text import DAY, duration
+from runkit.facts import is_a
 from runkit.time_budget import blocked_ranges, unions
 
 Floats = NDArray[np.float64]
@@ -82,13 +84,17 @@ class TimeAxis:
         return self.end - self.start
 
     def place(self, run: int, seconds: Floats) -> Floats:
-        """Return the positions of seconds since the start of a run."""
+        """Return the positions of seconds since the start of a run; what is later is at the end."""
         times, positions = self.maps[run]
-        return np.interp(seconds, times, positions)
+        return np.minimum(np.interp(seconds, times, positions), self.end)
 
 
 def axis_of(items: pd.DataFrame, durations_s: pd.Series[Any]) -> TimeAxis:
-    """Return the axis of items, up to the last end; a run without one took so long, or null."""
+    """Return the axis of items, up to the last end; a run without one took so long, or null.
+
+    Of several runs it is the last end of a step that is over: one that runs on for days would leave
+    no room for the others.
+    """
     known = items[items["end"].notna()]
     first = min([0.0, *known["start"]])
     is_one = len(durations_s) == 1
@@ -110,8 +116,18 @@ def axis_of(items: pd.DataFrame, durations_s: pd.Series[Any]) -> TimeAxis:
             edges = positions[1:-1].reshape(-1, 2)
             wait_s = np.diff(waits)
             bands = [Band(*band) for band in np.column_stack([edges, wait_s]).tolist()]
-    longest = max(positions[-1] for _, positions in maps)
-    return TimeAxis(first, float(longest), tuple(bands), tuple(maps))
+    longest = TimeAxis(
+        first, max(positions[-1] for _, positions in maps), tuple(bands), tuple(maps)
+    )
+    over = known[~is_a(known["state"], STATES, "open")]
+    if is_one or over.empty:
+        return longest
+    last_end = over.groupby("run")["end"].max()
+    ends = [
+        longest.place(run, end)
+        for run, end in zip(last_end.index.tolist(), last_end.tolist(), strict=True)
+    ]
+    return replace(longest, end=float(max(first + MIN_AXIS_S, *ends)))
 
 
 def _waits(items: pd.DataFrame) -> Floats:

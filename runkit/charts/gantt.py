@@ -187,8 +187,11 @@ def _counted_steps(rows: pd.DataFrame, n_steps: int) -> str:
 
 
 def _legend(items: pd.DataFrame, used: set[str], looks: set[str]) -> list[Line]:
-    """Name the colors and the looks of marks."""
-    others = {"other_agents": "Other agents", "fail": "Failed step", "wait": "Waiting"}
+    """Name the colors and the looks of marks; several runs share an axis without waits."""
+    is_one = items["run"].nunique() == 1
+    wait = "Waiting" if is_one else "Wait, not on the time axis"
+    running = "▫ Still running" if is_one else "▫ Still running, cut where the axis ends"
+    others = {"other_agents": "Other agents", "fail": "Failed step", "wait": wait}
     agents = dict(zip(items["color"], items["agent_name"], strict=True))
     names = dict.fromkeys([*AGENT_COLORS, *others]) | agents | others
     entries = [
@@ -199,7 +202,7 @@ def _legend(items: pd.DataFrame, used: set[str], looks: set[str]) -> list[Line]:
     signs = {
         "pale": "□ Off the critical path" if "solid" in looks else "□ Critical path not known",
         "group": "━ Step with parts",
-        "stub": "▫ Still running",
+        "stub": running,
         "unknown": "| Length not known",
         "band": "// Wait, not on the time axis",
         "gap": "Gap: idle",

@@ -36,8 +36,9 @@ def test_marks_stand_where_the_steps_were_in_parts_of_a_second():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_solid_parts_of_a_run_add_up_to_its_working_time(seed):
-    """To a pixel, in the row of the run, however many steps are drawn in it; by a loop."""
+    """To a pixel, in the row of a run that does not run, however many steps are in it; by a loop."""
     f = runkit.frames(records(fleet(seed, 40)))
+    f = f.select(~f.runs["status"].isin(["running", "pending"]))
     chart = draw(f, depth=0)
     working = f.runs.set_index("run_id")["working_s"]
     for row, label in enumerate(chart.rows):
@@ -47,6 +48,16 @@ def test_the_solid_parts_of_a_run_add_up_to_its_working_time(seed):
             assert abs(solid - working[run_id]) * chart.second_px <= 1, label
         else:
             assert solid == 0
+
+
+def test_a_run_that_goes_on_for_days_leaves_room_for_the_others():
+    """The axis ends with the last step that is over; an open one is drawn up to there."""
+    over = run(step("a", 0, 100), end=100)
+    is_open = run(step("b", 0, 30), step("c", 30, None), end=None, run_id="s")
+    f = runkit.frames([over, is_open], as_of="2026-12-31")
+    chart = draw(f, depth=0)
+    assert {*chart.spans("solid")} == {(0, 100)}
+    assert chart.spans("stub")[0][0] == 100
 
 
 def test_own_time_of_groups_is_in_the_row_of_a_run_of_many_steps():
