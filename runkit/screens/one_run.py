@@ -28,18 +28,21 @@ from runkit.errors import UsageError
 from runkit.facts import (
     NOT_IN_THE_DATA,
     ReadLine,
+    ending_text,
     findings_of,
     outputs_of,
     returned_by,
     what_was_read,
 )
 from runkit.screens.blocks import (
+    TIME,
     Block,
     Decision,
     Decisions,
     Quote,
     SourceCell,
     Table,
+    cell_of,
     confidence_word,
     dotted,
     records,
@@ -163,8 +166,21 @@ def questions(f: Source) -> Panel:
     """
     f = of_one_run(f, "f")
     table = f.interrupts.sort_values("asked_at", kind="stable", ignore_index=True)[QUESTION_COLUMNS]
-    seen = Table(table[[*AUDIT, "wait_s"]].rename(columns=AUDIT_NAMES))
-    return Panel("Questions", table, _read_of(f), [seen])
+    seen = with_decided(table)[["label", "proposed", "decided", "reason"]]
+    return Panel("Questions", table, _read_of(f), [Table(seen.rename(columns=AUDIT_NAMES))])
+
+
+def with_decided(questions: pd.DataFrame) -> pd.DataFrame:
+    """Add to questions how each ended: what was decided and by whom, when, and the wait."""
+    decided = []
+    for question in records(questions):
+        is_open = question["outcome"] == "pending"
+        when = question["asked_at"] if is_open else question["answered_at"]
+        wait = question["wait_s"]
+        written = None if when is None else cell_of(when, "when", TIME)
+        waited = None if wait is None else f"{'waiting' if is_open else 'waited'} {lasted(wait)}"
+        decided.append([ending_text(question), dotted(written, waited)])
+    return questions.assign(decided=pd.Series(decided, questions.index, "object"))
 
 
 @checked

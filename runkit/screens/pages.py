@@ -39,6 +39,7 @@ from runkit.screens.one_run import (
     head_of_run,
     indented,
     name_of_run,
+    with_decided,
     with_sources,
 )
 from runkit.screens.panel import NOTHING_READ, Panel
@@ -196,8 +197,10 @@ def answered_panel(f: Frames) -> Panel:
     median, p90 = map(lasted, table["waited_s"].quantile([0.5, 0.9]))
     size = plural(len(table), "question")
     caption = f"{size} · median wait {median} · 90th percentile {p90}"
-    seen = Table(table, shown=MAX_NEEDS, caption=caption)
-    return Panel("Questions answered", table, what_was_read(f), [seen])
+    shown = [*RUN_NAMES, "label", "proposed", "decided", "reason", "run_id"]
+    seen = with_decided(rows)[shown].rename(columns=AUDIT_NAMES)
+    parts = [Table(seen, shown=MAX_NEEDS, caption=caption)]
+    return Panel("Questions answered", table, what_was_read(f), parts)
 
 
 def changed_panel(table: pd.DataFrame) -> Panel:
