@@ -308,10 +308,12 @@ def _from_fetch(
     lines: Iterable[bytes], fetch: Fetch, read_again: Mapping[str, str]
 ) -> Iterator[Record]:
     """Read the runs in a file that a fetch wrote; the end of a line that was cut is no record."""
-    runs = ((number, line) for number, line in enumerate(lines, 1) if not line.startswith(MARK))
-    for record in _from_lines(runs, fetch.name):
-        if fetch.last is not None or record.fault is None:
-            yield _as_of(record, read_again)
+    for number, line in enumerate(lines, 1):
+        is_cut = fetch.last is None and not line.endswith(b"\n")
+        records = [] if line.startswith(MARK) else _from_lines([(number, line)], fetch.name)
+        for record in records:
+            if record.fault is None or not is_cut:
+                yield _as_of(record, read_again)
 
 
 def _as_of(record: Record, read_again: Mapping[str, str]) -> Record:
