@@ -200,7 +200,9 @@ def _legend(items: pd.DataFrame, used: set[str], looks: set[str]) -> list[Line]:
         if color in used
     ]
     signs = {
-        "pale": "□ Off the critical path" if "solid" in looks else "□ Critical path not known",
+        "pale": "■ On, □ off the critical path"
+        if "solid" in looks
+        else "□ Critical path not known",
         "group": "━ Step with parts",
         "stub": running,
         "unknown": "| Length not known",

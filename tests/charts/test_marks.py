@@ -26,7 +26,7 @@ def test_only_the_critical_part_of_a_step_is_solid():
     assert chart.spans("solid") == [(50, 60), (0, 20), (20, 50), (60, 100)]
     assert chart.spans("pale") == [(0, 30)]
     assert chart.spans("group") == [(0, 60)]
-    assert chart.legend[1:] == ["Off the critical path", "Step with parts"]
+    assert chart.legend[1:] == ["On, □ off the critical path", "Step with parts"]
 
 
 def test_marks_stand_where_the_steps_were_in_parts_of_a_second():
