@@ -40,7 +40,7 @@ CLASS_OF_STATUS: dict[int, type[ApiError]] = {
 }
 ADVICE: dict[type[ApiError], str] = {
     errors.AuthError: " Check that the key is whole, belongs to this host and may do this.",
-    errors.NotFound: " Check the id, and its host: sandbox and production share no data.",
+    errors.NotFound: " Check the id (8 characters or more), and its host: sandbox or production.",
     errors.Conflict: " Read the object again: somebody else changed it.",
     errors.Invalid: " Change the request before you send it again.",
     errors.RateLimited: " Try again later, or make the client slower with rate=.",
