@@ -38,7 +38,7 @@ class Report:
     """A finished report: its HTML file, the executed notebook, and what was masked.
 
     `masked` counts different values by rule. `n_bytes` is the size of the HTML file. `missing`
-    says what could not be read; None if everything was.
+    has the reasons why something is not in it, as in `Frames`; empty means complete.
     """
 
     html: Path
@@ -46,7 +46,7 @@ class Report:
     masked: Mapping[str, int]
     n_runs: int
     n_bytes: int
-    missing: str | None = None
+    missing: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         counts = ", ".join(f"{number:,} {name}" for name, number in self.masked.items())

@@ -53,7 +53,7 @@ NO_LABELS = Labels()
 class Provenance(NamedTuple):
     """Where the data of a report comes from, and what was masked; `line` is what it shows."""
 
-    missing: str | None
+    missing: tuple[str, ...]
     masked: Mapping[str, int]
     line: str
 
@@ -141,7 +141,7 @@ def _provenance(f: Frames, masker: Masker, template: Template | None) -> Provena
         *_settings(masker.policy),
         NOT_MASKED,
     ]
-    missing = "; ".join(map(masker.text, f.missing)) or None
+    missing = tuple(map(masker.text, f.missing))
     line = dotted(*parts)
     return Provenance(missing, dict(masker.counts), line)
 

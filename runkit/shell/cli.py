@@ -310,7 +310,7 @@ def make_report(arguments: argparse.Namespace) -> int:
         sla_h=arguments.sla_h,
     )
     echo(result, file=sys.stdout)
-    return _completeness([result.missing] if result.missing else [], source)
+    return _completeness(result.missing, source)
 
 
 def _source(arguments: argparse.Namespace) -> Any:
