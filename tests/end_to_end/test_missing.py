@@ -63,7 +63,7 @@ def test_a_list_that_lies_is_not_complete_on_any_screen(
     for shown in (repr(runs), repr(f), f._repr_html_(), str(runkit.overview(f))):
         assert shown.count(reason) == 1
     data = redact_source(f, make_masker())
-    assert data.provenance.missing == reason
+    assert data.provenance.missing == (reason,)
     assert (
         f"May be missing: {reason}." in runkit.InterruptInbox(client, since=None).listing.sentence
     )
