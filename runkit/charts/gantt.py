@@ -84,14 +84,8 @@ def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Ch
     table = with_rows(items.table, rows)
     rows = with_reasons(chosen, table, rows)
     marks = marks_of(table, items.path, rows)
-    n_steps = (~table["is_record"]).sum()
-    is_over = is_a(chosen["status"], RUN_STATUSES, "over").all()
-    notes = [_counted(chosen, runs), _counted_steps(rows, n_steps), "" if is_over else f.clock]
-    write_heading = _heading_of_many if len(runs) > 1 else _heading_of_one
-    name, times, reason = write_heading(runs, title)
-    lines = [times, _muted(*notes), reason]
-    below = [times, _muted(*notes), [] if rows["has_reason"].any() else reason]
     axis = axis_of(table, chosen["duration_s"])
+    name, below, alt = _texts_around(f, runs, chosen, table, rows, title)
     looks = {*marks["look"]}
     if axis.bands:
         looks.add("band")
@@ -102,8 +96,8 @@ def draw(f: Frames, *, depth: int | None = None, title: str | None = None) -> Ch
         marks,
         axis,
         title=name,
-        subtitle=[line for line in below if line],
-        alt="Timeline: " + ". ".join(filter(None, map(text_of, [name, *lines]))),
+        subtitle=below,
+        alt=alt,
         legend=_legend(table, {*marks["color"]}, looks),
     )
 
@@ -126,6 +120,27 @@ def _first(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 # ------------------------------------------------------------------------------- texts around it
+
+
+def _texts_around(
+    f: Frames,
+    runs: pd.DataFrame,
+    chosen: pd.DataFrame,
+    items: pd.DataFrame,
+    rows: pd.DataFrame,
+    title: str | None,
+) -> tuple[Line, list[Line], str]:
+    """Return the title, the lines below it, and the sentence that says what the chart shows."""
+    write_heading = _heading_of_many if len(runs) > 1 else _heading_of_one
+    name, times, reason = write_heading(runs, title)
+    n_steps = (~items["is_record"]).sum()
+    is_over = is_a(chosen["status"], RUN_STATUSES, "over").all()
+    clock = "" if is_over else f.clock
+    notes = _muted(_counted(chosen, runs), _counted_steps(rows, n_steps), clock)
+    alt = "Timeline: " + ". ".join(filter(None, map(text_of, [name, times, notes, reason])))
+    has_it_beside = rows["has_reason"].any()
+    below = [times, notes, [] if has_it_beside else reason]
+    return name, [line for line in below if line], alt
 
 
 def _heading_of_one(runs: pd.DataFrame, title: str | None) -> tuple[Line, Line, Line]:
