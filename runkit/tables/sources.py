@@ -328,18 +328,27 @@ def _as_of(record: Record, read_again: Mapping[str, str]) -> Record:
 
 
 def _from_text(file: Any, name: str) -> Iterator[Record]:
-    """Read one document on each line if the second line begins one, else one document."""
+    """Read one document on each line if the first is one or the second begins one, else one."""
     lines = ((number, line) for number, line in enumerate(file, 1) if not line.isspace())
     head = list(islice(lines, 2))
     if not head:
         yield Record(None, name or "$", Note(RECORD_REFUSED, "it is empty; expected JSON"))
     starts = [line.removeprefix(codecs.BOM_UTF8).lstrip()[:1] for _, line in head]
     is_list = starts[:1] == [b"["]  # then an object on the second line is in it
-    if starts[1:] == [b"[" if is_list else b"{"]:
+    begins_one = starts[1:] == [b"[" if is_list else b"{"]
+    if begins_one or (head[1:] and _is_json(head[0][1])):
         yield from _from_lines(chain(head, lines), name)
     elif head:
         file.seek(0)
         yield from _from_document(file.read(), f"{name} $".lstrip())
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        contract.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _from_lines(lines: Iterable[tuple[int, bytes]], name: str) -> Iterator[Record]:

@@ -63,7 +63,7 @@ def test_a_record_that_is_no_run_is_refused(record):
 
 def test_a_refused_line_is_named_by_file_and_line(tmp_path):
     """A line that is no JSON costs only itself; a document that is none is one bad record."""
-    lines = [json.dumps(GOOD), '{"id": "cut', json.dumps(run(run_id="last"))]
+    lines = [json.dumps(GOOD), "no JSON", json.dumps(run(run_id="last"))]
     path = tmp_path / "log.ndjson"
     path.write_text("\n".join(lines))
     (tmp_path / "page.json").write_text('{"data": [')
