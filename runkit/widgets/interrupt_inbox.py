@@ -29,7 +29,7 @@ from runkit.widgets._answer_form import AnswerForm, Receipt
 from runkit.widgets._question import OpenQuestion, note_html, waiting_questions
 from runkit.widgets._work import SavedBox, Work, close_tree
 
-LINE = "{:>11}  {:12}  {:40}  {:44}  {:8}  {}"  # of the list
+HEADS: tuple[str, ...] = ("Waiting", "Since", "Business", "Question", "Run", "")  # of the list
 LINES_IN_VIEW = 12  # of the list
 MAX_RECEIPTS = 5  # shown below the form; all of them are in `receipts`
 Key = tuple[str, str | None, str | None, str]
@@ -225,28 +225,26 @@ class QuestionList:
         chosen = self.choice.value
         closed = [form.question for form in self.forms.values() if form.receipt is not None]
         listed = [*self.questions, *closed]
-        n = len(listed)
-        heads = (
-            LINE.format("Waiting", "Since", "Business", plural(n, "question"), "Run", "")
-            if n
-            else ""
-        )
-        lines = [self._line(question, lasted(question.wait_s)) for question in self.questions]
-        lines += [self._line(question, "closed") for question in closed]
+        cells = [HEADS] if listed else []
+        cells += [self._cells(question, lasted(question.wait_s)) for question in self.questions]
+        cells += [self._cells(question, "closed") for question in closed]
+        all_lines = _in_columns(cells)
+        heads = all_lines[:1]
+        lines = all_lines[1:]
         keys = [question.key for question in listed]
-        self._table = _LINES.format("\n".join([heads, *lines]))
+        self._table = _LINES.format("\n".join(all_lines))
         self._head.value = block(note_html(self.sentence))
-        self._columns.value = block(_LINES.format(heads))
+        self._columns.value = block(_LINES.format("".join(heads)))
         self.choice.layout.display = None if listed else "none"
-        self.choice.rows = max(2, min(n, LINES_IN_VIEW))  # of one row it would drop down
+        self.choice.rows = max(2, min(len(listed), LINES_IN_VIEW))  # of one row it would drop down
         self.choice.options = [*zip(lines, keys, strict=True)]
         self.choice.value = chosen if chosen in keys else next(iter(keys), None)
         self._show_form()
         self.on_change()
 
-    def _line(self, question: OpenQuestion, wait: str) -> str:
-        """Write a question on one line, in columns; its form has the whole text."""
-        return LINE.format(
+    def _cells(self, question: OpenQuestion, wait: str) -> tuple[str, ...]:
+        """Write the cells of a question; its form has the whole text."""
+        return (
             wait,
             day(question.asked_at) if question.asked_at else MISSING,
             shorten(question.about, 40),
@@ -291,3 +289,13 @@ class QuestionList:
         """Write the list and the receipts, for a page without a kernel."""
         done = Markup("").join(receipt.html for receipt in self.receipts)
         return note_html(self.sentence) + self._table + done
+
+
+def _in_columns(rows: list[tuple[str, ...]]) -> list[str]:
+    """Write rows with cells of one width in each column, the first to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *others in rows:
+        padded = map(str.ljust, others, widths[1:])
+        lines.append("  ".join([first.rjust(widths[0]), *padded]).rstrip())
+    return lines

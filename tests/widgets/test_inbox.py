@@ -50,7 +50,7 @@ async def test_the_longest_wait_is_first_and_the_next_one_follows_each_answer(as
     names = {item.scenario: item.name for item in asking.box.businesses}
     await until(lambda: names[SCENARIOS[0]] in inbox.saved_html)
     lines = [line for line, _ in inbox.listing.choice.options]
-    assert {*map(str.index, lines, map(names.get, SCENARIOS))} == {27}
+    assert len({*map(str.index, lines, map(names.get, SCENARIOS))}) == 1
     assert [line.split()[-1] for line in lines] == [each[:8] for each in ids]
     inbox.listing.choice.value = inbox.questions[1].key
     await until(lambda: inbox.listing.form is not None)
