@@ -50,6 +50,7 @@ GAP = "  "  # between two columns
 WITH_ROOM = (
     "agent",
     "started_at",
+    "since",
 )
 ROOM = 32
 MIN_TEXT = 8  # characters to which texts are cut, where a table is still too wide
