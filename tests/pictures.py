@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import runkit
 from runkit.charts.gantt import draw
 from runkit.charts.svg import image
-from runkit.screens.html import offline_page, panel_html
+from runkit.screens.html import offline_page
+from runkit.screens.panel import page_of
+from runkit.shell._demo import run_demo
 from tests.conftest import ARGS, NAMES
 from tests.end_to_end.lab.conftest import LAB, RUN_ALL, start, wait_until_ready, write_notebook
 
@@ -72,12 +76,13 @@ def open_page(browser: Browser, file: Path) -> Page:
 
 
 def take_charts(browser: Browser, folder: Path) -> None:
-    """Take pictures of an overview, and of the completed run that waited longest."""
+    """Take pictures of the demo's overview, and of the completed run that waited longest."""
+    with patch("runkit.sandbox", partial(runkit.sandbox, now=NOW)):
+        run_demo(folder, speed=60)
+    panel = runkit.overview(runkit.frames(folder / "runs.ndjson"))
+    (folder / "overview.html").write_text(page_of("Overview", [panel]))
+    take(open_page(browser, folder / "overview.html"), "main", "overview")
     f = past_runs()
-    (folder / "overview.html").write_text(
-        offline_page("Overview", [panel_html(runkit.overview(f), 1)])
-    )
-    take(open_page(browser, folder / "overview.html"), "main", "overview", 530)
     done = f.runs.query("status == 'completed'").set_index("run_id")
     chart = image(draw(f.select(done["waiting_s"].idxmax())))
     (folder / "gantt.html").write_text(offline_page("A run", [chart]))
